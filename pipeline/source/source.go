@@ -1,0 +1,74 @@
+// Package source is where raw files come from. A source yields files in a stable order, so that the
+// same input gives the same rows; it knows nothing of formats. Each kind of source is one file here.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// File is one raw file of a source. It is cheap until read.
+type File struct {
+	Path string // slash-separated, relative to the source's root; the identity of the file there
+	Size int64  // bytes, as listed; the file may have changed since
+	Open func() (io.ReadCloser, error)
+}
+
+// TooLargeError says that a file is larger than the limit. It was not read, or not to its end.
+type TooLargeError struct {
+	Size  int64 // as listed, or limit+1 when the file grew while it was read
+	Limit int64
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("file of %d bytes is over the limit of %d", e.Size, e.Limit)
+}
+
+// Read returns the whole content, or a *TooLargeError when that is more than limit bytes.
+func (f File) Read(limit int64) (data []byte, err error) {
+	if f.Size > limit {
+		return nil, &TooLargeError{Size: f.Size, Limit: limit}
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.Path, err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, &TooLargeError{Size: int64(len(data)), Limit: limit}
+	}
+	return data, nil
+}
+
+// Config says which files of a source are taken.
+type Config struct {
+	// MaxFileBytes is the size over which a file is excluded unread.
+	MaxFileBytes int64 `yaml:"max_file_bytes" json:"max_file_bytes"`
+	// Ignore holds patterns in the syntax of .cultivarignore, relative to the source's root.
+	Ignore []string `yaml:"ignore" json:"ignore"`
+	// Hidden takes files and folders whose name starts with a dot. Folders of version control are
+	// never taken.
+	Hidden bool `yaml:"hidden" json:"hidden"`
+}
+
+// DefaultConfig takes everything that is not hidden, up to 64 MiB a file.
+func DefaultConfig() Config { return Config{MaxFileBytes: 64 << 20} }
+
+// Validate reports every setting that cannot work, by its path.
+func (c Config) Validate() error {
+	var errs []error
+	if c.MaxFileBytes < 1 {
+		errs = append(errs, fmt.Errorf("max_file_bytes: %d is not positive", c.MaxFileBytes))
+	}
+	for i, line := range c.Ignore {
+		if _, _, err := parsePattern(line); err != nil {
+			errs = append(errs, fmt.Errorf("ignore[%d]: %w", i, err))
+		}
+	}
+	return errors.Join(errs...)
+}
