@@ -1,0 +1,179 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func write(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+// names lists a directory, which is how a test sees what was left behind.
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return strings.Join(list, " ")
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestWriteFileCreatesAndReplaces(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.json")
+	for _, want := range []string{"one", "", strings.Repeat("long ", 1<<17)} {
+		if err := WriteFile(path, write(want)); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, path); got != want {
+			t.Errorf("got %d bytes, want %d", len(got), len(want))
+		}
+		if got := names(t, dir); got != "a.json" {
+			t.Errorf("directory holds %q", got)
+		}
+	}
+}
+
+func TestWriteFilePermissionsFollowTheUmask(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	atomic := filepath.Join(dir, "atomic")
+	if err := WriteFile(atomic, write("x")); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := os.Stat(plain)
+	b, err := os.Stat(atomic)
+	if err != nil || a.Mode() != b.Mode() {
+		t.Errorf("mode %v, want %v (%v)", b.Mode(), a.Mode(), err)
+	}
+}
+
+func TestWriteFileKeepsTheOldFileOnFailure(t *testing.T) {
+	fails := map[string]func(io.Writer) error{
+		"writer fails": func(w io.Writer) error {
+			_, _ = io.WriteString(w, "half")
+			return &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+		},
+		"writer panics": func(io.Writer) error { panic("boom") },
+	}
+	for name, fail := range fails {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "a")
+			if err := WriteFile(path, write("old")); err != nil {
+				t.Fatal(err)
+			}
+			func() {
+				defer func() { _ = recover() }()
+				if err := WriteFile(path, fail); !errors.Is(err, syscall.ENOSPC) {
+					t.Errorf("error is %v, want ENOSPC", err)
+				}
+			}()
+			if got := content(t, path); got != "old" {
+				t.Errorf("file holds %q", got)
+			}
+			if got := names(t, dir); got != "a" {
+				t.Errorf("directory holds %q", got)
+			}
+		})
+	}
+}
+
+// /dev/full is a device on which every write fails as on a full disk.
+func TestFillReportsAFullDisk(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("/dev/full exists on linux only")
+	}
+	f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := fill(f, write("x")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error is %v, want ENOSPC", err)
+	}
+}
+
+func TestWriteFileRefusals(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "d", "e"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(filepath.Join(dir, "missing", "a"), write("x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing parent: %v", err)
+	}
+	if err := WriteFile(filepath.Join(dir, "d"), write("x")); err == nil {
+		t.Error("a directory was replaced by a file")
+	}
+	if got := names(t, dir); got != "d" {
+		t.Errorf("directory holds %q", got)
+	}
+}
+
+func TestWriteDir(t *testing.T) {
+	put := func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("x"), 0o666) }
+	parent := t.TempDir()
+	fresh, empty := filepath.Join(parent, "fresh"), filepath.Join(parent, "empty")
+	if err := os.Mkdir(empty, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{fresh, empty + string(filepath.Separator)} {
+		if err := WriteDir(dir, put); err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, filepath.Join(dir, "a")); got != "x" {
+			t.Errorf("file holds %q", got)
+		}
+	}
+	if err := WriteDir(fresh, put); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a full directory was replaced: %v", err)
+	}
+	broken := errors.New("broken")
+	err := WriteDir(filepath.Join(parent, "failed"), func(dir string) error { return errors.Join(put(dir), broken) })
+	if !errors.Is(err, broken) {
+		t.Errorf("error is %v", err)
+	}
+	if got := names(t, parent); got != "empty fresh" {
+		t.Errorf("parent holds %q", got)
+	}
+}
+
+func TestReadOnlyDirectory(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(filepath.Join(dir, "a"), write("x")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error is %v", err)
+	}
+}
