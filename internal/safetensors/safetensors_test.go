@@ -273,35 +273,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-func TestWidenF16(t *testing.T) {
-	for h := range 1 << 16 {
-		got := widenF16(uint16(h))
-		sign, exp, frac := 1-2*(h>>15), h>>10&0x1f, float64(h&0x3ff)
-		var want float64
-		switch exp {
-		case 0:
-			want = frac * 0x1p-24
-		case 31:
-			if frac != 0 {
-				if got == got {
-					t.Fatalf("%#04x: got %v, want NaN", h, got)
-				}
-				continue
-			}
-			want = math.Inf(1)
-		default:
-			want = (1 + frac/1024) * math.Exp2(float64(exp-15))
-		}
-		if want *= float64(sign); float64(got) != want {
-			t.Fatalf("%#04x: got %v, want %v", h, got, want)
-		}
-	}
-	if math.Float32bits(widenF16(0x8000)) != 1<<31 {
-		t.Error("-0 lost its sign")
-	}
-}
-
-// golden files were written by the reference implementation: reading and writing them again must
+// The golden files were written by the reference implementation: reading and writing them again must
 // give the same bytes.
 func TestGoldenFilesRoundTrip(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.safetensors")

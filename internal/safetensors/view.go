@@ -7,27 +7,28 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
+
+	"github.com/cultivar/cultivar/internal/dtype"
 )
 
 // Float32s returns the elements of an F32, BF16 or F16 tensor as float32, widened exactly, in
 // memory that belongs to the caller and outlives the file.
 func Float32s(t Tensor) ([]float32, error) {
 	out := make([]float32, t.Len())
-	switch t.DType {
-	case F32:
+	typ, err := dtype.Parse(t.DType)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("tensor %s: %w", quote(t.Name), err)
+	case typ != dtype.F32:
+		bits, err := ViewU16(t)
+		if err != nil {
+			return nil, err
+		}
+		dtype.Widen(typ, out, bits)
+	default:
 		for i := range out {
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
-	case BF16:
-		for i := range out {
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
-		}
-	case F16:
-		for i := range out {
-			out[i] = widenF16(binary.LittleEndian.Uint16(t.Data[2*i:]))
-		}
-	default:
-		return nil, fmt.Errorf("tensor %s: type %s is not F32, BF16 or F16", quote(t.Name), t.DType)
 	}
 	return out, nil
 }
@@ -72,17 +73,4 @@ func view[T float32 | uint16](data []byte) ([]T, bool) {
 		return nil, false
 	}
 	return unsafe.Slice((*T)(p), len(data)/int(size)), true
-}
-
-// widenF16 converts IEEE 754 binary16 to binary32, which is exact.
-func widenF16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10)&0x1f, uint32(h)&0x3ff
-	switch exp {
-	case 0: // zero or subnormal: frac·2⁻²⁴
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)*0x1p-24))
-	case 0x1f: // infinity or NaN, payload kept
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
 }
