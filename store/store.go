@@ -22,6 +22,11 @@ var (
 	ErrPrecondition = errors.New("object has changed")
 	// ErrReadOnly means that the store refuses writes.
 	ErrReadOnly = errors.New("store is read-only")
+	// ErrBadKey means that a key breaks the rules of CheckKey.
+	ErrBadKey = errors.New("bad key")
+	// ErrNoConditions means that the store does not apply conditional puts, so that nothing which
+	// needs a single winner may be kept in it.
+	ErrNoConditions = errors.New("store does not apply conditional writes")
 )
 
 // Object describes a stored object.

@@ -1,0 +1,261 @@
+package file
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+	"time"
+
+	"github.com/cultivar/cultivar/store"
+)
+
+// abandoned is the age at which a temporary file is taken for the rest of a killed writer. A living
+// writer touches its file with every write.
+const abandoned = 24 * time.Hour
+
+// Put writes a temporary file, syncs it, and moves it to its place under the bucket's lock.
+func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
+	obj, err := b.put(ctx, key, r, size, cond)
+	if err != nil {
+		return store.Object{}, fmt.Errorf("put %s: %w", key, err)
+	}
+	return obj, nil
+}
+
+func (b *Bucket) put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
+	if err := errors.Join(check(ctx, key), cond.Check()); err != nil {
+		return store.Object{}, err
+	}
+	root, err := b.open(true)
+	if err != nil {
+		return store.Object{}, classifyWrite(err)
+	}
+	if cond != (store.Condition{}) {
+		// The answer that counts is the one under the lock; this one spares a doomed upload.
+		if err := holds(root, key, cond); err != nil {
+			return store.Object{}, err
+		}
+	}
+	temp, err := b.writeTemp(ctx, root, r, size)
+	if err != nil {
+		return store.Object{}, err
+	}
+	obj, err := b.commit(ctx, root, temp, key, cond)
+	if err != nil {
+		root.Remove(temp)
+	}
+	return obj, err
+}
+
+// writeTemp stores exactly size bytes of r in a new, synced file and returns its path.
+func (b *Bucket) writeTemp(ctx context.Context, root *os.Root, r io.Reader, size int64) (string, error) {
+	if err := root.Mkdir(tempDir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", classifyWrite(err)
+	}
+	b.sweep(root)
+	name := path.Join(tempDir, rand.Text())
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return "", classifyWrite(err)
+	}
+	err = copyExactly(f, &contextReader{ctx, r}, size)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		root.Remove(name)
+		return "", err
+	}
+	return name, nil
+}
+
+// copyExactly copies size bytes and makes sure that r ends there.
+func copyExactly(w io.Writer, r io.Reader, size int64) error {
+	if size < 0 {
+		return fmt.Errorf("negative size %d", size)
+	}
+	n, err := io.Copy(w, io.LimitReader(r, size))
+	if err != nil {
+		return err
+	}
+	if n < size {
+		return fmt.Errorf("body ends after %d of %d bytes: %w", n, size, io.ErrUnexpectedEOF)
+	}
+	var one [1]byte
+	switch n, err := io.ReadFull(r, one[:]); {
+	case n > 0:
+		return fmt.Errorf("body is longer than %d bytes", size)
+	case err != io.EOF:
+		return err
+	}
+	return nil
+}
+
+// holds checks a condition against what is stored now.
+func holds(root *os.Root, key string, cond store.Condition) error {
+	var current string
+	obj, err := stat(root, key, encode(key))
+	switch {
+	case err == nil:
+		current = obj.ETag
+	case !errors.Is(err, fs.ErrNotExist):
+		return classify(err)
+	}
+	switch {
+	case cond.IfAbsent && err == nil:
+		return store.ErrExist
+	case cond.IfMatch != "" && cond.IfMatch != current:
+		return store.ErrPrecondition
+	}
+	return nil
+}
+
+// commit makes a temporary file the object. The name is on disk when commit returns.
+func (b *Bucket) commit(ctx context.Context, root *os.Root, temp, key string, cond store.Condition) (store.Object, error) {
+	unlock, err := b.lock(ctx, root)
+	if err != nil {
+		return store.Object{}, classifyWrite(err)
+	}
+	defer unlock()
+	target := encode(key)
+	if err := holds(root, key, cond); err != nil {
+		return store.Object{}, err
+	}
+	if err := makeParents(root, path.Dir(target)); err != nil {
+		return store.Object{}, classifyWrite(err)
+	}
+	obj, err := stat(root, key, temp)
+	if err != nil {
+		return store.Object{}, fmt.Errorf("temporary file is gone: %w", err)
+	}
+	if err := move(root, temp, target, cond.IfAbsent); err != nil {
+		return store.Object{}, err
+	}
+	if err := syncDir(root, path.Dir(target)); err != nil {
+		return store.Object{}, classifyWrite(err)
+	}
+	return obj, nil
+}
+
+// move puts temp in target's place. Create-only goes by link(2), which the kernel keeps to one
+// winner even where flock does not reach other machines; file systems without links get a rename.
+func move(root *os.Root, temp, target string, createOnly bool) error {
+	if createOnly {
+		err := root.Link(temp, target)
+		switch {
+		case err == nil:
+			root.Remove(temp)
+			return nil
+		case errors.Is(err, fs.ErrExist):
+			return store.ErrExist
+		case !errors.Is(err, syscall.ENOTSUP) && !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EMLINK):
+			return classifyWrite(err)
+		}
+	}
+	if err := root.Rename(temp, target); err != nil {
+		return classifyWrite(err)
+	}
+	return nil
+}
+
+// makeParents creates dir and what is above it, and syncs every directory it adds an entry to.
+func makeParents(root *os.Root, dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if _, err := root.Lstat(dir); err == nil {
+		return nil
+	}
+	if err := makeParents(root, path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(root, path.Dir(dir))
+}
+
+func syncDir(root *os.Root, dir string) error {
+	f, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Some file systems cannot sync a directory and say so with EINVAL; they keep names their own way.
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// Delete removes an object and the directories that it leaves empty.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	if err := b.remove(ctx, key); err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return nil
+}
+
+func (b *Bucket) remove(ctx context.Context, key string) error {
+	if err := check(ctx, key); err != nil {
+		return err
+	}
+	root, err := b.open(false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return classifyWrite(err)
+	}
+	target := encode(key)
+	if _, err := root.Lstat(target); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	unlock, err := b.lock(ctx, root)
+	if err != nil {
+		return classifyWrite(err)
+	}
+	defer unlock()
+	if err := root.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return classifyWrite(err)
+	}
+	dir := path.Dir(target)
+	for dir != "." && root.Remove(dir) == nil { // a directory that is not empty stays
+		dir = path.Dir(dir)
+	}
+	if err := syncDir(root, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return classifyWrite(err)
+	}
+	return nil
+}
+
+// sweep removes, once per handle, temporary files that killed writers left. Failures do not
+// matter: the next handle tries again.
+func (b *Bucket) sweep(root *os.Root) {
+	b.mu.Lock()
+	done := b.swept
+	b.swept = true
+	b.mu.Unlock()
+	if done {
+		return
+	}
+	entries, err := fs.ReadDir(root.FS(), tempDir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
+			root.Remove(path.Join(tempDir, entry.Name()))
+		}
+	}
+}
