@@ -1,0 +1,336 @@
+package gemm
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/cultivar/cultivar/internal/cpu/cputest"
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/kernels/fma"
+)
+
+// at is element (i, j), widened.
+func (m Matrix) at(i, j int) float32 {
+	p := i*m.RowStride + j*m.ColStride
+	switch m.Type {
+	case dtype.BF16:
+		return dtype.BF16ToF32(m.U16[p])
+	case dtype.F16:
+		return dtype.F16ToF32(m.U16[p])
+	}
+	return m.F32[p]
+}
+
+// reference is the definition: one chain for each element.
+func reference(c []float32, ldc int, a, b Matrix, accumulate bool) {
+	for i := range a.Rows {
+		for j := range b.Cols {
+			var acc float32
+			if accumulate {
+				acc = c[i*ldc+j]
+			}
+			for p := range a.Cols {
+				acc = fma.FMA32(a.at(i, p), b.at(p, j), acc)
+			}
+			c[i*ldc+j] = acc
+		}
+	}
+}
+
+// firstDifference returns the index of the first element that differs in bits, or -1. All NaN are
+// one: which payload survives depends on the processor.
+func firstDifference(x, y []float32) int {
+	for i := range x {
+		if math.Float32bits(x[i]) != math.Float32bits(y[i]) && (x[i] == x[i] || y[i] == y[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// A filler draws elements of a matrix.
+type filler func(r *rand.Rand) float32
+
+func normal(r *rand.Rand) float32 { return float32(r.NormFloat64()) }
+
+// wild draws values of every kind, the special ones often.
+func wild(r *rand.Rand) float32 {
+	switch r.IntN(12) {
+	case 0:
+		return float32(math.Inf(1 - 2*r.IntN(2)))
+	case 1:
+		return float32(math.NaN())
+	case 2:
+		return float32(math.Copysign(0, -1))
+	case 3, 4:
+		return float32(r.IntN(2000)-1000) * math.SmallestNonzeroFloat32
+	case 5, 6:
+		return float32(r.NormFloat64()) * 0x1p-70
+	}
+	return math.Float32frombits(r.Uint32())
+}
+
+// tiny draws values whose products and sums are denormal.
+func tiny(r *rand.Rand) float32 { return float32(r.NormFloat64()) * 0x1p-68 }
+
+// A layout is how an operand lies in memory.
+type layout struct {
+	typ        dtype.Type
+	transposed bool
+	padding    int // elements between rows
+	offset     int // elements before the first, which misalign it
+}
+
+func (l layout) String() string {
+	s := l.typ.String()
+	if l.transposed {
+		s += "ᵀ"
+	}
+	return fmt.Sprintf("%s+%d@%d", s, l.padding, l.offset)
+}
+
+func randomLayout(r *rand.Rand) layout {
+	return layout{dtype.Type(r.IntN(3)), r.IntN(2) == 0, r.IntN(2) * r.IntN(40), r.IntN(2) * r.IntN(9)}
+}
+
+// matrix makes a rows × cols matrix whose data ends with its last element, so that whole vectors do
+// not always fit.
+func (l layout) matrix(r *rand.Rand, rows, cols int, fill filler) Matrix {
+	if l.transposed {
+		rows, cols = cols, rows
+	}
+	stride := cols + l.padding
+	n := l.offset
+	if rows > 0 && cols > 0 {
+		n += (rows-1)*stride + cols
+	}
+	var m Matrix
+	if l.typ == dtype.F32 {
+		data := make([]float32, n)
+		for i := range data {
+			data[i] = fill(r)
+		}
+		m = F32Stride(data[l.offset:], rows, cols, stride)
+	} else {
+		data := make([]uint16, n)
+		for i := range data {
+			if data[i] = dtype.F32ToBF16(fill(r)); l.typ == dtype.F16 {
+				data[i] = dtype.F32ToF16(fill(r))
+			}
+		}
+		m = U16Stride(l.typ, data[l.offset:], rows, cols, stride)
+	}
+	if l.transposed {
+		m = m.T()
+	}
+	return m
+}
+
+// A product is one case: what to multiply and how.
+type product struct {
+	m, n, k    int
+	a, b       layout
+	ldc        int
+	accumulate bool
+	serial     bool
+	fill       filler
+	seed       uint64
+}
+
+func (p product) String() string {
+	return fmt.Sprintf("%d×%d×%d a=%v b=%v ldc=%d accumulate=%v serial=%v seed=%d",
+		p.m, p.n, p.k, p.a, p.b, p.ldc, p.accumulate, p.serial, p.seed)
+}
+
+// check compares the product with the reference, and the memory around C with what it was.
+func (p product) check(t *testing.T) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(p.seed, 7))
+	a, b := p.a.matrix(r, p.m, p.k, p.fill), p.b.matrix(r, p.k, p.n, p.fill)
+	const guard = 40
+	size := guard + p.m*p.ldc + guard
+	got, want := make([]float32, size), make([]float32, size)
+	for i := range got {
+		got[i] = p.fill(r)
+	}
+	copy(want, got)
+	multiply := Gemm
+	if p.serial {
+		multiply = Serial
+	}
+	multiply(got[guard:], p.ldc, a, b, p.accumulate)
+	reference(want[guard:], p.ldc, a, b, p.accumulate)
+	if i := firstDifference(got, want); i >= 0 {
+		i -= guard
+		t.Fatalf("%v: C[%d, %d] = %v, want %v", p, i/p.ldc, i%p.ldc, got[i+guard], want[i+guard])
+	}
+}
+
+var sizes = []int{0, 1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 16, 17, 31, 32, 33, 47, 64, 65, 100}
+
+func TestMatchesReference(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		pick := func() int { return sizes[r.IntN(len(sizes))] }
+		fills := []filler{normal, wild, tiny}
+		for i := range 3000 {
+			p := product{m: pick(), n: pick(), k: pick(), a: randomLayout(r), b: randomLayout(r),
+				accumulate: r.IntN(2) == 0, serial: r.IntN(2) == 0, fill: fills[r.IntN(3)], seed: uint64(i)}
+			p.ldc = p.n + r.IntN(2)*r.IntN(20)
+			if p.ldc == 0 {
+				p.ldc = 1
+			}
+			p.check(t)
+		}
+	})
+}
+
+// Every height and width of micro-kernel with every type and orientation of either operand.
+func TestEveryTileShape(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		for m := 1; m <= 15; m++ {
+			for _, n := range []int{1, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33} {
+				for seed := range 36 {
+					a := layout{typ: dtype.Type(seed % 3), transposed: seed/3%2 == 1}
+					b := layout{typ: dtype.Type(seed / 6 % 3), transposed: seed/18 == 1}
+					product{m: m, n: n, k: 19, a: a, b: b, ldc: n, serial: true, fill: normal, seed: uint64(seed)}.check(t)
+				}
+			}
+		}
+	})
+}
+
+// Sizes beyond one tile and one depth, where blocking and parallel loops come in.
+func TestBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds with the generic kernels")
+	}
+	for _, threads := range []int{1, 2} {
+		t.Run(fmt.Sprintf("threads=%d", threads), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+			cputest.EachImplementation(t, func(t *testing.T) {
+				for seed, p := range []product{
+					{m: 401, n: 70, k: 2*depth + 9},
+					{m: 8, n: 1100, k: depth + 16, a: layout{transposed: true}, b: layout{typ: dtype.F16}},
+					{m: 800, n: 8, k: depth, b: layout{typ: dtype.BF16, transposed: true}},
+					{m: 1, n: 2070, k: depth + 1, b: layout{typ: dtype.BF16, transposed: true}},
+					{m: 130, n: 520, k: 64, a: layout{transposed: true}},
+				} {
+					p.seed, p.fill, p.ldc = uint64(seed), normal, p.n+seed
+					p.check(t)
+					p.accumulate = true
+					p.check(t)
+				}
+			})
+		})
+	}
+}
+
+// The promises of docs/numerics.md: a product over concatenated inner dimensions continues the
+// chain, and a row does not depend on how many rows there are.
+func TestPromises(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		const m, n, k = 37, 71, 600
+		r := rand.New(rand.NewPCG(5, 6))
+		a := layout{}.matrix(r, m, k, normal)
+		b := layout{typ: dtype.BF16, transposed: true}.matrix(r, k, n, normal)
+		whole, parts := make([]float32, m*n), make([]float32, m*n)
+		Gemm(whole, n, a, b, false)
+		for _, cut := range []int{1, 8, 255, 256, 300, 599} {
+			Gemm(parts, n, a.Slice(0, m, 0, cut), b.Slice(0, cut, 0, n), false)
+			Gemm(parts, n, a.Slice(0, m, cut, k), b.Slice(cut, k, 0, n), true)
+			if i := firstDifference(parts, whole); i >= 0 {
+				t.Errorf("cut at %d: C[%d, %d] = %v, want %v", cut, i/n, i%n, parts[i], whole[i])
+			}
+		}
+		for i := range m {
+			Gemm(parts, n, a.Slice(i, i+1, 0, k), b, false)
+			if j := firstDifference(parts[:n], whole[i*n:(i+1)*n]); j >= 0 {
+				t.Errorf("row %d alone: [%d] = %v, want %v", i, j, parts[j], whole[i*n+j])
+			}
+		}
+	})
+}
+
+func TestNothingToAdd(t *testing.T) {
+	for _, accumulate := range []bool{false, true} {
+		c := []float32{1, 2, 9, 3, 4, 9}
+		Gemm(c, 3, F32(nil, 2, 0), F32(nil, 0, 2), accumulate)
+		want := []float32{0, 0, 9, 0, 0, 9}
+		if accumulate {
+			want = []float32{1, 2, 9, 3, 4, 9}
+		}
+		if i := firstDifference(c, want); i >= 0 {
+			t.Errorf("accumulate=%v: C is %v, want %v", accumulate, c, want)
+		}
+	}
+	Gemm(nil, 0, F32(nil, 0, 5), F32(make([]float32, 10), 5, 2), false)
+	Serial(nil, 0, F32(make([]float32, 10), 2, 5), F32(nil, 5, 0), false)
+}
+
+func TestMatrixViews(t *testing.T) {
+	data := make([]float32, 12)
+	for i := range data {
+		data[i] = float32(i)
+	}
+	m := F32(data, 3, 4)
+	if got := m.at(1, 2); got != 6 {
+		t.Errorf("(1, 2) is %v", got)
+	}
+	if got := m.T().at(2, 1); got != 6 {
+		t.Errorf("(2, 1) of the transpose is %v", got)
+	}
+	s := m.T().Slice(1, 3, 1, 3)
+	if s.Rows != 2 || s.Cols != 2 || s.at(0, 0) != 5 || s.at(1, 1) != 10 {
+		t.Errorf("slice of the transpose is %+v", s)
+	}
+	if e := m.Slice(3, 3, 4, 4); e.Rows != 0 || e.Cols != 0 {
+		t.Errorf("empty slice is %+v", e)
+	}
+}
+
+func TestBadShapesPanic(t *testing.T) {
+	x := make([]float32, 12)
+	for name, f := range map[string]func(){
+		"inner":      func() { Gemm(x, 3, F32(x, 3, 4), F32(x, 3, 4), false) },
+		"short A":    func() { Gemm(x, 3, F32(x[:11], 3, 4), F32(x, 4, 3), false) },
+		"short U16":  func() { Gemm(x, 3, F32(x, 3, 4), U16(dtype.F16, make([]uint16, 11), 4, 3), false) },
+		"short C":    func() { Serial(x[:8], 3, F32(x, 3, 4), F32(x, 4, 3), false) },
+		"narrow C":   func() { Serial(x, 2, F32(x, 3, 4), F32(x, 4, 3), false) },
+		"negative":   func() { Gemm(x, 3, F32(x, -3, 4), F32(x, 4, 3), false) },
+		"type":       func() { Gemm(x, 3, Matrix{Type: 7, Rows: 1, Cols: 1}, F32(x, 1, 3), false) },
+		"slice":      func() { F32(x, 3, 4).Slice(0, 4, 0, 4) },
+		"slice down": func() { F32(x, 3, 4).Slice(2, 1, 0, 4) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestSerialDoesNotAllocate(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		a, b, c := F32(make([]float32, 20*30), 20, 30), F32(make([]float32, 30*50), 50, 30).T(), make([]float32, 20*50)
+		if n := testing.AllocsPerRun(100, func() { Serial(c, 50, a, b, false) }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+func FuzzGemm(f *testing.F) {
+	f.Add(uint64(1), uint8(7), uint8(33), uint8(20))
+	f.Fuzz(func(t *testing.T, seed uint64, m, n, k uint8) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		p := product{m: int(m), n: int(n), k: int(k), a: randomLayout(r), b: randomLayout(r), ldc: int(n) + 1,
+			accumulate: seed&1 == 0, serial: seed&2 == 0, fill: wild, seed: seed}
+		cputest.EachImplementation(t, p.check)
+	})
+}

@@ -1,0 +1,184 @@
+package gemm
+
+import (
+	"sync"
+
+	"github.com/cultivar/cultivar/internal/cpu"
+)
+
+// depth is how many steps along k are packed at a time. A panel of B of that depth, 16 or 32 columns
+// wide, stays in the first-level cache while the panels of A pass by.
+const depth = 256
+
+// slack is how far, in elements, packing may write past the end of a panel: less than two vectors.
+const slack = 16
+
+// A geometry is the shape of an implementation's micro-kernel and of the tiles made from it.
+type geometry struct {
+	impl         cpu.Implementation
+	rows         int // of C in the tallest micro-kernel
+	wide, narrow int // columns of C in either micro-kernel
+	tileRows     int // a packed tile of A, tileRows × depth, stays in the second-level cache
+	tileCols     int // bounds how often A is packed again: once for every tileCols columns
+	serialBelow  int // multiply-adds that are done sooner than another goroutine wakes
+}
+
+func geometryOf(impl cpu.Implementation) geometry {
+	switch impl {
+	case cpu.AVX512:
+		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 392, tileCols: 1024, serialBelow: 1 << 18}
+	case cpu.AVX2:
+		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 18}
+	default:
+		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, tileRows: 128, tileCols: 512, serialBelow: 1 << 13}
+	}
+}
+
+// A plan is one product, cut into tiles of C. A tile is computed by one goroutine, all of k in
+// order, from panels that it packs itself: packing again for every tile costs a few percent, and in
+// return there is nothing to wait for and the panels are in the caches of the core that uses them.
+type plan struct {
+	geometry
+	c          []float32
+	ldc        int
+	accumulate bool
+	m, n, k    int
+	a, b       lanes
+
+	rowTiles, colTiles         int
+	rowsOfTile, columnsOfTiles int
+}
+
+// split chooses tiles: no larger than the geometry allows, and enough of them to keep the workers
+// busy to the end.
+func (p *plan) split(workers int) {
+	const perWorker = 4
+	p.rowTiles = ceilDiv(p.m, p.tileRows)
+	p.colTiles = ceilDiv(p.n, p.tileCols)
+	for workers > 1 && p.rowTiles*p.colTiles < perWorker*workers {
+		rows, cols := ceilDiv(p.m, p.rowTiles), ceilDiv(p.n, p.colTiles)
+		if cols >= rows && cols > 2*p.wide {
+			p.colTiles++
+		} else if rows > 2*p.rows {
+			p.rowTiles++
+		} else {
+			break
+		}
+	}
+	p.rowsOfTile = roundUp(ceilDiv(p.m, p.rowTiles), p.rows)
+	p.columnsOfTiles = roundUp(ceilDiv(p.n, p.colTiles), p.wide)
+	p.rowTiles = ceilDiv(p.m, p.rowsOfTile)
+	p.colTiles = ceilDiv(p.n, p.columnsOfTiles)
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+func roundUp(a, b int) int { return ceilDiv(a, b) * b }
+
+func (p *plan) serial() {
+	p.split(1)
+	p.tiles(0, p.rowTiles*p.colTiles)
+}
+
+// tiles computes tiles lo to hi of C, counted along rows.
+func (p *plan) tiles(lo, hi int) {
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	for t := lo; t < hi; t++ {
+		i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.columnsOfTiles
+		p.tile(w, i, min(p.m, i+p.rowsOfTile), j, min(p.n, j+p.columnsOfTiles))
+	}
+}
+
+// tile computes rows i0 to i1 and columns j0 to j1 of C.
+func (p *plan) tile(w *workspace, i0, i1, j0, j1 int) {
+	height := p.height(i1 - i0)
+	for at := 0; at < p.k; at += depth {
+		steps := min(depth, p.k-at)
+		w.packRows(p, i0, i1, height, at, steps, j1-j0 <= p.wide)
+		for j := j0; j < j1; j += p.wide {
+			width := p.width(j1 - j)
+			b := w.packColumns(p, j, min(width, j1-j), width, at, steps, i1-i0 <= height)
+			for i := i0; i < i1; i += height {
+				p.multiply(w, w.rows[(i-i0)/height], b, steps, i, min(height, i1-i), j, width, at > 0)
+			}
+		}
+	}
+}
+
+// height divides m rows evenly into as few panels as there can be.
+func (p *plan) height(m int) int { return ceilDiv(m, ceilDiv(m, p.rows)) }
+
+// width is that of the narrower micro-kernel where it is enough for n columns.
+func (p *plan) width(n int) int {
+	if n <= p.narrow {
+		return p.narrow
+	}
+	return p.wide
+}
+
+// multiply adds the product of two panels to the tile of C at (i, j). A tile that sticks out of C
+// goes through scratch memory.
+func (p *plan) multiply(w *workspace, a, b panel, steps, i, rows, j, width int, later bool) {
+	c, load := p.c[i*p.ldc+j:], p.accumulate || later
+	cols := p.n - j
+	if cols >= width {
+		multiplyPanels(p.impl, rows, width, steps, a, b, c, p.ldc, load)
+		return
+	}
+	if load {
+		for r := range rows {
+			copy(w.scratch[r*width:], c[r*p.ldc:r*p.ldc+cols])
+		}
+	}
+	multiplyPanels(p.impl, rows, width, steps, a, b, w.scratch[:], width, load)
+	for r := range rows {
+		copy(c[r*p.ldc:r*p.ldc+cols], w.scratch[r*width:])
+	}
+}
+
+// A workspace is what one goroutine needs to compute tiles.
+type workspace struct {
+	rows    []panel   // of A, over the rows of the tile
+	a       []float32 // what rows point to
+	b       []float32 // one panel of B
+	scratch [14 * 32]float32
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+// grow returns a buffer of at least n elements; what it holds is undefined.
+func grow(buffer []float32, n int) []float32 {
+	if cap(buffer) < n {
+		return make([]float32, n)
+	}
+	return buffer[:n]
+}
+
+// packRows makes w.rows the panels of A for rows i0 to i1, height rows each. When each panel is used
+// only once and needs no conversion, it is left where it is.
+func (w *workspace) packRows(p *plan, i0, i1, height, at, steps int, once bool) {
+	w.rows = w.rows[:0]
+	size := height*steps + slack
+	w.a = grow(w.a, ceilDiv(i1-i0, height)*size)
+	buffer := w.a
+	for i := i0; i < i1; i += height {
+		rows := min(height, i1-i)
+		if direct, ok := p.a.direct(i, rows, at, steps); ok && once {
+			w.rows = append(w.rows, direct)
+			continue
+		}
+		p.a.pack(p.impl, buffer[:size], height, i, rows, at, steps)
+		w.rows = append(w.rows, panel{buffer[:size], height})
+		buffer = buffer[size:]
+	}
+}
+
+// packColumns returns the panel of cols columns of B from column j, padded to width.
+func (w *workspace) packColumns(p *plan, j, cols, width, at, steps int, once bool) panel {
+	if direct, ok := p.b.direct(j, width, at, steps); ok && once {
+		return direct
+	}
+	w.b = grow(w.b, p.wide*depth+slack)
+	p.b.pack(p.impl, w.b, width, j, cols, at, steps)
+	return panel{w.b, width}
+}
