@@ -1,0 +1,51 @@
+package vec
+
+import "github.com/cultivar/cultivar/internal/kernels/fma"
+
+// Add sets dst[i] = a[i] + b[i].
+func Add(dst, a, b []float32) {
+	mustMatch("Add", len(dst), len(a), len(b))
+	current().add(dst, a, b)
+}
+
+func addGeneric(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] = v + b[i]
+	}
+}
+
+// Mul sets dst[i] = a[i]·b[i].
+func Mul(dst, a, b []float32) {
+	mustMatch("Mul", len(dst), len(a), len(b))
+	current().mul(dst, a, b)
+}
+
+func mulGeneric(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] = v * b[i]
+	}
+}
+
+// Scale sets dst[i] = a[i]·s.
+func Scale(dst, a []float32, s float32) {
+	mustMatch("Scale", len(dst), len(a))
+	current().scale(dst, a, s)
+}
+
+func scaleGeneric(dst, a []float32, s float32) {
+	for i, v := range a {
+		dst[i] = v * s
+	}
+}
+
+// Axpy sets dst[i] = fma(s, x[i], dst[i]).
+func Axpy(dst []float32, s float32, x []float32) {
+	mustMatch("Axpy", len(dst), len(x))
+	current().axpy(dst, x, s)
+}
+
+func axpyGeneric(dst, x []float32, s float32) {
+	for i, v := range x {
+		dst[i] = fma.FMA32(s, v, dst[i])
+	}
+}

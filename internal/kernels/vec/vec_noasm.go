@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package vec
+
+import "github.com/cultivar/cultivar/internal/cpu"
+
+func kernelsFor(cpu.Implementation) *kernels { return &generic }
