@@ -1,0 +1,146 @@
+// Package pack lays tokenised rows out as sequences of at most MaxLen tokens, and sequences as
+// batches without padding. Rows never attend to each other, whatever sequence they share: a batch
+// names the segment of each row, and positions restart there.
+package pack
+
+import (
+	"errors"
+	"fmt"
+)
+
+// IgnoreIndex is the label of a position without a target, PyTorch's default for cross_entropy.
+const IgnoreIndex = -100
+
+// Row is one tokenised example.
+type Row struct {
+	IDs     []int32 // vocabulary ids
+	Trained []bool  // whether to learn to predict IDs[i]; nil means all
+	Source  Source
+}
+
+// Source leads back to the text, for lineage: nothing here depends on it.
+type Source struct {
+	ExampleID string
+	DocID     string
+	Start     int64 // rune span of the document's text
+	End       int64
+}
+
+// Strategy says which rows share a sequence.
+type Strategy string
+
+// The strategies.
+const (
+	// None gives every row a sequence of its own.
+	None Strategy = "none"
+	// BestFit takes rows from the longest to the shortest and puts each into the fullest sequence
+	// that still has room: best-fit decreasing (D. S. Johnson, "Near-optimal bin packing
+	// algorithms", 1973), which needs at most 11/9 of the fewest sequences possible, and one.
+	BestFit Strategy = "best_fit"
+)
+
+// Overlong says what happens to a row of more than MaxLen tokens. It is never cut short in silence.
+type Overlong string
+
+// What can be done with an overlong row.
+const (
+	// Refuse is an error that names the row: the default, and right for conversations.
+	Refuse Overlong = "error"
+	// Drop leaves the row out and counts it.
+	Drop Overlong = "drop"
+	// Window cuts the row into consecutive windows of MaxLen tokens, the last one shorter, and
+	// counts it: right for plain text. The first token of a window is nobody's target.
+	Window Overlong = "window"
+)
+
+// Options of New.
+type Options struct {
+	MaxLen   int
+	Strategy Strategy // default None
+	Overlong Overlong // default Refuse
+}
+
+// ErrTooLong means that a row has more tokens than MaxLen and the options do not say what to do.
+var ErrTooLong = errors.New("row is longer than the sequence length")
+
+// Sequences is a packed dataset.
+type Sequences struct {
+	// Rows are the rows that are trained on: windows in place of the rows they were cut from.
+	Rows []Row
+	// Sequences hold indices into Rows, ascending; the sequences ascend by their first row, so
+	// that their order follows the data's.
+	Sequences [][]int
+	MaxLen    int
+	Windowed  int   // input rows that were cut into windows
+	Dropped   []int // input rows that were left out: overlong under Drop, or empty
+}
+
+// New packs rows. The result depends on nothing but its arguments. Rows without tokens are dropped.
+// The token slices are shared with the argument.
+func New(rows []Row, opts Options) (*Sequences, error) {
+	if opts.MaxLen < 1 {
+		return nil, fmt.Errorf("pack into sequences of %d tokens: want at least 1", opts.MaxLen)
+	}
+	s := &Sequences{MaxLen: opts.MaxLen}
+	for i, row := range rows {
+		if err := s.take(i, row, opts); err != nil {
+			return nil, fmt.Errorf("row %d, example %q: %w", i, row.Source.ExampleID, err)
+		}
+	}
+	lengths := make([]int, len(s.Rows))
+	for i, row := range s.Rows {
+		lengths[i] = len(row.IDs)
+	}
+	switch opts.Strategy {
+	case None, "":
+		for i := range lengths {
+			s.Sequences = append(s.Sequences, []int{i})
+		}
+	case BestFit:
+		s.Sequences = bestFit(lengths, opts.MaxLen)
+	default:
+		return nil, fmt.Errorf("unknown packing strategy %q", opts.Strategy)
+	}
+	return s, nil
+}
+
+// take appends input row i, or its windows, to s.Rows.
+func (s *Sequences) take(i int, row Row, opts Options) error {
+	if row.Trained != nil && len(row.Trained) != len(row.IDs) {
+		return fmt.Errorf("has %d tokens and %d marks", len(row.IDs), len(row.Trained))
+	}
+	if len(row.IDs) == 0 {
+		s.Dropped = append(s.Dropped, i)
+		return nil
+	}
+	if len(row.IDs) <= opts.MaxLen {
+		s.Rows = append(s.Rows, row)
+		return nil
+	}
+	switch opts.Overlong {
+	case Refuse, "":
+		return fmt.Errorf("%d tokens, limit %d: %w", len(row.IDs), opts.MaxLen, ErrTooLong)
+	case Drop:
+		s.Dropped = append(s.Dropped, i)
+	case Window:
+		s.Windowed++
+		s.Rows = append(s.Rows, windows(row, opts.MaxLen)...)
+	default:
+		return fmt.Errorf("unknown treatment of overlong rows %q", opts.Overlong)
+	}
+	return nil
+}
+
+// windows cuts a row. All windows keep the row's source: the tokeniser's offsets are not known here.
+func windows(row Row, size int) []Row {
+	var cut []Row
+	for start := 0; start < len(row.IDs); start += size {
+		end := min(start+size, len(row.IDs))
+		w := Row{IDs: row.IDs[start:end:end], Source: row.Source}
+		if row.Trained != nil {
+			w.Trained = row.Trained[start:end:end]
+		}
+		cut = append(cut, w)
+	}
+	return cut
+}
