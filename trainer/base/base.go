@@ -1,0 +1,177 @@
+// Package base opens the frozen model that adapters are fitted to: a Hugging Face model directory
+// with config.json, safetensors weights, tokenizer and chat template. A base is never written.
+//
+// The package knows what is common to decoder-only models and nothing of any family: which tensors
+// must exist and which config keys are honoured is for trainer/model to decide, for which unknown
+// keys are kept. docs/format/base.md describes the directory and its digest.
+package base
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/safetensors"
+)
+
+// ErrNotBase means that a directory is no model directory.
+var ErrNotBase = errors.New("not a model directory")
+
+// ErrNoTensor means that the weights hold no tensor of that name.
+var ErrNoTensor = errors.New("no such tensor")
+
+// The files of a base directory besides the weights.
+const (
+	configName          = "config.json"
+	generationName      = "generation_config.json"
+	tokenizerName       = "tokenizer.json"
+	tokenizerConfigName = "tokenizer_config.json"
+	templateName        = "chat_template.jinja"
+)
+
+// maxJSON bounds what is read of a JSON file, in bytes; the largest tokenizer.json known are 35 MB.
+const maxJSON = 1 << 28
+
+// Base is an open base. Its methods are safe for concurrent use, Close excepted.
+type Base struct {
+	dir        string
+	config     *Config
+	generation Generation
+	weights    *safetensors.Sharded
+}
+
+// Generation is what generation_config.json says about where generation begins and ends; nil where
+// it says nothing. Sampling parameters are the caller's and are not read.
+type Generation struct {
+	BOS, Pad *int
+	EOS      []int
+}
+
+// View is a tensor as it is stored. Of F32 and U16 the one that Type names is set: U16 holds the
+// bits of BF16 or F16. The memory is the mapped file: read-only, and valid until the base is closed.
+type View struct {
+	Type  dtype.Type
+	F32   []float32
+	U16   []uint16
+	Shape []int
+}
+
+// Open opens the base in dir. Weights are mapped, not read.
+func Open(dir string) (*Base, error) {
+	b := &Base{dir: dir}
+	text, err := b.read(configName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: %s is missing; a base is a directory as transformers' save_pretrained writes it", dir, ErrNotBase, configName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if b.config, err = ParseConfig(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, configName), err)
+	}
+	if b.generation, err = b.readGeneration(); err != nil {
+		return nil, err
+	}
+	if b.weights, err = safetensors.OpenSharded(dir); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close unmaps the weights; views of them must no longer be used.
+func (b *Base) Close() error { return b.weights.Close() }
+
+// Dir is the directory the base was opened from.
+func (b *Base) Dir() string { return b.dir }
+
+// Config returns the model's configuration, which the caller must not change.
+func (b *Base) Config() *Config { return b.config }
+
+// Generation returns what generation_config.json says.
+func (b *Base) Generation() Generation { return b.generation }
+
+// EOS lists the ids that end a generated text: generation_config.json's, which is the list that
+// chat models keep complete, or else config.json's.
+func (b *Base) EOS() []int {
+	if len(b.generation.EOS) > 0 {
+		return b.generation.EOS
+	}
+	return b.config.EOS
+}
+
+// Tensors returns the names of all tensors, sorted. The caller must not change the slice.
+func (b *Base) Tensors() []string { return b.weights.Tensors() }
+
+// Tensor returns a view of a tensor of F32, BF16 or F16.
+func (b *Base) Tensor(name string) (View, error) {
+	t, err := b.Raw(name)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Shape: t.Shape}
+	if v.Type, err = dtype.Parse(t.DType); err != nil {
+		return View{}, fmt.Errorf("%s: tensor %q: %w", b.dir, name, err)
+	}
+	if v.Type == dtype.F32 {
+		v.F32, err = safetensors.ViewF32(t)
+	} else {
+		v.U16, err = safetensors.ViewU16(t)
+	}
+	return v, err
+}
+
+// Raw returns a tensor of any type as bytes, for weights that are stored quantised.
+func (b *Base) Raw(name string) (safetensors.Tensor, error) {
+	t, ok := b.weights.Tensor(name)
+	if !ok {
+		return safetensors.Tensor{}, fmt.Errorf("%s: %w: %q", b.dir, ErrNoTensor, name)
+	}
+	return t, nil
+}
+
+// Has reports whether the weights hold a tensor of that name.
+func (b *Base) Has(name string) bool {
+	_, ok := b.weights.Tensor(name)
+	return ok
+}
+
+func (b *Base) readGeneration() (Generation, error) {
+	text, err := b.read(generationName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Generation{}, nil
+	}
+	if err != nil {
+		return Generation{}, err
+	}
+	r, err := newReader(text)
+	if err != nil {
+		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(b.dir, generationName), err)
+	}
+	g := Generation{BOS: r.id("bos_token_id"), Pad: r.id("pad_token_id"), EOS: r.ids("eos_token_id")}
+	if r.err != nil {
+		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(b.dir, generationName), r.err)
+	}
+	return g, nil
+}
+
+// read returns the content of a file of the directory.
+func (b *Base) read(name string) ([]byte, error) {
+	path := filepath.Join(b.dir, name)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxJSON {
+		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxJSON)
+	}
+	return text, nil
+}
