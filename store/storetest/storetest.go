@@ -25,14 +25,9 @@ type Option func(*suite)
 // and our own directory provider can.
 func NoNesting() Option { return func(s *suite) { s.noNesting = true } }
 
-// NoAtomicOverwrite is for stores whose readers may be cut off by an overwrite of the object they
-// are reading.
-func NoAtomicOverwrite() Option { return func(s *suite) { s.noAtomicOverwrite = true } }
-
 type suite struct {
-	open              func() store.Bucket
-	noNesting         bool
-	noAtomicOverwrite bool
+	open      func() store.Bucket
+	noNesting bool
 }
 
 // Run tests everything that the comment on store.Bucket promises. fresh is called once a test; it
