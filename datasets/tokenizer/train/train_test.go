@@ -45,7 +45,7 @@ func FuzzSplit(f *testing.F) {
 }
 
 // learnText learns from testdata/text.txt. Its merges.txt is what Hugging Face's BpeTrainer
-// (tokenizers 0.22, min_frequency 2) learns from it.
+// (tokenizers 0.23, min_frequency 2) learns from it.
 func learnText(t *testing.T, size int) *Vocabulary {
 	t.Helper()
 	text, err := os.ReadFile("testdata/text.txt")
