@@ -1,0 +1,57 @@
+package examples
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/pack"
+)
+
+// Tokenizer is what encoding needs of one.
+type Tokenizer interface {
+	Encode(text string, addSpecial bool) []int32
+}
+
+// Chat turns a conversation into tokens and says which of them are trained.
+type Chat func(messages []datasets.Message) (ids []int32, trained []bool, err error)
+
+// Encoder turns rows into tokens.
+type Encoder struct {
+	Tokenizer Tokenizer
+	Chat      Chat   // nil when the base has no chat template
+	EOS       *int32 // appended to texts; nil for none
+}
+
+// ErrNoTemplate means that a conversation cannot be rendered.
+var ErrNoTemplate = errors.New("the base has no chat template")
+
+// Encode turns rows into tokens, in order. A text becomes one row of which every token is trained;
+// a conversation trains on the assistant's words only.
+func (e Encoder) Encode(rows []datasets.Example) ([]pack.Row, error) {
+	out := make([]pack.Row, 0, len(rows))
+	for _, x := range rows {
+		r, err := e.row(x)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", x.ExampleID, err)
+		}
+		r.Source = pack.Source{ExampleID: x.ExampleID, DocID: x.DocID, Start: x.Start, End: x.End}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (e Encoder) row(x datasets.Example) (pack.Row, error) {
+	if len(x.Messages) == 0 {
+		ids := e.Tokenizer.Encode(x.Text, true)
+		if e.EOS != nil {
+			ids = append(ids, *e.EOS)
+		}
+		return pack.Row{IDs: ids}, nil
+	}
+	if e.Chat == nil {
+		return pack.Row{}, ErrNoTemplate
+	}
+	ids, trained, err := e.Chat(x.Messages)
+	return pack.Row{IDs: ids, Trained: trained}, err
+}
