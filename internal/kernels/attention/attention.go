@@ -1,0 +1,121 @@
+// Package attention is exact softmax attention in tiles: causal, grouped-query, block-diagonal over
+// segments, with optional sliding window and soft-capped scores (FlashAttention, arXiv:2205.14135;
+// grouped queries, arXiv:2305.13245; soft cap, arXiv:2408.00118 §2).
+//
+// The order of every sum is defined (docs/numerics.md, "Attention"): it depends on the distance from
+// the segment's first key and on nothing else, so that a row's result is the same however many
+// queries a call has and whoever computes it.
+package attention
+
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+)
+
+// block is the number of keys, from the segment's first on, over which the softmax is updated at
+// once. It is part of the definition. Queries are taken in blocks of the same size, which is not.
+const block = 64
+
+// Config is the shape of an attention layer.
+type Config struct {
+	Heads   int     // query heads, a multiple of KVHeads
+	KVHeads int     // query head h reads key and value head h / (Heads/KVHeads)
+	HeadDim int     // elements of a head
+	Scale   float32 // factor on q·k, usually 1/√HeadDim
+	Window  int     // a query sees the keys less than Window before it; 0 means all
+	SoftCap float32 // scores become SoftCap·tanh(score/SoftCap); 0 means as they are
+}
+
+// Segment is one sequence: the queries are rows [Q0, Q1) of q and out, the keys rows [K0, K1) of k
+// and v. The last query sees the last key, the one before it all but the last, and so on, so that
+// with cached keys K1−K0 is greater than Q1−Q0.
+type Segment struct{ Q0, Q1, K0, K1 int }
+
+// Heads is rows of heads: element d of a row's head is Data[row·Stride + head·HeadDim + d].
+// Several may be slices of one buffer with the same stride, as in a fused qkv projection.
+type Heads struct {
+	Data   []float32
+	Stride int
+}
+
+// tile is rows [row, row+n) of one head as a matrix of n × dim.
+func (h Heads) tile(row, n, head, dim int) gemm.Matrix {
+	return gemm.F32Stride(h.Data[row*h.Stride+head*dim:], n, dim, h.Stride)
+}
+
+// from is the data from a row of one head on, for writing with h.Stride.
+func (h Heads) from(row, head, dim int) []float32 { return h.Data[row*h.Stride+head*dim:] }
+
+// at is one row of one head.
+func (h Heads) at(row, head, dim int) []float32 {
+	return h.Data[row*h.Stride+head*dim:][:dim]
+}
+
+func (h Heads) mustHold(name string, rows, heads, dim int) {
+	if h.Stride < heads*dim || rows > 0 && len(h.Data) < (rows-1)*h.Stride+heads*dim {
+		panic(fmt.Sprintf("attention: %s has %d elements in rows of %d, want %d rows of %d×%d",
+			name, len(h.Data), h.Stride, rows, heads, dim))
+	}
+}
+
+func (c Config) group() int { return c.Heads / c.KVHeads }
+
+func (c Config) mustBeValid() {
+	if c.KVHeads <= 0 || c.Heads <= 0 || c.Heads%c.KVHeads != 0 || c.HeadDim <= 0 || c.Window < 0 || c.SoftCap < 0 {
+		panic(fmt.Sprintf("attention: config %+v", c))
+	}
+}
+
+// rows checks the segments and returns how many rows of queries and keys they reach.
+func rows(segs []Segment) (queries, keys int) {
+	for _, s := range segs {
+		if s.Q0 < 0 || s.K0 < 0 || s.Q1 < s.Q0 || s.K1-s.K0 < s.Q1-s.Q0 {
+			panic(fmt.Sprintf("attention: segment %+v", s))
+		}
+		queries, keys = max(queries, s.Q1), max(keys, s.K1)
+	}
+	return queries, keys
+}
+
+// view is a block of consecutive queries of a segment. Keys are counted from the segment's first.
+type view struct {
+	row, n int // the first query's row, and how many there are
+	pos    int // key that is the first query's own
+	window int
+}
+
+// views returns the number of query blocks of a segment.
+func (s Segment) views() int { return (s.Q1 - s.Q0 + block - 1) / block }
+
+func (s Segment) view(i int, c Config) view {
+	row := s.Q0 + i*block
+	return view{
+		row: row, n: min(block, s.Q1-row),
+		pos:    s.K1 - s.K0 - (s.Q1 - row),
+		window: c.Window,
+	}
+}
+
+// sees returns the keys [lo, hi) that query i of the block sees.
+func (v view) sees(i int) (lo, hi int) {
+	hi = v.pos + i + 1
+	if v.window > 0 {
+		lo = max(0, hi-v.window)
+	}
+	return lo, hi
+}
+
+// keys returns the start of the first key block that a query of this block sees, and the end of
+// the keys that any does. Key blocks outside are skipped.
+func (v view) keys() (start, end int) {
+	lo, _ := v.sees(0)
+	_, end = v.sees(v.n - 1)
+	return lo / block * block, end
+}
+
+// within clips what query i sees to the block of n keys from key on, counted from there.
+func (v view) within(i, key, n int) (lo, hi int) {
+	lo, hi = v.sees(i)
+	return min(max(lo-key, 0), n), min(max(hi-key, 0), n)
+}

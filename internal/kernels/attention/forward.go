@@ -1,0 +1,153 @@
+package attention
+
+import (
+	"math"
+	"sort"
+	"sync"
+
+	"github.com/cultivar/cultivar/internal/kernels/fma"
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+var negInf = float32(math.Inf(-1))
+
+// Forward computes out = softmax(mask(scale·q·kᵀ))·v for the rows of the segments, and the
+// log-sum-exp of every row's scores, lse[row·Heads + head], for the backward pass. out must not
+// overlap the inputs, and segments must not share queries.
+//
+// Masked scores are −∞ and their weight is 0. A value that is not finite nevertheless reaches all
+// queries of its segment whose own key is in the same block of 64 keys or later, since 0·∞ is NaN.
+func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) {
+	c.mustBeValid()
+	queries, keys := rows(segs)
+	out.mustHold("out", queries, c.Heads, c.HeadDim)
+	q.mustHold("q", queries, c.Heads, c.HeadDim)
+	k.mustHold("k", keys, c.KVHeads, c.HeadDim)
+	v.mustHold("v", keys, c.KVHeads, c.HeadDim)
+	_ = lse[:queries*c.Heads]
+
+	// One piece of work is a block of queries of one head; first[i] counts those before segment i.
+	first := make([]int, len(segs)+1)
+	for i, s := range segs {
+		first[i+1] = first[i] + s.views()*c.Heads
+	}
+	parallel.For(first[len(segs)], 1, func(lo, hi int) {
+		f := forwards.Get().(*forward)
+		defer forwards.Put(f)
+		f.acc = grow(f.acc, block*c.HeadDim)
+		for unit := lo; unit < hi; unit++ {
+			i := sort.SearchInts(first, unit+1) - 1
+			n := unit - first[i]
+			f.run(out, lse, q, k, v, segs[i], n%segs[i].views(), n/segs[i].views(), c)
+		}
+	})
+}
+
+var forwards = sync.Pool{New: func() any { return new(forward) }}
+
+// forward is the scratch space of one block of queries.
+type forward struct {
+	scores [block * block]float32 // (queries, keys), then the softmax numerators
+	acc    []float32              // (queries, HeadDim) sum of weighted values so far
+	max    [block]float32         // running maximum of each query's scores
+	sum    [block]float32         // running sum of e^(score − max)
+	alpha  [block]float32         // e^(old maximum − new maximum)
+}
+
+func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIndex, head int, c Config) {
+	w, dim, kvHead := s.view(viewIndex, c), c.HeadDim, head/c.group()
+	acc := f.acc[:w.n*dim]
+	clear(acc)
+	clear(f.sum[:])
+	for i := range f.max {
+		f.max[i] = negInf
+	}
+	queries := q.tile(w.row, w.n, head, dim)
+	for key, end := w.keys(); key < end; key += block {
+		n := min(block, end-key)
+		gemm.Serial(f.scores[:], block, queries, k.tile(s.K0+key, n, kvHead, dim).T(), false)
+		adjust(f.scores[:], w.n, n, c, nil)
+		f.softmax(w, key, n, acc, dim)
+		weights := gemm.F32Stride(f.scores[:], w.n, n, block)
+		gemm.Serial(acc, dim, weights, v.tile(s.K0+key, n, kvHead, dim), true)
+	}
+	for i := range w.n {
+		o := out.at(w.row+i, head, dim)
+		// fma(acc, 1/sum, 0): adding 0 makes −0 to +0. Which zero a sum of underflowed products is
+		// depends on whether masked keys, which add 0·v, were in the block or not yet there.
+		clear(o)
+		vec.Axpy(o, 1/f.sum[i], acc[i*dim:(i+1)*dim])
+		lse[(w.row+i)*c.Heads+head] = f.max[i] + vec.Log(f.sum[i])
+	}
+}
+
+// softmax turns the scores of a block of n keys into numerators relative to the new maximum of each
+// row, and rescales what has been summed so far to that maximum.
+func (f *forward) softmax(w view, key, n int, acc []float32, dim int) {
+	for i := range w.n {
+		row := f.scores[i*block : i*block+n]
+		lo, hi := w.within(i, key, n)
+		if lo >= hi {
+			clear(row)
+			f.alpha[i] = 0 // e^0
+			continue
+		}
+		mask(row, lo, hi, negInf)
+		old := f.max[i]
+		f.max[i] = vec.Max(row)
+		if old > f.max[i] {
+			f.max[i] = old
+		}
+		f.alpha[i] = old - f.max[i]
+	}
+	vec.Exp(f.alpha[:w.n], f.alpha[:w.n])
+	for i := range w.n {
+		row := f.scores[i*block : i*block+n]
+		if lo, hi := w.within(i, key, n); lo >= hi {
+			continue
+		}
+		sum := vec.ExpSubSum(row, row, f.max[i])
+		f.sum[i] = fma.FMA32(f.sum[i], f.alpha[i], sum)
+		if a := acc[i*dim : (i+1)*dim]; f.alpha[i] != 1 {
+			vec.Scale(a, a, f.alpha[i])
+		}
+	}
+}
+
+// adjust scales and caps the scores of rows × n keys. Where there is a cap, tanh(score/cap) is kept
+// in tanh if that is not nil.
+func adjust(scores []float32, rows, n int, c Config, tanh []float32) {
+	for i := range rows {
+		s := scores[i*block : i*block+n]
+		vec.Scale(s, s, c.Scale)
+		if c.SoftCap == 0 {
+			continue
+		}
+		vec.Scale(s, s, 1/c.SoftCap)
+		vec.Tanh(s, s)
+		if tanh != nil {
+			copy(tanh[i*block:], s)
+		}
+		vec.Scale(s, s, c.SoftCap)
+	}
+}
+
+// mask sets row to value outside [lo, hi).
+func mask(row []float32, lo, hi int, value float32) {
+	for j := range lo {
+		row[j] = value
+	}
+	for j := hi; j < len(row); j++ {
+		row[j] = value
+	}
+}
+
+// grow returns a slice of n elements, buffer's own if it is long enough.
+func grow(buffer []float32, n int) []float32 {
+	if cap(buffer) < n {
+		return make([]float32, n)
+	}
+	return buffer[:n]
+}
