@@ -1,0 +1,222 @@
+package tokenizer
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// bpe is byte pair encoding (Sennrich et al., https://arxiv.org/abs/1508.07909): a word starts as
+// its characters, and the pair that comes first in the list of merges is joined until none is left.
+type bpe struct {
+	vocab  map[string]int32
+	order  []merge // as in the file, for the digest
+	merges pairTable
+
+	bytes        bool       // words are raw bytes, not the alphabet's characters
+	byteIDs      [256]int32 // id of each byte: of its character in bytes mode, else of <0x..>; -1: none
+	chars        map[rune]int32
+	ascii        [128]int32
+	prefix       string // continuing_subword_prefix
+	suffix       string // end_of_word_suffix
+	unk          int32  // -1: none, what is unknown is dropped
+	fuseUnk      bool
+	byteFallback bool
+	ignoreMerges bool
+	whole        map[string]int32 // with ignoreMerges: ids by word, in the words' own form
+
+	// boundary is the visible space when no merge can join what comes before one to it: a text
+	// without pre-tokenizer can then be cut there and its words looked up.
+	boundary string
+	cache    wordCache
+	scratch  sync.Pool
+}
+
+type merge struct{ left, right int32 }
+
+// none is the rank of a pair that is not in the list of merges.
+const none = math.MaxInt32
+
+func (m *bpe) id(token string) (int32, bool) {
+	id, ok := m.vocab[token]
+	return id, ok
+}
+
+func (m *bpe) encode(p piece, out *sink) {
+	if m.boundary == "" {
+		m.word(p, out)
+		return
+	}
+	start := 0
+	for i := 0; i < len(p.s); {
+		k := strings.Index(p.s[i:], m.boundary)
+		if k < 0 {
+			break
+		}
+		if at := i + k; k > 0 && at > start {
+			m.word(p.sub(start, at), out)
+			start = at
+		}
+		i += k + len(m.boundary)
+	}
+	m.word(p.sub(start, len(p.s)), out)
+}
+
+// word encodes a run of text that no merge crosses the ends of.
+func (m *bpe) word(p piece, out *sink) {
+	if p.s == "" {
+		return
+	}
+	if m.ignoreMerges {
+		if id, ok := m.whole[p.s]; ok {
+			out.add(id, p.span(0, len(p.s)))
+			return
+		}
+	}
+	e := m.cache.get(p.s)
+	if e == nil {
+		sc, _ := m.scratch.Get().(*symbols)
+		if sc == nil {
+			sc = &symbols{}
+		}
+		m.merge(p.s, sc)
+		m.put(p, sc.ids, sc.lens, out)
+		m.cache.set(p.s, sc)
+		if cap(sc.ids) < 1<<16 {
+			m.scratch.Put(sc)
+		}
+		return
+	}
+	m.put(p, e.ids, e.lens, out)
+}
+
+// put writes the symbols of a word. lens are in bytes of the word.
+func (m *bpe) put(p piece, ids, lens []int32, out *sink) {
+	if !out.track {
+		out.ids = append(out.ids, ids...)
+		return
+	}
+	at := 0
+	for i, id := range ids {
+		n := int(lens[i])
+		out.add(id, p.span(at, at+n))
+		at += n
+	}
+}
+
+// merge leaves the symbols of a word in sc.
+func (m *bpe) merge(word string, sc *symbols) {
+	sc.reset()
+	switch {
+	case m.bytes:
+		for i := range len(word) {
+			m.addByte(word[i], sc)
+		}
+	case m.prefix == "" && m.suffix == "":
+		m.addChars(word, sc)
+	default:
+		m.addAffixed(word, sc)
+	}
+	m.flushUnk(sc)
+	if len(sc.ids) <= shortWord {
+		sc.mergeShort(&m.merges)
+	} else {
+		sc.mergeLong(&m.merges)
+	}
+}
+
+func (m *bpe) addByte(b byte, sc *symbols) {
+	if id := m.byteIDs[b]; id >= 0 {
+		m.flushUnk(sc)
+		sc.add(id, 1)
+		return
+	}
+	m.addUnk(1, sc)
+}
+
+func (m *bpe) addChars(word string, sc *symbols) {
+	for i := 0; i < len(word); {
+		r, n := utf8.DecodeRuneInString(word[i:])
+		m.addChar(m.charID(r), word[i:i+n], n, sc)
+		i += n
+	}
+}
+
+func (m *bpe) charID(r rune) int32 {
+	if r < utf8.RuneSelf {
+		return m.ascii[r]
+	}
+	if id, ok := m.chars[r]; ok {
+		return id
+	}
+	return -1
+}
+
+// addAffixed is addChars for vocabularies that mark where words begin or end.
+func (m *bpe) addAffixed(word string, sc *symbols) {
+	for i := 0; i < len(word); {
+		_, n := utf8.DecodeRuneInString(word[i:])
+		s := word[i : i+n]
+		if i > 0 {
+			s = m.prefix + s
+		}
+		if i+n == len(word) {
+			s += m.suffix
+		}
+		id, ok := m.vocab[s]
+		if !ok {
+			id = -1
+		}
+		m.addChar(id, s, n, sc)
+		i += n
+	}
+}
+
+// addChar adds a character, or when it has no id the bytes of s, or the unknown token.
+func (m *bpe) addChar(id int32, s string, length int, sc *symbols) {
+	if id >= 0 {
+		m.flushUnk(sc)
+		sc.add(id, int32(length))
+		return
+	}
+	if m.byteFallback && m.hasBytes(s) {
+		// HF does not write a pending unknown token here: it comes after the bytes.
+		for i := range len(s) {
+			n := int32(1)
+			if i >= length {
+				n = 0 // a byte of an affix stands for no text
+			}
+			sc.add(m.byteIDs[s[i]], n)
+		}
+		return
+	}
+	m.addUnk(int32(length), sc)
+}
+
+func (m *bpe) hasBytes(s string) bool {
+	for i := range len(s) {
+		if m.byteIDs[s[i]] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *bpe) addUnk(length int32, sc *symbols) {
+	if m.unk < 0 {
+		sc.stretch(length)
+		return
+	}
+	if !m.fuseUnk {
+		m.flushUnk(sc)
+	}
+	sc.unk += length
+}
+
+func (m *bpe) flushUnk(sc *symbols) {
+	if sc.unk > 0 {
+		sc.add(m.unk, sc.unk)
+		sc.unk = 0
+	}
+}

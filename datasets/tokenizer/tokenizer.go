@@ -1,0 +1,152 @@
+// Package tokenizer turns text into token ids and back, exactly as Hugging Face tokenizers do from
+// the same tokenizer.json (https://huggingface.co/docs/tokenizers).
+//
+// A text passes four stages: added tokens are cut out, the rest is normalized, pre-tokenized into
+// words, and each word goes through the model (BPE, Unigram, WordPiece, WordLevel). A component
+// that this package does not know is refused by name when the file is read: a tokenizer that loads
+// is exact, never an approximation.
+//
+// Files are untrusted. No stage takes more than n log n time in the length of the text, whatever
+// the text and whatever the patterns in the file.
+package tokenizer
+
+import "strings"
+
+// Span is a range of bytes in the text that was given to the tokenizer.
+type Span struct{ Start, End int }
+
+// Tokenizer is safe for concurrent use.
+type Tokenizer struct {
+	model   model
+	norm    normalizer // nil: none
+	pre     []splitter
+	decode  []decoder // nil: tokens are joined with spaces
+	tokens  []string  // by id; "" where the vocabulary has a hole
+	exists  []bool    // by id
+	added   addedVocabulary
+	prefix  []int32 // what the post-processor puts before the ids of a text
+	suffix  []int32 // and after them
+	special Special
+	names   map[string]string
+	stops   []int32
+
+	params   any    // the model's parameters without vocabulary and merges, for the digest
+	modelUnk string // the model's unknown token, "" when it names none
+	digest   func() string
+}
+
+// model encodes one word.
+type model interface {
+	// encode appends the ids of p, and their spans when the sink wants them.
+	encode(p piece, out *sink)
+	// id looks a token up in the model's own vocabulary.
+	id(token string) (int32, bool)
+}
+
+// sink collects what a text is encoded to.
+type sink struct {
+	ids   []int32
+	spans []Span
+	track bool // spans are wanted
+}
+
+func (o *sink) add(id int32, at Span) {
+	o.ids = append(o.ids, id)
+	if o.track {
+		o.spans = append(o.spans, at)
+	}
+}
+
+// Encode returns the ids of text. With addSpecial it adds the special tokens that the
+// tokenizer's post-processor prescribes, such as a leading BOS.
+func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
+	// About four bytes a token in prose; a wrong guess costs a few copies.
+	out := sink{ids: make([]int32, 0, len(text)/4+len(t.prefix)+len(t.suffix)+8)}
+	t.encode(text, addSpecial, &out)
+	return out.ids
+}
+
+// EncodeOffsets is [Tokenizer.Encode] that also says which bytes of text each token stands for,
+// widened to whole characters. Tokens that the post-processor added have an empty span.
+func (t *Tokenizer) EncodeOffsets(text string, addSpecial bool) ([]int32, []Span) {
+	out := sink{track: true}
+	t.encode(text, addSpecial, &out)
+	return out.ids, out.spans
+}
+
+func (t *Tokenizer) encode(text string, addSpecial bool, out *sink) {
+	if addSpecial {
+		for _, id := range t.prefix {
+			out.add(id, Span{})
+		}
+	}
+	// The pre-tokenizers are chained back to front, once for each text: words stream into the
+	// model and no list of them is ever built.
+	emit := func(p piece) { t.model.encode(p, out) }
+	for i := len(t.pre) - 1; i >= 0; i-- {
+		s, next := t.pre[i], emit
+		emit = func(p piece) { s.split(p, next) }
+	}
+	words := func(p piece) {
+		if p.s != "" {
+			emit(p)
+		}
+	}
+	t.added.cut(text, t.norm, out, words)
+	if addSpecial {
+		for _, id := range t.suffix {
+			out.add(id, Span{len(text), len(text)})
+		}
+	}
+}
+
+// Decode returns the text of ids, as HF's decode does with clean_up_tokenization_spaces=False.
+// With skipSpecial it leaves special tokens out. Ids outside the vocabulary stand for nothing.
+func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
+	tokens := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if !t.has(id) || skipSpecial && t.added.isSpecial(id) {
+			continue
+		}
+		tokens = append(tokens, t.tokens[id])
+	}
+	if t.decode == nil {
+		return strings.Join(tokens, " ")
+	}
+	for _, d := range t.decode {
+		tokens = d.decode(tokens)
+	}
+	return strings.Join(tokens, "")
+}
+
+func (t *Tokenizer) has(id int32) bool { return id >= 0 && int(id) < len(t.exists) && t.exists[id] }
+
+// VocabSize returns one more than the highest id, added tokens included.
+func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
+
+// ID returns the id of a token, spelt as in the vocabulary.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	if id, ok := t.added.ids[token]; ok {
+		return id, true
+	}
+	return t.model.id(token)
+}
+
+// Token returns the vocabulary's spelling of id, "" when there is none.
+func (t *Tokenizer) Token(id int32) string {
+	if !t.has(id) {
+		return ""
+	}
+	return t.tokens[id]
+}
+
+// IsSpecial reports whether id is a special token, one that Decode can leave out.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.isSpecial(id) }
+
+// Special returns the tokens that have a name.
+func (t *Tokenizer) Special() Special { return t.special }
+
+// Digest identifies what the tokenizer does: it is the SHA-256, in hex, over the vocabulary, the
+// merges, the added tokens, the components' parameters and the named tokens. Files that differ
+// only in spelling (key order, merges as strings or pairs, truncation) have the same digest.
+func (t *Tokenizer) Digest() string { return t.digest() }
