@@ -1,0 +1,147 @@
+// Package trainer fits a LoRA adapter, or all parameters of a small model, to training rows. The
+// root is the loop; sub-packages hold what it is composed of and never import it.
+package trainer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/trainer/lora"
+	"github.com/cultivar/cultivar/trainer/optim"
+)
+
+// The objectives.
+const (
+	CLM = "clm" // every token of a text
+	SFT = "sft" // the assistant's tokens of a conversation
+)
+
+// Config is a training configuration. Keys are those of transformers' TrainingArguments, TRL's
+// SFTConfig and PEFT's LoraConfig.
+type Config struct {
+	Objective    string      `yaml:"objective" json:"objective"`
+	LoRA         lora.Config `yaml:"lora" json:"lora"`
+	InitAdapter  string      `yaml:"init_adapter" json:"init_adapter"` // PEFT directory to go on from, instead of lora
+	MaxSeqLength int         `yaml:"max_seq_length" json:"max_seq_length"`
+	Packing      bool        `yaml:"packing" json:"packing"`
+	Shuffle      bool        `yaml:"shuffle" json:"shuffle"`
+	Seed         uint64      `yaml:"seed" json:"seed"`
+	AppendEOS    bool        `yaml:"append_eos" json:"append_eos"` // of clm rows
+
+	BatchSize      int     `yaml:"batch_size" json:"batch_size"`             // sequences in an optimizer step
+	MicroBatchSize int     `yaml:"micro_batch_size" json:"micro_batch_size"` // sequences in memory at a time; changes no result
+	MaxSteps       int     `yaml:"max_steps" json:"max_steps"`               // 0: num_epochs decides
+	NumEpochs      float64 `yaml:"num_epochs" json:"num_epochs"`
+
+	LearningRate    float64 `yaml:"learning_rate" json:"learning_rate"`
+	LRSchedulerType string  `yaml:"lr_scheduler_type" json:"lr_scheduler_type"`
+	WarmupSteps     int     `yaml:"warmup_steps" json:"warmup_steps"`
+	WarmupRatio     float64 `yaml:"warmup_ratio" json:"warmup_ratio"` // of all steps, when warmup_steps is 0
+	WeightDecay     float64 `yaml:"weight_decay" json:"weight_decay"`
+	AdamBeta1       float64 `yaml:"adam_beta1" json:"adam_beta1"`
+	AdamBeta2       float64 `yaml:"adam_beta2" json:"adam_beta2"`
+	AdamEpsilon     float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
+	MaxGradNorm     float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // 0: no clipping
+
+	EvalFraction float64 `yaml:"eval_fraction" json:"eval_fraction"` // of plain files; datasets have a validation split
+	EvalSteps    int     `yaml:"eval_steps" json:"eval_steps"`       // 0: only at the end
+	SaveSteps    int     `yaml:"save_steps" json:"save_steps"`       // 0: only at the end
+	LoggingSteps int     `yaml:"logging_steps" json:"logging_steps"`
+
+	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"` // less memory, same result
+}
+
+// DefaultConfig is the recipe for a small adapter: LoRA on all linear modules.
+func DefaultConfig() Config {
+	return Config{
+		Objective:       CLM,
+		LoRA:            lora.DefaultConfig(),
+		MaxSeqLength:    1024,
+		Packing:         true,
+		Shuffle:         true,
+		Seed:            17,
+		AppendEOS:       true,
+		BatchSize:       16,
+		MicroBatchSize:  4,
+		NumEpochs:       3,
+		LearningRate:    2e-4,
+		LRSchedulerType: "cosine",
+		WarmupRatio:     0.03,
+		WeightDecay:     0.01,
+		AdamBeta1:       0.9,
+		AdamBeta2:       0.999,
+		AdamEpsilon:     1e-8,
+		MaxGradNorm:     1,
+		EvalFraction:    0.05,
+		EvalSteps:       50,
+		SaveSteps:       50,
+		LoggingSteps:    1,
+	}
+}
+
+// Validate joins everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(c.Objective != CLM && c.Objective != SFT, "objective is %q, want clm or sft", c.Objective)
+	if c.InitAdapter == "" {
+		errs = append(errs, c.LoRA.Validate())
+	}
+	bad(c.MaxSeqLength < 2, "max_seq_length is %d, want at least 2", c.MaxSeqLength)
+	bad(c.BatchSize < 1, "batch_size is %d, want at least 1", c.BatchSize)
+	bad(c.MicroBatchSize < 1, "micro_batch_size is %d, want at least 1", c.MicroBatchSize)
+	bad(c.MaxSteps < 0, "max_steps is %d, want 0 or more", c.MaxSteps)
+	bad(c.MaxSteps == 0 && !(c.NumEpochs > 0), "max_steps and num_epochs are both 0: nothing to train")
+	bad(!(c.LearningRate > 0), "learning_rate is %g, want more than 0", c.LearningRate)
+	bad(!slices.Contains(optim.ScheduleTypes, c.LRSchedulerType), "lr_scheduler_type is %q, want one of %s", c.LRSchedulerType, strings.Join(optim.ScheduleTypes, ", "))
+	bad(c.WarmupSteps < 0, "warmup_steps is %d, want 0 or more", c.WarmupSteps)
+	bad(c.WarmupRatio < 0 || c.WarmupRatio > 1, "warmup_ratio is %g, want 0…1", c.WarmupRatio)
+	bad(c.WeightDecay < 0, "weight_decay is %g, want 0 or more", c.WeightDecay)
+	bad(c.AdamBeta1 < 0 || c.AdamBeta1 >= 1, "adam_beta1 is %g, want 0 ≤ β < 1", c.AdamBeta1)
+	bad(c.AdamBeta2 < 0 || c.AdamBeta2 >= 1, "adam_beta2 is %g, want 0 ≤ β < 1", c.AdamBeta2)
+	bad(!(c.AdamEpsilon > 0), "adam_epsilon is %g, want more than 0", c.AdamEpsilon)
+	bad(c.MaxGradNorm < 0, "max_grad_norm is %g, want 0 or more", c.MaxGradNorm)
+	bad(c.EvalFraction < 0 || c.EvalFraction >= 1, "eval_fraction is %g, want 0 ≤ f < 1", c.EvalFraction)
+	bad(c.EvalSteps < 0, "eval_steps is %d, want 0 or more", c.EvalSteps)
+	bad(c.SaveSteps < 0, "save_steps is %d, want 0 or more", c.SaveSteps)
+	bad(c.LoggingSteps < 1, "logging_steps is %d, want at least 1", c.LoggingSteps)
+	return errors.Join(errs...)
+}
+
+// Digest identifies the configuration by what it computes: keys that change no result are left out.
+func (c Config) Digest() string {
+	c.MicroBatchSize, c.SaveSteps, c.LoggingSteps, c.EvalSteps = 0, 0, 0, 0
+	c.GradientCheckpointing = false
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic("trainer: marshal config: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// steps is the number of optimizer steps over rows sequences an epoch.
+func (c Config) steps(sequences int) int {
+	if c.MaxSteps > 0 {
+		return c.MaxSteps
+	}
+	perEpoch := (sequences + c.BatchSize - 1) / c.BatchSize
+	return max(1, int(c.NumEpochs*float64(perEpoch)+0.5))
+}
+
+// warmup is the number of warmup steps of a run of total steps.
+func (c Config) warmup(total int) int {
+	if c.WarmupSteps > 0 {
+		return c.WarmupSteps
+	}
+	return int(c.WarmupRatio * float64(total))
+}

@@ -1,0 +1,99 @@
+// Package eval measures how likely a model finds text.
+package eval
+
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/trainer/model"
+)
+
+// Row is the likelihood of one row.
+type Row struct {
+	MeanNLL  float64   // mean negative log-likelihood of the trained tokens, natural logarithm
+	Logprobs []float64 // of every trained token in order; the first token of a row has none
+}
+
+// Summary is the likelihood of all rows.
+type Summary struct {
+	MeanNLL float64 // over all tokens
+	Tokens  int     // tokens that were scored
+	Rows    []Row
+}
+
+// tokensAtOnce bounds the activations of an evaluation.
+const tokensAtOnce = 2048
+
+// NLL scores rows. Rows never see each other, so the result does not depend on their order.
+func NLL(m *model.Model, rows []pack.Row) (Summary, error) {
+	e := m.NewEvaluator()
+	var s Summary
+	var total float64
+	for lo := 0; lo < len(rows); {
+		hi, n := lo, 0
+		for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= tokensAtOnce) {
+			n += len(rows[hi].IDs)
+			hi++
+		}
+		scored, err := score(e, rows[lo:hi])
+		if err != nil {
+			return Summary{}, fmt.Errorf("evaluate rows %d–%d: %w", lo+1, hi, err)
+		}
+		for _, r := range scored {
+			for _, lp := range r.Logprobs {
+				total -= lp
+			}
+			s.Tokens += len(r.Logprobs)
+		}
+		s.Rows = append(s.Rows, scored...)
+		lo = hi
+	}
+	if s.Tokens > 0 {
+		s.MeanNLL = total / float64(s.Tokens)
+	}
+	return s, nil
+}
+
+func score(e *model.Evaluator, rows []pack.Row) ([]Row, error) {
+	mb := &model.MicroBatch{}
+	for _, r := range rows {
+		start := len(mb.Tokens)
+		for p, id := range r.IDs {
+			if p > 0 && (r.Trained == nil || r.Trained[p]) {
+				mb.Rows = append(mb.Rows, int32(start+p-1))
+				mb.Labels = append(mb.Labels, id)
+			}
+			mb.Tokens = append(mb.Tokens, id)
+			mb.Layout.Positions = append(mb.Layout.Positions, int32(p))
+		}
+		end := len(mb.Tokens)
+		mb.Layout.Segments = append(mb.Layout.Segments, attention.Segment{Q0: start, Q1: end, K0: start, K1: end})
+	}
+	if len(mb.Tokens) == 0 {
+		return make([]Row, len(rows)), nil
+	}
+	nll, err := e.NLL(mb)
+	if err != nil {
+		return nil, err
+	}
+	return divide(nll, mb, rows), nil
+}
+
+// divide hands the likelihoods back to their rows.
+func divide(nll []float64, mb *model.MicroBatch, rows []pack.Row) []Row {
+	out := make([]Row, len(rows))
+	next := 0
+	for i, seg := range mb.Layout.Segments {
+		var sum float64
+		for next < len(nll) && int(mb.Rows[next]) < seg.Q1 {
+			out[i].Logprobs = append(out[i].Logprobs, -nll[next])
+			sum += nll[next]
+			next++
+		}
+		if n := len(out[i].Logprobs); n > 0 {
+			out[i].MeanNLL = sum / float64(n)
+		}
+	}
+	return out
+}

@@ -1,0 +1,84 @@
+// Package llama is the Llama family: Llama 1 to 3.x, SmolLM, TinyLlama, Yi and every other
+// checkpoint whose config.json says LlamaForCausalLM (transformers models/llama/modeling_llama.py).
+package llama
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Architecture is the name in config.json's "architectures".
+const Architecture = "LlamaForCausalLM"
+
+// New returns the family for a configuration.
+func New(c *base.Config) (*nn.Family, error) {
+	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+		return nil, err
+	}
+	freq, scale, err := nn.RopeFrequencies(c)
+	if err != nil {
+		return nil, err
+	}
+	rope := ops.NewRope(freq, scale)
+	att := attention.Config{
+		Heads:   c.NumAttentionHeads,
+		KVHeads: c.NumKeyValueHeads,
+		HeadDim: c.HeadDim,
+		Scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
+	}
+
+	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
+		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
+		qkv := l.Linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
+
+		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+	}
+
+	return &nn.Family{
+		Layer: layer,
+		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
+			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
+		},
+		Kinds:       1,
+		Kind:        func(int) int { return 0 },
+		Rope:        func(int) *ops.Rope { return rope },
+		LayerPrefix: "model.layers.%d.",
+		FinalPrefix: "model.",
+		Embed:       "model.embed_tokens.weight",
+		Unembed:     nn.Unembed(c, "model.embed_tokens.weight", "lm_head.weight"),
+	}, nil
+}
+
+// Weights lists the weights of a model of this family with their shapes, in the order of the
+// layers: what pretraining starts from.
+func Weights(c *base.Config) []nn.Shape {
+	list := []nn.Shape{{Name: "model.embed_tokens.weight", Rows: c.VocabSize, Cols: c.HiddenSize}}
+	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	for i := range c.NumHiddenLayers {
+		at := func(name string, rows, cols int) {
+			list = append(list, nn.Shape{Name: fmt.Sprintf("model.layers.%d.%s.weight", i, name), Rows: rows, Cols: cols})
+		}
+		at("input_layernorm", 1, c.HiddenSize)
+		at("self_attn.q_proj", q, c.HiddenSize)
+		at("self_attn.k_proj", kv, c.HiddenSize)
+		at("self_attn.v_proj", kv, c.HiddenSize)
+		at("self_attn.o_proj", c.HiddenSize, q)
+		at("post_attention_layernorm", 1, c.HiddenSize)
+		at("mlp.gate_proj", c.IntermediateSize, c.HiddenSize)
+		at("mlp.up_proj", c.IntermediateSize, c.HiddenSize)
+		at("mlp.down_proj", c.HiddenSize, c.IntermediateSize)
+	}
+	list = append(list, nn.Shape{Name: "model.norm.weight", Rows: 1, Cols: c.HiddenSize})
+	if !c.TieWordEmbeddings {
+		list = append(list, nn.Shape{Name: "lm_head.weight", Rows: c.VocabSize, Cols: c.HiddenSize})
+	}
+	return list
+}

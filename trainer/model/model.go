@@ -1,0 +1,182 @@
+// Package model runs a base model with whatever is trained on it: it binds the weights of a base
+// to the graph of its family, layer by layer, forward and backward.
+package model
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/model/llama"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// families lists the architectures; each is one package, one file.
+var families = map[string]func(*base.Config) (*nn.Family, error){
+	llama.Architecture: llama.New,
+}
+
+// Architectures lists what New supports, sorted.
+func Architectures() []string {
+	var names []string
+	for n := range families {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Source is where weights come from: an open base, or parameters in memory.
+type Source interface {
+	// Tensor returns a weight by its published name.
+	Tensor(name string) (base.View, error)
+	// Has reports whether the weight exists.
+	Has(name string) bool
+}
+
+// Attachment is what is trained on the model.
+type Attachment struct {
+	// LoRA gives the factors of a linear module by its full name, nil when it is not targeted.
+	LoRA func(module string) *LoRA
+	// Param gives the parameter that takes the place of a weight, nil when it is frozen.
+	Param func(weight string) *ops.Param
+}
+
+// LoRA is the update of one module.
+type LoRA struct {
+	A, B    *ops.Param
+	Scaling float32
+	Dropout float32
+}
+
+// Model is a base with an attachment. It is not safe for concurrent use.
+type Model struct {
+	Config *base.Config
+	family *nn.Family
+	source Source
+	attach Attachment
+
+	layers []bindings
+	final  bindings
+	embed  matrixOrParam
+	head   matrixOrParam
+
+	tapes tapeCache
+}
+
+// bindings is what the slots of one graph hold for one layer, by slot name.
+type bindings map[string]matrixOrParam
+
+type matrixOrParam struct {
+	matrix gemm.Matrix
+	param  *ops.Param
+}
+
+func (m matrixOrParam) get() gemm.Matrix {
+	if m.param != nil {
+		return gemm.F32(m.param.Value, m.param.Rows, m.param.Cols)
+	}
+	return m.matrix
+}
+
+// New binds the weights of a source. Every weight that the family names must be there with the
+// shape that the graph needs.
+func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
+	family, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, family: family, source: src, attach: attach, tapes: newTapeCache()}
+	if m.embed, err = m.lookup(family.Embed); err != nil {
+		return nil, err
+	}
+	if m.head, err = m.lookup(family.Unembed); err != nil {
+		return nil, err
+	}
+	for _, w := range []struct {
+		name string
+		m    matrixOrParam
+	}{{family.Embed, m.embed}, {family.Unembed, m.head}} {
+		if g := w.m.get(); g.Cols != c.HiddenSize || g.Rows < c.VocabSize {
+			return nil, fmt.Errorf("tensor %q is %d×%d, config.json says %d×%d", w.name, g.Rows, g.Cols, c.VocabSize, c.HiddenSize)
+		}
+	}
+	for i := range c.NumHiddenLayers {
+		b, err := m.bind(fmt.Sprintf(family.LayerPrefix, i), func(l *nn.Layer, x *nn.Node) { family.Layer(l, x) }, family.Kind(i))
+		if err != nil {
+			return nil, err
+		}
+		m.layers = append(m.layers, b)
+	}
+	m.final, err = m.bind(family.FinalPrefix, func(l *nn.Layer, x *nn.Node) { family.Final(l, x) }, 0)
+	return m, err
+}
+
+func familyOf(c *base.Config) (*nn.Family, error) {
+	for _, a := range c.Architectures {
+		if f := families[a]; f != nil {
+			return f(c)
+		}
+	}
+	name := strings.Join(c.Architectures, ", ")
+	if name == "" {
+		name = "model_type " + c.ModelType
+	}
+	return nil, fmt.Errorf("architecture %s is not supported (supported: %s)", name, strings.Join(Architectures(), ", "))
+}
+
+// bind looks up every weight that one layer's graph names.
+func (m *Model) bind(prefix string, build func(*nn.Layer, *nn.Node), kind int) (bindings, error) {
+	s := &scan{model: m, prefix: prefix, found: bindings{}}
+	b := ops.NewBuilder()
+	x := b.Input("x", 1, m.Config.HiddenSize)
+	if err := s.run(func() { build(&nn.Layer{Builder: b, Kind: kind, Weights: s}, x) }); err != nil {
+		return nil, err
+	}
+	return s.found, nil
+}
+
+// lookup finds a weight: a parameter that takes its place, or the source's tensor. Vectors are
+// widened to float32 rows, matrices stay in the type in which they are stored.
+func (m *Model) lookup(name string) (matrixOrParam, error) {
+	if m.attach.Param != nil {
+		if p := m.attach.Param(name); p != nil {
+			return matrixOrParam{param: p}, nil
+		}
+	}
+	v, err := m.source.Tensor(name)
+	if err != nil {
+		return matrixOrParam{}, err
+	}
+	switch len(v.Shape) {
+	case 1:
+		return matrixOrParam{matrix: gemm.F32(widen(v), 1, v.Shape[0])}, nil
+	case 2:
+		return matrixOrParam{matrix: asMatrix(v)}, nil
+	}
+	return matrixOrParam{}, fmt.Errorf("tensor %q has %d dimensions, want 1 or 2", name, len(v.Shape))
+}
+
+func asMatrix(v base.View) gemm.Matrix {
+	rows, cols := v.Shape[0], v.Shape[1]
+	if v.Type == dtype.F32 {
+		return gemm.F32(v.F32, rows, cols)
+	}
+	return gemm.U16(v.Type, v.U16, rows, cols)
+}
+
+func widen(v base.View) []float32 {
+	if v.Type == dtype.F32 {
+		return v.F32
+	}
+	out := make([]float32, len(v.U16))
+	dtype.Widen(v.Type, out, v.U16)
+	return out
+}
+
+// Vocab is the number of rows of the vocabulary projection.
+func (m *Model) Vocab() int { return m.head.get().Rows }

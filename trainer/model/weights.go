@@ -1,0 +1,150 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// missing is panicked by a scan when a weight is not there: graphs are built by plain functions.
+type missing struct{ error }
+
+// scan builds a graph once to learn which weights it names, and finds them.
+type scan struct {
+	model  *Model
+	prefix string
+	found  bindings
+
+	modules []Module // in the order in which they were asked for
+}
+
+func (s *scan) run(build func()) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case missing:
+			err = r.error
+		default:
+			panic(r)
+		}
+	}()
+	build()
+	return nil
+}
+
+func (s *scan) find(name string) matrixOrParam {
+	m, err := s.model.lookup(s.prefix + name)
+	if err != nil {
+		panic(missing{err})
+	}
+	s.found[name] = m
+	return m
+}
+
+// Module is a linear module of a base.
+type Module struct {
+	Name    string // e.g. model.layers.0.self_attn.q_proj
+	In, Out int
+}
+
+// Modules lists the linear modules of the decoder layers in the order in which they compute: what
+// an adapter can target.
+func Modules(c *base.Config, src Source) ([]Module, error) {
+	family, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, family: family, source: src}
+	var list []Module
+	for i := range c.NumHiddenLayers {
+		s := &scan{model: m, prefix: fmt.Sprintf(family.LayerPrefix, i), found: bindings{}}
+		b := ops.NewBuilder()
+		x := b.Input("x", 1, c.HiddenSize)
+		err := s.run(func() { family.Layer(&nn.Layer{Builder: b, Kind: family.Kind(i), Weights: s}, x) })
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s.modules...)
+	}
+	return list, nil
+}
+
+// Vector implements nn.Weights.
+func (s *scan) Vector(b *ops.Builder, name string) *ops.Weight {
+	if !s.model.has(s.prefix + name) {
+		panic(missing{fmt.Errorf("tensor %q is missing", s.prefix+name)})
+	}
+	m := s.find(name)
+	if m.get().Rows != 1 {
+		panic(missing{fmt.Errorf("tensor %q is a matrix, want a vector", s.prefix+name)})
+	}
+	return slotFor(b, name, m)
+}
+
+// Projection implements nn.Weights.
+func (s *scan) Projection(b *ops.Builder, module string) ops.Projection {
+	weight := s.find(module + ".weight")
+	s.modules = append(s.modules, Module{Name: s.prefix + module, In: weight.get().Cols, Out: weight.get().Rows})
+	p := ops.Projection{Weight: slotFor(b, module+".weight", weight)}
+	if s.model.has(s.prefix + module + ".bias") {
+		bias := s.find(module + ".bias")
+		if bias.get().Cols != weight.get().Rows {
+			panic(missing{fmt.Errorf("tensor %q has %d elements, its weight %d rows", s.prefix+module+".bias", bias.get().Cols, weight.get().Rows)})
+		}
+		p.Bias = slotFor(b, module+".bias", bias)
+	}
+	if s.model.attach.LoRA == nil {
+		return p
+	}
+	if l := s.model.attach.LoRA(s.prefix + module); l != nil {
+		w := weight.get()
+		if l.A.Cols != w.Cols || l.B.Rows != w.Rows || l.A.Rows != l.B.Cols {
+			panic(missing{fmt.Errorf("adapter for %s is %d×%d·%d×%d, its weight %d×%d", s.prefix+module, l.B.Rows, l.B.Cols, l.A.Rows, l.A.Cols, w.Rows, w.Cols)})
+		}
+		s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A}
+		s.found[module+".lora_B.weight"] = matrixOrParam{param: l.B}
+		p.LoRA = attached(b, module, l)
+	}
+	return p
+}
+
+func attached(b *ops.Builder, module string, l *LoRA) *ops.LoRA {
+	return &ops.LoRA{
+		A:       b.Trainable(module+".lora_A.weight", l.A.Rows, l.A.Cols),
+		B:       b.Trainable(module+".lora_B.weight", l.B.Rows, l.B.Cols),
+		Scaling: l.Scaling,
+		Dropout: l.Dropout,
+	}
+}
+
+func slotFor(b *ops.Builder, name string, m matrixOrParam) *ops.Weight {
+	g := m.get()
+	if m.param != nil {
+		return b.Trainable(name, g.Rows, g.Cols)
+	}
+	return b.Frozen(name, g.Rows, g.Cols)
+}
+
+func (m *Model) has(name string) bool {
+	if m.attach.Param != nil && m.attach.Param(name) != nil {
+		return true
+	}
+	return m.source.Has(name)
+}
+
+// bindTo fills the slots of a tape with one layer's weights.
+func (b bindings) bindTo(t *ops.Tape) {
+	for _, w := range t.Weights {
+		m := b[w.Name]
+		if w.Trainable() {
+			w.BindParam(m.param)
+		} else {
+			w.Bind(m.matrix)
+		}
+	}
+}
+
+// ensure that an open base is a Source.
+var _ Source = (*base.Base)(nil)

@@ -1,0 +1,76 @@
+// Package nn is the vocabulary in which a model family is written down: a layer as a function over
+// weights that are called by their published names. What a name stands for (a frozen matrix, a
+// matrix with a LoRA update, a trainable parameter) is decided by whoever builds the graph.
+package nn
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Node is a value in a layer's graph: (tokens, width).
+type Node = gorgonia.Node
+
+// Family is how one model architecture computes.
+type Family struct {
+	// Layer is one decoder layer: (tokens, hidden) → (tokens, hidden).
+	Layer func(l *Layer, x *Node) *Node
+	// Final is what happens between the last layer and the vocabulary projection.
+	Final func(l *Layer, x *Node) *Node
+
+	// Kinds is how many sorts of layers there are; each is compiled once. Kind maps a layer to its sort.
+	Kinds int
+	Kind  func(layer int) int
+	// Rope returns the rotary table of a kind of layer, nil when it has none.
+	Rope func(kind int) *ops.Rope
+
+	Head       ops.HeadConfig
+	EmbedScale float32 // multiplies embeddings; 0 means 1
+
+	LayerPrefix string // e.g. "model.layers.%d."
+	FinalPrefix string // e.g. "model."
+	Embed       string // embedding weight
+	Unembed     string // vocabulary projection; equal to Embed when tied
+}
+
+// Layer builds the graph of one layer.
+type Layer struct {
+	*ops.Builder
+	Kind    int
+	Weights Weights
+}
+
+// Weights resolves published names to slots.
+type Weights interface {
+	// Vector is a norm's weight or a bias, nil when the base has none of that name.
+	Vector(b *ops.Builder, name string) *ops.Weight
+	// Projection is a linear module with whatever is attached to it.
+	Projection(b *ops.Builder, module string) ops.Projection
+}
+
+// RMSNorm normalises x with the named weight.
+func (l *Layer) RMSNorm(x *Node, name string, eps float64) *Node {
+	return l.Builder.RMSNorm(x, l.Weights.Vector(l.Builder, name), float32(eps))
+}
+
+// Linear applies linear modules to x; their outputs stand side by side.
+func (l *Layer) Linear(x *Node, modules ...string) *Node {
+	var projs []ops.Projection
+	for _, m := range modules {
+		projs = append(projs, l.Weights.Projection(l.Builder, m))
+	}
+	return l.Builder.Linear(x, projs...)
+}
+
+// Attention attends over qkv = [q | k | v].
+func (l *Layer) Attention(qkv *Node, cfg attention.Config) *Node {
+	return l.Builder.Attention(qkv, cfg)
+}
+
+// Shape is a weight's published name and size; a vector has one row.
+type Shape struct {
+	Name       string
+	Rows, Cols int
+}

@@ -1,0 +1,105 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+// KVCache holds the rotated keys and the values of one layer for sequences that grow.
+// Rows [0, Len) are filled; the layout's segments say which belong to whom.
+type KVCache struct {
+	K, V []float32 // (capacity, KVHeads·HeadDim)
+	Len  int
+}
+
+// selfAttention rotates queries and keys and attends within each sequence of the layout.
+// Input: (tokens, (Heads + 2·KVHeads)·HeadDim) = [q | k | v]. Output: (tokens, Heads·HeadDim).
+type selfAttention struct {
+	base
+	run *Run
+	cfg attention.Config
+}
+
+// Attention attends over qkv.
+func (b *Builder) Attention(qkv *gorgonia.Node, cfg attention.Config) *gorgonia.Node {
+	return b.apply(&selfAttention{base{name: b.unique("attention"), arity: 1, cols: cfg.Heads * cfg.HeadDim}, b.run, cfg}, qkv)
+}
+
+// widths returns the columns of q, and of k and of v.
+func (o *selfAttention) widths() (q, kv int) {
+	return o.cfg.Heads * o.cfg.HeadDim, o.cfg.KVHeads * o.cfg.HeadDim
+}
+
+// Do implements gorgonia.Op.
+func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, cols := dims(inputs[0])
+	qw, kvw := o.widths()
+	qkv := o.run.kept.keep(o.name+" qkv", rows*cols)
+	copy(qkv, floats(inputs[0]))
+	if o.run.Rope != nil {
+		o.run.Rope.rotate(qkv, cols, qw+kvw, o.run.Layout.Positions, false)
+	}
+	q, k, v := attention.Heads{Data: qkv, Stride: cols}, attention.Heads{Data: qkv[qw:], Stride: cols}, attention.Heads{Data: qkv[qw+kvw:], Stride: cols}
+	if c := o.run.Cache; c != nil {
+		k, v = c.append(qkv, rows, cols, qw, kvw)
+	}
+	out := o.run.arena.matrix(rows, qw)
+	lse := o.run.kept.keep(o.name+" lse", rows*o.cfg.Heads)
+	attention.Forward(attention.Heads{Data: out.Float32s(), Stride: qw}, lse, q, k, v, o.run.Layout.Segments, o.cfg)
+	return out, nil
+}
+
+// append adds the keys and values of new rows and returns all of them.
+func (c *KVCache) append(qkv []float32, rows, cols, qw, kvw int) (k, v attention.Heads) {
+	need := (c.Len + rows) * kvw
+	for len(c.K) < need {
+		c.K = append(c.K, make([]float32, max(need-len(c.K), len(c.K)))...)
+		c.V = append(c.V, make([]float32, max(need-len(c.V), len(c.V)))...)
+	}
+	parallel.For(rows, 64, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := qkv[r*cols+qw : (r+1)*cols]
+			copy(c.K[(c.Len+r)*kvw:], row[:kvw])
+			copy(c.V[(c.Len+r)*kvw:], row[kvw:])
+		}
+	})
+	c.Len += rows
+	return attention.Heads{Data: c.K, Stride: kvw}, attention.Heads{Data: c.V, Stride: kvw}
+}
+
+// DiffWRT implements gorgonia.SDOp.
+func (*selfAttention) DiffWRT(int) []bool { return []bool{true} }
+
+// SymDiff implements gorgonia.SDOp.
+func (o *selfAttention) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	back := &attentionBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: inputs[0].Shape()[1]}}, o}
+	return gorgonia.Nodes{o.run.builder.apply(back, dy, out)}, nil
+}
+
+type attentionBackward struct {
+	derivative
+	fwd *selfAttention
+}
+
+// Do implements gorgonia.Op.
+func (o *attentionBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	f := o.fwd
+	rows, _ := dims(inputs[0])
+	qw, kvw := f.widths()
+	cols := o.cols
+	qkv := f.run.kept.recall(f.name+" qkv", rows*cols)
+	lse := f.run.kept.recall(f.name+" lse", rows*f.cfg.Heads)
+	grad := f.run.arena.matrix(rows, cols)
+	d := grad.Float32s()
+	heads := func(data []float32, at int) attention.Heads { return attention.Heads{Data: data[at:], Stride: cols} }
+	dout := attention.Heads{Data: floats(inputs[0]), Stride: qw}
+	out := attention.Heads{Data: floats(inputs[1]), Stride: qw}
+	attention.Backward(heads(d, 0), heads(d, qw), heads(d, qw+kvw), dout, out, lse,
+		heads(qkv, 0), heads(qkv, qw), heads(qkv, qw+kvw), f.run.Layout.Segments, f.cfg)
+	if f.run.Rope != nil {
+		f.run.Rope.rotate(d, cols, qw+kvw, f.run.Layout.Positions, true)
+	}
+	return grad, nil
+}

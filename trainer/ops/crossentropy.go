@@ -1,0 +1,162 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+// logitRows is how many rows of logits exist at a time: the logits of a whole batch never do.
+const logitRows = 128
+
+// HeadConfig is what a family does to its logits.
+type HeadConfig struct {
+	LogitScale float32 // multiplies the logits; 0 means 1
+	SoftCap    float32 // cap·tanh(logit/cap); 0 means none
+}
+
+// crossEntropy is Σ −log softmax(h·Wᵀ)[label] over the rows, times Run.LossScale, as a 1×1
+// matrix. The gradient of h is computed in the same pass over the logits and kept for the backward
+// operator, which saves computing the logits twice (as Liger kernel's fused linear cross-entropy).
+type crossEntropy struct {
+	base
+	run    *Run
+	weight *Weight // (vocabulary, hidden)
+	cfg    HeadConfig
+	grad   bool
+}
+
+// CrossEntropy is the loss of hidden states h (rows, hidden) under the labels of the Run.
+// Every row must have a label.
+func (b *Builder) CrossEntropy(h *gorgonia.Node, w *Weight, cfg HeadConfig, grad bool) *gorgonia.Node {
+	op := &crossEntropy{base{name: "cross-entropy " + w.Name, arity: 1, cols: 1, rows: fixedRows(1)}, b.run, w, cfg, grad}
+	if w.Trainable() {
+		op.arity = 2
+		return b.apply(op, h, w.node)
+	}
+	return b.apply(op, h)
+}
+
+// Do implements gorgonia.Op.
+func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, hidden := dims(inputs[0])
+	h, vocab := floats(inputs[0]), o.weight.Rows
+	logits := o.run.kept.keep(o.name+" logits", min(rows, logitRows)*vocab)
+	var dh []float32
+	if o.grad {
+		dh = o.run.kept.keep(o.name+" grad", rows*hidden)
+	}
+	for lo := 0; lo < rows; lo += logitRows {
+		hi := min(lo+logitRows, rows)
+		chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
+		Logits(logits, chunk, o.weight.matrix(), o.cfg)
+		parallel.For(hi-lo, 1, func(a, b int) {
+			for r := a; r < b; r++ {
+				o.row(logits[r*vocab:(r+1)*vocab], lo+r)
+			}
+		})
+		if !o.grad {
+			continue
+		}
+		dlogits := gemm.F32(logits[:(hi-lo)*vocab], hi-lo, vocab)
+		gemm.Gemm(dh[lo*hidden:], hidden, dlogits, o.weight.matrix(), false)
+		if o.weight.Trainable() {
+			gemm.Gemm(o.weight.param.Grad, hidden, dlogits.T(), chunk, true)
+		}
+	}
+	out := o.run.arena.matrix(1, 1)
+	var sum float64
+	for _, nll := range o.run.NLL[:rows] {
+		sum += nll
+	}
+	out.Float32s()[0] = float32(sum) * o.run.LossScale
+	return out, nil
+}
+
+// Logits computes h·Wᵀ and what the family does to it into logits (rows, vocabulary).
+func Logits(logits []float32, h, w gemm.Matrix, cfg HeadConfig) {
+	gemm.Gemm(logits, w.Rows, h, w.T(), false)
+	x := logits[:h.Rows*w.Rows]
+	if cfg.LogitScale != 0 {
+		scale(x, cfg.LogitScale)
+	}
+	if c := cfg.SoftCap; c != 0 {
+		parallel.For(len(x), elementGrain, func(lo, hi int) {
+			vec.Scale(x[lo:hi], x[lo:hi], 1/c)
+			vec.Tanh(x[lo:hi], x[lo:hi])
+			vec.Scale(x[lo:hi], x[lo:hi], c)
+		})
+	}
+}
+
+// row records the loss of one row and turns its logits into their gradient.
+func (o *crossEntropy) row(logits []float32, r int) {
+	label := o.run.Labels[r]
+	lse := vec.LogSumExp(logits)
+	o.run.NLL[r] = float64(lse) - float64(logits[label])
+	if !o.grad {
+		return
+	}
+	if c := o.cfg.SoftCap; c != 0 {
+		o.softCapRow(logits, label, lse)
+		return
+	}
+	s := o.run.LossScale
+	if o.cfg.LogitScale != 0 {
+		s *= o.cfg.LogitScale
+	}
+	vec.CrossEntropyBackward(logits, int(label), lse, s)
+}
+
+// softCapRow is the gradient through cap·tanh(x/cap), whose derivative is 1 − (y/cap)².
+func (o *crossEntropy) softCapRow(logits []float32, label int32, lse float32) {
+	c, s := o.cfg.SoftCap, o.run.LossScale
+	if o.cfg.LogitScale != 0 {
+		s *= o.cfg.LogitScale
+	}
+	slope := make([]float32, len(logits))
+	for i, y := range logits {
+		t := y / c
+		slope[i] = 1 - float32(t*t)
+	}
+	vec.CrossEntropyBackward(logits, int(label), lse, s)
+	vec.Mul(logits, logits, slope)
+}
+
+// DiffWRT implements gorgonia.SDOp.
+func (o *crossEntropy) DiffWRT(inputs int) []bool {
+	d := make([]bool, inputs)
+	for i := range d {
+		d[i] = true
+	}
+	return d
+}
+
+// SymDiff implements gorgonia.SDOp.
+func (o *crossEntropy) SymDiff(inputs gorgonia.Nodes, loss, dloss *gorgonia.Node) (gorgonia.Nodes, error) {
+	b := o.run.builder
+	back := &crossEntropyBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.weight.Cols}}, o}
+	grads := gorgonia.Nodes{b.apply(back, inputs[0], loss, dloss)}
+	if o.weight.Trainable() {
+		// The forward pass has added the gradient already; this hands it out once that has run.
+		handOut := newAccumulate(o.weight, 2, func([]float32, []gorgonia.Value) {})
+		grads = append(grads, b.apply(handOut, loss, dloss))
+	}
+	return grads, nil
+}
+
+type crossEntropyBackward struct {
+	derivative
+	fwd *crossEntropy
+}
+
+// Do implements gorgonia.Op.
+func (o *crossEntropyBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, cols := dims(inputs[0])
+	out := o.fwd.run.arena.matrix(rows, cols)
+	copy(out.Float32s(), o.fwd.run.kept.recall(o.fwd.name+" grad", rows*cols))
+	scale(out.Float32s(), floats(inputs[2])[0])
+	return out, nil
+}

@@ -1,0 +1,76 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+// Gate is the activation of a gated linear unit and its derivative, on one row.
+type Gate struct {
+	Name     string
+	Forward  func(dst, gate, up []float32)
+	Backward func(dgate, dup, dy, gate, up []float32)
+}
+
+// The gates of the families (Shazeer, arXiv:2002.05202), by hidden_act.
+var (
+	SiLU     = Gate{"silu", vec.SiLUMul, vec.SiLUMulBackward}
+	GELUTanh = Gate{"gelu_pytorch_tanh", vec.GELUTanhMul, vec.GELUTanhMulBackward}
+)
+
+// gated is act(gate)·up for (tokens, 2n) = [gate | up].
+type gated struct {
+	base
+	run  *Run
+	gate Gate
+}
+
+// Gated applies a gate to x (tokens, 2n), giving (tokens, n).
+func (b *Builder) Gated(x *gorgonia.Node, g Gate) *gorgonia.Node {
+	return b.apply(&gated{base{name: b.unique(g.Name), arity: 1, cols: x.Shape()[1] / 2}, b.run, g}, x)
+}
+
+// Do implements gorgonia.Op.
+func (o *gated) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, _ := dims(inputs[0])
+	n := o.cols
+	out := o.run.arena.matrix(rows, n)
+	x, y := floats(inputs[0]), out.Float32s()
+	parallel.For(rows, rowGrain(n), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := x[r*2*n : (r+1)*2*n]
+			o.gate.Forward(y[r*n:(r+1)*n], row[:n], row[n:])
+		}
+	})
+	return out, nil
+}
+
+// DiffWRT implements gorgonia.SDOp.
+func (*gated) DiffWRT(int) []bool { return []bool{true} }
+
+// SymDiff implements gorgonia.SDOp.
+func (o *gated) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	back := &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o}
+	return gorgonia.Nodes{o.run.builder.apply(back, dy, inputs[0])}, nil
+}
+
+type gatedBackward struct {
+	derivative
+	gated *gated
+}
+
+// Do implements gorgonia.Op.
+func (o *gatedBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, n := dims(inputs[0])
+	out := o.gated.run.arena.matrix(rows, 2*n)
+	dy, x, dx := floats(inputs[0]), floats(inputs[1]), out.Float32s()
+	parallel.For(rows, rowGrain(n), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row, drow := x[r*2*n:(r+1)*2*n], dx[r*2*n:(r+1)*2*n]
+			o.gated.gate.Backward(drow[:n], drow[n:], dy[r*n:(r+1)*n], row[:n], row[n:])
+		}
+	})
+	return out, nil
+}

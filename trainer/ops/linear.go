@@ -1,0 +1,251 @@
+package ops
+
+import (
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+// LoRA is the low-rank update of one projection, W + Scaling·B·A (Hu et al., arXiv:2106.09685).
+type LoRA struct {
+	A       *Weight // (r, in)
+	B       *Weight // (out, r)
+	Scaling float32
+	Dropout float32 // probability that an element of A's input is dropped
+}
+
+// Projection is one weight of a linear operator.
+type Projection struct {
+	Weight *Weight // (out, in)
+	Bias   *Weight // (1, out), frozen; nil when there is none
+	LoRA   *LoRA   // nil when not targeted
+}
+
+// linear computes y_i = x·W_iᵀ + bias_i + Scaling·(x·A_iᵀ)·B_iᵀ for several projections of the
+// same input, side by side in one matrix: (tokens, in) → (tokens, Σ out_i). One operator for all
+// of them gives the input gradient a fixed order of summation and one pass over memory.
+type linear struct {
+	base
+	run   *Run
+	projs []Projection
+	in    int
+	slots []slot // by projection: where its nodes stand among the inputs
+}
+
+// slot says which inputs of a linear operator belong to a projection; -1 when absent.
+type slot struct{ weight, a, b, down int }
+
+// Linear applies projections to x (tokens, in).
+func (b *Builder) Linear(x *gorgonia.Node, projs ...Projection) *gorgonia.Node {
+	var names []string
+	cols := 0
+	for _, p := range projs {
+		names = append(names, p.Weight.Name)
+		cols += p.Weight.Rows
+	}
+	op := &linear{run: b.run, projs: projs, in: projs[0].Weight.Cols}
+	inputs := gorgonia.Nodes{x}
+	add := func(n *gorgonia.Node) int {
+		inputs = append(inputs, n)
+		return len(inputs) - 1
+	}
+	for _, p := range projs {
+		s := slot{-1, -1, -1, -1}
+		if p.Weight.Trainable() {
+			s.weight = add(p.Weight.node)
+		}
+		if l := p.LoRA; l != nil {
+			s.a, s.b = add(l.A.node), add(l.B.node)
+			s.down = add(b.apply(newDown(b.run, p), x, l.A.node))
+		}
+		op.slots = append(op.slots, s)
+	}
+	op.base = base{name: "linear " + strings.Join(names, "+"), arity: len(inputs), cols: cols}
+	return b.apply(op, inputs...)
+}
+
+// Do implements gorgonia.Op.
+func (o *linear) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, _ := dims(inputs[0])
+	x := gemm.F32(floats(inputs[0]), rows, o.in)
+	out := o.run.arena.matrix(rows, o.cols)
+	y, col := out.Float32s(), 0
+	for i, p := range o.projs {
+		n := p.Weight.Rows
+		yi := y[col:]
+		if p.Bias != nil {
+			fillRows(yi, o.cols, p.Bias.vector(), rows)
+		}
+		gemm.Gemm(yi, o.cols, x, p.Weight.matrix().T(), p.Bias != nil)
+		if p.LoRA != nil {
+			down := gemm.F32(floats(inputs[o.slots[i].down]), rows, p.LoRA.A.Rows)
+			gemm.Gemm(yi, o.cols, down, p.LoRA.B.matrix().T(), true)
+		}
+		col += n
+	}
+	return out, nil
+}
+
+func fillRows(y []float32, stride int, row []float32, rows int) {
+	for r := range rows {
+		copy(y[r*stride:], row)
+	}
+}
+
+// DiffWRT implements gorgonia.SDOp: x and the trainable factors, not the products of x with A that
+// are passed in to be shared.
+func (o *linear) DiffWRT(inputs int) []bool {
+	d := make([]bool, inputs)
+	d[0] = true
+	for _, s := range o.slots {
+		for _, i := range []int{s.weight, s.a, s.b} {
+			if i >= 0 {
+				d[i] = true
+			}
+		}
+	}
+	return d
+}
+
+// SymDiff implements gorgonia.SDOp. With dy the gradient of y and v = Scaling·dy·B:
+// dW = dyᵀ·x, dB = dyᵀ·(Scaling·x·Aᵀ), dA = vᵀ·x, dx = dy·W + v·A.
+func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	b := o.run.builder
+	grads := make(gorgonia.Nodes, len(inputs))
+	back := &linearBackward{linear: o}
+	backInputs := gorgonia.Nodes{dy}
+	col := 0
+	for i, p := range o.projs {
+		s, lo := o.slots[i], col
+		col += p.Weight.Rows
+		if s.weight >= 0 {
+			grads[s.weight] = b.apply(newAccumulate(p.Weight, 2, func(grad []float32, in []gorgonia.Value) {
+				o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
+			}), dy, inputs[0])
+		}
+		if p.LoRA == nil {
+			back.up = append(back.up, -1)
+			continue
+		}
+		v := b.apply(newUp(o, i, lo), dy, inputs[s.b])
+		grads[s.b] = b.apply(newAccumulate(p.LoRA.B, 2, func(grad []float32, in []gorgonia.Value) {
+			o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
+		}), dy, inputs[s.down])
+		grads[s.a] = b.apply(newAccumulate(p.LoRA.A, 2, func(grad []float32, in []gorgonia.Value) {
+			rows, rank := dims(in[0])
+			x := gemm.F32(o.run.droppedInput(p, floats(in[1])), rows, o.in)
+			gemm.Gemm(grad, o.in, gemm.F32(floats(in[0]), rows, rank).T(), x, true)
+		}), v, inputs[0])
+		back.up = append(back.up, len(backInputs))
+		backInputs = append(backInputs, v)
+	}
+	back.base = base{name: "∂x " + o.name, arity: len(backInputs), cols: o.in}
+	grads[0] = b.apply(back, backInputs...)
+	return grads, nil
+}
+
+// productOfTransposed adds dy[:, lo:lo+n]ᵀ·x to grad.
+func (o *linear) productOfTransposed(grad []float32, dy gorgonia.Value, lo, n int, x gorgonia.Value) {
+	rows, cols := dims(x)
+	d := gemm.F32(floats(dy), rows, o.cols).Slice(0, rows, lo, lo+n)
+	gemm.Gemm(grad, cols, d.T(), gemm.F32(floats(x), rows, cols), true)
+}
+
+// down is Scaling·x·Aᵀ, (tokens, r): the first factor of a LoRA update.
+type down struct {
+	derivative
+	run  *Run
+	proj Projection
+}
+
+func newDown(run *Run, p Projection) *down {
+	return &down{derivative{base{name: downName(p), arity: 2, cols: p.LoRA.A.Rows}}, run, p}
+}
+
+func downName(p Projection) string { return "down " + p.Weight.Name }
+
+// Do implements gorgonia.Op.
+func (o *down) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, in := dims(inputs[0])
+	out := o.run.arena.matrix(rows, o.cols)
+	x := floats(inputs[0])
+	if o.proj.LoRA.Dropout > 0 {
+		kept := o.run.kept.keep(o.name, len(x))
+		o.run.dropout(kept, x, in, o.proj)
+		x = kept
+	}
+	gemm.Gemm(out.Float32s(), o.cols, gemm.F32(x, rows, in), o.proj.LoRA.A.matrix().T(), false)
+	scale(out.Float32s(), o.proj.LoRA.Scaling)
+	return out, nil
+}
+
+// up is v = Scaling·dy·B, (tokens, r).
+type up struct {
+	derivative
+	linear *linear
+	index  int
+	lo     int // first column of the projection in dy
+}
+
+func newUp(l *linear, index, lo int) *up {
+	p := l.projs[index]
+	return &up{derivative{base{name: "up " + p.Weight.Name, arity: 2, cols: p.LoRA.B.Cols}}, l, index, lo}
+}
+
+// Do implements gorgonia.Op.
+func (o *up) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, cols := dims(inputs[0])
+	p := o.linear.projs[o.index]
+	out := o.linear.run.arena.matrix(rows, o.cols)
+	dy := gemm.F32(floats(inputs[0]), rows, cols).Slice(0, rows, o.lo, o.lo+p.Weight.Rows)
+	gemm.Gemm(out.Float32s(), o.cols, dy, p.LoRA.B.matrix(), false)
+	scale(out.Float32s(), p.LoRA.Scaling)
+	return out, nil
+}
+
+// linearBackward is dx = Σ_i dy_i·W_i + v_i·A_i, one chain of sums over the projections in order.
+type linearBackward struct {
+	derivative
+	linear *linear
+	up     []int // by projection: which input is v_i, -1 when there is none
+}
+
+// Do implements gorgonia.Op.
+func (o *linearBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	l := o.linear
+	rows, cols := dims(inputs[0])
+	out := l.run.arena.matrix(rows, l.in)
+	dx, lo := out.Float32s(), 0
+	dy := gemm.F32(floats(inputs[0]), rows, cols)
+	for i, p := range l.projs {
+		n := p.Weight.Rows
+		gemm.Gemm(dx, l.in, dy.Slice(0, rows, lo, lo+n), p.Weight.matrix(), i > 0)
+		lo += n
+	}
+	for i, p := range l.projs {
+		if o.up[i] < 0 {
+			continue
+		}
+		v := gemm.F32(floats(inputs[o.up[i]]), rows, p.LoRA.A.Rows)
+		if p.LoRA.Dropout == 0 {
+			gemm.Gemm(dx, l.in, v, p.LoRA.A.matrix(), true)
+			continue
+		}
+		through := l.run.kept.keep(o.name, len(dx))
+		gemm.Gemm(through, l.in, v, p.LoRA.A.matrix(), false)
+		l.run.dropout(through, through, l.in, p)
+		add(dx, dx, through)
+	}
+	return out, nil
+}
+
+func scale(x []float32, s float32) {
+	if s == 1 {
+		return
+	}
+	parallel.For(len(x), elementGrain, func(lo, hi int) { vec.Scale(x[lo:hi], x[lo:hi], s) })
+}

@@ -1,0 +1,72 @@
+package ops
+
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/internal/rng"
+)
+
+// Layout says how the rows of a micro-batch form sequences. Sequences are laid end to end, there
+// is no padding.
+type Layout struct {
+	Positions []int32             // of each row within its sequence
+	Segments  []attention.Segment // one a sequence; K0, K1 equal Q0, Q1 unless a cache is used
+	FirstRow  uint64              // number of rows of the same step before this micro-batch
+}
+
+// Rows is the number of tokens.
+func (l Layout) Rows() int { return len(l.Positions) }
+
+// Run is what the operators of a graph see while a machine runs it: whose memory to use, how the
+// rows are laid out, and what differs from layer to layer beside the weights.
+type Run struct {
+	Layout Layout
+	Rope   *Rope    // nil for a layer without rotary positions
+	Cache  *KVCache // keys and values of earlier tokens; nil in training
+
+	// Of the loss.
+	Labels    []int32   // (rows): the token each row predicts
+	LossScale float32   // 1 / number of trained tokens in the step
+	NLL       []float64 // (rows): out, the negative log-likelihood of each label
+
+	// Of dropout: masks are keyed, never drawn from a shared stream.
+	Seed  uint64
+	Step  uint64
+	Layer int
+
+	builder  *Builder
+	arena    *Arena        // where results go
+	kept     *Arena        // where operators keep what their derivatives need
+	upstream *tensor.Dense // gradient of the graph's output, nil while it is awaited
+	output   *tensor.Dense
+	paused   bool
+}
+
+// dropout writes x with dropped elements set to zero and the others scaled by 1/(1−p). The mask of
+// a row depends on the seed, the projection, the step and the row's place in the step only.
+func (r *Run) dropout(dst, x []float32, cols int, p Projection) {
+	keep := 1 / (1 - p.LoRA.Dropout)
+	stream := rng.New(r.Seed, "dropout "+p.LoRA.A.param.Name)
+	parallel.For(len(x)/cols, 16, func(lo, hi int) {
+		for row := lo; row < hi; row++ {
+			draw := stream.At(r.Step, r.Layout.FirstRow+uint64(row))
+			for i := row * cols; i < (row+1)*cols; i++ {
+				if draw.Float32() < p.LoRA.Dropout {
+					dst[i] = 0
+				} else {
+					dst[i] = x[i] * keep
+				}
+			}
+		}
+	})
+}
+
+// droppedInput is what A of a projection saw in the forward pass.
+func (r *Run) droppedInput(p Projection, x []float32) []float32 {
+	if p.LoRA.Dropout == 0 {
+		return x
+	}
+	return r.kept.recall(downName(p), len(x))
+}

@@ -1,0 +1,247 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/trainer/checkpoint"
+	"github.com/cultivar/cultivar/trainer/eval"
+	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/ops"
+	"github.com/cultivar/cultivar/trainer/optim"
+)
+
+// ErrDiverged means that the loss or the gradient became infinite or not a number.
+var ErrDiverged = errors.New("training diverged")
+
+// Job is one training run.
+type Job struct {
+	Config    Config
+	Model     *model.Model
+	Params    []*ops.Param // what is trained, attached to the model
+	Pretrain  bool         // norm weights are not decayed
+	Train     *pack.Sequences
+	Eval      []pack.Row // held-out rows; may be empty
+	RunDigest string     // of base, data and configuration: what a checkpoint belongs to
+	OutDir    string     // checkpoints and metrics.jsonl go here; must exist
+	Hooks     Hooks
+}
+
+// Hooks are called by the loop; nil ones are off.
+type Hooks struct {
+	OnStart func(total, resumedAt int)
+	OnStep  func(Step)
+	OnEval  func(step int, loss float64)
+	OnSave  func(step int)
+}
+
+// Step is what a logged step reports; the names are those of metrics.jsonl.
+type Step struct {
+	Step            int     `json:"step"` // from 1
+	Loss            float64 `json:"loss"` // mean over the step's trained tokens
+	GradNorm        float64 `json:"grad_norm"`
+	LearningRate    float64 `json:"learning_rate"`
+	Tokens          int64   `json:"tokens"`         // since the start of the run
+	TrainedTokens   int64   `json:"trained_tokens"` // those with a label
+	TokensPerSecond float64 `json:"tokens_per_second"`
+}
+
+// Result of a run.
+type Result struct {
+	Steps           int
+	ResumedAt       int // step of the checkpoint it went on from, 0 when it started anew
+	Tokens          int64
+	TrainedTokens   int64
+	TokensPerSecond float64 // of this process's own steps
+	Loss            float64 // of the last step
+	EvalBefore      float64 // mean NLL on the held-out rows; 0 when there are none
+	EvalAfter       float64
+}
+
+// Run trains. Interrupted and run again with the same job, it goes on from the newest checkpoint
+// and ends with the same bits. On cancellation it saves a checkpoint first.
+func Run(ctx context.Context, job Job) (Result, error) {
+	r, err := start(job)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.metrics.Close()
+	if err := r.loop(ctx); err != nil {
+		return Result{}, err
+	}
+	return r.result, nil
+}
+
+// run is the state of the loop.
+type run struct {
+	Job
+	order    order
+	schedule optim.Schedule
+	opt      *optim.AdamW
+	trainer  *model.Trainer
+	metrics  *metrics
+	at       checkpoint.Progress
+	result   Result
+	seconds  float64 // spent in steps by this process
+	own      int64   // tokens trained by this process
+}
+
+func start(job Job) (*run, error) {
+	c := job.Config
+	if len(job.Train.Sequences) == 0 {
+		return nil, errors.New("no training rows")
+	}
+	total := c.steps(len(job.Train.Sequences))
+	memory := model.KeepAll
+	if c.GradientCheckpointing {
+		memory = model.Recompute
+	}
+	r := &run{
+		Job:      job,
+		order:    order{sequences: len(job.Train.Sequences), batch: c.BatchSize, shuffle: c.Shuffle, seed: c.Seed},
+		schedule: optim.Schedule{Type: c.LRSchedulerType, Peak: c.LearningRate, Warmup: c.warmup(total), Total: total},
+		opt:      optim.NewAdamW(job.Params, c.AdamBeta1, c.AdamBeta2, c.AdamEpsilon, c.WeightDecay),
+		trainer:  job.Model.NewTrainer(memory),
+		at:       checkpoint.Progress{RunDigest: job.RunDigest},
+	}
+	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, job.Params, r.opt)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		r.at = saved
+	}
+	r.result.ResumedAt = r.at.Step
+	if r.metrics, err = openMetrics(filepath.Join(job.OutDir, MetricsFile), r.at.Step); err != nil {
+		return nil, err
+	}
+	if job.Hooks.OnStart != nil {
+		job.Hooks.OnStart(total, r.at.Step)
+	}
+	return r, nil
+}
+
+func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints") }
+
+func (r *run) loop(ctx context.Context) error {
+	if r.at.Step == 0 {
+		before, err := r.evaluate(0)
+		if err != nil {
+			return err
+		}
+		r.at.LossBefore = before
+	}
+	for r.at.Step < r.schedule.Total {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, r.save())
+		}
+		if err := r.step(); err != nil {
+			return err
+		}
+		if due(r.at.Step, r.Config.EvalSteps) && r.at.Step < r.schedule.Total {
+			if _, err := r.evaluate(r.at.Step); err != nil {
+				return err
+			}
+		}
+		if due(r.at.Step, r.Config.SaveSteps) && r.at.Step < r.schedule.Total {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.finish()
+}
+
+func due(step, every int) bool { return every > 0 && step%every == 0 }
+
+// step is one optimizer step: gradients over all micro-batches, clip, update.
+func (r *run) step() error {
+	began := time.Now()
+	mbs, labels := MicroBatches(r.Train.Step(r.order.step(r.at.Step), r.Config.MicroBatchSize), r.Config.Seed, r.at.Step)
+	if labels == 0 {
+		return fmt.Errorf("step %d: no token of the batch is trained", r.at.Step+1)
+	}
+	var loss float64
+	tokens := 0
+	for _, mb := range mbs {
+		tokens += len(mb.Tokens)
+		if len(mb.Rows) == 0 {
+			continue
+		}
+		nll, err := r.trainer.Step(mb)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", r.at.Step+1, err)
+		}
+		for _, x := range nll {
+			loss += x
+		}
+	}
+	loss /= float64(labels)
+	norm := optim.GradNorm(r.Params)
+	if math.IsNaN(loss+norm) || math.IsInf(loss+norm, 0) {
+		return fmt.Errorf("step %d: %w: loss %g, gradient norm %g; try a lower learning_rate", r.at.Step+1, ErrDiverged, loss, norm)
+	}
+	lr := r.schedule.At(r.at.Step)
+	r.opt.Step(lr, optim.ClipScale(norm, r.Config.MaxGradNorm), r.Pretrain)
+
+	r.at.Step++
+	r.at.Tokens += int64(tokens)
+	r.at.TrainedTokens += int64(labels)
+	seconds := time.Since(began).Seconds()
+	r.seconds += seconds
+	r.own += int64(tokens)
+	r.result.Loss = loss
+	if r.at.Step%r.Config.LoggingSteps != 0 && r.at.Step != r.schedule.Total {
+		return nil
+	}
+	s := Step{r.at.Step, loss, norm, lr, r.at.Tokens, r.at.TrainedTokens, float64(tokens) / seconds}
+	if r.Hooks.OnStep != nil {
+		r.Hooks.OnStep(s)
+	}
+	return r.metrics.write(s)
+}
+
+// evaluate scores the held-out rows and logs the result under a step.
+func (r *run) evaluate(step int) (float64, error) {
+	if len(r.Eval) == 0 {
+		return 0, nil
+	}
+	s, err := eval.NLL(r.Model, r.Eval)
+	if err != nil {
+		return 0, err
+	}
+	if r.Hooks.OnEval != nil {
+		r.Hooks.OnEval(step, s.MeanNLL)
+	}
+	return s.MeanNLL, r.metrics.write(evalLine{Step: step, EvalLoss: s.MeanNLL})
+}
+
+func (r *run) save() error {
+	if err := checkpoint.Save(r.checkpoints(), r.at, r.Params, r.opt); err != nil {
+		return err
+	}
+	if r.Hooks.OnSave != nil {
+		r.Hooks.OnSave(r.at.Step)
+	}
+	return nil
+}
+
+func (r *run) finish() error {
+	after, err := r.evaluate(r.at.Step)
+	if err != nil {
+		return err
+	}
+	r.result.Steps = r.at.Step
+	r.result.Tokens = r.at.Tokens
+	r.result.TrainedTokens = r.at.TrainedTokens
+	r.result.EvalBefore, r.result.EvalAfter = r.at.LossBefore, after
+	if r.seconds > 0 {
+		r.result.TokensPerSecond = float64(r.own) / r.seconds
+	}
+	return r.save()
+}
