@@ -8,7 +8,7 @@ import (
 //go:generate go -C ../../../tools/asm run ./gemm -out ../../internal/kernels/gemm/kernel_amd64.s
 
 // multiplyPanels runs the micro-kernel of impl that is width columns wide.
-func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b panel, c []float32, ldc int, load bool) {
+func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
 	switch {
 	case impl == cpu.AVX512 && width == 32:
 		tile14x32AVX512(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
@@ -25,7 +25,7 @@ func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b panel,
 
 // packVector packs the first steps of a panel and returns how many. It uses AVX2 under AVX-512 too:
 // packing is bound by memory.
-func (l lanes) packVector(dst []float32, width, at, n, steps int) int {
+func (l *lanes) packVector(dst []float32, width, at, n, steps int) int {
 	switch {
 	case l.lane == 1:
 		return l.packAdjacent(dst, width, at, n, steps)
@@ -37,7 +37,7 @@ func (l lanes) packVector(dst []float32, width, at, n, steps int) int {
 
 // packAdjacent packs lanes that are adjacent in memory. It loads whole vectors, so it leaves over the
 // steps where these would reach beyond the data.
-func (l lanes) packAdjacent(dst []float32, width, at, n, steps int) int {
+func (l *lanes) packAdjacent(dst []float32, width, at, n, steps int) int {
 	vecs := 4
 	if n <= 8 {
 		vecs = 1
@@ -64,7 +64,7 @@ func (l lanes) packAdjacent(dst []float32, width, at, n, steps int) int {
 
 // packRows packs lanes that are rows in memory, 8 at a time. The last rows come first: where the
 // panel is not a multiple of 8 wide, what they write beyond it is made good by the rows before.
-func (l lanes) packRows(dst []float32, width, at, n, steps int) int {
+func (l *lanes) packRows(dst []float32, width, at, n, steps int) int {
 	if l.typ == dtype.F32 {
 		steps &^= 7
 	} else {

@@ -5,7 +5,7 @@ import "github.com/cultivar/cultivar/internal/kernels/fma"
 // multiplyGeneric is the micro-kernel by which the others are judged: it adds the product of two
 // panels, steps deep, to a tile of C of rows × width elements, width a multiple of 4. Without load
 // the tile starts from 0 instead of what C holds.
-func multiplyGeneric(rows, width, steps int, a, b panel, c []float32, ldc int, load bool) {
+func multiplyGeneric(rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
 	for i := range rows {
 		for j := 0; j < width; j += 4 {
 			out := c[i*ldc+j : i*ldc+j+4]

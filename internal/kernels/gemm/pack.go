@@ -5,11 +5,73 @@ import (
 	"github.com/cultivar/cultivar/internal/dtype"
 )
 
+// slack is how far, in elements, packing may write past the end of a panel: less than two vectors.
+const slack = 16
+
+// stretch is how many steps of lanes that are adjacent in memory are packed before going to the next
+// panel. Each step is then read as a run of cache lines, across panels, that the processor prefetches.
+const stretch = 16
+
 // A panel is a piece of an operand as the micro-kernels read it: lane l of step s is at
-// data[s·step + l].
+// data[s·step + l], for width lanes.
 type panel struct {
-	data []float32
-	step int
+	data        []float32
+	step, width int
+	direct      bool // data is the operand's own
+}
+
+// from is the panel without its first steps.
+func (p panel) from(step int) panel {
+	p.data = p.data[step*p.step:]
+	return p
+}
+
+// panels is a run of panels and the memory they are packed in.
+type panels struct {
+	list   []panel
+	buffer []float32
+}
+
+// A span is a range of lanes and of steps.
+type span struct{ lane0, lane1, step, steps int }
+
+// fill makes v the panels of a span, width lanes each; the last is narrow instead if that is enough.
+// When they are to be used only once, those that need no conversion are left where they are.
+func (v *panels) fill(impl cpu.Implementation, l *lanes, s span, width, narrow int, once bool) {
+	v.list = v.list[:0]
+	size := width*s.steps + slack
+	if need := size * ceilDiv(s.lane1-s.lane0, width); len(v.buffer) < need {
+		v.buffer = make([]float32, need)
+	}
+	for lane, at := s.lane0, 0; lane < s.lane1; lane, at = lane+width, at+size {
+		w := width
+		if s.lane1-lane <= narrow {
+			w = narrow
+		}
+		p := panel{v.buffer[at : at+size], w, w, false}
+		if once {
+			l.direct(&p, lane, s.step, s.steps)
+		}
+		v.list = append(v.list, p)
+	}
+	v.pack(impl, l, s, width)
+}
+
+// pack fills the panels of v that have memory of their own.
+func (v *panels) pack(impl cpu.Implementation, l *lanes, s span, width int) {
+	batch := s.steps
+	if l.lane == 1 && len(v.list) > 2 {
+		batch = stretch
+	}
+	for done := 0; done < s.steps; done += batch {
+		steps := min(batch, s.steps-done)
+		for i, p := range v.list {
+			if !p.direct {
+				lane := s.lane0 + i*width
+				l.pack(impl, p.data[done*p.width:], p.width, lane, min(width, s.lane1-lane), s.step+done, steps)
+			}
+		}
+	}
 }
 
 // lanes is an operand as packing sees it: lanes, the rows of A or the columns of B, and steps along
@@ -30,21 +92,17 @@ func lanesOf(m Matrix) lanes {
 	return l
 }
 
-// direct returns the panel of n lanes without packing, if it can be read in place.
-func (l lanes) direct(lane, n, step, steps int) (panel, bool) {
-	if l.typ != dtype.F32 || l.lane != 1 {
-		return panel{}, false
-	}
+// direct points p to where its lanes are, if they can be read in place.
+func (l *lanes) direct(p *panel, lane, step, steps int) {
 	at := lane + step*l.step
-	if at+(steps-1)*l.step+n > len(l.f32) {
-		return panel{}, false
+	if l.typ == dtype.F32 && l.lane == 1 && at+(steps-1)*l.step+p.width <= len(l.f32) {
+		p.data, p.step, p.direct = l.f32[at:], l.step, true
 	}
-	return panel{l.f32[at:], l.step}, true
 }
 
 // pack widens n lanes into dst, in steps of width elements. Lanes n to width are left undefined: no
 // lane of a product depends on another. Up to slack elements behind the panel are overwritten.
-func (l lanes) pack(impl cpu.Implementation, dst []float32, width, lane, n, step, steps int) {
+func (l *lanes) pack(impl cpu.Implementation, dst []float32, width, lane, n, step, steps int) {
 	at := lane*l.lane + step*l.step
 	done := 0
 	if impl != cpu.Generic {
@@ -54,7 +112,7 @@ func (l lanes) pack(impl cpu.Implementation, dst []float32, width, lane, n, step
 }
 
 // packScalar is the definition of packing, and does what vectors leave over.
-func (l lanes) packScalar(dst []float32, width, at, n, steps int) {
+func (l *lanes) packScalar(dst []float32, width, at, n, steps int) {
 	for s := range steps {
 		row := dst[s*width : s*width+n]
 		i := at + s*l.step

@@ -10,9 +10,6 @@ import (
 // wide, stays in the first-level cache while the panels of A pass by.
 const depth = 256
 
-// slack is how far, in elements, packing may write past the end of a panel: less than two vectors.
-const slack = 16
-
 // A geometry is the shape of an implementation's micro-kernel and of the tiles made from it.
 type geometry struct {
 	impl         cpu.Implementation
@@ -89,18 +86,38 @@ func (p *plan) tiles(lo, hi int) {
 	}
 }
 
-// tile computes rows i0 to i1 and columns j0 to j1 of C.
+// tile computes rows i0 to i1 and columns j0 to j1 of C. A panel of B stays in the first-level cache
+// while all of A passes by.
 func (p *plan) tile(w *workspace, i0, i1, j0, j1 int) {
 	height := p.height(i1 - i0)
+	if i1-i0 <= height {
+		p.strip(w, i0, i1, j0, j1)
+		return
+	}
 	for at := 0; at < p.k; at += depth {
 		steps := min(depth, p.k-at)
-		w.packRows(p, i0, i1, height, at, steps, j1-j0 <= p.wide)
+		w.a.fill(p.impl, &p.a, span{i0, i1, at, steps}, height, 0, j1-j0 <= p.wide)
 		for j := j0; j < j1; j += p.wide {
-			width := p.width(j1 - j)
-			b := w.packColumns(p, j, min(width, j1-j), width, at, steps, i1-i0 <= height)
-			for i := i0; i < i1; i += height {
-				p.multiply(w, w.rows[(i-i0)/height], b, steps, i, min(height, i1-i), j, width, at > 0)
+			w.b.fill(p.impl, &p.b, span{j, min(j1, j+p.wide), at, steps}, p.wide, p.narrow, false)
+			i := i0
+			for r := range w.a.list {
+				p.multiply(w, &w.a.list[r], steps, i, min(height, i1-i), j, p.accumulate || at > 0)
+				i += height
 			}
+		}
+	}
+}
+
+// strip is tile for no more rows than one panel has. Then nearly all the time goes into reading B,
+// which is done along k to the end for the sake of prefetching, from all of A packed once.
+func (p *plan) strip(w *workspace, i0, i1, j0, j1 int) {
+	w.a.fill(p.impl, &p.a, span{i0, i1, 0, p.k}, i1-i0, 0, true)
+	for j := j0; j < j1; j += p.wide {
+		for at := 0; at < p.k; at += depth {
+			steps := min(depth, p.k-at)
+			w.b.fill(p.impl, &p.b, span{j, min(j1, j+p.wide), at, steps}, p.wide, p.narrow, true)
+			a := w.a.list[0].from(at)
+			p.multiply(w, &a, steps, i0, i1-i0, j, p.accumulate || at > 0)
 		}
 	}
 }
@@ -108,77 +125,31 @@ func (p *plan) tile(w *workspace, i0, i1, j0, j1 int) {
 // height divides m rows evenly into as few panels as there can be.
 func (p *plan) height(m int) int { return ceilDiv(m, ceilDiv(m, p.rows)) }
 
-// width is that of the narrower micro-kernel where it is enough for n columns.
-func (p *plan) width(n int) int {
-	if n <= p.narrow {
-		return p.narrow
-	}
-	return p.wide
-}
-
-// multiply adds the product of two panels to the tile of C at (i, j). A tile that sticks out of C
-// goes through scratch memory.
-func (p *plan) multiply(w *workspace, a, b panel, steps, i, rows, j, width int, later bool) {
-	c, load := p.c[i*p.ldc+j:], p.accumulate || later
-	cols := p.n - j
-	if cols >= width {
-		multiplyPanels(p.impl, rows, width, steps, a, b, c, p.ldc, load)
+// multiply adds the product of a and the panel of B in w to the tile of C at (i, j). A tile that
+// sticks out of C goes through scratch memory.
+func (p *plan) multiply(w *workspace, a *panel, steps, i, rows, j int, load bool) {
+	b := &w.b.list[0]
+	c, cols := p.c[i*p.ldc+j:], p.n-j
+	if cols >= b.width {
+		multiplyPanels(p.impl, rows, b.width, steps, a, b, c, p.ldc, load)
 		return
 	}
 	if load {
 		for r := range rows {
-			copy(w.scratch[r*width:], c[r*p.ldc:r*p.ldc+cols])
+			copy(w.scratch[r*b.width:], c[r*p.ldc:r*p.ldc+cols])
 		}
 	}
-	multiplyPanels(p.impl, rows, width, steps, a, b, w.scratch[:], width, load)
+	multiplyPanels(p.impl, rows, b.width, steps, a, b, w.scratch[:], b.width, load)
 	for r := range rows {
-		copy(c[r*p.ldc:r*p.ldc+cols], w.scratch[r*width:])
+		copy(c[r*p.ldc:r*p.ldc+cols], w.scratch[r*b.width:])
 	}
 }
 
 // A workspace is what one goroutine needs to compute tiles.
 type workspace struct {
-	rows    []panel   // of A, over the rows of the tile
-	a       []float32 // what rows point to
-	b       []float32 // one panel of B
+	a       panels // of a tile
+	b       panels // a single one
 	scratch [14 * 32]float32
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
-
-// grow returns a buffer of at least n elements; what it holds is undefined.
-func grow(buffer []float32, n int) []float32 {
-	if cap(buffer) < n {
-		return make([]float32, n)
-	}
-	return buffer[:n]
-}
-
-// packRows makes w.rows the panels of A for rows i0 to i1, height rows each. When each panel is used
-// only once and needs no conversion, it is left where it is.
-func (w *workspace) packRows(p *plan, i0, i1, height, at, steps int, once bool) {
-	w.rows = w.rows[:0]
-	size := height*steps + slack
-	w.a = grow(w.a, ceilDiv(i1-i0, height)*size)
-	buffer := w.a
-	for i := i0; i < i1; i += height {
-		rows := min(height, i1-i)
-		if direct, ok := p.a.direct(i, rows, at, steps); ok && once {
-			w.rows = append(w.rows, direct)
-			continue
-		}
-		p.a.pack(p.impl, buffer[:size], height, i, rows, at, steps)
-		w.rows = append(w.rows, panel{buffer[:size], height})
-		buffer = buffer[size:]
-	}
-}
-
-// packColumns returns the panel of cols columns of B from column j, padded to width.
-func (w *workspace) packColumns(p *plan, j, cols, width, at, steps int, once bool) panel {
-	if direct, ok := p.b.direct(j, width, at, steps); ok && once {
-		return direct
-	}
-	w.b = grow(w.b, p.wide*depth+slack)
-	p.b.pack(p.impl, w.b, width, j, cols, at, steps)
-	return panel{w.b, width}
-}
