@@ -1,0 +1,213 @@
+package peft
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/adapters"
+)
+
+// prefix stands before the base's module names in tensor names.
+const prefix = "base_model.model."
+
+// The suffixes of a module's tensors. DoRA's has no ".weight" on disk (peft/tuners/lora/model.py).
+const (
+	suffixA         = ".lora_A.weight"
+	suffixB         = ".lora_B.weight"
+	suffixMagnitude = ".lora_magnitude_vector"
+)
+
+// maxRank is far beyond any use and keeps products of sizes small.
+const maxRank = 1 << 16
+
+// Module is the tensors of one adapted linear module. Magnitude is nil without DoRA.
+type Module struct {
+	Name            string // in the base, e.g. model.layers.0.self_attn.q_proj
+	A, B, Magnitude *adapters.Tensor
+}
+
+// Modules groups an adapter's tensors by module, in order of their names. It reports tensors that
+// belong to no pair and pairs that are incomplete.
+func Modules(a *adapters.Adapter) ([]Module, error) {
+	var modules []Module
+	index := map[string]int{}
+	tensors := sorted(a.Tensors)
+	for i := range tensors {
+		name, suffix, err := splitName(tensors[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		at, ok := index[name]
+		if !ok {
+			at = len(modules)
+			index[name] = at
+			modules = append(modules, Module{Name: name})
+		}
+		field := modules[at].field(suffix)
+		if *field != nil {
+			return nil, fmt.Errorf("tensor %q occurs twice", tensors[i].Name)
+		}
+		*field = &tensors[i]
+	}
+	for _, m := range modules {
+		if m.A == nil || m.B == nil {
+			return nil, fmt.Errorf("module %q: the pair of lora_A and lora_B is incomplete", m.Name)
+		}
+	}
+	slices.SortFunc(modules, func(x, y Module) int { return strings.Compare(x.Name, y.Name) })
+	return modules, nil
+}
+
+// field is where the tensor with that suffix belongs.
+func (m *Module) field(suffix string) **adapters.Tensor {
+	switch suffix {
+	case suffixA:
+		return &m.A
+	case suffixB:
+		return &m.B
+	default:
+		return &m.Magnitude
+	}
+}
+
+// splitName takes a tensor's name apart into the base's module and the suffix.
+func splitName(name string) (module, suffix string, err error) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return "", "", fmt.Errorf("tensor %q: name does not begin with %s", name, prefix)
+	}
+	for _, suffix := range []string{suffixA, suffixB, suffixMagnitude} {
+		if module, ok := strings.CutSuffix(rest, suffix); ok && module != "" {
+			return module, suffix, nil
+		}
+	}
+	if strings.Contains(rest, ".lora_embedding_") {
+		return "", "", fmt.Errorf("tensor %q: LoRA on embeddings is not supported", name)
+	}
+	return "", "", fmt.Errorf("tensor %q is no lora_A, lora_B or lora_magnitude_vector", name)
+}
+
+// Check holds an adapter against what the format and this project demand of one; see the package's
+// description.
+func Check(a *adapters.Adapter) error {
+	if err := checkConfig(a.Config); err != nil {
+		return err
+	}
+	modules, err := Modules(a)
+	if err != nil {
+		return err
+	}
+	if len(modules) == 0 {
+		return fmt.Errorf("%w: it holds no tensors", adapters.ErrNotAdapter)
+	}
+	targeted, err := matcher(a.Config.TargetModules)
+	if err != nil {
+		return err
+	}
+	for _, m := range modules {
+		if !targeted(m.Name) {
+			return fmt.Errorf("module %q has tensors but is not among target_modules", m.Name)
+		}
+		if err := checkModule(a.Config, m); err != nil {
+			return fmt.Errorf("module %q: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+func checkConfig(c adapters.Config) error {
+	switch {
+	case c.Rank < 1 || c.Rank > maxRank:
+		return fmt.Errorf("r is %d, not 1 to %d", c.Rank, maxRank)
+	case !isFinite(c.Alpha):
+		return fmt.Errorf("lora_alpha is %g", c.Alpha)
+	case !(c.Dropout >= 0 && c.Dropout < 1):
+		return fmt.Errorf("lora_dropout is %g, not in [0, 1)", c.Dropout)
+	case len(c.TargetModules) == 0:
+		return errors.New("target_modules is empty")
+	}
+	for pattern, rank := range c.RankPattern {
+		if rank < 1 || rank > maxRank {
+			return fmt.Errorf("rank_pattern %q is %d, not 1 to %d", pattern, rank, maxRank)
+		}
+		if _, err := regexp.Compile(pattern); err != nil {
+			return fmt.Errorf("rank_pattern: %w", err)
+		}
+	}
+	for pattern, alpha := range c.AlphaPattern {
+		if !isFinite(alpha) {
+			return fmt.Errorf("alpha_pattern %q is %g", pattern, alpha)
+		}
+		if _, err := regexp.Compile(pattern); err != nil {
+			return fmt.Errorf("alpha_pattern: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkModule: A is [r, in], B is [out, r], the magnitude [out].
+func checkModule(c adapters.Config, m Module) error {
+	for _, t := range []*adapters.Tensor{m.A, m.B, m.Magnitude} {
+		if t == nil {
+			continue
+		}
+		n := 1
+		for _, d := range t.Shape {
+			n *= d
+		}
+		if n != len(t.Data) {
+			return fmt.Errorf("tensor %q: shape %v does not fit %d values", t.Name, t.Shape, len(t.Data))
+		}
+		for _, v := range t.Data {
+			if v-v != 0 { // NaN for both NaN and infinities
+				return fmt.Errorf("tensor %q holds a NaN or an infinity: training diverged or the file is damaged", t.Name)
+			}
+		}
+	}
+	rank := c.RankOf(m.Name)
+	if len(m.A.Shape) != 2 || m.A.Shape[0] != rank || m.A.Shape[1] < 1 {
+		return fmt.Errorf("lora_A has shape %v, not [%d, in]: r is %d", m.A.Shape, rank, rank)
+	}
+	if len(m.B.Shape) != 2 || m.B.Shape[1] != rank || m.B.Shape[0] < 1 {
+		return fmt.Errorf("lora_B has shape %v, not [out, %d]: r is %d", m.B.Shape, rank, rank)
+	}
+	if (m.Magnitude != nil) != c.UseDoRA {
+		return fmt.Errorf("use_dora is %t, but lora_magnitude_vector says otherwise", c.UseDoRA)
+	}
+	if m.Magnitude != nil && !slices.Equal(m.Magnitude.Shape, m.B.Shape[:1]) {
+		return fmt.Errorf("lora_magnitude_vector has shape %v, not [%d]", m.Magnitude.Shape, m.B.Shape[0])
+	}
+	return nil
+}
+
+// matcher is PEFT's check_target_module_exists: a list names modules by their last parts; a single
+// string, which adapters.Config holds as a list of one, is "all-linear" or a regular expression over
+// the whole name.
+func matcher(targets []string) (func(module string) bool, error) {
+	if !isPattern(targets) {
+		return func(module string) bool {
+			return slices.ContainsFunc(targets, func(t string) bool { return module == t || strings.HasSuffix(module, "."+t) })
+		}, nil
+	}
+	if targets[0] == allLinear {
+		return func(string) bool { return true }, nil
+	}
+	re, err := regexp.Compile(`^(?:` + targets[0] + `)$`)
+	if err != nil {
+		return nil, fmt.Errorf("target_modules: %w", err)
+	}
+	return re.MatchString, nil
+}
+
+const allLinear = "all-linear"
+
+// isPattern tells the single string from the list: module names hold none of these characters.
+func isPattern(targets []string) bool {
+	return len(targets) == 1 && (targets[0] == allLinear || strings.ContainsAny(targets[0], `*+?()[]|\^$`))
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,161 @@
+package peft
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/adapters"
+)
+
+// fileConfig is what is read of adapter_config.json.
+type fileConfig struct {
+	PeftType      *string            `json:"peft_type"`
+	R             *int               `json:"r"`
+	Alpha         *float64           `json:"lora_alpha"`
+	Dropout       float64            `json:"lora_dropout"`
+	TargetModules targets            `json:"target_modules"`
+	UseRSLoRA     bool               `json:"use_rslora"`
+	UseDoRA       bool               `json:"use_dora"`
+	RankPattern   map[string]int     `json:"rank_pattern"`
+	AlphaPattern  map[string]float64 `json:"alpha_pattern"`
+	BaseModel     string             `json:"base_model_name_or_path"`
+	Revision      string             `json:"revision"`
+	TaskType      string             `json:"task_type"`
+}
+
+// targets is a list of names or one string.
+type targets []string
+
+func (t *targets) UnmarshalJSON(text []byte) error {
+	var one *string
+	if json.Unmarshal(text, &one) == nil {
+		if one != nil {
+			*t = targets{*one}
+		}
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(text, &list); err != nil {
+		return errors.New("target_modules is neither a list of names nor a string")
+	}
+	*t = list
+	return nil
+}
+
+// variants are the options that change what an adapter computes, or on what, in ways this project
+// does not implement. Each must be absent, null, false, empty or one of the values given.
+var variants = map[string][]string{
+	"alora_invocation_tokens": nil, "arrow_config": nil, "bias": {`"none"`}, "corda_config": nil,
+	"fan_in_fan_out": nil, "kasa_config": nil, "layer_replication": nil, "loftq_config": nil, "lora_bias": nil,
+	"lora_ga_config": nil, "megatron_config": nil, "modules_to_save": nil, "monteclora_config": nil,
+	"target_parameters": nil, "trainable_token_indices": nil, "use_bdlora": nil, "use_qalora": nil, "velora_config": nil,
+	// PiSSA, OLoRA, CorDA and LoftQ start from a changed base; their adapters fit the plain base only
+	// after conversion, which sets this to true.
+	"init_lora_weights": {"true", `"gaussian"`, `"eva"`, `"orthogonal"`},
+}
+
+// ParseConfig reads the text of an adapter_config.json. Keys that are not known are dropped, as PEFT
+// does; those that are known to change the computation are refused.
+func ParseConfig(text []byte) (adapters.Config, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return adapters.Config{}, fmt.Errorf("not a JSON object: %w", err)
+	}
+	var f fileConfig
+	if err := json.Unmarshal(text, &f); err != nil {
+		return adapters.Config{}, err
+	}
+	switch {
+	case f.PeftType == nil && raw["fine_tune_type"] != nil:
+		return adapters.Config{}, fmt.Errorf("%w but one of mlx-lm: convert it first", adapters.ErrNotAdapter)
+	case f.PeftType == nil:
+		return adapters.Config{}, fmt.Errorf("%w: peft_type is missing", adapters.ErrNotAdapter)
+	case *f.PeftType != "LORA":
+		return adapters.Config{}, fmt.Errorf("peft_type %.40q is not supported; LORA is", *f.PeftType)
+	}
+	for _, key := range slices.Sorted(maps.Keys(variants)) {
+		if value := raw[key]; !isOff(value) && !slices.Contains(variants[key], string(value)) {
+			return adapters.Config{}, fmt.Errorf("%s %.60s is not supported", key, value)
+		}
+	}
+	c := adapters.Config{
+		Rank: 8, Alpha: 8, // LoraConfig's defaults
+		Dropout: f.Dropout, TargetModules: slices.Compact(slices.Sorted(slices.Values(f.TargetModules))),
+		UseRSLoRA: f.UseRSLoRA, UseDoRA: f.UseDoRA,
+		RankPattern: f.RankPattern, AlphaPattern: f.AlphaPattern,
+		BaseModel: f.BaseModel, Revision: f.Revision, TaskType: f.TaskType,
+	}
+	if f.R != nil {
+		c.Rank = *f.R
+	}
+	if f.Alpha != nil {
+		c.Alpha = *f.Alpha
+	}
+	return c, checkConfig(c)
+}
+
+// isOff reports whether a value says that an option is not used.
+func isOff(value json.RawMessage) bool {
+	switch string(bytes.Join(bytes.Fields(value), nil)) {
+	case "", "null", "false", "[]", "{}":
+		return true
+	}
+	return false
+}
+
+// FormatConfig returns the adapter_config.json that PEFT writes for the adapter, to the byte, with
+// one exception: PEFT writes target_modules in the order of a hash set, here they are sorted.
+// Source: peft/config.py, save_pretrained; the keys are those of peft/tuners/lora/config.py.
+func FormatConfig(c adapters.Config) []byte {
+	object := map[string]any{
+		"alora_invocation_tokens": nil, "alpha_pattern": pattern(c.AlphaPattern, number), "arrow_config": nil, "auto_mapping": nil,
+		"base_model_name_or_path": orNull(c.BaseModel), "bias": "none", "corda_config": nil, "ensure_weight_tying": false,
+		"eva_config": nil, "exclude_modules": nil, "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+		"kasa_config": nil, "layer_replication": nil, "layers_pattern": nil, "layers_to_transform": nil,
+		"loftq_config": map[string]any{}, "lora_alpha": number(c.Alpha), "lora_bias": false, "lora_dropout": c.Dropout,
+		"lora_ga_config": nil, "megatron_config": nil, "megatron_core": "megatron.core", "modules_to_save": nil,
+		"monteclora_config": nil, "peft_type": "LORA", "peft_version": Version, "qalora_group_size": 16, "r": c.Rank,
+		"rank_pattern": pattern(c.RankPattern, func(n int) any { return n }), "revision": orNull(c.Revision),
+		"target_modules": targetsValue(c.TargetModules), "target_parameters": nil, "task_type": orNull(c.TaskType),
+		"trainable_token_indices": nil, "use_bdlora": nil, "use_dora": c.UseDoRA, "use_qalora": false, "use_rslora": c.UseRSLoRA,
+		"velora_config": nil,
+	}
+	var b strings.Builder
+	dumps(&b, object, "\n")
+	return []byte(b.String())
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func targetsValue(list []string) any {
+	if isPattern(list) {
+		return list[0]
+	}
+	return slices.Sorted(slices.Values(list))
+}
+
+// number keeps whole alphas whole, as people write them and as int-typed readers want them.
+func number(v float64) any {
+	if n := int(v); float64(n) == v {
+		return n
+	}
+	return v
+}
+
+func pattern[V any](m map[string]V, value func(V) any) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = value(v)
+	}
+	return out
+}
