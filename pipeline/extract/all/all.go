@@ -1,0 +1,16 @@
+// Package all lists the formats, so that adding one is a line here and no init function anywhere.
+package all
+
+import (
+	"github.com/cultivar/cultivar/pipeline/extract"
+	"github.com/cultivar/cultivar/pipeline/extract/markdown"
+	"github.com/cultivar/cultivar/pipeline/extract/text"
+)
+
+// New returns every format under the configured budget.
+func New(cfg extract.Config) *extract.Registry {
+	return extract.NewRegistry(cfg.Budget(),
+		markdown.Format{},
+		text.Format{},
+	)
+}

@@ -1,0 +1,62 @@
+package extract
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is the settings of all formats.
+type Config struct {
+	// TimeBudgetSeconds bounds the parsing of one file, in wall-clock seconds. It is meant for
+	// parsers that have gone astray; set it so high that no sound file ever meets it.
+	TimeBudgetSeconds float64 `yaml:"time_budget_seconds" json:"time_budget_seconds"`
+	// MaxTextBytes bounds the extracted text of one document.
+	MaxTextBytes int64 `yaml:"max_text_bytes" json:"max_text_bytes"`
+	// Fields names the columns of CSV and JSON Lines rows.
+	Fields Fields `yaml:"fields" json:"fields"`
+	// HTMLMainContent leaves out navigation, sidebars and the like; false keeps the whole body.
+	HTMLMainContent bool `yaml:"html_main_content" json:"html_main_content"`
+}
+
+// Fields names the columns that have a meaning, best first; matching ignores case. All other
+// columns become metadata.
+type Fields struct {
+	Text  []string `yaml:"text" json:"text"`
+	Title []string `yaml:"title" json:"title"`
+	ID    []string `yaml:"id" json:"id"`
+}
+
+// DefaultConfig holds the names most exports use.
+func DefaultConfig() Config {
+	return Config{
+		TimeBudgetSeconds: 60,
+		MaxTextBytes:      16 << 20,
+		Fields: Fields{
+			Text:  []string{"text", "content", "body", "markdown"},
+			Title: []string{"title", "subject", "name"},
+			ID:    []string{"id", "_id", "doc_id", "uuid", "key"},
+		},
+		HTMLMainContent: true,
+	}
+}
+
+// Validate reports every setting that cannot work, by its path.
+func (c Config) Validate() error {
+	var errs []error
+	if !(c.TimeBudgetSeconds > 0 && c.TimeBudgetSeconds <= 86400) {
+		errs = append(errs, fmt.Errorf("time_budget_seconds: %v is not between 0 and 86400", c.TimeBudgetSeconds))
+	}
+	if c.MaxTextBytes < 1 {
+		errs = append(errs, fmt.Errorf("max_text_bytes: %d is not positive", c.MaxTextBytes))
+	}
+	if len(c.Fields.Text) == 0 {
+		errs = append(errs, errors.New("fields.text: no column is named"))
+	}
+	return errors.Join(errs...)
+}
+
+// Budget is the bounds for a Registry.
+func (c Config) Budget() Budget {
+	return Budget{Time: time.Duration(c.TimeBudgetSeconds * float64(time.Second)), TextBytes: c.MaxTextBytes}
+}

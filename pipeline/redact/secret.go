@@ -1,0 +1,202 @@
+package redact
+
+import (
+	"strings"
+)
+
+// shape is a credential with a fixed beginning, as published by its issuer: a prefix, then at least
+// min characters of an alphabet. Detector names follow gitleaks (MIT).
+type shape struct {
+	name     string
+	prefix   string
+	min      int
+	alphabet func(byte) bool
+}
+
+func base64URL(c byte) bool { return is(c, classBase64URL) }
+func alnum(c byte) bool     { return is(c, classDigit|classUpper|classLower) }
+func upperAlnum(c byte) bool {
+	return is(c, classDigit|classUpper)
+}
+func dotted(c byte) bool { return base64URL(c) || c == '.' }
+func pathed(c byte) bool { return base64URL(c) || c == '/' }
+
+var shapes = []shape{
+	{"aws_access_key", "AKIA", 16, upperAlnum},
+	{"aws_access_key", "ASIA", 16, upperAlnum},
+	{"aws_access_key", "ABIA", 16, upperAlnum},
+	{"aws_access_key", "ACCA", 16, upperAlnum},
+	{"github_token", "ghp_", 36, alnum},
+	{"github_token", "gho_", 36, alnum},
+	{"github_token", "ghu_", 36, alnum},
+	{"github_token", "ghs_", 36, alnum},
+	{"github_token", "ghr_", 36, alnum},
+	{"github_token", "github_pat_", 40, base64URL},
+	{"gitlab_token", "glpat-", 20, base64URL},
+	{"slack_token", "xoxb-", 10, base64URL},
+	{"slack_token", "xoxp-", 10, base64URL},
+	{"slack_token", "xoxa-", 10, base64URL},
+	{"slack_token", "xoxr-", 10, base64URL},
+	{"slack_token", "xoxs-", 10, base64URL},
+	{"slack_token", "xapp-", 10, base64URL},
+	{"slack_webhook", "https://hooks.slack.com/services/", 20, pathed},
+	{"stripe_key", "sk_live_", 10, alnum},
+	{"stripe_key", "sk_test_", 10, alnum},
+	{"stripe_key", "rk_live_", 10, alnum},
+	{"stripe_key", "rk_test_", 10, alnum},
+	{"stripe_key", "whsec_", 24, alnum},
+	{"google_api_key", "AIza", 35, base64URL},
+	{"google_oauth_secret", "GOCSPX-", 28, base64URL},
+	{"google_oauth_token", "ya29.", 20, base64URL},
+	{"api_key", "sk-", 20, base64URL}, // OpenAI, Anthropic and those who copy them
+	{"npm_token", "npm_", 36, alnum},
+	{"pypi_token", "pypi-AgE", 50, base64URL},
+	{"huggingface_token", "hf_", 30, alnum},
+	{"sendgrid_token", "SG.", 60, dotted},
+	{"digitalocean_token", "dop_v1_", 64, alnum},
+	{"jwt", "eyJ", 30, dotted},
+}
+
+// secretDetectors returns one detector a name, since the ledger says which rule it was.
+func secretDetectors() []detector {
+	list := []detector{
+		{name: "private_key", entity: Secret, find: findPrivateKeys},
+		{name: "url_password", entity: Secret, find: findURLPasswords},
+		{name: "bearer_token", entity: Secret, find: findBearers},
+		{name: "assignment", entity: Secret, find: findAssignments},
+	}
+	for i := 0; i < len(shapes); {
+		first := i
+		for i < len(shapes) && shapes[i].name == shapes[first].name {
+			i++
+		}
+		group := shapes[first:i]
+		list = append(list, detector{name: group[0].name, entity: Secret, find: func(text string, emit func(int, int, float64)) {
+			for _, s := range group {
+				s.find(text, emit)
+			}
+		}})
+	}
+	return list
+}
+
+// find looks for the prefix at the beginning of a word.
+func (s shape) find(text string, emit func(int, int, float64)) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], s.prefix)
+		if i < 0 {
+			return
+		}
+		start := from + i
+		from = start + len(s.prefix)
+		if prev := at(text, start-1); is(prev, classBase64URL|classHigh) {
+			continue
+		}
+		end := from
+		for end < len(text) && s.alphabet(text[end]) {
+			end++
+		}
+		if trimmed := len(strings.TrimRight(text[from:end], ".-")); trimmed >= s.min && s.plausible(text[from:from+trimmed]) {
+			emit(start, from+trimmed, 0.95)
+			from += trimmed
+		}
+	}
+}
+
+// plausible refuses what only looks the part: words joined by hyphens ("sk-learn-…"), a lone header
+// of a JWT, and rows of one character, as documentation has them.
+func (s shape) plausible(body string) bool {
+	switch s.name {
+	case "api_key":
+		return strings.ContainsAny(body, "0123456789") && entropy(body) >= 3
+	case "jwt":
+		return strings.Count(body, ".") == 2 && strings.Contains(body, ".eyJ")
+	}
+	return entropy(body) >= 2
+}
+
+const (
+	keyBegin = "-----BEGIN "
+	keyEnd   = "-----END "
+	keyMark  = "PRIVATE KEY"
+	dashes   = "-----"
+	// maxKey bounds a key block whose end is missing; a 16,384-bit RSA key has 13 kB.
+	maxKey = 16 << 10
+)
+
+// findPrivateKeys takes a PEM block of a private key, or what is there of it when it is cut off.
+func findPrivateKeys(text string, emit func(int, int, float64)) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], keyBegin)
+		if i < 0 {
+			return
+		}
+		start := from + i
+		from = start + len(keyBegin)
+		label, _, ok := strings.Cut(text[from:min(from+64, len(text))], dashes)
+		if !ok || !strings.Contains(label, keyMark) {
+			continue
+		}
+		end := keyBlockEnd(text, from+len(label)+len(dashes))
+		emit(start, end, 1)
+		from = end
+	}
+}
+
+// keyBlockEnd returns the end of the block whose first line ends at i.
+func keyBlockEnd(text string, i int) int {
+	limit := floor(text, i+maxKey)
+	if j := strings.Index(text[i:limit], keyEnd); j >= 0 {
+		end := i + j + len(keyEnd)
+		if k := strings.Index(text[end:min(end+64, len(text))], dashes); k >= 0 {
+			return end + k + len(dashes)
+		}
+	}
+	for i < limit && (alnum(text[i]) || strings.IndexByte("+/= \n\t\\", text[i]) >= 0) {
+		i++
+	}
+	return i
+}
+
+// findURLPasswords takes the password out of scheme://user:password@host.
+func findURLPasswords(text string, emit func(int, int, float64)) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], "://")
+		if i < 0 {
+			return
+		}
+		from += i + len("://")
+		authority := text[from:min(from+256, len(text))]
+		if end := strings.IndexAny(authority, " \t\n/?#\"'<>`()[]"); end >= 0 {
+			authority = authority[:end]
+		}
+		sign := strings.LastIndexByte(authority, '@')
+		if sign < 0 {
+			continue
+		}
+		user, password, ok := strings.Cut(authority[:sign], ":")
+		if ok && password != "" && !isPlaceholderValue(password) {
+			emit(from+len(user)+1, from+sign, 0.8)
+		}
+	}
+}
+
+// findBearers takes the token of an Authorization header.
+func findBearers(text string, emit func(int, int, float64)) {
+	for from := 0; ; {
+		i := strings.Index(text[from:], "earer ")
+		if i < 0 {
+			return
+		}
+		start := from + i + len("earer ")
+		from = start
+		end := start
+		for end < len(text) && (dotted(text[end]) || strings.IndexByte("+/=~", text[end]) >= 0) {
+			end++
+		}
+		value := text[start:end]
+		if len(value) >= 20 && strings.ContainsAny(value, "0123456789") && entropy(value) >= 3 {
+			emit(start, end, 0.8)
+		}
+	}
+}
