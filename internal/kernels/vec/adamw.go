@@ -17,7 +17,7 @@ type AdamW struct {
 	GradScale    float32 // multiplies every gradient first: clipping, averaging
 }
 
-// adamwConstants is AdamW reduced to what is applied to an element. The assembly knows its layout.
+// adamwConstants is AdamW reduced to what is applied to an element.
 type adamwConstants struct {
 	gradScale float32
 	decay     float32 // 1 − lr·wd
