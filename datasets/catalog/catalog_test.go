@@ -1,0 +1,392 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cultivar/cultivar/datasets"
+)
+
+func add(t testing.TB, b *Builder, n int) {
+	t.Helper()
+	var errs []error
+	for i := range n {
+		id := fmt.Sprintf("doc-%d", i)
+		errs = append(errs,
+			b.AddDocument(datasets.Document{DocID: id, Text: "Text of " + id, NChars: 8 + len(id)}),
+			b.AddExample(datasets.Example{ExampleID: id, DocID: id, Split: datasets.Train, Text: "Text of " + id}))
+	}
+	errs = append(errs,
+		b.AddExclusion(datasets.Exclusion{SourceURI: "a.pdf", Stage: "filter", Rule: "min_chars", Reason: "is too short", Start: -1, End: -1}),
+		b.AddExclusion(datasets.Exclusion{DocID: "doc-0", Stage: "clean", Rule: "boilerplate", Start: 3, End: 9}),
+		b.AddRedaction(datasets.Redaction{DocID: "doc-0", Entity: "EMAIL", Replacement: "[EMAIL]"}))
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func begin(t testing.TB, c *Catalog, name string) *Builder {
+	t.Helper()
+	b, err := c.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// commit makes a version of n documents.
+func commit(t testing.TB, c *Catalog, name string, n int, info Info) (*Dataset, bool) {
+	t.Helper()
+	b := begin(t, c, name)
+	add(t, b, n)
+	d, created, err := b.Commit(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, created
+}
+
+// scratch lists what is left in the temporary directory.
+func scratch(c *Catalog) []string {
+	entries, _ := os.ReadDir(filepath.Join(c.root, ".tmp"))
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestCommitAndRead(t *testing.T) {
+	c := New(filepath.Join(t.TempDir(), "home", "deep"))
+	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	parent := Parent{Name: "old", Version: 3, Digest: "sha256:" + strings.Repeat("0", 64)}
+	d, created := commit(t, c, "minutes", 3, Info{
+		ToolVersion: "1.2.3", Config: map[string]any{"seed": 17, "b": "<x>"}, CreatedAt: when, Input: 4,
+		Parents: []Parent{parent}, Sources: []Source{{URI: "file:///docs", Documents: 4}},
+	})
+	if !created || d.Ref() != "minutes@1" || len(scratch(c)) != 0 {
+		t.Fatalf("created %v, ref %s, left %v", created, d.Ref(), scratch(c))
+	}
+	got, err := c.Open("minutes")
+	if err != nil || !reflect.DeepEqual(got.Manifest.Counts, d.Manifest.Counts) {
+		t.Fatalf("open: %v, %v", got, err)
+	}
+	want := Counts{
+		Input: 4, Documents: 3, Dropped: 1, Chars: 39, Examples: 3,
+		DroppedBy: map[string]int64{"min_chars": 1}, SpansBy: map[string]int64{"boilerplate": 1},
+		RedactedBy: map[string]int64{"EMAIL": 1}, Splits: map[string]int64{"train": 3},
+	}
+	m := got.Manifest
+	if !reflect.DeepEqual(m.Counts, want) {
+		t.Errorf("counts %+v", m.Counts)
+	}
+	if m.ToolVersion != "1.2.3" || !m.CreatedAt.Equal(when) || !reflect.DeepEqual(m.Parents, []Parent{parent}) || len(m.Sources) != 1 || len(m.Files) != 4 {
+		t.Errorf("manifest %+v", m)
+	}
+	var ids []string
+	for doc, err := range got.Documents() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, doc.DocID)
+	}
+	if !reflect.DeepEqual(ids, []string{"doc-0", "doc-1", "doc-2"}) {
+		t.Errorf("documents %v", ids)
+	}
+	n := 0
+	for _, err := range got.Exclusions() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	for _, err := range got.Redactions() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	for range got.Examples() {
+		n++
+		break // an early stop is no error and leaks nothing
+	}
+	if n != 4 {
+		t.Errorf("%d other rows", n)
+	}
+	if doc, err := got.Document("doc-1"); err != nil || doc.Text != "Text of doc-1" {
+		t.Errorf("document: %v, %v", doc, err)
+	}
+	if _, err := got.Document("absent"); !errors.Is(err, datasets.ErrNotFound) {
+		t.Errorf("absent document: %v", err)
+	}
+	if err := got.Verify(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSameContentIsSameVersion(t *testing.T) {
+	c := New(t.TempDir())
+	first, _ := commit(t, c, "a", 2, Info{ToolVersion: "1", Config: map[string]int{"x": 1, "y": 2}})
+	// Another time, another release, the same configuration in another order.
+	type config struct {
+		Y int `json:"y"`
+		X int `json:"x"`
+	}
+	again, created := commit(t, c, "a", 2, Info{ToolVersion: "2", Config: config{2, 1}, CreatedAt: time.Now()})
+	if created || again.Ref() != "a@1" || again.Manifest.Digest != first.Manifest.Digest || again.Manifest.ToolVersion != "1" {
+		t.Errorf("created %v, %s", created, again.Ref())
+	}
+	for i, info := range []Info{{Config: map[string]int{"x": 2}}, {Config: map[string]int{"x": 2}, Parents: []Parent{first.Parent()}}} {
+		if d, created := commit(t, c, "a", 2, info); !created || d.Manifest.Version != i+2 {
+			t.Errorf("change %d: created %v, %s", i, created, d.Ref())
+		}
+	}
+	// Only the latest counts: going back is a version of its own.
+	if d, created := commit(t, c, "a", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); !created || d.Ref() != "a@4" {
+		t.Errorf("back: created %v, %s", created, d.Ref())
+	}
+	if d, _ := commit(t, c, "b", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); d.Manifest.Digest != first.Manifest.Digest {
+		t.Error("the digest depends on the name")
+	}
+	if left := scratch(c); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestListAndVersions(t *testing.T) {
+	c := New(t.TempDir())
+	if names, err := c.List(); names != nil || err != nil {
+		t.Errorf("empty home: %v, %v", names, err)
+	}
+	for i := range 11 { // v10 comes after v9
+		commit(t, c, "b", i+1, Info{})
+	}
+	commit(t, c, "a", 1, Info{})
+	os.MkdirAll(filepath.Join(c.root, "no-version", "v01"), 0o777)
+	os.MkdirAll(filepath.Join(c.root, "Not A Name", "v1"), 0o777)
+	if names, err := c.List(); err != nil || !reflect.DeepEqual(names, []string{"a", "b"}) {
+		t.Errorf("list: %v, %v", names, err)
+	}
+	list, err := c.Versions("b")
+	if err != nil || len(list) != 11 {
+		t.Fatalf("versions: %d, %v", len(list), err)
+	}
+	for i, d := range list {
+		if d.Manifest.Version != i+1 {
+			t.Errorf("version %d at %d", d.Manifest.Version, i)
+		}
+	}
+	if d, err := c.Open("b"); err != nil || d.Ref() != "b@11" {
+		t.Errorf("latest: %v, %v", d, err)
+	}
+	os.Remove(filepath.Join(c.versionDir("b", 3), manifestName))
+	list, err = c.Versions("b")
+	if len(list) != 10 || err == nil || !strings.Contains(err.Error(), "b@3") {
+		t.Errorf("with a damaged one: %d, %v", len(list), err)
+	}
+}
+
+func TestOpenRefs(t *testing.T) {
+	c := New(t.TempDir())
+	commit(t, c, "a", 1, Info{})
+	second, _ := commit(t, c, "a", 2, Info{})
+	for ref, want := range map[string]string{"a": "a@2", "a@1": "a@1", "a@v2": "a@2", second.Dir(): "a@2", c.versionDir("a", 1): "a@1"} {
+		if d, err := c.Open(ref); err != nil || d.Ref() != want {
+			t.Errorf("%s: %v, %v", ref, d, err)
+		}
+	}
+	t.Chdir(filepath.Dir(second.Dir()))
+	if d, err := c.Open("v1"); err != nil || d.Ref() != "a@1" {
+		t.Errorf("directory without a slash: %v, %v", d, err)
+	}
+	for _, ref := range []string{"absent", "a@3", "absent@1", t.TempDir(), "./nowhere"} {
+		if _, err := c.Open(ref); !errors.Is(err, datasets.ErrNotFound) {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+	for _, ref := range []string{"", "A", "a@", "a@0", "a@-1", "a@01", "a@x", "a@1@2", strings.Repeat("a", 64)} {
+		if _, err := c.Open(ref); err == nil || errors.Is(err, datasets.ErrNotFound) {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"a", "0", "a.b_c-d", strings.Repeat("a", 63)} {
+		if err := CheckName(name); err != nil {
+			t.Error(err)
+		}
+	}
+	c := New(t.TempDir())
+	for _, name := range []string{"", ".", "..", ".tmp", "A", "a/b", "a b", "é", "a\n", "-a", strings.Repeat("a", 64)} {
+		if _, err := c.Create(name); err == nil {
+			t.Errorf("accepted %q", name)
+		}
+	}
+}
+
+func TestCountsMustReconcile(t *testing.T) {
+	c := New(t.TempDir())
+	b := begin(t, c, "a")
+	add(t, b, 2)
+	_, _, err := b.Commit(Info{Input: 7})
+	if err == nil || !strings.Contains(err.Error(), "7 documents in, 2 kept, 1 dropped") {
+		t.Errorf("got %v", err)
+	}
+	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
+		t.Errorf("left %v, %v", names, scratch(c))
+	}
+}
+
+func TestAbort(t *testing.T) {
+	c := New(t.TempDir())
+	b := begin(t, c, "a")
+	add(t, b, 1)
+	for range 2 {
+		if err := b.Abort(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := b.Commit(Info{}); err == nil {
+		t.Error("committed after Abort")
+	}
+	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
+		t.Errorf("left %v, %v", names, scratch(c))
+	}
+}
+
+func TestExtraFiles(t *testing.T) {
+	c := New(t.TempDir())
+	b := begin(t, c, "a")
+	os.WriteFile(filepath.Join(b.Dir(), "report.html"), []byte("<p>"), 0o666)
+	d, _, err := b.Commit(Info{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := d.Manifest.Files[len(d.Manifest.Files)-1]; last.Path != "report.html" || last.Size != 3 {
+		t.Errorf("files %v", d.Manifest.Files)
+	}
+	b = begin(t, c, "a")
+	os.Symlink("/etc/passwd", filepath.Join(b.Dir(), "link"))
+	if _, _, err := b.Commit(Info{}); err == nil || len(scratch(c)) != 0 {
+		t.Errorf("committed a link: %v", err)
+	}
+}
+
+func TestConcurrentCommits(t *testing.T) {
+	c := New(t.TempDir())
+	var group sync.WaitGroup
+	for i := range 6 {
+		group.Go(func() {
+			b, err := c.Create("a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b.AddDocument(datasets.Document{DocID: fmt.Sprint(i), Text: "x"})
+			if d, created, err := b.Commit(Info{}); err != nil || !created {
+				t.Errorf("commit %d: %v, %v, %v", i, d, created, err)
+			}
+		})
+	}
+	group.Wait()
+	list, err := c.Versions("a")
+	if err != nil || len(list) != 6 || list[5].Manifest.Version != 6 {
+		t.Errorf("%d versions, %v", len(list), err)
+	}
+	if left := scratch(c); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestVerifyFindsDamage(t *testing.T) {
+	for name, damage := range map[string]func(dir string) error{
+		"documents-00000": func(dir string) error {
+			return edit(filepath.Join(dir, "documents", "documents-00000.parquet"), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		},
+		"exclusions-00000": func(dir string) error {
+			return edit(filepath.Join(dir, "exclusions", "exclusions-00000.parquet"), func(b []byte) []byte { return b[:len(b)-1] })
+		},
+		"examples-00000": func(dir string) error { return os.Remove(filepath.Join(dir, "examples", "examples-00000.parquet")) },
+		"stranger":       func(dir string) error { return os.WriteFile(filepath.Join(dir, "documents", "stranger"), nil, 0o666) },
+		"redactions-00000": func(dir string) error {
+			path := filepath.Join(dir, "redactions", "redactions-00000.parquet")
+			return errors.Join(os.Rename(path, dir+"-outside"), os.Symlink(dir+"-outside", path))
+		},
+		"counts do not add up": func(dir string) error {
+			return edit(filepath.Join(dir, manifestName), func(b []byte) []byte {
+				return []byte(strings.Replace(string(b), `"documents": 3`, `"documents": 2`, 1))
+			})
+		},
+		"manifest differs": func(dir string) error {
+			return edit(filepath.Join(dir, manifestName), func(b []byte) []byte {
+				return []byte(strings.Replace(string(b), `"rows": 3`, `"rows": 4`, 1))
+			})
+		},
+		"config differs": func(dir string) error {
+			return edit(filepath.Join(dir, manifestName), func(b []byte) []byte {
+				return []byte(strings.Replace(string(b), `"seed": 17`, `"seed": 18`, 1))
+			})
+		},
+	} {
+		c := New(t.TempDir())
+		d, _ := commit(t, c, "a", 3, Info{Config: map[string]int{"seed": 17}})
+		if err := damage(d.Dir()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Verify(context.Background()); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// edit replaces a read-only file.
+func edit(path string, change func([]byte) []byte) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(path), os.WriteFile(path, change(data), 0o666))
+}
+
+func TestVerifyIsCancelled(t *testing.T) {
+	d, _ := commit(t, New(t.TempDir()), "a", 1, Info{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := d.Verify(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDamagedLatestDoesNotBlock(t *testing.T) {
+	c := New(t.TempDir())
+	d, _ := commit(t, c, "a", 1, Info{})
+	if err := edit(filepath.Join(d.Dir(), manifestName), func([]byte) []byte { return []byte("{}") }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Open("a"); err == nil {
+		t.Error("opened a manifest without content")
+	}
+	if d, created := commit(t, c, "a", 1, Info{}); !created || d.Ref() != "a@2" {
+		t.Errorf("created %v, %s", created, d.Ref())
+	}
+}
+
+func TestHomeCannotBeWritten(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "file")
+	os.WriteFile(home, nil, 0o666)
+	_, err := New(home).Create("a")
+	var path *fs.PathError
+	if !errors.As(err, &path) || !strings.HasPrefix(err.Error(), "create dataset a: ") {
+		t.Errorf("got %v", err)
+	}
+}

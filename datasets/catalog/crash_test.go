@@ -1,0 +1,122 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cultivar/cultivar/datasets"
+)
+
+// These tests run the test binary again as another process, which ends badly.
+const roleVariable = "CULTIVAR_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "killed":
+		dieInTheMiddle(os.Getenv("CULTIVAR_TEST_HOME"))
+	case "full":
+		os.Exit(fillTheDisk(os.Getenv("CULTIVAR_TEST_HOME")))
+	}
+	os.Exit(m.Run())
+}
+
+func runAs(role, home string) ([]byte, error) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "CULTIVAR_TEST_HOME="+home)
+	return cmd.CombinedOutput()
+}
+
+func dieInTheMiddle(home string) {
+	b, err := New(home).Create("a")
+	if err != nil {
+		panic(err)
+	}
+	_ = b.AddDocument(datasets.Document{DocID: "1", Text: "x"})
+	if _, err := b.manifest(Info{}); err != nil { // all but the rename
+		panic(err)
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+func TestKilledBuilderLeavesNothingVisible(t *testing.T) {
+	home := t.TempDir()
+	c := New(home)
+	living := begin(t, c, "b") // must survive the sweep
+	if out, err := runAs("killed", home); err == nil || len(out) > 0 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if names, err := c.List(); len(names) != 0 || err != nil {
+		t.Errorf("list: %v, %v", names, err)
+	}
+	if left := scratch(c); len(left) != 4 {
+		t.Errorf("before the sweep: %v", left)
+	}
+	next := begin(t, c, "a")
+	if left := scratch(c); len(left) != 4 { // two that live, with their locks
+		t.Errorf("after the sweep: %v", left)
+	}
+	for _, b := range []*Builder{living, next} {
+		add(t, b, 1)
+		if d, created, err := b.Commit(Info{}); err != nil || !created || d.Manifest.Version != 1 {
+			t.Errorf("commit: %v, %v", d, err)
+		}
+	}
+	if left := scratch(c); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+// fillTheDisk has files end at 64 KiB: like a full disk, writes come back short with an error.
+func fillTheDisk(home string) int {
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := syscall.Rlimit{Cur: 64 << 10, Max: 64 << 10}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		fmt.Println("setrlimit:", err)
+		return 2
+	}
+	b, err := New(home).Create("a")
+	if err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	state := uint64(1)
+	for i := range 400 {
+		text := make([]byte, 1024)
+		for j := range text { // does not compress
+			state = state*6364136223846793005 + 1442695040888963407
+			text[j] = ' ' + byte(state>>33)%90
+		}
+		if err := b.AddDocument(datasets.Document{DocID: fmt.Sprint(i), Text: string(text)}); err != nil {
+			break // Commit must report it again
+		}
+	}
+	_, _, err = b.Commit(Info{})
+	fmt.Println(err)
+	if !errors.Is(err, syscall.EFBIG) {
+		return 2
+	}
+	return 0
+}
+
+func TestFullDisk(t *testing.T) {
+	home := t.TempDir()
+	out, err := runAs("full", home)
+	if err != nil || !strings.Contains(string(out), "documents-00000.parquet") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	c := New(home)
+	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
+		t.Errorf("left %v, %v", names, scratch(c))
+	}
+	if entries, _ := os.ReadDir(filepath.Join(home, "datasets", "a")); len(entries) != 0 {
+		t.Errorf("left %v", entries)
+	}
+}

@@ -1,0 +1,217 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/table"
+)
+
+// Dataset is one version, open for reading. It is safe for concurrent use.
+type Dataset struct {
+	Manifest Manifest
+	dir      string
+}
+
+// openDir reads and checks the manifest of a directory.
+func openDir(dir string) (*Dataset, error) {
+	f, err := os.Open(filepath.Join(dir, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no %s: %w", dir, manifestName, datasets.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxManifest {
+		return nil, fmt.Errorf("%w: manifest is larger than %d bytes", ErrCorrupt, maxManifest)
+	}
+	m, err := decodeManifest(data)
+	if err != nil {
+		return nil, err
+	}
+	return &Dataset{Manifest: m, dir: dir}, nil
+}
+
+// Dir is where the version is. Nothing in it may be changed.
+func (d *Dataset) Dir() string { return d.dir }
+
+// Ref names the version: "name@3".
+func (d *Dataset) Ref() string { return d.Manifest.Name + "@" + strconv.Itoa(d.Manifest.Version) }
+
+// Parent is how a version made from this one refers to it.
+func (d *Dataset) Parent() Parent {
+	return Parent{Name: d.Manifest.Name, Version: d.Manifest.Version, Digest: d.Manifest.Digest}
+}
+
+// Documents yields the documents in order; the first error ends it.
+func (d *Dataset) Documents() iter.Seq2[datasets.Document, error] { return rows[datasets.Document](d) }
+
+// Exclusions yields the exclusions in order; the first error ends it.
+func (d *Dataset) Exclusions() iter.Seq2[datasets.Exclusion, error] {
+	return rows[datasets.Exclusion](d)
+}
+
+// Redactions yields the redactions in order; the first error ends it.
+func (d *Dataset) Redactions() iter.Seq2[datasets.Redaction, error] {
+	return rows[datasets.Redaction](d)
+}
+
+// Examples yields the examples in order; the first error ends it.
+func (d *Dataset) Examples() iter.Seq2[datasets.Example, error] { return rows[datasets.Example](d) }
+
+// Document returns the document with that id, or datasets.ErrNotFound.
+func (d *Dataset) Document(docID string) (datasets.Document, error) {
+	var doc datasets.Document
+	err := d.shards("documents", func(name string, f *os.File, size int64) (err error) {
+		doc, err = table.FindDocumentAt(docID, name, f, size)
+		if err == nil {
+			return errStop
+		}
+		if errors.Is(err, datasets.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errStop):
+		return doc, nil
+	case err == nil:
+		err = fmt.Errorf("document %q in %s: %w", docID, d.Ref(), datasets.ErrNotFound)
+	}
+	return datasets.Document{}, err
+}
+
+// errStop ends a walk over shards early.
+var errStop = errors.New("stop")
+
+func rows[T table.Row](d *Dataset) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := d.shards(table.Name[T](), func(name string, f *os.File, size int64) error {
+			for row, err := range table.ReadAt[T](name, f, size) {
+				if err != nil {
+					return err
+				}
+				if !yield(row, nil) {
+					return errStop
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// shards opens the tables of one kind in the manifest's order. Names come from a manifest, which
+// may be anybody's: they are resolved below the version's directory and not through links out of it.
+func (d *Dataset) shards(kind string, use func(name string, f *os.File, size int64) error) error {
+	root, err := os.OpenRoot(d.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, entry := range d.Manifest.Files {
+		if strings.HasPrefix(entry.Path, kind+"/") && strings.HasSuffix(entry.Path, ".parquet") {
+			if err := d.shard(root, entry, use); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Dataset) shard(root *os.Root, entry File, use func(string, *os.File, int64) error) error {
+	f, err := root.Open(filepath.FromSlash(entry.Path))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != entry.Size {
+		return fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, entry.Path, info.Size(), entry.Size)
+	}
+	return use(filepath.Join(d.dir, filepath.FromSlash(entry.Path)), f, info.Size())
+}
+
+// Verify reads everything and compares it with the manifest, which is read anew. It reports all
+// that is wrong at once: files that are missing, changed, or not listed. Damage is ErrCorrupt.
+func (d *Dataset) Verify(ctx context.Context) error {
+	if err := d.verify(ctx); err != nil {
+		return fmt.Errorf("verify %s: %w", d.Ref(), err)
+	}
+	return nil
+}
+
+func (d *Dataset) verify(ctx context.Context) error {
+	now, err := openDir(d.dir)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(d.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var problems []error
+	if now.Manifest.Digest != d.Manifest.Digest {
+		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
+	}
+	listed := map[string]bool{manifestName: true, cardName: true}
+	for _, entry := range d.Manifest.Files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		listed[entry.Path] = true
+		problems = append(problems, verifyFile(root, entry))
+	}
+	problems = append(problems, unlisted(root, listed))
+	return errors.Join(problems...)
+}
+
+func verifyFile(root *os.Root, entry File) error {
+	f, err := root.Open(filepath.FromSlash(entry.Path))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", entry.Path, err)
+	}
+	if digest := digestOf(h); size != entry.Size || digest != entry.Digest {
+		return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
+	}
+	return nil
+}
+
+func unlisted(root *os.Root, listed map[string]bool) error {
+	var problems []error
+	err := fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && !listed[path] {
+			problems = append(problems, fmt.Errorf("%w: %s is not in the manifest", ErrCorrupt, path))
+		}
+		return err
+	})
+	return errors.Join(append(problems, err)...)
+}

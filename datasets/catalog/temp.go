@@ -1,0 +1,100 @@
+package catalog
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// tempDir is a directory that belongs to one living process, which holds a lock on the file
+// <dir>.lock. The system lets go of the lock when the process dies, however it does.
+type tempDir struct {
+	path string
+	lock *os.File
+}
+
+const lockSuffix = ".lock"
+
+// newTempDir takes the lock before it makes the directory: sweep looks at locks, so that it never
+// finds a directory whose owner is alive and not yet known.
+func newTempDir(scratch string) (*tempDir, error) {
+	for {
+		path := filepath.Join(scratch, rand.Text())
+		lock, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		locked, err := tryLock(lock)
+		if err != nil {
+			return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
+		}
+		if !locked || !stillThere(lock) {
+			// A sweep took it for a dead one in the instant before the lock.
+			_ = lock.Close()
+			continue
+		}
+		if err := os.Mkdir(path, 0o777); err != nil {
+			return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
+		}
+		return &tempDir{path, lock}, nil
+	}
+}
+
+// remove deletes the directory, if it is still there, and the lock.
+func (t *tempDir) remove() error {
+	return errors.Join(os.RemoveAll(t.path), os.Remove(t.lock.Name()), t.lock.Close())
+}
+
+// sweep removes the directories in scratch whose owners are dead. It does what it can: an error
+// leaves them for the next time and keeps nobody from working.
+func sweep(scratch string) {
+	entries, err := os.ReadDir(scratch)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if dir, found := strings.CutSuffix(e.Name(), lockSuffix); found && e.Type().IsRegular() {
+			sweepOne(filepath.Join(scratch, dir))
+		}
+	}
+}
+
+func sweepOne(dir string) {
+	lock, err := os.OpenFile(dir+lockSuffix, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	if locked, _ := tryLock(lock); locked && stillThere(lock) && os.RemoveAll(dir) == nil {
+		_ = os.Remove(lock.Name())
+	}
+}
+
+// tryLock takes flock(2)'s exclusive lock, which belongs to the open file. It is false when another
+// one has it, and an error where the file system has no locks.
+func tryLock(f *os.File) (bool, error) {
+	for {
+		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err {
+		case nil:
+			return true, nil
+		case syscall.EWOULDBLOCK:
+			return false, nil
+		case syscall.EINTR:
+		default:
+			return false, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
+	}
+}
+
+// stillThere reports whether the file's name still leads to it: a lock on a removed file is none.
+func stillThere(f *os.File) bool {
+	open, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(open, named)
+}

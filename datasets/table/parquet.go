@@ -1,0 +1,233 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+)
+
+// createdBy stands in every footer, in the form that Parquet's readers parse. The version is the
+// format's and not the program's, because the same rows must give the same bytes.
+const createdBy = "cultivar version 1.0.0 (build dataset)"
+
+// bitsPerValue of the bloom filter on doc_id gives about 1 % false positives.
+const bitsPerValue = 10
+
+var (
+	documentFormat  = documents()
+	exclusionFormat = exclusions()
+	redactionFormat = redactions()
+	exampleFormat   = examples()
+)
+
+func documents() format[datasets.Document] {
+	return format[datasets.Document]{
+		name: "documents", needs: []string{"text"},
+		newEncoder: newEncoder(storeDocument), newDecoder: newDecoder(loadDocument),
+		arrow: documentArrow, append: appendDocument,
+	}
+}
+
+func exclusions() format[datasets.Exclusion] {
+	return format[datasets.Exclusion]{
+		name: "exclusions", needs: []string{"rule"},
+		newEncoder: newEncoder(storeExclusion), newDecoder: newDecoder(loadExclusion),
+		arrow: exclusionArrow, append: appendExclusion,
+	}
+}
+
+func redactions() format[datasets.Redaction] {
+	return format[datasets.Redaction]{
+		name: "redactions", needs: []string{"entity"},
+		newEncoder: newEncoder(storeRedaction), newDecoder: newDecoder(loadRedaction),
+		arrow: redactionArrow, append: appendRedaction,
+	}
+}
+
+func examples() format[datasets.Example] {
+	return format[datasets.Example]{
+		name: "examples", needs: []string{"text", "messages"},
+		newEncoder: newEncoder(storeExample), newDecoder: newDecoder(loadExample),
+		arrow: exampleArrow, append: appendExample,
+	}
+}
+
+// batch is how many rows cross into the library at once: enough to hide the cost of a call, few
+// enough that long documents do not pile up.
+const batch = 64
+
+// parquetEncoder converts rows T to their stored form R and writes them.
+type parquetEncoder[T Row, R any] struct {
+	w       *parquet.GenericWriter[R]
+	store   func(T, *meter) R
+	pending []R
+}
+
+func newEncoder[T Row, R any](store func(T, *meter) R) func(io.Writer) encoder[T] {
+	return func(w io.Writer) encoder[T] {
+		return &parquetEncoder[T, R]{
+			w: parquet.NewGenericWriter[R](w,
+				&parquet.WriterConfig{CreatedBy: createdBy},
+				parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+				parquet.DataPageStatistics(true),
+				parquet.BloomFilters(parquet.SplitBlockFilter(bitsPerValue, "doc_id")),
+				// The bounds of these would be sentences of a private document in the footer.
+				parquet.SkipPageBounds("text"),
+				parquet.SkipPageStatistics("text"),
+				parquet.SkipPageBounds("messages", "list", "element", "content"),
+				parquet.SkipPageStatistics("messages", "list", "element", "content"),
+			),
+			store: store,
+		}
+	}
+}
+
+func (e *parquetEncoder[T, R]) size(row T) (int, error) {
+	var m meter
+	e.store(row, &m)
+	return m.size, m.err()
+}
+
+func (e *parquetEncoder[T, R]) add(row T) error {
+	e.pending = append(e.pending, e.store(row, new(meter)))
+	if len(e.pending) == batch {
+		return e.drain()
+	}
+	return nil
+}
+
+func (e *parquetEncoder[T, R]) drain() error {
+	_, err := e.w.Write(e.pending)
+	clear(e.pending) // lets go of the texts
+	e.pending = e.pending[:0]
+	return err
+}
+
+func (e *parquetEncoder[T, R]) flush() error {
+	if err := e.drain(); err != nil {
+		return err
+	}
+	return e.w.Flush()
+}
+
+func (e *parquetEncoder[T, R]) close() error {
+	if err := e.drain(); err != nil {
+		return err
+	}
+	return e.w.Close()
+}
+
+// parquetFile is an open file whose footer has been checked.
+type parquetFile struct{ file *parquet.File }
+
+type parquetDecoder[T Row, R any] struct {
+	r    *parquet.GenericReader[R]
+	load func(R) T
+	buf  []R
+}
+
+func newDecoder[T Row, R any](load func(R) T) func(*parquetFile) decoder[T] {
+	return func(f *parquetFile) decoder[T] {
+		return &parquetDecoder[T, R]{
+			r:    parquet.NewGenericReader[R](f.file),
+			load: load,
+			buf:  make([]R, batch),
+		}
+	}
+}
+
+func (d *parquetDecoder[T, R]) seek(row int64) error { return d.r.SeekToRow(row) }
+
+func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
+	buf := d.buf[:min(len(rows), len(d.buf))]
+	clear(buf) // the library fills maps and slices in place: rows handed out must not share them
+	n, err := d.r.Read(buf)
+	for i := range n {
+		rows[i] = d.load(buf[i])
+	}
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+func (d *parquetDecoder[T, R]) close() error { return d.r.Close() }
+
+// Limits on what a footer may claim, against files made to exhaust memory.
+const (
+	maxFooter   = 64 << 20
+	maxRowGroup = 4 << 30 // bytes before compression; ours have at most 128 MiB
+)
+
+// openParquet reads and checks a footer.
+func openParquet(r io.ReaderAt, size int64, needs []string) (*parquetFile, error) {
+	if err := checkFooterSize(r, size); err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRowGroups(f, size); err != nil {
+		return nil, err
+	}
+	columns := f.Schema().Columns()
+	if !slices.ContainsFunc(columns, func(path []string) bool { return slices.Contains(needs, path[0]) }) {
+		return nil, fmt.Errorf("has no column %s", strings.Join(needs, " or "))
+	}
+	return &parquetFile{f}, nil
+}
+
+// checkFooterSize reads the last 8 bytes: the footer's length, little endian, and the magic.
+func checkFooterSize(r io.ReaderAt, size int64) error {
+	const tail = 8
+	if size < tail+4 {
+		return errors.New("is too short to be Parquet")
+	}
+	var b [tail]byte
+	if _, err := r.ReadAt(b[:], size-tail); err != nil {
+		return err
+	}
+	if string(b[4:]) != "PAR1" {
+		return errors.New("does not end as Parquet does: it is cut short or another kind of file")
+	}
+	length := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16 | int64(b[3])<<24
+	if length > min(maxFooter, size-tail-4) {
+		return fmt.Errorf("claims a footer of %d bytes", length)
+	}
+	return nil
+}
+
+func checkRowGroups(f *parquet.File, size int64) error {
+	rows := int64(0)
+	for i, group := range f.Metadata().RowGroups {
+		if group.NumRows < 0 {
+			return fmt.Errorf("row group %d claims %d rows", i, group.NumRows)
+		}
+		rows += group.NumRows
+		total := int64(0)
+		for j := range group.Columns {
+			m := &group.Columns[j].MetaData
+			if m.TotalCompressedSize < 0 || m.DataPageOffset < 0 || m.DataPageOffset > size || m.TotalCompressedSize > size {
+				return fmt.Errorf("row group %d, column %d lies outside the file", i, j)
+			}
+			if m.TotalUncompressedSize < 0 || m.TotalUncompressedSize > maxRowGroup {
+				return fmt.Errorf("row group %d, column %d claims %d bytes", i, j, m.TotalUncompressedSize)
+			}
+			total += m.TotalUncompressedSize
+		}
+		if total > maxRowGroup {
+			return fmt.Errorf("row group %d claims %d bytes", i, total)
+		}
+	}
+	if rows != f.NumRows() {
+		return fmt.Errorf("has %d rows in its row groups and claims %d", rows, f.NumRows())
+	}
+	return nil
+}

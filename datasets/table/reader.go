@@ -1,0 +1,138 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Read yields the rows of the files, one file after the other, in their order. A directory stands
+// for its *.parquet files in order of name. The first error ends it; errors about a file's content
+// are *CorruptError. Columns of other names are passed over, absent ones read as zero.
+func Read[T Row](paths ...string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, path := range paths {
+			files, err := shards(path)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, file := range files {
+				if !readFile(file, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// shards lists the files a path stands for.
+func shards(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return []string{path}, err
+	}
+	files, err := filepath.Glob(filepath.Join(escapeGlob(path), "*.parquet"))
+	slices.Sort(files)
+	return files, err
+}
+
+// escapeGlob quotes the characters that mean something in a pattern.
+func escapeGlob(path string) string {
+	var b []byte
+	for i := range len(path) {
+		switch path[i] {
+		case '*', '?', '[', '\\':
+			b = append(b, '\\')
+		}
+		b = append(b, path[i])
+	}
+	return string(b)
+}
+
+// readFile reports whether to go on with the next file.
+func readFile[T Row](path string, yield func(T, error) bool) bool {
+	var none T
+	f, err := os.Open(path)
+	if err != nil {
+		return yield(none, err) && false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return yield(none, err) && false
+	}
+	for row, err := range ReadAt[T](path, f, info.Size()) {
+		if !yield(row, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// ReadAt yields the rows of one file that the caller has open; name stands for it in errors. It is
+// safe to run several on one r.
+func ReadAt[T Row](name string, r io.ReaderAt, size int64) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		d, rows, err := open[T](r, size)
+		if err != nil {
+			yield(none, &CorruptError{name, err})
+			return
+		}
+		defer func() { _ = guard(d.close) }()
+		buf := make([]T, batch)
+		for rows > 0 {
+			var n int
+			err := guard(func() (err error) { n, err = d.read(buf); return err })
+			if err == nil && n == 0 {
+				err = io.ErrNoProgress
+			}
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			for _, row := range buf[:min(n, int(rows))] {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(none, &CorruptError{name, err})
+				return
+			}
+			clear(buf)
+			rows -= int64(n)
+		}
+	}
+}
+
+// open returns a decoder and how many rows it must give.
+func open[T Row](r io.ReaderAt, size int64) (d decoder[T], rows int64, err error) {
+	format := formatOf[T]()
+	err = guard(func() error {
+		f, err := openParquet(r, size, format.needs)
+		if err != nil {
+			return err
+		}
+		rows = f.file.NumRows()
+		d = format.newDecoder(f)
+		return nil
+	})
+	return d, rows, err
+}
+
+// guard turns a panic of the Parquet library into an error: on some damaged files it indexes out of
+// range. Runtime errors of ours inside f would be hidden too, so f holds calls into it and no more.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("decode: %v", r)
+		}
+	}()
+	return f()
+}
