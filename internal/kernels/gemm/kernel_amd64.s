@@ -3499,7 +3499,7 @@ DATA gatherHalves<>+15(SB)/1, $0x0f
 GLOBL gatherHalves<>(SB), RODATA|NOPTR, $16
 
 // func copyF32(dst *float32, width int, src *float32, stride int, vecs int, steps int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copyF32(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ width+8(FP), CX
@@ -3514,45 +3514,49 @@ TEXT ·copyF32(SB), NOSPLIT, $0-48
 	JG   copy4
 
 copy1:
-	VMOVUPS (DX), Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    BX, DX
-	ADDQ    CX, AX
-	DECQ    DI
-	JNZ     copy1
+	PREFETCHT1 32(DX)
+	VMOVUPS    (DX), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy1
 	VZEROUPPER
 	RET
 
 copy2:
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    BX, DX
-	ADDQ    CX, AX
-	DECQ    DI
-	JNZ     copy2
+	PREFETCHT1 64(DX)
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy2
 	VZEROUPPER
 	RET
 
 copy4:
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVUPS 64(DX), Y2
-	VMOVUPS 96(DX), Y3
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, 64(AX)
-	VMOVUPS Y3, 96(AX)
-	ADDQ    BX, DX
-	ADDQ    CX, AX
-	DECQ    DI
-	JNZ     copy4
+	PREFETCHT1 128(DX)
+	PREFETCHT1 192(DX)
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	VMOVUPS    64(DX), Y2
+	VMOVUPS    96(DX), Y3
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy4
 	VZEROUPPER
 	RET
 
 // func copyBF16(dst *float32, width int, src *uint16, stride int, vecs int, steps int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·copyBF16(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ width+8(FP), CX
@@ -3567,52 +3571,55 @@ TEXT ·copyBF16(SB), NOSPLIT, $0-48
 	JG   copy4
 
 copy1:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy1
+	PREFETCHT1 16(DX)
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy1
 	VZEROUPPER
 	RET
 
 copy2:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y1, 32(AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy2
+	PREFETCHT1 32(DX)
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy2
 	VZEROUPPER
 	RET
 
 copy4:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y1, 32(AX)
-	VMOVUPS   Y2, 64(AX)
-	VMOVUPS   Y3, 96(AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy4
+	PREFETCHT1 64(DX)
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXWD  16(DX), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXWD  32(DX), Y2
+	VPSLLD     $0x10, Y2, Y2
+	VPMOVZXWD  48(DX), Y3
+	VPSLLD     $0x10, Y3, Y3
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy4
 	VZEROUPPER
 	RET
 
 // func copyF16(dst *float32, width int, src *uint16, stride int, vecs int, steps int)
-// Requires: AVX, F16C
+// Requires: AVX, F16C, MMX+
 TEXT ·copyF16(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ width+8(FP), CX
@@ -3627,40 +3634,43 @@ TEXT ·copyF16(SB), NOSPLIT, $0-48
 	JG   copy4
 
 copy1:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy1
+	PREFETCHT1 16(DX)
+	VCVTPH2PS  (DX), Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy1
 	VZEROUPPER
 	RET
 
 copy2:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y1, 32(AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy2
+	PREFETCHT1 32(DX)
+	VCVTPH2PS  (DX), Y0
+	VCVTPH2PS  16(DX), Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy2
 	VZEROUPPER
 	RET
 
 copy4:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y1, 32(AX)
-	VMOVUPS   Y2, 64(AX)
-	VMOVUPS   Y3, 96(AX)
-	ADDQ      BX, DX
-	ADDQ      CX, AX
-	DECQ      DI
-	JNZ       copy4
+	PREFETCHT1 64(DX)
+	VCVTPH2PS  (DX), Y0
+	VCVTPH2PS  16(DX), Y1
+	VCVTPH2PS  32(DX), Y2
+	VCVTPH2PS  48(DX), Y3
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       BX, DX
+	ADDQ       CX, AX
+	DECQ       DI
+	JNZ        copy4
 	VZEROUPPER
 	RET
 

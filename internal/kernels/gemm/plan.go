@@ -23,7 +23,7 @@ type geometry struct {
 func geometryOf(impl cpu.Implementation) geometry {
 	switch impl {
 	case cpu.AVX512:
-		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 392, tileCols: 1024, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 560, tileCols: 1024, serialBelow: 1 << 18}
 	case cpu.AVX2:
 		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 18}
 	default:

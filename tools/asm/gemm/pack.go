@@ -37,6 +37,9 @@ func copies() {
 		for _, n := range []int{1, 2, 4} {
 			label := fmt.Sprintf("copy%d", n)
 			Label(label)
+			for at := 0; at < 8*e.size*n; at += 64 {
+				PREFETCHT1(Mem{Base: src, Disp: 8*e.size*n + at})
+			}
 			for v := range n {
 				widen(e, Mem{Base: src, Disp: 8 * e.size * v}, v)
 			}
