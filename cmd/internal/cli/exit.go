@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/checkpoint"
+)
+
+// The exit codes.
+const (
+	exitDone      = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitRefused   = 3
+	exitInterrupt = 130
+)
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// refusal is work that a gate or a check does not allow.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// hinted is an error with a way out.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func hint(err error, format string, args ...any) error {
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// fail prints an error and returns its exit code.
+func (a *app) fail(ctx context.Context, err error) int {
+	code, way := classify(ctx, err)
+	if code == exitInterrupt {
+		err = errCancelled
+	}
+	// A joined error is one finding a line.
+	for _, line := range strings.Split(err.Error(), "\n") {
+		a.note("error: %s", line)
+	}
+	if way != "" {
+		a.note("hint: %s", way)
+	}
+	if a.json {
+		_ = a.printJSON(map[string]any{"error": err.Error(), "hint": way, "exit_code": code})
+	}
+	return code
+}
+
+func classify(ctx context.Context, err error) (code int, way string) {
+	var h hinted
+	if errors.As(err, &h) {
+		way = h.hint
+	}
+	var u usageError
+	var r refusal
+	switch {
+	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage, way
+	case errors.As(err, &r):
+		return exitRefused, way
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupt, "run the same command again to go on"
+	case errors.Is(err, checkpoint.ErrOtherRun):
+		return exitRefused, "choose another --out, or --restart to discard what is there"
+	case errors.Is(err, trainer.ErrDiverged):
+		return exitFailed, way
+	case way != "":
+		return exitFailed, way
+	case errors.Is(err, syscall.ENOSPC):
+		return exitFailed, "the disk is full: free some space and run the same command again"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return exitFailed, "choose a place that can be written, with --out or --home"
+	}
+	return exitFailed, way
+}

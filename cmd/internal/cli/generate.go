@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+func (a *app) generateCommand() *cobra.Command {
+	var o stages.GenerateOptions
+	var promptIDs string
+	c := &cobra.Command{
+		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT | --messages FILE",
+		Short: "Continue a text or answer a conversation",
+		Long: `Continue a text, or answer a conversation rendered with the base's chat template. The answer is
+written as it is made. The same seed gives the same answer on every machine.`,
+		Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if promptIDs != "" {
+				if o.PromptIDs, err = parseIDs(promptIDs); err != nil {
+					return err
+				}
+			}
+			if n := given(c, "prompt", "messages", "prompt-ids"); n != 1 {
+				return usagef("give one of --prompt, --messages and --prompt-ids")
+			}
+			return a.runGenerate(c, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
+	f.StringVar(&o.Prompt, "prompt", "", "text to continue")
+	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
+	f.StringVar(&promptIDs, "prompt-ids", "", "tokens to continue, as 1,2,3")
+	f.IntVar(&o.MaxNewTokens, "max-new-tokens", 256, "stop after this many tokens")
+	f.Float64Var(&o.Temperature, "temperature", 0, "0 takes the likeliest token")
+	f.IntVar(&o.TopK, "top-k", 0, "sample from the k likeliest tokens; 0 for all")
+	f.Float64Var(&o.TopP, "top-p", 1, "sample from the likeliest tokens of this mass")
+	f.Float64Var(&o.MinP, "min-p", 0, "drop tokens below this share of the likeliest")
+	f.Float64Var(&o.RepetitionPenalty, "repetition-penalty", 1, "make tokens that occurred less likely")
+	f.Uint64Var(&o.Seed, "seed", 0, "of sampling")
+	f.StringSliceVar(&o.StopTexts, "stop", nil, "tokens that end the answer beside the model's own")
+	f.BoolVar(&o.IgnoreEOS, "ignore-eos", false, "go on after the end-of-sequence token")
+	require(c, "base")
+	return c
+}
+
+func given(c *cobra.Command, names ...string) int {
+	n := 0
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			n++
+		}
+	}
+	return n
+}
+
+func parseIDs(list string) ([]int32, error) {
+	var ids []int32
+	for _, s := range strings.Split(list, ",") {
+		id, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
+		if err != nil {
+			return nil, usagef("--prompt-ids: %q is no token", s)
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, nil
+}
+
+func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
+	var err error
+	if o.Now, err = now(); err != nil {
+		return err
+	}
+	if !a.json {
+		o.OnText = func(s string) { _, _ = io.WriteString(a.out, s) }
+	}
+	r, err := stages.Generate(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	if !a.json {
+		_, err = fmt.Fprintln(a.out)
+		return err
+	}
+	return a.printJSON(struct {
+		IDs          []int32 `json:"ids"`
+		Text         string  `json:"text"`
+		FinishReason string  `json:"finish_reason"`
+		PromptTokens int     `json:"prompt_tokens"`
+	}{r.IDs, r.Text, r.FinishReason, r.PromptTokens})
+}
+
+// now is the clock that templates see: CULTIVAR_NOW, else the time.
+func now() (time.Time, error) {
+	text := os.Getenv("CULTIVAR_NOW")
+	if text == "" {
+		return time.Now(), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("CULTIVAR_NOW=%s is no time (want 2006-01-02 or 2006-01-02T15:04:05Z)", text)
+}
+
+func (a *app) templateCommand() *cobra.Command {
+	var o stages.RenderOptions
+	var generation bool
+	c := &cobra.Command{
+		Use:   "template --base BASE --messages FILE",
+		Short: "Show a conversation as the base's chat template renders it",
+		Long: `Show a conversation as the base's chat template renders it.
+
+FILE holds a JSON array of messages, or an object with "messages", "tools", "add_generation_prompt"
+and any other variable of the template. CULTIVAR_NOW sets the template's clock.`,
+		Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if o.Now, err = now(); err != nil {
+				return err
+			}
+			if c.Flags().Changed("add-generation-prompt") {
+				o.AddGenerationPrompt = &generation
+			}
+			text, err := stages.Render(o)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"text": text})
+			}
+			_, err = io.WriteString(a.out, text)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
+	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
+	f.BoolVar(&generation, "add-generation-prompt", false, "end with the start of an answer")
+	require(c, "base", "messages")
+	return c
+}
+
+func (a *app) tokenizeCommand() *cobra.Command {
+	var o stages.TokenizeOptions
+	c := &cobra.Command{
+		Use:   "tokenize --base BASE < TEXT",
+		Short: "Turn text into the base's tokens, or tokens into text",
+		Long: `Turn text from standard input into tokens: one JSON array for all of it, or with --json one for each
+line, which is then a JSON string. With --decode the way back.`,
+		Args: exactArgs(),
+		RunE: func(*cobra.Command, []string) error {
+			o.JSON = a.json
+			return stages.Tokenize(o, a.in, a.out)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Base, "base", "", "model directory")
+	f.BoolVar(&o.NoSpecial, "no-special", false, "without the special tokens that the tokenizer adds")
+	f.BoolVar(&o.Decode, "decode", false, "arrays of tokens to text")
+	require(c, "base")
+	return c
+}

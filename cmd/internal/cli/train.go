@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+type trainOptions struct {
+	base, data, config, out string
+	restart                 bool
+	maxSteps                int
+	seed                    uint64
+	learningRate            float64
+	epochs                  float64
+	objective               string
+}
+
+func (a *app) trainCommand() *cobra.Command {
+	var o trainOptions
+	c := &cobra.Command{
+		Use:   "train --base BASE --data DATASET --out DIR",
+		Short: "Fit a LoRA adapter to a dataset on a frozen base",
+		Long: `Fit a LoRA adapter to a dataset on a frozen base.
+
+The output directory gets the adapter in PEFT's format, its lineage, metrics.jsonl and checkpoints.
+Interrupted and called again, training goes on and ends with the same bits as if it had not been.
+
+EXIT STATUS
+  0 done, or done before   1 failed   2 usage   3 the directory holds another run`,
+		Example: `  cultivar train --base ./smollm --data handbook --out ./handbook-adapter
+  cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter`,
+		Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error { return a.runTrain(c, o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.base, "base", "", "model directory")
+	f.StringVar(&o.data, "data", "", "dataset name, dataset directory, or a .jsonl, .parquet or .txt file")
+	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
+	f.StringVar(&o.out, "out", "", "output directory")
+	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
+	f.StringVar(&o.objective, "objective", "", "override objective: clm or sft")
+	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
+	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
+	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
+	f.Uint64Var(&o.seed, "seed", 0, "override seed")
+	require(c, "base", "data", "out")
+	return c
+}
+
+// require marks flags as required, with an error in our voice.
+func require(c *cobra.Command, names ...string) {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		for _, n := range names {
+			if !c.Flags().Changed(n) {
+				return usagef("--%s is missing; see `%s --help`", n, c.CommandPath())
+			}
+		}
+		return run(c, args)
+	}
+}
+
+func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
+	cfg, err := o.resolve(c)
+	if err != nil {
+		return err
+	}
+	home, err := a.homeDir()
+	if err != nil {
+		return err
+	}
+	view := newTrainView(a)
+	result, err := stages.Train(c.Context(), stages.TrainOptions{
+		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Hooks: view.hooks(),
+	})
+	view.close()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(trainReport(o.out, result))
+	}
+	a.printTrained(o.out, result)
+	return nil
+}
+
+// resolve reads the configuration file and applies the flags over it.
+func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
+	cfg := trainer.DefaultConfig()
+	if o.config != "" {
+		text, err := os.ReadFile(o.config)
+		if err != nil {
+			return cfg, err
+		}
+		if cfg, err = trainer.ParseConfig(text); err != nil {
+			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema` lists every key")
+		}
+	}
+	changed := c.Flags().Changed
+	if changed("objective") {
+		cfg.Objective = o.objective
+	}
+	if changed("max-steps") {
+		cfg.MaxSteps = o.maxSteps
+	}
+	if changed("num-epochs") {
+		cfg.NumEpochs, cfg.MaxSteps = o.epochs, 0
+	}
+	if changed("learning-rate") {
+		cfg.LearningRate = o.learningRate
+	}
+	if changed("seed") {
+		cfg.Seed = o.seed
+	}
+	return cfg, cfg.Validate()
+}
+
+// trainJSON is the result of train --json.
+type trainJSON struct {
+	Out             string  `json:"out"`
+	Digest          string  `json:"digest"`
+	Reused          bool    `json:"reused"`
+	Steps           int     `json:"steps"`
+	ResumedAt       int     `json:"resumed_at"`
+	Tokens          int64   `json:"tokens"`
+	TrainedTokens   int64   `json:"trained_tokens"`
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	Trainable       int     `json:"trainable_parameters"`
+	TrainLoss       float64 `json:"train_loss"`
+	EvalLossBefore  float64 `json:"eval_loss_before"`
+	EvalLossAfter   float64 `json:"eval_loss_after"`
+}
+
+func trainReport(out string, r stages.TrainResult) trainJSON {
+	return trainJSON{out, r.Digest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
+		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter}
+}
+
+func (a *app) printTrained(out string, r stages.TrainResult) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+	if r.Reused {
+		p("nothing to do: %s holds this run already", out)
+	}
+	p("adapter   %s", out)
+	p("digest    %s", r.Digest)
+	p("steps     %d (%s tokens, %s of them trained)", r.Steps, humanize.Count(r.Tokens), humanize.Count(r.TrainedTokens))
+	p("loss      %.4f on the last step", r.Loss)
+	if r.EvalBefore > 0 {
+		p("held out  %.4f before, %.4f after", r.EvalBefore, r.EvalAfter)
+	}
+	if r.TokensPerSecond > 0 {
+		p("speed     %.0f tokens/s", r.TokensPerSecond)
+	}
+	if r.Windowed > 0 {
+		p("note      %d rows were longer than max_seq_length and were cut into windows", r.Windowed)
+	}
+}
+
+// trainView shows progress: a bar on a terminal, a line now and then elsewhere.
+type trainView struct {
+	app   *app
+	bar   *bar
+	last  time.Time
+	total int
+}
+
+func newTrainView(a *app) *trainView { return &trainView{app: a} }
+
+func (v *trainView) hooks() trainer.Hooks {
+	return trainer.Hooks{
+		OnStart: func(total, resumedAt int) {
+			v.total = total
+			if resumedAt > 0 {
+				v.app.note("going on after step %d of %d", resumedAt, total)
+			}
+			v.bar = newBar(v.app.err, "train", total, resumedAt)
+		},
+		OnStep: v.step,
+		OnEval: func(step int, loss float64) {
+			v.bar.clear()
+			v.app.note("step %d: held-out loss %.4f", step, loss)
+		},
+	}
+}
+
+func (v *trainView) step(s trainer.Step) {
+	text := fmt.Sprintf("loss %.3f  %.0f tok/s", s.Loss, s.TokensPerSecond)
+	if v.bar.set(s.Step, text) {
+		return
+	}
+	if s.Step == v.total || time.Since(v.last) > 10*time.Second {
+		v.last = time.Now()
+		v.app.note("step %d of %d: %s", s.Step, v.total, text)
+	}
+}
+
+func (v *trainView) close() {
+	if v.bar != nil {
+		v.bar.clear()
+	}
+}

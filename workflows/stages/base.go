@@ -1,0 +1,117 @@
+// Package stages holds the steps of the work: each joins two or more rooms and moves an artefact
+// from one to the next. The command line calls them one by one, workflows compose them.
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/datasets/examples"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/lora"
+	"github.com/cultivar/cultivar/trainer/model"
+)
+
+// Base is an open base with its tokenizer and, when it has one, its chat template.
+type Base struct {
+	*base.Base
+	Tokenizer *tokenizer.Tokenizer
+	Template  *chat.Template // nil when there is none
+}
+
+// OpenBase opens a model directory.
+func OpenBase(dir string) (*Base, error) {
+	b, err := base.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := tokenizer.Open(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open tokenizer: %w", err), b.Close())
+	}
+	tmpl, err := chat.Open(dir, tok)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("open chat template: %w", err), b.Close())
+	}
+	return &Base{Base: b, Tokenizer: tok, Template: tmpl}, nil
+}
+
+// Name is what people call the base: the directory's name.
+func (b *Base) Name() string {
+	abs, err := filepath.Abs(b.Dir())
+	if err != nil {
+		return filepath.Base(b.Dir())
+	}
+	return filepath.Base(abs)
+}
+
+// Stop lists the tokens that end a generated text.
+func (b *Base) Stop() []int32 {
+	var stop []int32
+	for _, id := range b.EOS() {
+		stop = append(stop, int32(id))
+	}
+	if eos := b.Tokenizer.Special().EOS; eos.OK && !slices.Contains(stop, eos.ID) {
+		stop = append(stop, eos.ID)
+	}
+	return stop
+}
+
+// Encoder turns training rows into tokens of this base.
+func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
+	e := examples.Encoder{Tokenizer: b.Tokenizer}
+	if b.Template != nil {
+		e.Chat = func(m []datasets.Message) ([]int32, []bool, error) { return b.Template.Example(b.Tokenizer, m) }
+	}
+	if !appendEOS {
+		return e, nil
+	}
+	eos := b.Tokenizer.Special().EOS
+	switch {
+	case eos.OK:
+		e.EOS = &eos.ID
+	case len(b.EOS()) > 0:
+		id := int32(b.EOS()[0])
+		e.EOS = &id
+	default:
+		return e, errors.New("append_eos: the base names no end-of-sequence token")
+	}
+	return e, nil
+}
+
+// Model binds the base's weights, with the adapter in adapterDir unless that is empty.
+func (b *Base) Model(adapterDir string) (*model.Model, error) {
+	if adapterDir == "" {
+		return model.New(b.Config(), b.Base, model.Attachment{})
+	}
+	f, err := b.factors(adapterDir)
+	if err != nil {
+		return nil, err
+	}
+	return model.New(b.Config(), b.Base, f.Inference())
+}
+
+// factors reads an adapter as factors on this base's modules.
+func (b *Base) factors(adapterDir string) (*lora.Factors, error) {
+	a, err := peft.Read(adapterDir)
+	if err != nil {
+		return nil, err
+	}
+	modules, err := model.Modules(b.Config(), b.Base)
+	if err != nil {
+		return nil, err
+	}
+	f, err := lora.FromAdapter(a, modules)
+	if errors.Is(err, adapters.ErrBaseMismatch) {
+		return nil, fmt.Errorf("%s does not fit %s: %w", adapterDir, b.Dir(), err)
+	}
+	return f, err
+}

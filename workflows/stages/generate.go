@@ -1,0 +1,197 @@
+package stages
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/datasets/examples"
+	"github.com/cultivar/cultivar/trainer/generate"
+)
+
+// GenerateOptions say what to continue, and how.
+type GenerateOptions struct {
+	Base    string
+	Adapter string // directory; empty for the base alone
+
+	// One of these is the prompt.
+	Prompt       string
+	PromptIDs    []int32
+	MessagesFile string
+
+	generate.Options
+	StopTexts []string // further tokens, by their text, that end the answer
+	IgnoreEOS bool
+	Now       time.Time    // the template's clock
+	OnText    func(string) // called with every piece of text as it is complete
+}
+
+// GenerateResult is an answer.
+type GenerateResult struct {
+	IDs          []int32
+	Text         string
+	FinishReason string // stop or length, as OpenAI's API says it
+	PromptTokens int
+}
+
+// Generate continues a prompt.
+func Generate(ctx context.Context, o GenerateOptions) (GenerateResult, error) {
+	if err := o.Validate(); err != nil {
+		return GenerateResult{}, err
+	}
+	b, err := OpenBase(o.Base)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	defer func() { _ = b.Close() }()
+	prompt, err := b.prompt(o)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	if !o.IgnoreEOS {
+		o.Stop = append(o.Stop, b.Stop()...)
+	}
+	for _, s := range o.StopTexts {
+		id, ok := b.Tokenizer.ID(s)
+		if !ok {
+			return GenerateResult{}, fmt.Errorf("stop: %q is not one token of this base", s)
+		}
+		o.Stop = append(o.Stop, id)
+	}
+	m, err := b.Model(o.Adapter)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	return b.continueFrom(ctx, m.NewSession(), prompt, o)
+}
+
+func (b *Base) continueFrom(ctx context.Context, s generate.Session, prompt []int32, o GenerateOptions) (GenerateResult, error) {
+	r := GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(prompt)}
+	stream := b.Tokenizer.Stream()
+	var text strings.Builder
+	emit := func(piece string) {
+		text.WriteString(piece)
+		if o.OnText != nil && piece != "" {
+			o.OnText(piece)
+		}
+	}
+	for id, err := range generate.Tokens(ctx, s, prompt, o.Options) {
+		if err != nil {
+			return r, err
+		}
+		r.IDs = append(r.IDs, id)
+		emit(stream.Next(id))
+	}
+	emit(stream.Flush())
+	if len(r.IDs) == o.MaxNewTokens {
+		r.FinishReason = "length"
+	}
+	r.Text = text.String()
+	return r, nil
+}
+
+// prompt is the tokens to continue.
+func (b *Base) prompt(o GenerateOptions) ([]int32, error) {
+	switch {
+	case o.PromptIDs != nil:
+		return o.PromptIDs, nil
+	case o.MessagesFile != "":
+		in, err := readConversation(o.MessagesFile)
+		if err != nil {
+			return nil, err
+		}
+		in.AddGenerationPrompt, in.Now = true, o.Now
+		text, err := b.render(in)
+		if err != nil {
+			return nil, err
+		}
+		return b.Tokenizer.Encode(text, false), nil
+	}
+	return b.Tokenizer.Encode(o.Prompt, true), nil
+}
+
+func (b *Base) render(in chat.Input) (string, error) {
+	if b.Template == nil {
+		return "", fmt.Errorf("%s: %w", b.Dir(), examples.ErrNoTemplate)
+	}
+	return b.Template.Render(in)
+}
+
+// RenderOptions say what to render.
+type RenderOptions struct {
+	Base                string
+	MessagesFile        string
+	ToolsFile           string
+	AddGenerationPrompt *bool // overrides the file
+	Now                 time.Time
+}
+
+// Render renders a conversation with the base's chat template.
+func Render(o RenderOptions) (string, error) {
+	b, err := OpenBase(o.Base)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = b.Close() }()
+	in, err := readConversation(o.MessagesFile)
+	if err != nil {
+		return "", err
+	}
+	if o.ToolsFile != "" {
+		data, err := os.ReadFile(o.ToolsFile)
+		if err != nil {
+			return "", err
+		}
+		if err := json.Unmarshal(data, &in.Tools); err != nil {
+			return "", fmt.Errorf("%s: want a JSON array of tools", o.ToolsFile)
+		}
+	}
+	if o.AddGenerationPrompt != nil {
+		in.AddGenerationPrompt = *o.AddGenerationPrompt
+	}
+	in.Now = o.Now
+	return b.render(in)
+}
+
+// readConversation reads what a template renders: an array of messages, or an object with
+// "messages", "tools", "add_generation_prompt" and other variables of the template.
+func readConversation(path string) (chat.Input, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return chat.Input{}, err
+	}
+	in, err := parseConversation(data)
+	if err != nil {
+		return in, fmt.Errorf("%s: %w", path, err)
+	}
+	return in, nil
+}
+
+func parseConversation(data []byte) (chat.Input, error) {
+	var in chat.Input
+	if json.Unmarshal(data, &in.Messages) == nil {
+		return in, nil
+	}
+	in = chat.Input{}
+	var vars map[string]any
+	if err := json.Unmarshal(data, &vars); err != nil {
+		return in, errors.New("want a JSON array of messages, or an object that holds one")
+	}
+	var known struct {
+		Messages            []map[string]any `json:"messages"`
+		Tools               []any            `json:"tools"`
+		AddGenerationPrompt bool             `json:"add_generation_prompt"`
+	}
+	if err := json.Unmarshal(data, &known); err != nil {
+		return in, errors.New(`"messages" and "tools" must be arrays, "add_generation_prompt" true or false`)
+	}
+	for _, k := range []string{"messages", "tools", "add_generation_prompt"} {
+		delete(vars, k)
+	}
+	return chat.Input{Messages: known.Messages, Tools: known.Tools, AddGenerationPrompt: known.AddGenerationPrompt, Vars: vars}, nil
+}

@@ -1,0 +1,317 @@
+package stages
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/version"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/lora"
+	"github.com/cultivar/cultivar/trainer/model"
+)
+
+// ErrOtherRun means that an output directory holds the result of another run.
+var ErrOtherRun = errors.New("the output directory holds another run")
+
+// TrainOptions say what to train and where the adapter goes.
+type TrainOptions struct {
+	Home    string
+	Base    string // model directory
+	Data    string // a file of rows, or a dataset
+	Config  trainer.Config
+	OutDir  string
+	Restart bool // discard what OutDir holds of another run
+	Hooks   trainer.Hooks
+}
+
+// TrainResult is what came of a training.
+type TrainResult struct {
+	trainer.Result
+	Lineage   adapters.Lineage
+	Digest    string // of the adapter
+	Reused    bool   // the directory held the result of this very run
+	Trainable int    // parameters that were trained
+	Dropped   int    // rows without tokens
+	Windowed  int    // rows that were cut into windows
+}
+
+// NumericsVersion is raised when the same run would end in other bits than before.
+const NumericsVersion = 1
+
+// Train fits an adapter and writes it to OutDir in PEFT's format, with its lineage, its resolved
+// configuration, metrics.jsonl and checkpoints. Killed and called again it goes on; called again
+// after it is done it does nothing.
+func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
+	b, err := OpenBase(o.Base)
+	if err != nil {
+		return TrainResult{}, err
+	}
+	defer func() { _ = b.Close() }()
+	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+	if err != nil {
+		return TrainResult{}, err
+	}
+	t := &training{TrainOptions: o, base: b, data: data}
+	if err := t.prepare(); err != nil {
+		return TrainResult{}, err
+	}
+	if done, result, err := t.finished(); done || err != nil {
+		return result, err
+	}
+	return t.run(ctx)
+}
+
+// training is the state of one call of Train.
+type training struct {
+	TrainOptions
+	base    *Base
+	data    *Data
+	factors *lora.Factors
+	rows    *pack.Sequences
+	eval    []pack.Row
+	lineage adapters.Lineage
+}
+
+// prepare reads everything that the run depends on, before anything is written.
+func (t *training) prepare() error {
+	modules, err := model.Modules(t.base.Config(), t.base.Base)
+	if err != nil {
+		return err
+	}
+	start := ""
+	if dir := t.Config.InitAdapter; dir != "" {
+		a, err := peft.Read(dir)
+		if err != nil {
+			return fmt.Errorf("init_adapter: %w", err)
+		}
+		start = peft.Digest(a)
+		if t.factors, err = lora.FromAdapter(a, modules); err != nil {
+			return fmt.Errorf("init_adapter: %w", err)
+		}
+	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.Config.Seed); err != nil {
+		return err
+	}
+	t.factors.Config.BaseModel = t.base.Name()
+	if err := t.encode(); err != nil {
+		return err
+	}
+	return t.describe(start)
+}
+
+// encode turns the data into sequences of tokens.
+func (t *training) encode() error {
+	e, err := t.base.Encoder(t.Config.AppendEOS && t.Config.Objective == trainer.CLM)
+	if err != nil {
+		return err
+	}
+	if err := checkObjective(t.Config.Objective, t.data); err != nil {
+		return err
+	}
+	train, err := e.Encode(t.data.Train)
+	if err != nil {
+		return err
+	}
+	length := t.Config.MaxSeqLength
+	if limit := t.base.Config().MaxPositionEmbeddings; limit > 0 && length > limit {
+		length = limit
+	}
+	opts := pack.Options{MaxLen: length, Strategy: pack.None, Overlong: pack.Refuse}
+	if t.Config.Packing {
+		opts.Strategy = pack.BestFit
+	}
+	if t.Config.Objective == trainer.CLM {
+		opts.Overlong = pack.Window
+	}
+	if t.rows, err = pack.New(train, opts); err != nil {
+		return err
+	}
+	if len(t.rows.Sequences) == 0 {
+		return fmt.Errorf("%s: %w to train on", t.Data, datasets.ErrEmpty)
+	}
+	held, err := e.Encode(t.data.Validation)
+	if err != nil {
+		return err
+	}
+	opts.Strategy = pack.None
+	eval, err := pack.New(held, opts)
+	if err != nil {
+		return err
+	}
+	t.eval = eval.Rows
+	return nil
+}
+
+func checkObjective(objective string, d *Data) error {
+	for _, rows := range [][]datasets.Example{d.Train, d.Validation} {
+		for _, r := range rows {
+			if objective == trainer.SFT && len(r.Messages) == 0 {
+				return fmt.Errorf("objective is sft, but %s has no messages; train texts with objective: clm", r.ExampleID)
+			}
+			if objective == trainer.CLM && len(r.Messages) > 0 {
+				return fmt.Errorf("objective is clm, but %s is a conversation; train conversations with objective: sft", r.ExampleID)
+			}
+		}
+	}
+	return nil
+}
+
+// describe fills in the lineage up to the metrics.
+func (t *training) describe(start string) error {
+	baseDigest, err := t.base.Digest()
+	if err != nil {
+		return err
+	}
+	resolved := t.Config
+	resolved.InitAdapter = ""
+	config, err := json.Marshal(resolved)
+	if err != nil {
+		return err
+	}
+	t.lineage = adapters.Lineage{
+		SchemaVersion: 1,
+		Base:          adapters.BaseRef{Name: t.base.Name(), Digest: baseDigest},
+		Datasets:      []adapters.DatasetRef{t.data.Ref},
+		InitAdapter:   start,
+		Config:        config,
+		ConfigDigest:  resolved.Digest(),
+		Tool:          version.Tool,
+	}
+	t.lineage.RunDigest = runDigest(t.lineage)
+	return nil
+}
+
+func runDigest(l adapters.Lineage) string {
+	data, err := json.Marshal([]any{NumericsVersion, l.Base.Digest, l.Datasets, l.InitAdapter, l.ConfigDigest})
+	if err != nil {
+		panic("stages: marshal run identity: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// finished reports whether OutDir holds the result of this run; another run's is an error unless
+// Restart discards it.
+func (t *training) finished() (bool, TrainResult, error) {
+	old, err := ReadLineage(t.OutDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if t.Restart {
+			return false, TrainResult{}, t.discard()
+		}
+		return false, TrainResult{}, nil
+	}
+	if err != nil {
+		return false, TrainResult{}, err
+	}
+	if old.RunDigest != t.lineage.RunDigest {
+		if !t.Restart {
+			return false, TrainResult{}, fmt.Errorf("%s: %w", t.OutDir, ErrOtherRun)
+		}
+		return false, TrainResult{}, t.discard()
+	}
+	a, err := peft.Read(t.OutDir)
+	if err != nil {
+		return false, TrainResult{}, err
+	}
+	m := old.Metrics
+	return true, TrainResult{
+		Result: trainer.Result{Steps: m.Steps, ResumedAt: m.Steps, Tokens: m.Tokens, TrainedTokens: m.TrainedTokens,
+			Loss: m.TrainLoss, EvalBefore: m.EvalLossBefore, EvalAfter: m.EvalLossAfter},
+		Lineage: old, Digest: peft.Digest(a), Reused: true, Trainable: t.trainable(),
+	}, nil
+}
+
+// discard removes what a run leaves in its directory, and nothing else.
+func (t *training) discard() error {
+	for _, name := range []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", trainer.MetricsFile, configFile, "checkpoints"} {
+		if err := os.RemoveAll(filepath.Join(t.OutDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *training) trainable() int {
+	n := 0
+	for _, p := range t.factors.Params() {
+		n += len(p.Value)
+	}
+	return n
+}
+
+// configFile is the resolved configuration beside the adapter.
+const configFile = "training_config.json"
+
+func (t *training) run(ctx context.Context) (TrainResult, error) {
+	if err := os.MkdirAll(t.OutDir, 0o777); err != nil {
+		return TrainResult{}, fmt.Errorf("create output directory: %w", err)
+	}
+	m, err := model.New(t.base.Config(), t.base.Base, t.factors.Attachment())
+	if err != nil {
+		return TrainResult{}, err
+	}
+	result, err := trainer.Run(ctx, trainer.Job{
+		Config: t.Config, Model: m, Params: t.factors.Params(), Train: t.rows, Eval: t.eval,
+		RunDigest: t.lineage.RunDigest, OutDir: t.OutDir, Hooks: t.Hooks,
+	})
+	if err != nil {
+		return TrainResult{}, err
+	}
+	t.lineage.Metrics = adapters.Metrics{
+		Steps: result.Steps, Tokens: result.Tokens, TrainedTokens: result.TrainedTokens, TrainLoss: result.Loss,
+		EvalLossBefore: result.EvalBefore, EvalLossAfter: result.EvalAfter,
+	}
+	a := t.factors.Adapter()
+	if err := t.write(a); err != nil {
+		return TrainResult{}, err
+	}
+	return TrainResult{
+		Result: result, Lineage: t.lineage, Digest: peft.Digest(a),
+		Trainable: t.trainable(), Dropped: len(t.rows.Dropped), Windowed: t.rows.Windowed,
+	}, nil
+}
+
+// write writes the adapter; the lineage comes last, since its presence means that all is there.
+func (t *training) write(a *adapters.Adapter) error {
+	if err := writeJSON(filepath.Join(t.OutDir, configFile), t.lineage.Config); err != nil {
+		return err
+	}
+	if err := peft.Write(t.OutDir, a); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(t.OutDir, adapters.LineageFile), t.lineage)
+}
+
+// ReadLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
+func ReadLineage(dir string) (adapters.Lineage, error) {
+	var l adapters.Lineage
+	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	if err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal(data, &l); err != nil {
+		return l, fmt.Errorf("%s: %w", filepath.Join(dir, adapters.LineageFile), err)
+	}
+	return l, nil
+}
+
+func writeJSON(path string, v any) error {
+	return atomicfile.WriteFile(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	})
+}
