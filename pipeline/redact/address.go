@@ -10,7 +10,7 @@ func ipDetector() detector { return detector{name: "ip", entity: IP, find: findI
 // findIPs takes every run of hexadecimal digits, dots and colons that parses as an address.
 func findIPs(text string, emit func(int, int, float64)) {
 	for i := 0; i < len(text); i++ {
-		if !isAddress(text[i]) || is(at(text, i-1), classAlnum) || at(text, i-1) == '_' {
+		if !isAddress(text[i]) || wordBefore(text, i) {
 			continue
 		}
 		end := i
@@ -21,7 +21,7 @@ func findIPs(text string, emit func(int, int, float64)) {
 		if strings.HasSuffix(run, ":") && !strings.HasSuffix(run, "::") {
 			run = run[:len(run)-1]
 		}
-		if a := addressPart(run); a > 0 && !is(at(text, i+a), classAlnum) {
+		if a := addressPart(run); a > 0 && !wordAfter(text, i+a) {
 			emit(i, i+a, 0.6)
 		}
 		i = end
@@ -66,7 +66,7 @@ func findSSNs(text string, emit func(int, int, float64)) {
 		dash := from + i
 		from = dash + 1
 		start, end := dash-3, dash+8
-		if end > len(text) || text[dash+3] != '-' || !startsNumber(text, start) || is(at(text, end), classAlnum) ||
+		if end > len(text) || text[dash+3] != '-' || !startsNumber(text, start) || wordAfter(text, end) ||
 			at(text, start-1) == '-' || at(text, end) == '-' {
 			continue
 		}

@@ -113,7 +113,7 @@ func looksSecret(v string) bool {
 	for i := range len(v) {
 		seen |= classes[v[i]]
 	}
-	digit, letter := seen&classDigit != 0, seen&classAlpha != 0
+	digit, letter := seen&classDigit != 0, seen&(classUpper|classLower|classHigh) != 0
 	if digit && letter {
 		return true
 	}

@@ -36,10 +36,10 @@ func findCards(text string, emit func(int, int, float64)) {
 // startsNumber reports whether a digit at i begins a number: not inside a word, a decimal, or a
 // hyphenated code.
 func startsNumber(text string, i int) bool {
-	prev := at(text, i-1)
-	if is(prev, classAlnum) || prev == '_' {
+	if wordBefore(text, i) {
 		return false
 	}
+	prev := at(text, i-1)
 	return !(prev == '.' || prev == ',') || !is(at(text, i-2), classDigit)
 }
 
@@ -58,7 +58,7 @@ func cardAt(text string, i int) (end int, score float64) {
 			}
 			digits = append(digits, c)
 			first++
-			if next := at(text, j+1); !is(next, classAlnum) && next != '_' {
+			if !wordAfter(text, j+1) {
 				if s := cardScore(digits, groups, plain); s > score {
 					end, score = j+1, s
 				}

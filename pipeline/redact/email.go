@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 func emailDetector() detector {
 	return detector{name: "email", entity: Email, find: findEmails}
@@ -23,6 +26,9 @@ func findEmails(text string, emit func(int, int, float64)) {
 		}
 		sign := from + i
 		from = sign + 1
+		if sign == 0 {
+			continue
+		}
 		start := localStart(text, sign)
 		end := domainEnd(text, sign+1)
 		if start < sign && end > 0 && !isRemote(text, start, sign, end) {
@@ -34,29 +40,36 @@ func findEmails(text string, emit func(int, int, float64)) {
 // localStart goes back from "@" over the local part. Leading punctuation is the sentence's.
 func localStart(text string, sign int) int {
 	start := sign
-	for start > 0 && sign-start < maxLocal && isLocal(text[start-1]) {
-		start--
+	for start > 0 {
+		size := localLen(text[:start])
+		if size == 0 || sign-start+size > maxLocal {
+			break
+		}
+		start -= size
 	}
-	start = ceil(text, start)
-	for start < sign && !is(text[start], classAlnum) && text[start] != '_' {
+	for start < sign && !wordAfter(text, start) {
 		start++
 	}
-	if start < sign && text[sign-1] == '.' {
+	if text[sign-1:sign] == "." {
 		return sign
 	}
 	return start
 }
 
-func isLocal(c byte) bool {
-	return is(c, classAlnum) || strings.IndexByte(".!#$%&'*+-/=?^_{|}~", c) >= 0
-}
-
-// ceil is the smallest rune boundary that is not below at.
-func ceil(text string, at int) int {
-	for at < len(text) && text[at]&0xc0 == 0x80 {
-		at++
+// localLen is the length of the last rune of s where it may be of a local part, else 0. RFC 5321
+// allows more, "/" and "=" among it; in practice those are of the text around.
+func localLen(s string) int {
+	c := s[len(s)-1]
+	if c < utf8.RuneSelf {
+		if alnum(c) || strings.IndexByte("._%+-'", c) >= 0 {
+			return 1
+		}
+		return 0
 	}
-	return at
+	if r, size := utf8.DecodeLastRuneInString(s); isLetter(r) {
+		return size
+	}
+	return 0
 }
 
 // domainEnd returns the end of the domain that starts at i, or 0 when there is none.
@@ -64,9 +77,7 @@ func domainEnd(text string, i int) int {
 	end, labels := 0, 0
 	for j := i; j-i <= maxDomain; {
 		first := j
-		for j < len(text) && (is(text[j], classAlnum) || text[j] == '-') {
-			j++
-		}
+		j += labelLen(text[j:])
 		label := strings.TrimRight(text[first:j], "-")
 		if label == "" || label[0] == '-' {
 			break
@@ -83,6 +94,17 @@ func domainEnd(text string, i int) int {
 	return end
 }
 
+// labelLen is the length of the letters, digits and hyphens that s starts with.
+func labelLen(s string) int {
+	for i, r := range s {
+		if r < utf8.RuneSelf && (alnum(byte(r)) || r == '-') || r >= utf8.RuneSelf && isLetter(r) {
+			continue
+		}
+		return i
+	}
+	return len(s)
+}
+
 func isTLD(label string) bool {
 	if strings.HasPrefix(label, "xn--") {
 		return true
@@ -90,12 +112,7 @@ func isTLD(label string) bool {
 	if len(label) < 2 || len(label) > 24 || notTLD[strings.ToLower(label)] {
 		return false
 	}
-	for i := range len(label) {
-		if !is(label[i], classAlpha) {
-			return false
-		}
-	}
-	return true
+	return strings.IndexFunc(label, func(r rune) bool { return !isLetter(r) }) < 0
 }
 
 // isRemote reports whether the match is a Git remote over SSH ("git@host.org:team/repo"), an address

@@ -24,7 +24,7 @@ func findIBANs(text string, emit func(int, int, float64)) {
 		if !is(text[i], classDigit) || !is(text[i+1], classDigit) || !isLatin(text[i-1]) || !isLatin(text[i-2]) {
 			continue
 		}
-		if prev := at(text, i-3); is(prev, classAlnum) || prev == '_' {
+		if wordBefore(text, i-2) {
 			continue
 		}
 		want := ibanLengths[string([]byte{upper(text[i-2]), upper(text[i-1])})]
@@ -54,12 +54,12 @@ func ibanEnd(text string, start, want int) int {
 		switch {
 		case isLatin(c) || is(c, classDigit):
 			code = append(code, upper(c))
-		case (c == ' ' || c == '-') && i > start && is(at(text, i-1), classAlnum):
+		case (c == ' ' || c == '-') && i > start && alnum(at(text, i-1)):
 		default:
 			return 0
 		}
 	}
-	if want == 0 || len(code) < want || is(at(text, i), classAlnum) || !mod97(code) {
+	if want == 0 || len(code) < want || wordAfter(text, i) || !mod97(code) {
 		return 0
 	}
 	return i

@@ -1,8 +1,6 @@
 package redact
 
-import (
-	"strings"
-)
+import "strings"
 
 // Telephone numbers have no check digit, so a score says how telling the form is. Numbers with a
 // country code or in North American grouping stand alone; others need context, and bare digits need
@@ -105,7 +103,7 @@ func phoneAt(text string, i int) (p phone, ok bool) {
 		p.seps = append(p.seps, sep)
 		i += len(sep)
 	}
-	if len(p.groups) == 0 || is(at(text, p.end), classAlnum) && extension(text[p.end:]) == 0 || at(text, p.end) == '_' {
+	if len(p.groups) == 0 || wordAfter(text, p.end) && extension(text[p.end:]) == 0 {
 		return p, false
 	}
 	p.seps = p.seps[:len(p.groups)-1]
@@ -117,9 +115,9 @@ func phoneAt(text string, i int) (p phone, ok bool) {
 func (p *phone) mayStart(text string, i int) bool {
 	prev := at(text, i-1)
 	if p.plus {
-		return !is(prev, classAlnum) && prev != '+'
+		return !wordBefore(text, i) && prev != '+'
 	}
-	return !is(prev, classAlnum) && strings.IndexByte("_-+./,=#$&?%@*^~", prev) < 0 || prev == 0
+	return !wordBefore(text, i) && (i == 0 || strings.IndexByte("-+./,=#$&?%@*^~", prev) < 0)
 }
 
 // separator returns what may stand between two groups: a space, a hyphen, a dot, a slash, brackets
@@ -172,7 +170,7 @@ func extension(s string) int {
 	for is(at(rest, n), classDigit) {
 		n++
 	}
-	if n == 0 || n > 6 || is(at(rest, n), classAlnum) {
+	if n == 0 || n > 6 || wordAfter(rest, n) {
 		return 0
 	}
 	return len(s) - len(rest) + n
@@ -224,7 +222,7 @@ func (p *phone) isOther(text string) bool {
 		return false
 	}
 	if next := at(text, p.end); next == '%' || next == ':' && is(at(text, p.end+1), classDigit) ||
-		(next == '-' || next == '/' || next == '.' || next == ',') && is(at(text, p.end+1), classAlnum) {
+		(next == '-' || next == '/' || next == '.' || next == ',') && alnum(at(text, p.end+1)) {
 		return true
 	}
 	g := p.groups

@@ -87,6 +87,15 @@ type detector struct {
 	context map[string]bool // lower-case words that make a match likelier
 	// find emits byte spans. They lie on rune boundaries and may overlap.
 	find func(text string, emit func(start, end int, score float64))
+	// rule, when not nil, names the rule by the text from the match on, for detectors of many rules.
+	rule func(text string) string
+}
+
+func (d *detector) ruleAt(text string) string {
+	if d.rule != nil {
+		return d.rule(text)
+	}
+	return d.name
 }
 
 // Redactor redacts texts. It is safe for concurrent use.
@@ -152,7 +161,7 @@ func (r *Redactor) scan(text string) []match {
 				shields = placeholders(text)
 			}
 			if !overlapsAny(shields, start, end) {
-				matches = append(matches, match{span{start, end}, d, rank, min(score, 1)})
+				matches = append(matches, match{span{start, end}, d, d.ruleAt(text[start:]), rank, min(score, 1)})
 			}
 		})
 	}

@@ -14,6 +14,7 @@ type span struct{ start, end int }
 type match struct {
 	span
 	by    *detector
+	rule  string
 	rank  int // of the detector
 	score float64
 }
@@ -87,7 +88,7 @@ func findings(text string, taken []match) []Finding {
 	for i, m := range taken {
 		start := advance(m.start)
 		out[i] = Finding{
-			Entity: m.by.entity, Detector: m.by.name, Score: m.score,
+			Entity: m.by.entity, Detector: m.rule, Score: m.score,
 			Start: start, End: advance(m.end), Replacement: m.replacement(),
 		}
 	}

@@ -1,8 +1,6 @@
 package redact
 
-import (
-	"strings"
-)
+import "strings"
 
 // shape is a credential with a fixed beginning, as published by its issuer: a prefix, then at least
 // min characters of an alphabet. Detector names follow gitleaks (MIT).
@@ -13,13 +11,10 @@ type shape struct {
 	alphabet func(byte) bool
 }
 
-func base64URL(c byte) bool { return is(c, classBase64URL) }
-func alnum(c byte) bool     { return is(c, classDigit|classUpper|classLower) }
-func upperAlnum(c byte) bool {
-	return is(c, classDigit|classUpper)
-}
-func dotted(c byte) bool { return base64URL(c) || c == '.' }
-func pathed(c byte) bool { return base64URL(c) || c == '/' }
+func upperAlnum(c byte) bool { return is(c, classDigit|classUpper) }
+func base64URL(c byte) bool  { return is(c, classBase64URL) }
+func dotted(c byte) bool     { return base64URL(c) || c == '.' }
+func pathed(c byte) bool     { return base64URL(c) || c == '/' }
 
 var shapes = []shape{
 	{"aws_access_key", "AKIA", 16, upperAlnum},
@@ -57,50 +52,66 @@ var shapes = []shape{
 	{"jwt", "eyJ", 30, dotted},
 }
 
-// secretDetectors returns one detector a name, since the ledger says which rule it was.
 func secretDetectors() []detector {
-	list := []detector{
+	return []detector{
 		{name: "private_key", entity: Secret, find: findPrivateKeys},
+		{name: "shape", entity: Secret, find: findShapes, rule: shapeName},
 		{name: "url_password", entity: Secret, find: findURLPasswords},
 		{name: "bearer_token", entity: Secret, find: findBearers},
 		{name: "assignment", entity: Secret, find: findAssignments},
 	}
-	for i := 0; i < len(shapes); {
-		first := i
-		for i < len(shapes) && shapes[i].name == shapes[first].name {
-			i++
-		}
-		group := shapes[first:i]
-		list = append(list, detector{name: group[0].name, entity: Secret, find: func(text string, emit func(int, int, float64)) {
-			for _, s := range group {
-				s.find(text, emit)
-			}
-		}})
-	}
-	return list
 }
 
-// find looks for the prefix at the beginning of a word.
-func (s shape) find(text string, emit func(int, int, float64)) {
-	for from := 0; ; {
-		i := strings.Index(text[from:], s.prefix)
-		if i < 0 {
-			return
-		}
-		start := from + i
-		from = start + len(s.prefix)
-		if prev := at(text, start-1); is(prev, classBase64URL|classHigh) {
+// shapesByFirst holds the shapes by the first byte of their prefix.
+var shapesByFirst = func() (t [256][]shape) {
+	for _, s := range shapes {
+		t[s.prefix[0]] = append(t[s.prefix[0]], s)
+	}
+	return t
+}()
+
+// findShapes looks for the prefixes at the beginning of each word.
+func findShapes(text string, emit func(int, int, float64)) {
+	for i := 0; i < len(text); i++ {
+		list := shapesByFirst[text[i]]
+		if list == nil || wordBefore(text, i) || at(text, i-1) == '-' {
 			continue
 		}
-		end := from
-		for end < len(text) && s.alphabet(text[end]) {
-			end++
-		}
-		if trimmed := len(strings.TrimRight(text[from:end], ".-")); trimmed >= s.min && s.plausible(text[from:from+trimmed]) {
-			emit(start, from+trimmed, 0.95)
-			from += trimmed
+		for _, s := range list {
+			if end := s.match(text, i); end > 0 {
+				emit(i, end, 0.95)
+				i = end - 1
+				break
+			}
 		}
 	}
+}
+
+// shapeName is the name of the shape that s begins with.
+func shapeName(s string) string {
+	for _, shape := range shapesByFirst[s[0]] {
+		if shape.match(s, 0) > 0 {
+			return shape.name
+		}
+	}
+	return "shape"
+}
+
+// match returns the end of the credential that begins at i, or 0.
+func (s shape) match(text string, i int) int {
+	if !strings.HasPrefix(text[i:], s.prefix) {
+		return 0
+	}
+	body := i + len(s.prefix)
+	end := body
+	for end < len(text) && s.alphabet(text[end]) {
+		end++
+	}
+	end = body + len(strings.TrimRight(text[body:end], ".-"))
+	if end-body < s.min || !s.plausible(text[body:end]) {
+		return 0
+	}
+	return end
 }
 
 // plausible refuses what only looks the part: words joined by hyphens ("sk-learn-…"), a lone header
@@ -176,7 +187,7 @@ func findURLPasswords(text string, emit func(int, int, float64)) {
 		}
 		user, password, ok := strings.Cut(authority[:sign], ":")
 		if ok && password != "" && !isPlaceholderValue(password) {
-			emit(from+len(user)+1, from+sign, 0.8)
+			emit(from+len(user)+1, from+sign, 0.97) // above the address that "password@host" seems to be
 		}
 	}
 }
