@@ -1,0 +1,466 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/cpu/cputest"
+	"github.com/cultivar/cultivar/internal/kernels/fma"
+	"github.com/cultivar/cultivar/internal/safetensors"
+	"github.com/cultivar/cultivar/internal/testkit"
+)
+
+const (
+	out, in, rank = 600, 5, 3 // more rows than one block of Merge
+	qProj, kProj  = "model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.k_proj"
+)
+
+func random(r *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(r.NormFloat64())
+	}
+	return v
+}
+
+// adapterOn adapts the given modules of weights [out, in].
+func adapterOn(r *rand.Rand, dora bool, modules ...string) *adapters.Adapter {
+	a := &adapters.Adapter{Config: adapters.Config{Rank: rank, Alpha: 6, UseDoRA: dora, TargetModules: []string{"all-linear"}}}
+	for _, m := range modules {
+		name := "base_model.model." + m
+		a.Tensors = append(a.Tensors,
+			adapters.Tensor{Name: name + ".lora_A.weight", Shape: []int{rank, in}, Data: random(r, rank*in)},
+			adapters.Tensor{Name: name + ".lora_B.weight", Shape: []int{out, rank}, Data: random(r, out*rank)})
+		if dora {
+			a.Tensors = append(a.Tensors, adapters.Tensor{Name: name + ".lora_magnitude_vector", Shape: []int{out}, Data: random(r, out)})
+		}
+	}
+	return a
+}
+
+func onlyModule(t *testing.T, a *adapters.Adapter) peft.Module {
+	t.Helper()
+	if err := peft.Check(a); err != nil {
+		t.Fatal(err)
+	}
+	modules, err := peft.Modules(a)
+	if err != nil || len(modules) != 1 {
+		t.Fatalf("%d modules, %v", len(modules), err)
+	}
+	return modules[0]
+}
+
+// reference computes the merged weight in float64.
+func reference(w []float32, m peft.Module, scaling float64) []float64 {
+	merged := make([]float64, len(w))
+	for i := range out {
+		norm := 0.0
+		for j := range in {
+			var delta float64
+			for p := range rank {
+				delta += float64(m.B.Data[i*rank+p]) * float64(m.A.Data[p*in+j])
+			}
+			v := float64(w[i*in+j]) + scaling*delta
+			merged[i*in+j] = v
+			norm += v * v
+		}
+		if m.Magnitude != nil {
+			for j := range in {
+				merged[i*in+j] *= float64(m.Magnitude.Data[i]) / math.Sqrt(norm)
+			}
+		}
+	}
+	return merged
+}
+
+func TestMerge(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dora, rslora bool
+		scaling      float64
+	}{
+		"LoRA": {scaling: 2}, "rsLoRA": {rslora: true, scaling: 6 / math.Sqrt(3)}, "DoRA": {dora: true, scaling: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 2))
+			a := adapterOn(r, tt.dora, qProj)
+			a.Config.UseRSLoRA = tt.rslora
+			w := random(r, out*in)
+			want := reference(w, onlyModule(t, a), tt.scaling)
+			Merge(w, onlyModule(t, a), a.Config)
+			for i := range w {
+				if math.Abs(float64(w[i])-want[i]) > 1e-5*(1+math.Abs(want[i])) {
+					t.Fatalf("element %d: got %g, want %g", i, w[i], want[i])
+				}
+			}
+		})
+	}
+}
+
+// The arithmetic is defined to the bit: this element takes another value if products are summed in
+// another order, if the scaled product is fused into the sum or if anything is done in float64.
+func TestMergeRounding(t *testing.T) { cputest.EachImplementation(t, testMergeRounding) }
+
+func testMergeRounding(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	a := adapterOn(r, false, qProj)
+	m := onlyModule(t, a)
+	w := random(r, out*in)
+	plain := slices.Clone(w)
+	Merge(w, m, a.Config)
+	for i := range w {
+		var acc float32
+		for p := range rank {
+			acc = fma.FMA32(m.B.Data[i/in*rank+p], m.A.Data[p*in+i%in], acc)
+		}
+		if want := plain[i] + float32(2*acc); w[i] != want {
+			t.Fatalf("element %d: got %g, want %g", i, w[i], want)
+		}
+	}
+}
+
+func TestDoRAKeepsARowOfZeros(t *testing.T) {
+	a := adapterOn(rand.New(rand.NewPCG(5, 6)), true, qProj)
+	m := onlyModule(t, a)
+	clear(m.B.Data)
+	w := make([]float32, out*in)
+	Merge(w, m, a.Config)
+	if slices.ContainsFunc(w, func(v float32) bool { return v != 0 }) {
+		t.Error("zeros became something else")
+	}
+}
+
+// baseDir writes a base of two projections, an integer buffer and a head.
+func baseDir(t *testing.T, config string, head bool) string {
+	t.Helper()
+	r := rand.New(rand.NewPCG(7, 8))
+	dir := t.TempDir()
+	half := safetensors.Entry{Name: kProj + ".weight", DType: safetensors.BF16, Shape: []int{out, in}, Data: make([]byte, 2*out*in)}
+	for i := range half.Data {
+		half.Data[i] = 0x3f
+	}
+	entries := []safetensors.Entry{
+		safetensors.F32Entry(qProj+".weight", []int{out, in}, random(r, out*in)),
+		half,
+		{Name: "model.ids", DType: "I64", Shape: []int{1}, Data: make([]byte, 8)},
+	}
+	if head {
+		entries = append(entries, safetensors.F32Entry("lm_head.weight", []int{out, in}, random(r, out*in)))
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, entries); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{configName: config, "tokenizer.json": "{}", "chat_template.jinja": "x", "LICENSE": "MIT", "pytorch_model.bin": "pickle"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func floats(t *testing.T, s *safetensors.Sharded, name string) ([]float32, string) {
+	t.Helper()
+	x, ok := s.Tensor(name)
+	if !ok {
+		t.Fatalf("tensor %s is missing", name)
+	}
+	v, err := safetensors.Float32s(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, x.DType
+}
+
+func mustOpen(t *testing.T, dir string) *safetensors.Sharded {
+	t.Helper()
+	s, err := safetensors.OpenSharded(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestMergedTypes(t *testing.T) {
+	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, kProj)
+	from := baseDir(t, `{"dtype":"float32","rms_norm_eps":1e-06,"a<b":1}`, true)
+	want, _ := floats(t, mustOpen(t, from), kProj+".weight")
+	Merge(want, onlyModule(t, a), a.Config)
+	tests := []struct {
+		dtype      DType
+		q, k       string // types of the weights
+		precision  float64
+		wantConfig string
+	}{
+		{Float32, "F32", "F32", 0, `"float32"`},
+		{BFloat16, "BF16", "BF16", 1.0 / 256, `"bfloat16"`},
+		{Float16, "F16", "F16", 1.0 / 2048, `"float16"`},
+		{Keep, "F32", "BF16", 1.0 / 256, `"float32"`},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.dtype), func(t *testing.T) {
+			to := filepath.Join(t.TempDir(), "new", "merged")
+			report, err := Merged(context.Background(), from, a, to, tt.dtype)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := mustOpen(t, to)
+			_, q := floats(t, s, qProj+".weight")
+			got, k := floats(t, s, kProj+".weight")
+			if q != tt.q || k != tt.k {
+				t.Errorf("types %s and %s, want %s and %s", q, k, tt.q, tt.k)
+			}
+			for i := range got {
+				if math.Abs(float64(got[i]-want[i])) > tt.precision*math.Abs(float64(want[i])) {
+					t.Fatalf("element %d: got %g, want %g", i, got[i], want[i])
+				}
+			}
+			if x, ok := s.Tensor("model.ids"); !ok || x.DType != "I64" {
+				t.Error("the integer buffer is gone")
+			}
+			var config map[string]json.RawMessage
+			if err := json.Unmarshal(testkit.Read(t, filepath.Join(to, configName)), &config); err != nil {
+				t.Fatal(err)
+			}
+			if string(config["dtype"]) != tt.wantConfig || string(config["rms_norm_eps"]) != "1e-06" || config["a<b"] == nil {
+				t.Errorf("config %s", config)
+			}
+			if report.Modules != 1 || report.Tensors != 4 || report.Shards != 1 || report.Bytes != size(t, s) {
+				t.Errorf("report %+v", report)
+			}
+			if got := names(t, to); got != "LICENSE chat_template.jinja config.json model.safetensors tokenizer.json" {
+				t.Errorf("files %s", got)
+			}
+		})
+	}
+}
+
+func size(t *testing.T, s *safetensors.Sharded) int64 {
+	t.Helper()
+	var n int64
+	for _, name := range s.Tensors() {
+		x, _ := s.Tensor(name)
+		n += int64(len(x.Data))
+	}
+	return n
+}
+
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range list {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
+}
+
+func TestMergedShards(t *testing.T) {
+	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, qProj, kProj)
+	from := baseDir(t, `{"torch_dtype":"float32"}`, true)
+	one, many := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "many")
+	if _, err := Merged(context.Background(), from, a, one, BFloat16); err != nil {
+		t.Fatal(err)
+	}
+	report, err := merged(context.Background(), from, a, many, BFloat16, 2*out*in+8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, sharded := mustOpen(t, one), mustOpen(t, many)
+	if report.Shards != 3 || len(sharded.Files()) != 3 || !slices.Equal(whole.Tensors(), sharded.Tensors()) {
+		t.Fatalf("report %+v, tensors %v", report, sharded.Tensors())
+	}
+	for _, name := range whole.Tensors() {
+		x, _ := whole.Tensor(name)
+		y, _ := sharded.Tensor(name)
+		if !slices.Equal(x.Data, y.Data) {
+			t.Errorf("tensor %s depends on the shards", name)
+		}
+	}
+	want := `{
+  "metadata": {
+    "total_parameters": 9001,
+    "total_size": 18008
+  },
+  "weight_map": {
+    "lm_head.weight": "model-00001-of-00003.safetensors",
+    "model.ids": "model-00001-of-00003.safetensors",
+    "model.layers.0.self_attn.k_proj.weight": "model-00002-of-00003.safetensors",
+    "model.layers.0.self_attn.q_proj.weight": "model-00003-of-00003.safetensors"
+  }
+}
+`
+	if got := string(testkit.Read(t, filepath.Join(many, safetensors.IndexName))); got != want {
+		t.Errorf("index is\n%s", got)
+	}
+	if got := string(testkit.Read(t, filepath.Join(many, configName))); got != "{\n  \"torch_dtype\": \"bfloat16\"\n}\n" {
+		t.Errorf("config is %s", got)
+	}
+}
+
+func TestTiedHeadIsNotWritten(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	from := baseDir(t, `{"tie_word_embeddings":true}`, true)
+	to := filepath.Join(t.TempDir(), "merged")
+	if _, err := Merged(context.Background(), from, adapterOn(r, false, qProj), to, Keep); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := mustOpen(t, to).Tensor("lm_head.weight"); ok {
+		t.Error("the tied head was written")
+	}
+	_, err := Merged(context.Background(), from, adapterOn(r, false, "lm_head"), to+"2", Keep)
+	if err == nil || !strings.Contains(err.Error(), "shares its weight") {
+		t.Errorf("tied head: %v", err)
+	}
+}
+
+func TestMergedRefuses(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	fitting := adapterOn(r, false, qProj)
+	unknown := adapterOn(r, false, "model.ids")
+	large := adapterOn(r, false, qProj)
+	large.Tensors[0].Data[0], large.Tensors[1].Data[0] = 1e4, 1e4
+	broken := adapterOn(r, false, qProj)
+	broken.Tensors[0].Data[0] = float32(math.NaN())
+	tests := []struct {
+		name   string
+		ctx    context.Context
+		config string
+		a      *adapters.Adapter
+		dtype  DType
+		is     error
+		want   string
+	}{
+		{"other base", context.Background(), `{}`, adapterOn(r, false, "model.layers.9.q_proj"), Keep, adapters.ErrBaseMismatch, "no weight for module"},
+		{"no linear", context.Background(), `{}`, unknown, Keep, adapters.ErrBaseMismatch, "no weight"},
+		{"quantised", context.Background(), `{"quantization_config":{"quant_method":"bitsandbytes"}}`, fitting, Keep, nil, "quantised"},
+		{"too large for float16", context.Background(), `{}`, large, Float16, nil, "too large for float16"},
+		{"NaN", context.Background(), `{}`, broken, Keep, nil, "NaN"},
+		{"cancelled", cancelled, `{}`, fitting, Keep, context.Canceled, ""},
+		{"broken config", context.Background(), `{`, fitting, Keep, nil, configName},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			parent := t.TempDir()
+			_, err := Merged(tt.ctx, baseDir(t, tt.config, false), tt.a, filepath.Join(parent, "merged"), tt.dtype)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("error is %v, want %q", err, tt.want)
+			}
+			if got := names(t, parent); got != "" {
+				t.Errorf("left %s behind", got)
+			}
+		})
+	}
+	dir := baseDir(t, `{}`, false)
+	if _, err := Merged(context.Background(), dir, fitting, dir, Keep); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the base was overwritten: %v", err)
+	}
+	shape := adapterOn(r, false, qProj)
+	shape.Tensors[0] = adapters.Tensor{Name: shape.Tensors[0].Name, Shape: []int{rank, 4}, Data: make([]float32, rank*4)}
+	if _, err := Merged(context.Background(), dir, shape, filepath.Join(t.TempDir(), "m"), Keep); !errors.Is(err, adapters.ErrBaseMismatch) {
+		t.Errorf("shape: %v", err)
+	}
+}
+
+func TestParseDType(t *testing.T) {
+	for _, name := range []string{"float32", "bfloat16", "float16", "keep"} {
+		if d, err := ParseDType(name); err != nil || string(d) != name {
+			t.Errorf("%s: %v, %v", name, d, err)
+		}
+	}
+	if _, err := ParseDType("int8"); err == nil {
+		t.Error("int8 was accepted")
+	}
+}
+
+func TestPEFT(t *testing.T) {
+	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, qProj, kProj)
+	a.Config.UseRSLoRA = true
+	dir := filepath.Join(t.TempDir(), "deep", "adapter")
+	if err := PEFT(a, dir, PEFTOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := peft.Read(dir)
+	if err != nil || peft.Digest(got) != peft.Digest(a) {
+		t.Errorf("another adapter came back: %v", err)
+	}
+	if err := PEFT(a, dir, PEFTOptions{}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a full directory was replaced: %v", err)
+	}
+	if err := PEFT(a, dir+"2", PEFTOptions{FoldRSLoRA: true}); err != nil {
+		t.Fatal(err)
+	}
+	folded, err := peft.Read(dir + "2")
+	if err != nil || folded.Config.UseRSLoRA || folded.Config.Alpha != 6*math.Sqrt(3) {
+		t.Errorf("folded: %+v, %v", folded.Config, err)
+	}
+}
+
+func TestFoldKeepsScalings(t *testing.T) {
+	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, qProj, kProj, "model.layers.1.self_attn.q_proj")
+	a.Config.UseRSLoRA = true
+	a.Config.AlphaPattern = map[string]float64{"k_proj": 10}
+	a.Config.Rank, a.Config.RankPattern = 16, map[string]int{"layers.0.self_attn.(q|k)_proj": rank, "layers.1.self_attn.q_proj": rank}
+	folded, err := FoldRSLoRA(a)
+	if err != nil || folded.Config.UseRSLoRA || !a.Config.UseRSLoRA {
+		t.Fatalf("folded %+v, %v", folded, err)
+	}
+	if err := peft.Check(folded); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{qProj, kProj, "model.layers.1.self_attn.q_proj"} {
+		got, want := folded.Config.ScalingOf(name, rank), a.Config.ScalingOf(name, rank)
+		if math.Abs(got-want) > 1e-12 {
+			t.Errorf("%s: scaling %g, want %g", name, got, want)
+		}
+	}
+}
+
+func TestSharedMerges(t *testing.T) {
+	cases, err := filepath.Glob(filepath.Join(testkit.Shared(t, "goldens"), "*", "adapter1"))
+	if err != nil || len(cases) < 10 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, dir := range cases {
+		a, err := peft.Read(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := filepath.Join(filepath.Dir(dir), "base"), filepath.Join(t.TempDir(), "merged")
+		report, err := Merged(context.Background(), from, a, to, Keep)
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		base, model := mustOpen(t, from), mustOpen(t, to)
+		changed := 0
+		for _, name := range base.Tensors() {
+			x, _ := base.Tensor(name)
+			y, ok := model.Tensor(name)
+			if !ok || x.DType != y.DType || !slices.Equal(x.Shape, y.Shape) {
+				t.Errorf("%s: tensor %s is missing or another", dir, name)
+			}
+			if !slices.Equal(x.Data, y.Data) {
+				changed++
+			}
+		}
+		if changed != report.Modules || changed == 0 {
+			t.Errorf("%s: %d weights changed, %d modules merged", dir, changed, report.Modules)
+		}
+	}
+}

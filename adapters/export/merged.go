@@ -1,0 +1,203 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/safetensors"
+)
+
+// shardSize is the size above which weights are cut into several files, in bytes: 5 GB, as
+// transformers did for years and every reader copes with.
+const shardSize = 5_000_000_000
+
+// Report is what a merge did.
+type Report struct {
+	Modules int   // weights that were updated
+	Tensors int   // weights written
+	Bytes   int64 // their size
+	Shards  int   // files they are in
+}
+
+// Merged writes the base in baseDir with the adapter merged into it as a new Hugging Face model
+// directory: config, tokenizer, template and weights in type d. It goes tensor by tensor, so that
+// memory is a few times the largest weight.
+func Merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir string, d DType) (Report, error) {
+	return merged(ctx, baseDir, a, outDir, d, shardSize)
+}
+
+func merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir string, d DType, shardSize int64) (Report, error) {
+	if err := peft.Check(a); err != nil {
+		return Report{}, err
+	}
+	config, text, err := readConfig(baseDir)
+	if err != nil {
+		return Report{}, err
+	}
+	if text, err = withDType(text, d); err != nil {
+		return Report{}, err
+	}
+	base, err := safetensors.OpenSharded(baseDir)
+	if err != nil {
+		return Report{}, err
+	}
+	m := &merger{ctx: ctx, base: base, adapter: a, dtype: d}
+	err = m.plan(config.Tied)
+	if err == nil {
+		err = writeDir(outDir, func(dir string) error {
+			if err := os.WriteFile(filepath.Join(dir, configName), text, 0o666); err != nil {
+				return err
+			}
+			if err := copyFiles(baseDir, dir); err != nil {
+				return err
+			}
+			return m.write(dir, shardSize)
+		})
+	}
+	if err := errors.Join(err, base.Close()); err != nil {
+		return Report{}, fmt.Errorf("merge into %s: %w", baseDir, err)
+	}
+	return m.report, nil
+}
+
+// merger makes the weights of one merged model.
+type merger struct {
+	ctx     context.Context // cancels between tensors
+	base    *safetensors.Sharded
+	adapter *adapters.Adapter
+	dtype   DType
+
+	updates map[string]peft.Module // by the weight's tensor name
+	entries []safetensors.Entry    // in order of names
+	report  Report
+}
+
+// plan checks that the adapter fits the base and lists what is to be written, before anything is.
+func (m *merger) plan(tied bool) error {
+	modules, err := peft.Modules(m.adapter)
+	if err != nil {
+		return err
+	}
+	m.updates = make(map[string]peft.Module, len(modules))
+	for _, module := range modules {
+		if tied && module.Name == headModule {
+			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", module.Name)
+		}
+		t, ok := m.base.Tensor(module.Name + weightSuffix)
+		if !ok {
+			return fmt.Errorf("%w: the base has no weight for module %q", adapters.ErrBaseMismatch, module.Name)
+		}
+		if err := fits(module, t.Shape); err != nil {
+			return err
+		}
+		m.updates[t.Name] = module
+	}
+	for _, name := range m.base.Tensors() {
+		if tied && name == headModule+weightSuffix {
+			continue // it is the embeddings again; readers tie it themselves
+		}
+		if err := m.planTensor(name); err != nil {
+			return err
+		}
+	}
+	m.report.Modules, m.report.Tensors = len(modules), len(m.entries)
+	return nil
+}
+
+const (
+	headModule   = "lm_head"
+	weightSuffix = ".weight"
+)
+
+func (m *merger) planTensor(name string) error {
+	t, _ := m.base.Tensor(name)
+	module, updated := m.updates[name]
+	from, err := dtype.Parse(t.DType)
+	e := safetensors.Entry{Name: name, DType: t.DType, Shape: t.Shape}
+	switch {
+	case err != nil && updated:
+		return fmt.Errorf("tensor %q: %w", name, err)
+	case err != nil, !updated && m.dtype.stored(from) == from:
+		e.Load = func() ([]byte, error) { return t.Data, m.ctx.Err() }
+	default:
+		to := m.dtype.stored(from)
+		e.DType = to.String()
+		e.Load = func() ([]byte, error) {
+			if err := m.ctx.Err(); err != nil {
+				return nil, err
+			}
+			w, err := safetensors.Float32s(t)
+			if err != nil {
+				return nil, err
+			}
+			if updated {
+				Merge(w, module, m.adapter.Config)
+			}
+			return encode(w, to)
+		}
+	}
+	size, err := e.Size()
+	m.entries = append(m.entries, e)
+	m.report.Bytes += size
+	return err
+}
+
+// write writes the weights as one file or, above limit bytes, as shards with an index.
+func (m *merger) write(dir string, limit int64) error {
+	shards, err := cut(m.entries, limit)
+	if err != nil {
+		return err
+	}
+	m.report.Shards = len(shards)
+	metadata := map[string]string{"format": "pt"}
+	if len(shards) == 1 {
+		return safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), metadata, shards[0])
+	}
+	weightMap := map[string]string{}
+	parameters := 0
+	for i, shard := range shards {
+		file := fmt.Sprintf("%s-%05d-of-%05d.safetensors", strings.TrimSuffix(safetensors.SingleName, ".safetensors"), i+1, len(shards))
+		if err := safetensors.WriteFile(filepath.Join(dir, file), metadata, shard); err != nil {
+			return err
+		}
+		for _, e := range shard {
+			weightMap[e.Name] = file
+			parameters += safetensors.Tensor{Shape: e.Shape}.Len()
+		}
+	}
+	index, err := marshal(map[string]any{
+		"metadata":   map[string]any{"total_parameters": parameters, "total_size": m.report.Bytes},
+		"weight_map": weightMap,
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, safetensors.IndexName), index, 0o666)
+}
+
+// cut fills shards in order of names up to limit bytes; a tensor above the limit has its own.
+func cut(entries []safetensors.Entry, limit int64) ([][]safetensors.Entry, error) {
+	shards := [][]safetensors.Entry{nil}
+	var used int64
+	for _, e := range entries {
+		size, err := e.Size()
+		if err != nil {
+			return nil, err
+		}
+		last := len(shards) - 1
+		if used+size > limit && len(shards[last]) > 0 {
+			shards = append(shards, nil)
+			used, last = 0, last+1
+		}
+		shards[last] = append(shards[last], e)
+		used += size
+	}
+	return shards, nil
+}
