@@ -9,8 +9,10 @@ package attention
 
 import (
 	"fmt"
+	"sort"
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/parallel"
 )
 
 // block is the number of keys, from the segment's first on, over which the softmax is updated at
@@ -84,6 +86,24 @@ type view struct {
 	pos    int // key that is the first query's own
 	window int
 }
+
+// each calls body for every block of every head of every segment, on all cores.
+func each(segs []Segment, heads int, blocks func(Segment) int, body func(s Segment, block, head int)) {
+	first := make([]int, len(segs)+1) // first[i] counts the calls before segment i
+	for i, s := range segs {
+		first[i+1] = first[i] + blocks(s)*heads
+	}
+	parallel.For(first[len(segs)], 1, func(lo, hi int) {
+		for unit := lo; unit < hi; unit++ {
+			i := sort.SearchInts(first, unit+1) - 1
+			n, count := unit-first[i], blocks(segs[i])
+			body(segs[i], n%count, n/count)
+		}
+	})
+}
+
+// keyBlocks returns the number of key blocks of a segment.
+func (s Segment) keyBlocks() int { return (s.K1 - s.K0 + block - 1) / block }
 
 // views returns the number of query blocks of a segment.
 func (s Segment) views() int { return (s.Q1 - s.Q0 + block - 1) / block }

@@ -16,97 +16,142 @@ import (
 //
 //	dv = pᵀ·dout,  ds = p∘(dout·vᵀ − D)·scale,  dq = ds·k,  dk = dsᵀ·q
 //
-// One piece of work is a key head of a segment: its query heads, their blocks of queries and the
-// key blocks of each follow in ascending order, which fixes every sum.
+// Every sum has one order: dk and dv over the query heads of the group and then the queries, dq over
+// the keys, all ascending.
 func Backward(dq, dk, dv Heads, dout, out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) {
 	c.mustBeValid()
 	queries, keys := rows(segs)
-	for _, h := range []struct {
+	for _, x := range []struct {
 		name        string
-		h           Heads
-		rows, heads int
+		heads       Heads
+		rows, count int
 	}{
 		{"dq", dq, queries, c.Heads}, {"dk", dk, keys, c.KVHeads}, {"dv", dv, keys, c.KVHeads},
 		{"dout", dout, queries, c.Heads}, {"out", out, queries, c.Heads},
 		{"q", q, queries, c.Heads}, {"k", k, keys, c.KVHeads}, {"v", v, keys, c.KVHeads},
 	} {
-		h.h.mustHold(h.name, h.rows, h.heads, c.HeadDim)
+		x.heads.mustHold(x.name, x.rows, x.count, c.HeadDim)
 	}
 	_ = lse[:queries*c.Heads]
 
-	parallel.For(len(segs)*c.KVHeads, 1, func(lo, hi int) {
-		b := backwards.Get().(*backward)
-		defer backwards.Put(b)
-		b.dq, b.dk, b.dv, b.dout, b.out, b.lse, b.q, b.k, b.v, b.c = dq, dk, dv, dout, out, lse, q, k, v, c
-		for unit := lo; unit < hi; unit++ {
-			b.keyHead(segs[unit/c.KVHeads], unit%c.KVHeads)
-		}
-		b.release()
-	})
+	g := gradients{dq, dk, dv, dout, out, q, k, v, lse, c}
+	if len(segs)*c.KVHeads >= parallel.Workers() {
+		one := func(Segment) int { return 1 }
+		each(segs, c.KVHeads, one, func(s Segment, _, kvHead int) { g.keyHead(s, kvHead) })
+		return
+	}
+	// There are too few heads for the cores. Blocks are independent if those of keys and those of
+	// queries each compute the scores for themselves.
+	each(segs, c.KVHeads, Segment.keyBlocks, g.keyBlock)
+	each(segs, c.Heads, Segment.views, g.queryBlock)
 }
 
-var backwards = sync.Pool{New: func() any { return new(backward) }}
-
-// backward is the arguments of a call and the scratch space of one block of queries and one of keys.
-type backward struct {
+// gradients is the arguments of a call of Backward.
+type gradients struct {
 	dq, dk, dv, dout, out, q, k, v Heads
 	lse                            []float32
-	c                              Config
+	Config
+}
 
+// backward is the scratch space of one block of queries and one of keys.
+type backward struct {
 	p     [block * block]float32 // (queries, keys): scores, then probabilities
 	ds    [block * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
 	tanh  [block * block]float32 // (queries, keys): tanh(score/SoftCap)
 	delta [block]float32         // D of each query
 }
 
-// release lets go of the caller's memory, so that the pool does not keep it alive.
-func (b *backward) release() {
-	b.dq, b.dk, b.dv, b.dout, b.out, b.q, b.k, b.v = Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}
-	b.lse = nil
-}
+var backwards = sync.Pool{New: func() any { return new(backward) }}
+
+// wanted says which gradients a step adds to.
+type wanted struct{ keys, queries bool }
 
 // keyHead computes all of a segment's gradients that have to do with one key head.
-func (b *backward) keyHead(s Segment, kvHead int) {
-	dim := b.c.HeadDim
-	for row := s.K0; row < s.K1; row++ {
-		clear(b.dk.at(row, kvHead, dim))
-		clear(b.dv.at(row, kvHead, dim))
-	}
-	group := b.c.group()
-	for head := kvHead * group; head < (kvHead+1)*group; head++ {
+func (g *gradients) keyHead(s Segment, kvHead int) {
+	b := backwards.Get().(*backward)
+	defer backwards.Put(b)
+	g.clearKeys(s.K0, s.K1, kvHead)
+	for head := kvHead * g.group(); head < (kvHead+1)*g.group(); head++ {
 		for i := range s.views() {
-			b.queries(s, s.view(i, b.c), head, kvHead)
+			g.rowOfBlocks(b, s, s.view(i, g.Config), head, wanted{keys: true, queries: true})
 		}
 	}
 }
 
-func (b *backward) queries(s Segment, w view, head, kvHead int) {
-	dim := b.c.HeadDim
-	for i := range w.n {
-		clear(b.dq.at(w.row+i, head, dim))
-		b.delta[i] = vec.Dot(b.dout.at(w.row+i, head, dim), b.out.at(w.row+i, head, dim))
-	}
-	q, dout := b.q.tile(w.row, w.n, head, dim), b.dout.tile(w.row, w.n, head, dim)
-	for key, end := w.keys(); key < end; key += block {
-		n, row := min(block, end-key), s.K0+key
-		k, v := b.k.tile(row, n, kvHead, dim), b.v.tile(row, n, kvHead, dim)
+// queryBlock computes dq of one block of queries.
+func (g *gradients) queryBlock(s Segment, i, head int) {
+	b := backwards.Get().(*backward)
+	defer backwards.Put(b)
+	g.rowOfBlocks(b, s, s.view(i, g.Config), head, wanted{queries: true})
+}
 
-		gemm.Serial(b.p[:], block, q, k.T(), false)
-		adjust(b.p[:], w.n, n, b.c, b.tanh[:])
-		gemm.Serial(b.ds[:], block, dout, v.T(), false)
-		for i := range w.n {
-			b.softmax(w, i, key, n, b.lse[(w.row+i)*b.c.Heads+head])
+// rowOfBlocks goes through the keys that a block of queries sees.
+func (g *gradients) rowOfBlocks(b *backward, s Segment, w view, head int, want wanted) {
+	for i := range w.n {
+		clear(g.dq.at(w.row+i, head, g.HeadDim))
+	}
+	g.deltas(b, w, head)
+	for key, end := w.keys(); key < end; key += block {
+		g.step(b, s, w, head, key, min(block, end-key), want)
+	}
+}
+
+// keyBlock computes dk and dv of one block of keys.
+func (g *gradients) keyBlock(s Segment, i, kvHead int) {
+	b := backwards.Get().(*backward)
+	defer backwards.Put(b)
+	key := i * block
+	g.clearKeys(s.K0+key, min(s.K1, s.K0+key+block), kvHead)
+	for head := kvHead * g.group(); head < (kvHead+1)*g.group(); head++ {
+		for i := range s.views() {
+			w := s.view(i, g.Config)
+			if start, end := w.keys(); start <= key && key < end {
+				g.deltas(b, w, head)
+				g.step(b, s, w, head, key, min(block, end-key), wanted{keys: true})
+			}
 		}
-		p, ds := gemm.F32Stride(b.p[:], w.n, n, block), gemm.F32Stride(b.ds[:], w.n, n, block)
-		gemm.Serial(b.dv.from(row, kvHead, dim), b.dv.Stride, p.T(), dout, true)
-		gemm.Serial(b.dk.from(row, kvHead, dim), b.dk.Stride, ds.T(), q, true)
-		gemm.Serial(b.dq.from(w.row, head, dim), b.dq.Stride, ds, k, true)
+	}
+}
+
+func (g *gradients) clearKeys(from, to, kvHead int) {
+	for row := from; row < to; row++ {
+		clear(g.dk.at(row, kvHead, g.HeadDim))
+		clear(g.dv.at(row, kvHead, g.HeadDim))
+	}
+}
+
+func (g *gradients) deltas(b *backward, w view, head int) {
+	for i := range w.n {
+		row := w.row + i
+		b.delta[i] = vec.Dot(g.dout.at(row, head, g.HeadDim), g.out.at(row, head, g.HeadDim))
+	}
+}
+
+// step adds what a block of queries and the block of n keys from key on have to do with each other.
+func (g *gradients) step(b *backward, s Segment, w view, head, key, n int, want wanted) {
+	dim, kvHead, row := g.HeadDim, head/g.group(), s.K0+key
+	q, dout := g.q.tile(w.row, w.n, head, dim), g.dout.tile(w.row, w.n, head, dim)
+	k, v := g.k.tile(row, n, kvHead, dim), g.v.tile(row, n, kvHead, dim)
+
+	gemm.Serial(b.p[:], block, q, k.T(), false)
+	adjust(b.p[:], w.n, n, g.Config, b.tanh[:])
+	gemm.Serial(b.ds[:], block, dout, v.T(), false)
+	for i := range w.n {
+		b.softmax(w, i, key, n, g.lse[(w.row+i)*g.Heads+head], g.Config)
+	}
+	p, ds := gemm.F32Stride(b.p[:], w.n, n, block), gemm.F32Stride(b.ds[:], w.n, n, block)
+	if want.keys {
+		gemm.Serial(g.dv.from(row, kvHead, dim), g.dv.Stride, p.T(), dout, true)
+		gemm.Serial(g.dk.from(row, kvHead, dim), g.dk.Stride, ds.T(), q, true)
+	}
+	if want.queries {
+		gemm.Serial(g.dq.from(w.row, head, dim), g.dq.Stride, ds, k, true)
 	}
 }
 
 // softmax turns row i of p from scores into probabilities, and of ds from the gradient by those
 // into the gradient by q·k.
-func (b *backward) softmax(w view, i, key, n int, lse float32) {
+func (b *backward) softmax(w view, i, key, n int, lse float32, c Config) {
 	p, ds := b.p[i*block:i*block+n], b.ds[i*block:i*block+n]
 	lo, hi := w.within(i, key, n)
 	if lo >= hi {
@@ -116,8 +161,8 @@ func (b *backward) softmax(w view, i, key, n int, lse float32) {
 	}
 	mask(p, lo, hi, negInf)
 	vec.ExpSub(p, p, lse)
-	vec.SoftmaxBackward(ds, p, ds, b.delta[i], b.c.Scale)
-	if b.c.SoftCap != 0 {
+	vec.SoftmaxBackward(ds, p, ds, b.delta[i], c.Scale)
+	if c.SoftCap != 0 {
 		vec.TanhBackward(ds, ds, b.tanh[i*block:i*block+n])
 	}
 	mask(ds, lo, hi, 0) // 0·(dout·v) is NaN for a masked v that is not finite

@@ -2,13 +2,11 @@ package attention
 
 import (
 	"math"
-	"sort"
 	"sync"
 
 	"github.com/cultivar/cultivar/internal/kernels/fma"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
-	"github.com/cultivar/cultivar/internal/parallel"
 )
 
 var negInf = float32(math.Inf(-1))
@@ -28,20 +26,10 @@ func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) 
 	v.mustHold("v", keys, c.KVHeads, c.HeadDim)
 	_ = lse[:queries*c.Heads]
 
-	// One piece of work is a block of queries of one head; first[i] counts those before segment i.
-	first := make([]int, len(segs)+1)
-	for i, s := range segs {
-		first[i+1] = first[i] + s.views()*c.Heads
-	}
-	parallel.For(first[len(segs)], 1, func(lo, hi int) {
+	each(segs, c.Heads, Segment.views, func(s Segment, i, head int) {
 		f := forwards.Get().(*forward)
 		defer forwards.Put(f)
-		f.acc = grow(f.acc, block*c.HeadDim)
-		for unit := lo; unit < hi; unit++ {
-			i := sort.SearchInts(first, unit+1) - 1
-			n := unit - first[i]
-			f.run(out, lse, q, k, v, segs[i], n%segs[i].views(), n/segs[i].views(), c)
-		}
+		f.run(out, lse, q, k, v, s, i, head, c)
 	})
 }
 
@@ -58,7 +46,8 @@ type forward struct {
 
 func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIndex, head int, c Config) {
 	w, dim, kvHead := s.view(viewIndex, c), c.HeadDim, head/c.group()
-	acc := f.acc[:w.n*dim]
+	f.acc = grow(f.acc, w.n*dim)
+	acc := f.acc
 	clear(acc)
 	clear(f.sum[:])
 	for i := range f.max {

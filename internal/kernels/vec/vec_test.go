@@ -23,7 +23,8 @@ func values(seed uint64, n int) []float32 {
 // wild returns n numbers with many special ones among them.
 func wild(seed uint64, n int) []float32 {
 	special := []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.Inf(-1)),
-		float32(math.NaN()), 1e-40, -1e-40, 3e38, -3e38, expMax, expMin, 0.625, -0.625, 88.8, -87.4, 1e-30, 16777216}
+		float32(math.NaN()), 1e-40, -1e-40, 3e38, -3e38, expMax, expMin, 0.625, -0.625, 88.8, -87.4, 1e-30, 16777216,
+		math.Float32frombits(0x7fc001ff), math.Float32frombits(0xffffffff), math.Float32frombits(0x7f800001)}
 	r := rand.New(rand.NewPCG(seed, 2))
 	x := values(seed, n)
 	for i := range x {
