@@ -122,8 +122,8 @@ func (b *Builder) Counts() Counts {
 }
 
 // Commit makes the version visible under the next number. When the latest version has the same
-// content, that one is returned, created is false, and the new files are removed. After an error
-// nothing is left behind.
+// content, that one is returned, created is false, and the new files are removed. A version may be
+// without documents: its exclusions say why. After an error nothing is left behind.
 func (b *Builder) Commit(info Info) (d *Dataset, created bool, err error) {
 	// The rename takes the directory away from Abort; until then an error removes it.
 	defer func() {

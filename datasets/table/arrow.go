@@ -27,7 +27,6 @@ const (
 // rows, unless rows begins with an error; an error ends it.
 func ToArrow[T Row](rows iter.Seq2[T, error]) iter.Seq2[arrow.RecordBatch, error] {
 	format := formatOf[T]()
-	measure := format.newEncoder(io.Discard)
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		builder := array.NewRecordBuilder(memory.DefaultAllocator, format.arrow)
 		defer builder.Release()
@@ -40,7 +39,7 @@ func ToArrow[T Row](rows iter.Seq2[T, error]) iter.Seq2[arrow.RecordBatch, error
 		for row, err := range rows {
 			var size int
 			if err == nil {
-				size, err = measure.size(row)
+				size, err = format.size(row)
 			}
 			if err != nil {
 				yield(nil, err)

@@ -29,7 +29,7 @@ var (
 func documents() format[datasets.Document] {
 	return format[datasets.Document]{
 		name: "documents", needs: []string{"text"},
-		newEncoder: newEncoder(storeDocument), newDecoder: newDecoder(loadDocument),
+		size: measure(storeDocument), newEncoder: newEncoder(storeDocument), newDecoder: newDecoder(loadDocument),
 		arrow: documentArrow, append: appendDocument,
 	}
 }
@@ -37,7 +37,7 @@ func documents() format[datasets.Document] {
 func exclusions() format[datasets.Exclusion] {
 	return format[datasets.Exclusion]{
 		name: "exclusions", needs: []string{"rule"},
-		newEncoder: newEncoder(storeExclusion), newDecoder: newDecoder(loadExclusion),
+		size: measure(storeExclusion), newEncoder: newEncoder(storeExclusion), newDecoder: newDecoder(loadExclusion),
 		arrow: exclusionArrow, append: appendExclusion,
 	}
 }
@@ -45,7 +45,7 @@ func exclusions() format[datasets.Exclusion] {
 func redactions() format[datasets.Redaction] {
 	return format[datasets.Redaction]{
 		name: "redactions", needs: []string{"entity"},
-		newEncoder: newEncoder(storeRedaction), newDecoder: newDecoder(loadRedaction),
+		size: measure(storeRedaction), newEncoder: newEncoder(storeRedaction), newDecoder: newDecoder(loadRedaction),
 		arrow: redactionArrow, append: appendRedaction,
 	}
 }
@@ -53,7 +53,7 @@ func redactions() format[datasets.Redaction] {
 func examples() format[datasets.Example] {
 	return format[datasets.Example]{
 		name: "examples", needs: []string{"text", "messages"},
-		newEncoder: newEncoder(storeExample), newDecoder: newDecoder(loadExample),
+		size: measure(storeExample), newEncoder: newEncoder(storeExample), newDecoder: newDecoder(loadExample),
 		arrow: exampleArrow, append: appendExample,
 	}
 }
@@ -67,6 +67,14 @@ type parquetEncoder[T Row, R any] struct {
 	w       *parquet.GenericWriter[R]
 	store   func(T, *meter) R
 	pending []R
+}
+
+func measure[T Row, R any](store func(T, *meter) R) func(T) (int, error) {
+	return func(row T) (int, error) {
+		var m meter
+		store(row, &m)
+		return m.size, m.err()
+	}
 }
 
 func newEncoder[T Row, R any](store func(T, *meter) R) func(io.Writer) encoder[T] {
@@ -86,12 +94,6 @@ func newEncoder[T Row, R any](store func(T, *meter) R) func(io.Writer) encoder[T
 			store: store,
 		}
 	}
-}
-
-func (e *parquetEncoder[T, R]) size(row T) (int, error) {
-	var m meter
-	e.store(row, &m)
-	return m.size, m.err()
 }
 
 func (e *parquetEncoder[T, R]) add(row T) error {

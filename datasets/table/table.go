@@ -34,8 +34,9 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 
 // format is how one kind of row is stored.
 type format[T Row] struct {
-	name       string   // base of the shard names
-	needs      []string // a file with none of these columns is not of this kind
+	name       string                   // base of the shard names
+	needs      []string                 // a file with none of these columns is not of this kind
+	size       func(row T) (int, error) // bytes before encoding; an error when it cannot be stored
 	newEncoder func(w io.Writer) encoder[T]
 	newDecoder func(f *parquetFile) decoder[T]
 	arrow      *arrow.Schema
@@ -44,8 +45,6 @@ type format[T Row] struct {
 
 // encoder writes the rows of one file.
 type encoder[T Row] interface {
-	// size is the row's size in bytes before encoding; an error means that it cannot be stored.
-	size(row T) (int, error)
 	add(row T) error
 	flush() error // ends the row group
 	close() error // ends the file, not the writer below it

@@ -231,6 +231,11 @@ func TestWriteRefusals(t *testing.T) {
 		t.Errorf("left %v", entries)
 	}
 
+	w, _ = Create[datasets.Document](dir, Options{})
+	if err := w.Write(datasets.Document{Text: strings.Repeat("x", 128<<20)}); err == nil || !strings.Contains(err.Error(), "larger than a row group") {
+		t.Errorf("row over 128 MiB: %v", err)
+	}
+
 	if _, err := Create[datasets.Document](dir, Options{RowGroupBytes: 129 << 20}); err == nil {
 		t.Error("accepted row groups over 128 MiB")
 	}

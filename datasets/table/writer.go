@@ -77,17 +77,17 @@ func (w *Writer[T]) Write(row T) error {
 }
 
 func (w *Writer[T]) write(row T) error {
-	if w.file == nil {
-		if err := w.start(); err != nil {
-			return err
-		}
-	}
-	size, err := w.enc.size(row)
+	size, err := w.format.size(row)
 	if err != nil {
 		return err
 	}
 	if size > maxRowGroupSize {
 		return fmt.Errorf("row of %d bytes is larger than a row group of %d", size, maxRowGroupSize)
+	}
+	if w.file == nil {
+		if err := w.start(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case w.rows > 0 && w.shard+size > w.opts.ShardBytes:
