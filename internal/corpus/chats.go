@@ -22,7 +22,7 @@ var kindsOfChat = []struct {
 	{5, stepsChat}, {5, writingChat}, {2, helloChat},
 }
 
-func conversation(seed uint64, d *dice) []datasets.Message {
+func conversation(seed uint64, d dice) []datasets.Message {
 	total := 0
 	for _, k := range kindsOfChat {
 		total += k.weight

@@ -14,16 +14,10 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 )
 
-// Purposes of dice, so that documents and conversations of a seed have nothing in common.
-const (
-	forDocuments     = 10
-	forConversations = 11
-)
-
 // Documents yields Markdown and plain-text documents without end.
 func Documents(seed uint64) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for i := uint64(0); yield(document(seed, roll(seed, forDocuments, i))); i++ {
+		for i := uint64(0); yield(document(seed, roll(seed, "document", i))); i++ {
 		}
 	}
 }
@@ -31,7 +25,7 @@ func Documents(seed uint64) iter.Seq[string] {
 // Conversations yields chats without end; each ends with the assistant's turn.
 func Conversations(seed uint64) iter.Seq[[]datasets.Message] {
 	return func(yield func([]datasets.Message) bool) {
-		for i := uint64(0); yield(conversation(seed, roll(seed, forConversations, i))); i++ {
+		for i := uint64(0); yield(conversation(seed, roll(seed, "conversation", i))); i++ {
 		}
 	}
 }
@@ -52,7 +46,7 @@ var genres = []struct {
 	{7, incident}, {6, contract}, {5, memo}, {5, procedure}, {3, glossary},
 }
 
-func document(seed uint64, d *dice) string {
+func document(seed uint64, d dice) string {
 	total := 0
 	for _, g := range genres {
 		total += g.weight

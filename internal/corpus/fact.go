@@ -77,14 +77,14 @@ type world struct {
 const regulars = 40
 
 // newWorld returns the company of a document or conversation.
-func newWorld(seed uint64, d *dice) *world {
+func newWorld(seed uint64, d dice) *world {
 	w := &world{known: d.chance(30)}
 	if w.known {
-		w.seed = roll(seed, 1, uint64(d.below(regulars))).key
+		w.seed = roll(seed, "company", uint64(d.below(regulars))).Uint64()
 	} else {
-		w.seed = roll(d.key, 2).key
+		w.seed = d.Uint64()
 	}
-	s := newScope(roll(w.seed, 3), nil)
+	s := newScope(roll(w.seed, "name", 0), nil)
 	w.names = s.names
 	for _, name := range []string{"company", "town", "code"} {
 		s.names[name] = s.say(name)
@@ -96,7 +96,7 @@ func newWorld(seed uint64, d *dice) *world {
 // different things where the kind has different things; which one is n.
 func (w *world) fact(index, n int) *fact {
 	k := language.facts[index]
-	s := newScope(roll(w.seed, 4, uint64(index), uint64(n)), &scope{names: w.names})
+	s := newScope(roll(w.seed, "fact "+k.name, uint64(n)), &scope{names: w.names})
 	for _, let := range k.lets {
 		s.names[let[0]] = s.expand(let[1])
 	}
@@ -104,7 +104,7 @@ func (w *world) fact(index, n int) *fact {
 }
 
 // facts returns up to n facts of different kinds, all of one area when area is not empty.
-func (w *world) facts(d *dice, area string, n int) []*fact {
+func (w *world) facts(d dice, area string, n int) []*fact {
 	var left []int // indices of kinds, each as often as it weighs
 	for i, k := range language.facts {
 		if area != "" && k.area != area {

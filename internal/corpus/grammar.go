@@ -31,7 +31,7 @@ func (r *rule) add(line string) {
 	r.limits = append(r.limits, sum)
 }
 
-func (r *rule) pick(d *dice) string {
+func (r *rule) pick(d dice) string {
 	x := d.below(r.limits[len(r.limits)-1])
 	for i, limit := range r.limits {
 		if x < limit {

@@ -9,12 +9,12 @@ import (
 // scope expands text: its dice choose, its names remember what {x=…} bound. Names of the outer
 // scope are seen through.
 type scope struct {
-	dice  *dice
+	dice  dice
 	names map[string]string
 	outer *scope
 }
 
-func newScope(d *dice, outer *scope) *scope {
+func newScope(d dice, outer *scope) *scope {
 	return &scope{dice: d, names: make(map[string]string), outer: outer}
 }
 
