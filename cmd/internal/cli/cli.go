@@ -79,6 +79,7 @@ func (a *app) commands() []*cobra.Command {
 		a.generateCommand(),
 		a.tokenizeCommand(),
 		a.templateCommand(),
+		a.pretrainCommand(),
 		a.versionCommand(),
 	}
 }
