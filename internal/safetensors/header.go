@@ -17,6 +17,10 @@ import (
 const (
 	// maxHeader is the format's own limit on the JSON header, in bytes.
 	maxHeader = 100_000_000
+	// maxTensors and maxMetadata bound the memory that a hostile header turns into; the largest
+	// models have some 10⁵ tensors.
+	maxTensors  = 1 << 20
+	maxMetadata = 1 << 16
 	// maxDims keeps a hostile header from turning into a large shape.
 	maxDims = 64
 	// metadataKey is the one key of the header that is no tensor.
@@ -47,7 +51,7 @@ func parseHeader(head []byte, size int64) (*header, error) {
 	h := &header{spans: map[string]span{}, start: 8 + int64(len(text))}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	if err := readObject(dec, func(key string) error { return h.readEntry(dec, key) }); err != nil {
+	if err := readObject(dec, maxTensors, func(key string) error { return h.readEntry(dec, key) }); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	// The specification allows padding by spaces alone; anything else could hide a second document.
@@ -80,8 +84,8 @@ func headerText(head []byte, size int64) ([]byte, error) {
 }
 
 // readObject walks one JSON object and refuses duplicate keys, which encoding/json would let win.
-// value must consume exactly the value of its key.
-func readObject(dec *json.Decoder, value func(key string) error) error {
+// It allows limit keys. value must consume exactly the value of its key.
+func readObject(dec *json.Decoder, limit int, value func(key string) error) error {
 	if err := expect(dec, json.Delim('{'), "an object"); err != nil {
 		return err
 	}
@@ -98,6 +102,9 @@ func readObject(dec *json.Decoder, value func(key string) error) error {
 		if seen[key] {
 			return fmt.Errorf("key %s occurs twice", quote(key))
 		}
+		if len(seen) == limit {
+			return fmt.Errorf("more than %d keys", limit)
+		}
 		seen[key] = true
 		if err := value(key); err != nil {
 			return err
@@ -109,7 +116,7 @@ func readObject(dec *json.Decoder, value func(key string) error) error {
 func (h *header) readEntry(dec *json.Decoder, key string) error {
 	if key == metadataKey {
 		h.metadata = map[string]string{}
-		err := readObject(dec, func(key string) error {
+		err := readObject(dec, maxMetadata, func(key string) error {
 			s, err := readString(dec)
 			h.metadata[key] = s
 			return err
@@ -131,7 +138,7 @@ func (h *header) readEntry(dec *json.Decoder, key string) error {
 func readSpan(dec *json.Decoder) (span, error) {
 	var s span
 	var found int
-	err := readObject(dec, func(key string) (err error) {
+	err := readObject(dec, 3, func(key string) (err error) {
 		found++
 		switch key {
 		case "dtype":

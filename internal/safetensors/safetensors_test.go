@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math"
@@ -89,6 +90,17 @@ func TestHostileNamesAreQuotedAndCut(t *testing.T) {
 	_, err := Parse("f", file(`{"\u001b[31m`+name+`":1}`, 0))
 	if err == nil || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 400 {
 		t.Errorf("error is %d bytes: %.300q", len(err.Error()), err)
+	}
+}
+
+func TestNumberOfKeysIsBounded(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"__metadata__":{`)
+	for i := range maxMetadata + 1 {
+		fmt.Fprintf(&b, `"%x":"",`, i)
+	}
+	if _, err := Parse("f", file(b.String(), 0)); err == nil || !strings.Contains(err.Error(), "more than 65536 keys") {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -132,13 +132,13 @@ func readIndex(path string) (map[string]string, error) {
 func parseIndex(r io.Reader) (map[string]string, error) {
 	var weightMap map[string]string
 	dec := json.NewDecoder(r)
-	err := readObject(dec, func(key string) error {
+	err := readObject(dec, maxMetadata, func(key string) error {
 		if key != "weight_map" {
 			var skip json.RawMessage
 			return dec.Decode(&skip)
 		}
 		weightMap = map[string]string{}
-		return readObject(dec, func(name string) error {
+		return readObject(dec, maxTensors, func(name string) error {
 			shard, err := readString(dec)
 			if err == nil && !isShardName(shard) {
 				err = fmt.Errorf("shard %s of tensor %s is no plain *.safetensors file name", quote(shard), quote(name))
