@@ -3,6 +3,9 @@ package all
 
 import (
 	"github.com/cultivar/cultivar/pipeline/extract"
+	"github.com/cultivar/cultivar/pipeline/extract/csv"
+	"github.com/cultivar/cultivar/pipeline/extract/html"
+	"github.com/cultivar/cultivar/pipeline/extract/jsonl"
 	"github.com/cultivar/cultivar/pipeline/extract/markdown"
 	"github.com/cultivar/cultivar/pipeline/extract/text"
 )
@@ -11,6 +14,9 @@ import (
 func New(cfg extract.Config) *extract.Registry {
 	return extract.NewRegistry(cfg.Budget(),
 		markdown.Format{},
+		html.Format{MainContent: cfg.HTMLMainContent},
+		jsonl.Format{Fields: cfg.Fields},
+		csv.Format{Fields: cfg.Fields},
 		text.Format{},
 	)
 }
