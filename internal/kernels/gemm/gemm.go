@@ -70,10 +70,14 @@ func settle(c []float32, ldc int, a, b Matrix, accumulate bool) (done bool) {
 }
 
 func newPlan(c []float32, ldc int, a, b Matrix, accumulate bool) plan {
-	return plan{
+	p := plan{
 		geometry: geometryOf(cpu.Current()),
-		c:        c, ldc: ldc, accumulate: accumulate,
+		c:        c, cRow: ldc, cCol: 1, accumulate: accumulate,
 		m: a.Rows, n: b.Cols, k: a.Cols,
 		a: lanesOf(a), b: lanesOf(b.T()),
 	}
+	if p.n <= thin && p.n < p.m {
+		p.transpose()
+	}
+	return p
 }

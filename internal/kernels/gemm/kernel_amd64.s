@@ -3104,51 +3104,52 @@ TEXT ·transposeF32(SB), NOSPLIT, $0-48
 	MOVQ    dst+0(FP), AX
 	MOVQ    width+8(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    src+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	SHLQ    $0x02, BX
-	MOVQ    lanes+32(FP), SI
-	MOVQ    DX, DI
-	ADDQ    BX, DI
-	CMPQ    SI, $0x01
-	CMOVQLE DX, DI
-	MOVQ    DI, R8
-	ADDQ    BX, R8
-	CMPQ    SI, $0x02
-	CMOVQLE DI, R8
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    src+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    lanes+32(FP), DI
+	MOVQ    BX, R8
+	ADDQ    SI, R8
+	CMPQ    DI, $0x01
+	CMOVQLE BX, R8
 	MOVQ    R8, R9
-	ADDQ    BX, R9
-	CMPQ    SI, $0x03
+	ADDQ    SI, R9
+	CMPQ    DI, $0x02
 	CMOVQLE R8, R9
 	MOVQ    R9, R10
-	ADDQ    BX, R10
-	CMPQ    SI, $0x04
+	ADDQ    SI, R10
+	CMPQ    DI, $0x03
 	CMOVQLE R9, R10
 	MOVQ    R10, R11
-	ADDQ    BX, R11
-	CMPQ    SI, $0x05
+	ADDQ    SI, R11
+	CMPQ    DI, $0x04
 	CMOVQLE R10, R11
 	MOVQ    R11, R12
-	ADDQ    BX, R12
-	CMPQ    SI, $0x06
+	ADDQ    SI, R12
+	CMPQ    DI, $0x05
 	CMOVQLE R11, R12
 	MOVQ    R12, R13
-	ADDQ    BX, R13
-	CMPQ    SI, $0x07
+	ADDQ    SI, R13
+	CMPQ    DI, $0x06
 	CMOVQLE R12, R13
-	MOVQ    steps+40(FP), BX
-	SHLQ    $0x02, BX
-	XORQ    SI, SI
+	MOVQ    R13, R14
+	ADDQ    SI, R14
+	CMPQ    DI, $0x07
+	CMOVQLE R13, R14
+	MOVQ    steps+40(FP), SI
+	SHLQ    $0x02, SI
+	XORQ    DI, DI
 
 loop:
-	VMOVUPS     (DX)(SI*1), X0
-	VINSERTF128 $0x01, (R10)(SI*1), Y0, Y0
-	VMOVUPS     (DI)(SI*1), X1
-	VINSERTF128 $0x01, (R11)(SI*1), Y1, Y1
-	VMOVUPS     (R8)(SI*1), X2
-	VINSERTF128 $0x01, (R12)(SI*1), Y2, Y2
-	VMOVUPS     (R9)(SI*1), X3
-	VINSERTF128 $0x01, (R13)(SI*1), Y3, Y3
+	VMOVUPS     (BX)(DI*1), X0
+	VINSERTF128 $0x01, (R11)(DI*1), Y0, Y0
+	VMOVUPS     (R8)(DI*1), X1
+	VINSERTF128 $0x01, (R12)(DI*1), Y1, Y1
+	VMOVUPS     (R9)(DI*1), X2
+	VINSERTF128 $0x01, (R13)(DI*1), Y2, Y2
+	VMOVUPS     (R10)(DI*1), X3
+	VINSERTF128 $0x01, (R14)(DI*1), Y3, Y3
 	VUNPCKLPS   Y1, Y0, Y4
 	VUNPCKHPS   Y1, Y0, Y5
 	VUNPCKLPS   Y3, Y2, Y6
@@ -3158,21 +3159,18 @@ loop:
 	VUNPCKLPD   Y7, Y5, Y10
 	VUNPCKHPD   Y7, Y5, Y11
 	VMOVUPS     Y8, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y9, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y10, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y11, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     16(DX)(SI*1), X0
-	VINSERTF128 $0x01, 16(R10)(SI*1), Y0, Y0
-	VMOVUPS     16(DI)(SI*1), X1
-	VINSERTF128 $0x01, 16(R11)(SI*1), Y1, Y1
-	VMOVUPS     16(R8)(SI*1), X2
-	VINSERTF128 $0x01, 16(R12)(SI*1), Y2, Y2
-	VMOVUPS     16(R9)(SI*1), X3
-	VINSERTF128 $0x01, 16(R13)(SI*1), Y3, Y3
+	VMOVUPS     Y9, (AX)(CX*1)
+	VMOVUPS     Y10, (AX)(CX*2)
+	VMOVUPS     Y11, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
+	VMOVUPS     16(BX)(DI*1), X0
+	VINSERTF128 $0x01, 16(R11)(DI*1), Y0, Y0
+	VMOVUPS     16(R8)(DI*1), X1
+	VINSERTF128 $0x01, 16(R12)(DI*1), Y1, Y1
+	VMOVUPS     16(R9)(DI*1), X2
+	VINSERTF128 $0x01, 16(R13)(DI*1), Y2, Y2
+	VMOVUPS     16(R10)(DI*1), X3
+	VINSERTF128 $0x01, 16(R14)(DI*1), Y3, Y3
 	VUNPCKLPS   Y1, Y0, Y4
 	VUNPCKHPS   Y1, Y0, Y5
 	VUNPCKLPS   Y3, Y2, Y6
@@ -3182,15 +3180,12 @@ loop:
 	VUNPCKLPD   Y7, Y5, Y10
 	VUNPCKHPD   Y7, Y5, Y11
 	VMOVUPS     Y8, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y9, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y10, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y11, (AX)
-	ADDQ        CX, AX
-	ADDQ        $0x20, SI
-	CMPQ        SI, BX
+	VMOVUPS     Y9, (AX)(CX*1)
+	VMOVUPS     Y10, (AX)(CX*2)
+	VMOVUPS     Y11, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
+	ADDQ        $0x20, DI
+	CMPQ        DI, SI
 	JB          loop
 	VZEROUPPER
 	RET
@@ -3201,53 +3196,54 @@ TEXT ·transposeBF16(SB), NOSPLIT, $0-48
 	MOVQ     dst+0(FP), AX
 	MOVQ     width+8(FP), CX
 	SHLQ     $0x02, CX
-	MOVQ     src+16(FP), DX
-	MOVQ     stride+24(FP), BX
-	SHLQ     $0x01, BX
-	MOVQ     lanes+32(FP), SI
-	MOVQ     DX, DI
-	ADDQ     BX, DI
-	CMPQ     SI, $0x01
-	CMOVQLE  DX, DI
-	MOVQ     DI, R8
-	ADDQ     BX, R8
-	CMPQ     SI, $0x02
-	CMOVQLE  DI, R8
+	LEAQ     (CX)(CX*2), DX
+	MOVQ     src+16(FP), BX
+	MOVQ     stride+24(FP), SI
+	SHLQ     $0x01, SI
+	MOVQ     lanes+32(FP), DI
+	MOVQ     BX, R8
+	ADDQ     SI, R8
+	CMPQ     DI, $0x01
+	CMOVQLE  BX, R8
 	MOVQ     R8, R9
-	ADDQ     BX, R9
-	CMPQ     SI, $0x03
+	ADDQ     SI, R9
+	CMPQ     DI, $0x02
 	CMOVQLE  R8, R9
 	MOVQ     R9, R10
-	ADDQ     BX, R10
-	CMPQ     SI, $0x04
+	ADDQ     SI, R10
+	CMPQ     DI, $0x03
 	CMOVQLE  R9, R10
 	MOVQ     R10, R11
-	ADDQ     BX, R11
-	CMPQ     SI, $0x05
+	ADDQ     SI, R11
+	CMPQ     DI, $0x04
 	CMOVQLE  R10, R11
 	MOVQ     R11, R12
-	ADDQ     BX, R12
-	CMPQ     SI, $0x06
+	ADDQ     SI, R12
+	CMPQ     DI, $0x05
 	CMOVQLE  R11, R12
 	MOVQ     R12, R13
-	ADDQ     BX, R13
-	CMPQ     SI, $0x07
+	ADDQ     SI, R13
+	CMPQ     DI, $0x06
 	CMOVQLE  R12, R13
-	MOVQ     steps+40(FP), BX
-	SHLQ     $0x01, BX
-	XORQ     SI, SI
+	MOVQ     R13, R14
+	ADDQ     SI, R14
+	CMPQ     DI, $0x07
+	CMOVQLE  R13, R14
+	MOVQ     steps+40(FP), SI
+	SHLQ     $0x01, SI
+	XORQ     DI, DI
 	VPCMPEQD Y15, Y15, Y15
 	VPSLLD   $0x10, Y15, Y15
 
 loop:
-	VMOVUPS     (DX)(SI*1), X0
-	VINSERTF128 $0x01, (R10)(SI*1), Y0, Y0
-	VMOVUPS     (DI)(SI*1), X1
-	VINSERTF128 $0x01, (R11)(SI*1), Y1, Y1
-	VMOVUPS     (R8)(SI*1), X2
-	VINSERTF128 $0x01, (R12)(SI*1), Y2, Y2
-	VMOVUPS     (R9)(SI*1), X3
-	VINSERTF128 $0x01, (R13)(SI*1), Y3, Y3
+	VMOVUPS     (BX)(DI*1), X0
+	VINSERTF128 $0x01, (R11)(DI*1), Y0, Y0
+	VMOVUPS     (R8)(DI*1), X1
+	VINSERTF128 $0x01, (R12)(DI*1), Y1, Y1
+	VMOVUPS     (R9)(DI*1), X2
+	VINSERTF128 $0x01, (R13)(DI*1), Y2, Y2
+	VMOVUPS     (R10)(DI*1), X3
+	VINSERTF128 $0x01, (R14)(DI*1), Y3, Y3
 	VUNPCKLPS   Y1, Y0, Y4
 	VUNPCKHPS   Y1, Y0, Y5
 	VUNPCKLPS   Y3, Y2, Y6
@@ -3259,35 +3255,29 @@ loop:
 	VPSLLD      $0x10, Y8, Y12
 	VPAND       Y15, Y8, Y13
 	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y13, (AX)(CX*1)
 	VPSLLD      $0x10, Y9, Y12
 	VPAND       Y15, Y9, Y13
-	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y12, (AX)(CX*2)
+	VMOVUPS     Y13, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
 	VPSLLD      $0x10, Y10, Y12
 	VPAND       Y15, Y10, Y13
 	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y13, (AX)(CX*1)
 	VPSLLD      $0x10, Y11, Y12
 	VPAND       Y15, Y11, Y13
-	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     16(DX)(SI*1), X0
-	VINSERTF128 $0x01, 16(R10)(SI*1), Y0, Y0
-	VMOVUPS     16(DI)(SI*1), X1
-	VINSERTF128 $0x01, 16(R11)(SI*1), Y1, Y1
-	VMOVUPS     16(R8)(SI*1), X2
-	VINSERTF128 $0x01, 16(R12)(SI*1), Y2, Y2
-	VMOVUPS     16(R9)(SI*1), X3
-	VINSERTF128 $0x01, 16(R13)(SI*1), Y3, Y3
+	VMOVUPS     Y12, (AX)(CX*2)
+	VMOVUPS     Y13, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
+	VMOVUPS     16(BX)(DI*1), X0
+	VINSERTF128 $0x01, 16(R11)(DI*1), Y0, Y0
+	VMOVUPS     16(R8)(DI*1), X1
+	VINSERTF128 $0x01, 16(R12)(DI*1), Y1, Y1
+	VMOVUPS     16(R9)(DI*1), X2
+	VINSERTF128 $0x01, 16(R13)(DI*1), Y2, Y2
+	VMOVUPS     16(R10)(DI*1), X3
+	VINSERTF128 $0x01, 16(R14)(DI*1), Y3, Y3
 	VUNPCKLPS   Y1, Y0, Y4
 	VUNPCKHPS   Y1, Y0, Y5
 	VUNPCKLPS   Y3, Y2, Y6
@@ -3299,29 +3289,23 @@ loop:
 	VPSLLD      $0x10, Y8, Y12
 	VPAND       Y15, Y8, Y13
 	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y13, (AX)(CX*1)
 	VPSLLD      $0x10, Y9, Y12
 	VPAND       Y15, Y9, Y13
-	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y12, (AX)(CX*2)
+	VMOVUPS     Y13, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
 	VPSLLD      $0x10, Y10, Y12
 	VPAND       Y15, Y10, Y13
 	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
+	VMOVUPS     Y13, (AX)(CX*1)
 	VPSLLD      $0x10, Y11, Y12
 	VPAND       Y15, Y11, Y13
-	VMOVUPS     Y12, (AX)
-	ADDQ        CX, AX
-	VMOVUPS     Y13, (AX)
-	ADDQ        CX, AX
-	ADDQ        $0x20, SI
-	CMPQ        SI, BX
+	VMOVUPS     Y12, (AX)(CX*2)
+	VMOVUPS     Y13, (AX)(DX*1)
+	LEAQ        (AX)(CX*4), AX
+	ADDQ        $0x20, DI
+	CMPQ        DI, SI
 	JB          loop
 	VZEROUPPER
 	RET
@@ -3332,52 +3316,53 @@ TEXT ·transposeF16(SB), NOSPLIT, $0-48
 	MOVQ           dst+0(FP), AX
 	MOVQ           width+8(FP), CX
 	SHLQ           $0x02, CX
-	MOVQ           src+16(FP), DX
-	MOVQ           stride+24(FP), BX
-	SHLQ           $0x01, BX
-	MOVQ           lanes+32(FP), SI
-	MOVQ           DX, DI
-	ADDQ           BX, DI
-	CMPQ           SI, $0x01
-	CMOVQLE        DX, DI
-	MOVQ           DI, R8
-	ADDQ           BX, R8
-	CMPQ           SI, $0x02
-	CMOVQLE        DI, R8
+	LEAQ           (CX)(CX*2), DX
+	MOVQ           src+16(FP), BX
+	MOVQ           stride+24(FP), SI
+	SHLQ           $0x01, SI
+	MOVQ           lanes+32(FP), DI
+	MOVQ           BX, R8
+	ADDQ           SI, R8
+	CMPQ           DI, $0x01
+	CMOVQLE        BX, R8
 	MOVQ           R8, R9
-	ADDQ           BX, R9
-	CMPQ           SI, $0x03
+	ADDQ           SI, R9
+	CMPQ           DI, $0x02
 	CMOVQLE        R8, R9
 	MOVQ           R9, R10
-	ADDQ           BX, R10
-	CMPQ           SI, $0x04
+	ADDQ           SI, R10
+	CMPQ           DI, $0x03
 	CMOVQLE        R9, R10
 	MOVQ           R10, R11
-	ADDQ           BX, R11
-	CMPQ           SI, $0x05
+	ADDQ           SI, R11
+	CMPQ           DI, $0x04
 	CMOVQLE        R10, R11
 	MOVQ           R11, R12
-	ADDQ           BX, R12
-	CMPQ           SI, $0x06
+	ADDQ           SI, R12
+	CMPQ           DI, $0x05
 	CMOVQLE        R11, R12
 	MOVQ           R12, R13
-	ADDQ           BX, R13
-	CMPQ           SI, $0x07
+	ADDQ           SI, R13
+	CMPQ           DI, $0x06
 	CMOVQLE        R12, R13
-	MOVQ           steps+40(FP), BX
-	SHLQ           $0x01, BX
-	XORQ           SI, SI
+	MOVQ           R13, R14
+	ADDQ           SI, R14
+	CMPQ           DI, $0x07
+	CMOVQLE        R13, R14
+	MOVQ           steps+40(FP), SI
+	SHLQ           $0x01, SI
+	XORQ           DI, DI
 	VBROADCASTI128 gatherHalves<>+0(SB), Y15
 
 loop:
-	VMOVUPS      (DX)(SI*1), X0
-	VINSERTF128  $0x01, (R10)(SI*1), Y0, Y0
-	VMOVUPS      (DI)(SI*1), X1
-	VINSERTF128  $0x01, (R11)(SI*1), Y1, Y1
-	VMOVUPS      (R8)(SI*1), X2
-	VINSERTF128  $0x01, (R12)(SI*1), Y2, Y2
-	VMOVUPS      (R9)(SI*1), X3
-	VINSERTF128  $0x01, (R13)(SI*1), Y3, Y3
+	VMOVUPS      (BX)(DI*1), X0
+	VINSERTF128  $0x01, (R11)(DI*1), Y0, Y0
+	VMOVUPS      (R8)(DI*1), X1
+	VINSERTF128  $0x01, (R12)(DI*1), Y1, Y1
+	VMOVUPS      (R9)(DI*1), X2
+	VINSERTF128  $0x01, (R13)(DI*1), Y2, Y2
+	VMOVUPS      (R10)(DI*1), X3
+	VINSERTF128  $0x01, (R14)(DI*1), Y3, Y3
 	VUNPCKLPS    Y1, Y0, Y4
 	VUNPCKHPS    Y1, Y0, Y5
 	VUNPCKLPS    Y3, Y2, Y6
@@ -3392,44 +3377,38 @@ loop:
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
 	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y13, (AX)(CX*1)
 	VPSHUFB      Y15, Y9, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
-	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y12, (AX)(CX*2)
+	VMOVUPS      Y13, (AX)(DX*1)
+	LEAQ         (AX)(CX*4), AX
 	VPSHUFB      Y15, Y10, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
 	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y13, (AX)(CX*1)
 	VPSHUFB      Y15, Y11, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
-	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      16(DX)(SI*1), X0
-	VINSERTF128  $0x01, 16(R10)(SI*1), Y0, Y0
-	VMOVUPS      16(DI)(SI*1), X1
-	VINSERTF128  $0x01, 16(R11)(SI*1), Y1, Y1
-	VMOVUPS      16(R8)(SI*1), X2
-	VINSERTF128  $0x01, 16(R12)(SI*1), Y2, Y2
-	VMOVUPS      16(R9)(SI*1), X3
-	VINSERTF128  $0x01, 16(R13)(SI*1), Y3, Y3
+	VMOVUPS      Y12, (AX)(CX*2)
+	VMOVUPS      Y13, (AX)(DX*1)
+	LEAQ         (AX)(CX*4), AX
+	VMOVUPS      16(BX)(DI*1), X0
+	VINSERTF128  $0x01, 16(R11)(DI*1), Y0, Y0
+	VMOVUPS      16(R8)(DI*1), X1
+	VINSERTF128  $0x01, 16(R12)(DI*1), Y1, Y1
+	VMOVUPS      16(R9)(DI*1), X2
+	VINSERTF128  $0x01, 16(R13)(DI*1), Y2, Y2
+	VMOVUPS      16(R10)(DI*1), X3
+	VINSERTF128  $0x01, 16(R14)(DI*1), Y3, Y3
 	VUNPCKLPS    Y1, Y0, Y4
 	VUNPCKHPS    Y1, Y0, Y5
 	VUNPCKLPS    Y3, Y2, Y6
@@ -3444,38 +3423,32 @@ loop:
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
 	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y13, (AX)(CX*1)
 	VPSHUFB      Y15, Y9, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
-	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y12, (AX)(CX*2)
+	VMOVUPS      Y13, (AX)(DX*1)
+	LEAQ         (AX)(CX*4), AX
 	VPSHUFB      Y15, Y10, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
 	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
+	VMOVUPS      Y13, (AX)(CX*1)
 	VPSHUFB      Y15, Y11, Y12
 	VPERMQ       $0xd8, Y12, Y12
 	VEXTRACTI128 $0x01, Y12, X13
 	VCVTPH2PS    X12, Y12
 	VCVTPH2PS    X13, Y13
-	VMOVUPS      Y12, (AX)
-	ADDQ         CX, AX
-	VMOVUPS      Y13, (AX)
-	ADDQ         CX, AX
-	ADDQ         $0x20, SI
-	CMPQ         SI, BX
+	VMOVUPS      Y12, (AX)(CX*2)
+	VMOVUPS      Y13, (AX)(DX*1)
+	LEAQ         (AX)(CX*4), AX
+	ADDQ         $0x20, DI
+	CMPQ         DI, SI
 	JB           loop
 	VZEROUPPER
 	RET

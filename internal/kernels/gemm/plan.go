@@ -23,9 +23,9 @@ type geometry struct {
 func geometryOf(impl cpu.Implementation) geometry {
 	switch impl {
 	case cpu.AVX512:
-		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 560, tileCols: 1024, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 560, tileCols: 1024, serialBelow: 1 << 19}
 	case cpu.AVX2:
-		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 19}
 	default:
 		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, tileRows: 128, tileCols: 512, serialBelow: 1 << 13}
 	}
@@ -37,13 +37,24 @@ func geometryOf(impl cpu.Implementation) geometry {
 type plan struct {
 	geometry
 	c          []float32
-	ldc        int
+	cRow, cCol int // strides of C
 	accumulate bool
 	m, n, k    int
 	a, b       lanes
 
 	rowTiles, colTiles         int
 	rowsOfTile, columnsOfTiles int
+}
+
+// thin is the width of C up to which the transposed product is computed instead: LoRA's smallest
+// ranks would leave most lanes of a micro-kernel idle, but are a good height for one.
+const thin = 8
+
+// transpose makes p the plan of Cᵀ = Bᵀ·Aᵀ, the same chains with the factors of each term exchanged.
+func (p *plan) transpose() {
+	p.m, p.n = p.n, p.m
+	p.a, p.b = p.b, p.a
+	p.cRow, p.cCol = p.cCol, p.cRow
 }
 
 // split chooses tiles: no larger than the geometry allows, and enough of them to keep the workers
@@ -126,22 +137,27 @@ func (p *plan) strip(w *workspace, i0, i1, j0, j1 int) {
 func (p *plan) height(m int) int { return ceilDiv(m, ceilDiv(m, p.rows)) }
 
 // multiply adds the product of a and the panel of B in w to the tile of C at (i, j). A tile that
-// sticks out of C goes through scratch memory.
+// sticks out of C, or that is stored by columns, goes through scratch memory.
 func (p *plan) multiply(w *workspace, a *panel, steps, i, rows, j int, load bool) {
 	b := &w.b.list[0]
-	c, cols := p.c[i*p.ldc+j:], p.n-j
-	if cols >= b.width {
-		multiplyPanels(p.impl, rows, b.width, steps, a, b, c, p.ldc, load)
+	c, cols := p.c[i*p.cRow+j*p.cCol:], min(b.width, p.n-j)
+	if cols == b.width && p.cCol == 1 {
+		multiplyPanels(p.impl, rows, b.width, steps, a, b, c, p.cRow, load)
 		return
 	}
 	if load {
-		for r := range rows {
-			copy(w.scratch[r*b.width:], c[r*p.ldc:r*p.ldc+cols])
-		}
+		move(w.scratch[:], b.width, 1, c, p.cRow, p.cCol, rows, cols)
 	}
 	multiplyPanels(p.impl, rows, b.width, steps, a, b, w.scratch[:], b.width, load)
-	for r := range rows {
-		copy(c[r*p.ldc:r*p.ldc+cols], w.scratch[r*b.width:])
+	move(c, p.cRow, p.cCol, w.scratch[:], b.width, 1, rows, cols)
+}
+
+// move copies rows × cols elements from src to dst, each with its row and column strides.
+func move(dst []float32, dstRow, dstCol int, src []float32, srcRow, srcCol, rows, cols int) {
+	for i := range rows {
+		for j := range cols {
+			dst[i*dstRow+j*dstCol] = src[i*srcRow+j*srcCol]
+		}
 	}
 }
 

@@ -91,6 +91,8 @@ func transposes() {
 		Doc(fmt.Sprintf("%s packs lanes rows, 1 to 8, always writing 8 lanes; steps is a multiple of %d.", name, 32/e.size))
 		dst := Load(Param("dst"), GP64())
 		width := bytes(Load(Param("width"), GP64()))
+		width3 := GP64()
+		LEAQ(Mem{Base: width, Index: width, Scale: 2}, width3)
 		src := Load(Param("src"), GP64())
 		stride := Load(Param("stride"), GP64())
 		shift(stride, e.size)
@@ -110,9 +112,7 @@ func transposes() {
 		Label("loop")
 		for half := range 2 {
 			transpose4(rows, at, 16*half)
-			for step := range 4 {
-				storeStep(e, 8+step, dst, width)
-			}
+			storeSteps(e, dst, width, width3)
 		}
 		ADDQ(U8(32), at)
 		CMPQ(at, steps)
@@ -155,28 +155,38 @@ func transpose4(rows [8]reg.Register, at reg.Register, disp int) {
 	VUNPCKHPD(ymm(7), ymm(5), ymm(11))
 }
 
-// storeStep widens the column in vector v and stores it as one step, or two where v holds pairs.
-func storeStep(e element, v int, dst, width reg.Register) {
+// storeSteps widens the four columns in vectors 8 to 11 and stores them as steps: one from each, or
+// two where a column holds pairs.
+func storeSteps(e element, dst, width, width3 reg.Register) {
+	stored := 0
 	store := func(v int) {
-		VMOVUPS(ymm(v), Mem{Base: dst})
-		ADDQ(width, dst)
+		to := []Mem{
+			{Base: dst}, {Base: dst, Index: width, Scale: 1},
+			{Base: dst, Index: width, Scale: 2}, {Base: dst, Index: width3, Scale: 1},
+		}
+		VMOVUPS(ymm(v), to[stored%4])
+		if stored++; stored%4 == 0 {
+			LEAQ(Mem{Base: dst, Index: width, Scale: 4}, dst)
+		}
 	}
-	switch e.name {
-	case "F32":
-		store(v)
-	case "BF16":
-		VPSLLD(U8(16), ymm(v), ymm(12))
-		VPAND(ymm(15), ymm(v), ymm(13))
-		store(12)
-		store(13)
-	case "F16":
-		VPSHUFB(ymm(15), ymm(v), ymm(12)) // each half: 4 lower elements, 4 upper elements
-		VPERMQ(U8(0b11_01_10_00), ymm(12), ymm(12))
-		VEXTRACTI128(U8(1), ymm(12), xmm(13))
-		VCVTPH2PS(xmm(12), ymm(12))
-		VCVTPH2PS(xmm(13), ymm(13))
-		store(12)
-		store(13)
+	for v := 8; v < 12; v++ {
+		switch e.name {
+		case "F32":
+			store(v)
+		case "BF16":
+			VPSLLD(U8(16), ymm(v), ymm(12))
+			VPAND(ymm(15), ymm(v), ymm(13))
+			store(12)
+			store(13)
+		case "F16":
+			VPSHUFB(ymm(15), ymm(v), ymm(12)) // each half: 4 lower elements, 4 upper elements
+			VPERMQ(U8(0b11_01_10_00), ymm(12), ymm(12))
+			VEXTRACTI128(U8(1), ymm(12), xmm(13))
+			VCVTPH2PS(xmm(12), ymm(12))
+			VCVTPH2PS(xmm(13), ymm(13))
+			store(12)
+			store(13)
+		}
 	}
 }
 
