@@ -35,7 +35,7 @@ func New(b store.Bucket) *Store { return &Store{b} }
 // twice: to name it, and to send it, unless the blob is there already. A source that changes in
 // between is an error and stores nothing.
 func (s *Store) Put(ctx context.Context, r io.ReadSeeker) (Digest, store.Object, error) {
-	d, size, err := digest(ctx, r)
+	d, size, err := DigestOf(ctx, r)
 	if err != nil {
 		return "", store.Object{}, fmt.Errorf("digest blob: %w", err)
 	}
@@ -57,7 +57,8 @@ func (s *Store) Put(ctx context.Context, r io.ReadSeeker) (Digest, store.Object,
 
 var errChanged = errors.New("source changed while it was stored")
 
-func digest(ctx context.Context, r io.ReadSeeker) (Digest, int64, error) {
+// DigestOf digests what r holds from its start, and returns its size in bytes.
+func DigestOf(ctx context.Context, r io.ReadSeeker) (Digest, int64, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return "", 0, err
 	}

@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cultivar/cultivar/store/cas"
+)
+
+// Problem is something broken.
+type Problem struct {
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+}
+
+// Report is what Check found.
+type Report struct {
+	Names    int       `json:"names"`
+	Versions int       `json:"versions"`
+	Aliases  int       `json:"aliases"`
+	Blobs    int       `json:"blobs"`
+	Bytes    int64     `json:"bytes"`    // of all blobs
+	Read     bool      `json:"read"`     // whether the blobs' bytes were verified
+	Problems []Problem `json:"problems"` // sorted by key
+	// Orphans are blobs that no manifest names, such as those of a publish that was killed or is
+	// under way. They break nothing.
+	Orphans []string `json:"orphans"`
+}
+
+// OK says whether nothing is broken.
+func (r Report) OK() bool { return len(r.Problems) == 0 }
+
+// checker walks a registry from the aliases down, so that what is published meanwhile is no problem:
+// what an older pointer names was there before it.
+type checker struct {
+	r         *Registry
+	report    Report
+	mu        sync.Mutex
+	manifests map[string]string   // digest of the content by manifest key, "" when corrupt
+	needed    map[cas.Digest]File // a file that a blob is needed for
+	neededBy  map[cas.Digest]string
+	entries   []AliasEntry
+}
+
+// Check follows every alias to its manifest and every manifest to its blobs; with readData it also
+// reads all blobs and verifies their digests. What is broken is in the report; the error is for a
+// bucket that cannot be read.
+func (r *Registry) Check(ctx context.Context, readData bool) (Report, error) {
+	c := &checker{
+		r: r, manifests: map[string]string{}, needed: map[cas.Digest]File{}, neededBy: map[cas.Digest]string{},
+		report: Report{Read: readData, Problems: []Problem{}, Orphans: []string{}},
+	}
+	for _, step := range []func(context.Context) error{c.readAliases, c.readManifests, c.followAliases, c.matchBlobs} {
+		if err := step(ctx); err != nil {
+			return Report{}, fmt.Errorf("check %s: %w", r.b.URL(), err)
+		}
+	}
+	slices.SortFunc(c.report.Problems, func(a, b Problem) int {
+		return strings.Compare(a.Key+a.Reason, b.Key+b.Reason)
+	})
+	return c.report, nil
+}
+
+func (c *checker) problem(key, format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Problems = append(c.report.Problems, Problem{key, fmt.Sprintf(format, args...)})
+}
+
+// broken notes an error about stored bytes, and returns any other.
+func (c *checker) broken(key string, err error) error {
+	if err == nil || !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	c.problem(key, "%v", err)
+	return nil
+}
+
+func (c *checker) readAliases(ctx context.Context) error {
+	next := map[string]uint64{}
+	for obj, err := range c.r.b.List(ctx, refPrefix) {
+		if err != nil {
+			return err
+		}
+		name, alias, seq, ok := parseAliasKey(obj.Key)
+		if !ok {
+			c.problem(obj.Key, "not the key of an alias entry")
+			continue
+		}
+		log := name + ":" + alias
+		if seq != next[log]+1 {
+			c.problem(obj.Key, "entries are missing: number %d follows %d", seq, next[log])
+		}
+		next[log] = seq
+		e, err := c.r.entry(ctx, name, alias, seq)
+		if err := c.broken(obj.Key, err); err != nil {
+			return err
+		}
+		if err == nil && e.Version != 0 {
+			c.entries = append(c.entries, e)
+		}
+	}
+	c.report.Aliases = len(next)
+	return nil
+}
+
+func (c *checker) readManifests(ctx context.Context) error {
+	names := map[string]bool{}
+	for obj, err := range c.r.b.List(ctx, manifestPrefix) {
+		if err != nil {
+			return err
+		}
+		name, version, ok := parseManifestKey(obj.Key)
+		if !ok {
+			c.problem(obj.Key, "not the key of a manifest")
+			continue
+		}
+		names[name] = true
+		c.report.Versions++
+		m, err := c.r.Get(ctx, name, version)
+		if err := c.broken(obj.Key, err); err != nil {
+			return err
+		}
+		c.manifests[obj.Key] = m.Digest
+		for _, f := range m.Files {
+			c.need(obj.Key, f)
+		}
+	}
+	c.report.Names = len(names)
+	return nil
+}
+
+// need notes that a manifest needs a blob; two manifests that see one blob differently are a problem.
+func (c *checker) need(key string, f File) {
+	d := cas.Digest(f.Digest)
+	if before, ok := c.needed[d]; ok && before.Size != f.Size {
+		c.problem(key, "file %s is said to have %d bytes, by %s %d", f.Path, f.Size, c.neededBy[d], before.Size)
+		return
+	}
+	c.needed[d], c.neededBy[d] = f, key
+}
+
+func (c *checker) followAliases(context.Context) error {
+	for _, e := range c.entries {
+		key, target := aliasKey(e.Name, e.Alias, e.Seq), manifestKey(e.Name, e.Version)
+		digest, ok := c.manifests[target]
+		switch {
+		case !ok:
+			c.problem(key, "points at version %d, which does not exist", e.Version)
+		case digest != e.Digest && digest != "": // a corrupt manifest is a problem already
+			c.problem(key, "points at %s, but version %d is %s", e.Digest, e.Version, digest)
+		}
+	}
+	return nil
+}
+
+func (c *checker) matchBlobs(ctx context.Context) error {
+	found := map[cas.Digest]bool{}
+	g, reading := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for blob, err := range c.r.blobs.List(ctx) {
+		if err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		if blob.Digest == "" {
+			c.problem(blob.Object.Key, "not the key of a blob")
+			continue
+		}
+		c.report.Blobs++
+		c.report.Bytes += blob.Object.Size
+		found[blob.Digest] = true
+		if f, ok := c.needed[blob.Digest]; !ok {
+			c.report.Orphans = append(c.report.Orphans, blob.Object.Key)
+		} else if f.Size != blob.Object.Size {
+			c.problem(blob.Object.Key, "has %d bytes, %s says %d", blob.Object.Size, c.neededBy[blob.Digest], f.Size)
+			continue
+		}
+		if c.report.Read {
+			g.Go(func() error { return c.broken(blob.Object.Key, c.r.blobs.Verify(reading, blob.Digest)) })
+		}
+	}
+	for d, f := range c.needed {
+		if !found[d] {
+			c.problem(cas.Key(d), "is missing, but is file %s of %s", f.Path, c.neededBy[d])
+		}
+	}
+	return g.Wait()
+}

@@ -1,0 +1,222 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cultivar/cultivar/store/cas"
+)
+
+// abandoned is the age at which a private directory is taken for that of a killed fetch.
+const abandoned = 24 * time.Hour
+
+// Fetch makes dir hold exactly the files of a version. They are written and verified in a private
+// directory beside it, which is synced and renamed into place when everything, including the checks,
+// is right; so dir is never seen half filled or unverified. A dir that holds the version already is
+// verified and left as it is; one that holds anything else is an error (fs.ErrExist).
+func (r *Registry) Fetch(ctx context.Context, m Manifest, dir string, checks ...func(dir string) error) error {
+	if err := r.fetch(ctx, m, dir, checks); err != nil {
+		return fmt.Errorf("fetch %s: %w", m.Ref(), err)
+	}
+	return nil
+}
+
+func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []func(string) error) error {
+	if err := checkFiles(m.Files); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	present, err := holds(ctx, m, dir)
+	if err != nil {
+		return err
+	}
+	if present {
+		return runChecks(checks, dir)
+	}
+	private, err := makePrivate(dir)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(private) // nothing there any more after the rename
+	if err := r.fill(ctx, m, private); err != nil {
+		return err
+	}
+	if err := runChecks(checks, private); err != nil {
+		return err
+	}
+	_ = syscall.Rmdir(dir) // an empty directory makes room, anything else stays
+	if err := os.Rename(private, dir); err != nil {
+		// Another fetch may have been first; then its directory is as good.
+		if present, holdsErr := holds(ctx, m, dir); !present {
+			return errors.Join(err, holdsErr)
+		}
+	}
+	return syncPath(filepath.Dir(dir))
+}
+
+func runChecks(checks []func(string) error, dir string) error {
+	for _, check := range checks {
+		if err := check(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePrivate creates an empty directory beside dir, and removes old ones of killed fetches.
+func makePrivate(dir string) (string, error) {
+	parent, base := filepath.Split(dir)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return "", err
+	}
+	prefix := "." + base + ".fetch-"
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), prefix) && time.Since(info.ModTime()) > abandoned {
+			os.RemoveAll(filepath.Join(parent, e.Name()))
+		}
+	}
+	private := filepath.Join(parent, prefix+strings.ToLower(rand.Text()))
+	return private, os.Mkdir(private, 0o777)
+}
+
+// fill writes all files below dir, verified and synced.
+func (r *Registry) fill(ctx context.Context, m Manifest, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	dirs := map[string]bool{".": true}
+	for _, f := range m.Files {
+		parent := path.Dir(f.Path)
+		if err := root.MkdirAll(parent, 0o777); err != nil {
+			return err
+		}
+		for d := parent; !dirs[d]; d = path.Dir(d) {
+			dirs[d] = true
+		}
+		if err := r.fetchFile(ctx, root, f); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+	}
+	for d := range dirs {
+		if err := syncPath(filepath.Join(dir, filepath.FromSlash(d))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Registry) fetchFile(ctx context.Context, root *os.Root, f File) error {
+	body, size, err := r.blobs.Get(ctx, cas.Digest(f.Digest))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if size != f.Size {
+		return fmt.Errorf("%w: blob has %d bytes, the manifest says %d", ErrCorrupt, size, f.Size)
+	}
+	out, err := root.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, body) // the reader ends with ErrCorrupt unless the digest is right
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+func syncPath(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// holds says whether dir is there with exactly the files of a version. A directory that is absent or
+// empty is false without an error; anything else is an error.
+func holds(ctx context.Context, m Manifest, dir string) (bool, error) {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory: %w", dir, fs.ErrExist)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false, err
+	}
+	defer root.Close()
+	found, err := plainFiles(root)
+	if err != nil {
+		return false, err
+	}
+	if len(found) == 0 && len(m.Files) > 0 {
+		return false, nil
+	}
+	for _, f := range m.Files {
+		if !found[f.Path] {
+			return false, fmt.Errorf("%s holds other files (%s is missing): %w", dir, f.Path, fs.ErrExist)
+		}
+		delete(found, f.Path)
+		if same, err := hasContent(ctx, root, f); err != nil || !same {
+			return false, errors.Join(err, fmt.Errorf("%s holds another %s: %w", dir, f.Path, fs.ErrExist))
+		}
+	}
+	for extra := range found {
+		return false, fmt.Errorf("%s holds other files (%s): %w", dir, extra, fs.ErrExist)
+	}
+	return true, nil
+}
+
+// plainFiles lists what is below a directory; whatever is no plain file counts as an odd name that no
+// version has.
+func plainFiles(root *os.Root) (map[string]bool, error) {
+	found := map[string]bool{}
+	err := fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			p += " (" + d.Type().String() + ")"
+		}
+		found[p] = true
+		return nil
+	})
+	return found, err
+}
+
+func hasContent(ctx context.Context, root *os.Root, want File) (bool, error) {
+	f, err := root.Open(want.Path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	d, size, err := cas.DigestOf(ctx, f)
+	return size == want.Size && string(d) == want.Digest, err
+}

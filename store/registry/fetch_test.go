@@ -1,0 +1,203 @@
+package registry_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/store/storetest"
+)
+
+// tree lists the files below dir with their content.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		rel, _ := filepath.Rel(dir, p)
+		found = append(found, filepath.ToSlash(rel)+"="+string(data))
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return found
+}
+
+var fetched = []string{"sub/log.jsonl=took 3 s", "sub/shared=the same in all versions", "weights.bin=weights 1"}
+
+func TestFetch(t *testing.T) {
+	onEach(t, func(t *testing.T, b store.Bucket) {
+		r := registry.New(b)
+		m := publish(t, r, draft("a", 1))
+		parent := t.TempDir()
+		dir := filepath.Join(parent, "new", "a")
+		for range 2 { // the second time it is there already
+			if err := r.Fetch(t.Context(), m, dir); err != nil {
+				t.Fatal(err)
+			}
+			if got := tree(t, parent); !slices.Equal(got, prefixed("new/a/", fetched)) {
+				t.Errorf("fetched %q", got)
+			}
+		}
+	})
+}
+
+func prefixed(prefix string, names []string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, prefix+name)
+	}
+	return out
+}
+
+// TestFetchFaults breaks each operation of a fetch: dir is whole or not there.
+func TestFetchFaults(t *testing.T) {
+	b := directory(t)
+	m := publish(t, registry.New(b), draft("a", 1))
+	for n := range len(m.Files) {
+		for _, fault := range []storetest.Fault{storetest.Fail, storetest.CrashBefore} {
+			parent := t.TempDir()
+			dir := filepath.Join(parent, "a")
+			r := registry.New(storetest.Break(b, storetest.At(n, fault)))
+			if err := r.Fetch(t.Context(), m, dir); !errors.Is(err, storetest.ErrInjected) {
+				t.Errorf("fault at operation %d: %v", n, err)
+			}
+			if got := tree(t, parent); len(got) != 0 {
+				t.Errorf("fault at operation %d: left %q", n, got)
+			}
+		}
+	}
+}
+
+func TestFetchRefusesDamage(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b)
+	m := publish(t, r, draft("a", 1))
+	for _, body := range []string{"weights", "weightz 1"} {
+		write(t, b, blobKey(m), body)
+		parent := t.TempDir()
+		err := r.Fetch(t.Context(), m, filepath.Join(parent, "a"))
+		wantErr(t, "Fetch", err, registry.ErrCorrupt)
+		if got := tree(t, parent); len(got) != 0 {
+			t.Errorf("left %q", got)
+		}
+	}
+	m.Files[0].Path = "../out"
+	if err := r.Fetch(t.Context(), m, filepath.Join(t.TempDir(), "a")); err == nil {
+		t.Error("a path out of the directory was fetched")
+	}
+}
+
+func TestFetchIntoExisting(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b)
+	m := publish(t, r, draft("a", 1))
+	for name, test := range map[string]struct {
+		change func(dir string) error
+		ok     bool
+	}{
+		"half": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "sub")) }, false},
+		"changed": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "weights.bin"), []byte("weights 2"), 0o666)
+		}, false},
+		"extra":   {func(dir string) error { return os.WriteFile(filepath.Join(dir, "extra"), nil, 0o666) }, false},
+		"missing": {func(dir string) error { return os.Remove(filepath.Join(dir, "weights.bin")) }, false},
+		"link":    {func(dir string) error { return os.Symlink("weights.bin", filepath.Join(dir, "link")) }, false},
+		"file":    {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o666)) }, false},
+		"cleared": {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777)) }, true},
+	} {
+		dir := filepath.Join(t.TempDir(), "a")
+		if err := r.Fetch(t.Context(), m, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := test.change(dir); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, dir)
+		err := r.Fetch(t.Context(), m, dir)
+		if test.ok {
+			if err != nil || !slices.Equal(tree(t, dir), fetched) {
+				t.Errorf("%s: %v, %q", name, err, tree(t, dir))
+			}
+			continue
+		}
+		if !errors.Is(err, fs.ErrExist) || !slices.Equal(tree(t, dir), before) {
+			t.Errorf("%s: %v; before %q, after %q", name, err, before, tree(t, dir))
+		}
+	}
+}
+
+func TestFetchChecks(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b)
+	m := publish(t, r, draft("a", 1))
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "a")
+	errCheck := errors.New("not an adapter")
+	refuse := func(private string) error {
+		if private == dir || !slices.Equal(tree(t, private), fetched) {
+			t.Errorf("check sees %s with %q", private, tree(t, private))
+		}
+		return errCheck
+	}
+	wantErr(t, "Fetch", r.Fetch(t.Context(), m, dir, refuse), errCheck)
+	if got := tree(t, parent); len(got) != 0 {
+		t.Errorf("left %q", got)
+	}
+	if err := r.Fetch(t.Context(), m, dir, func(string) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	wantErr(t, "Fetch of what is there", r.Fetch(t.Context(), m, dir, func(string) error { return errCheck }), errCheck)
+}
+
+// TestConcurrentFetches: all succeed, and one directory stays.
+func TestConcurrentFetches(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b)
+	m := publish(t, r, draft("a", 1))
+	parent := t.TempDir()
+	var done sync.WaitGroup
+	for range 8 {
+		done.Go(func() {
+			if err := r.Fetch(t.Context(), m, filepath.Join(parent, "a")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if got := tree(t, parent); !slices.Equal(got, prefixed("a/", fetched)) {
+		t.Errorf("fetched %q", got)
+	}
+}
+
+func TestKilledFetchesAreSwept(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b)
+	m := publish(t, r, draft("a", 1))
+	parent := t.TempDir()
+	for name, age := range map[string]time.Duration{".a.fetch-old": 25 * time.Hour, ".a.fetch-young": time.Hour, ".b.fetch-old": 25 * time.Hour} {
+		when := time.Now().Add(-age)
+		path := filepath.Join(parent, name)
+		if err := errors.Join(os.Mkdir(path, 0o777), os.WriteFile(filepath.Join(path, "half"), nil, 0o666), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Fetch(t.Context(), m, filepath.Join(parent, "a")); err != nil {
+		t.Fatal(err)
+	}
+	want := append([]string{".a.fetch-young/half=", ".b.fetch-old/half="}, prefixed("a/", fetched)...)
+	if got := tree(t, parent); !slices.Equal(got, want) {
+		t.Errorf("left %q, want %q", got, want)
+	}
+}

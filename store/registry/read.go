@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cultivar/cultivar/store"
+)
+
+// Names returns the names that have a version, in order.
+func (r *Registry) Names(ctx context.Context) ([]string, error) {
+	var names []string
+	for obj, err := range r.b.List(ctx, manifestPrefix) {
+		if err != nil {
+			return nil, fmt.Errorf("list names: %w", err)
+		}
+		name, _, ok := parseManifestKey(obj.Key)
+		if ok && (len(names) == 0 || names[len(names)-1] != name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Versions returns the versions of a name, ascending; none is no error.
+func (r *Registry) Versions(ctx context.Context, name string) ([]int, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	var versions []int
+	for obj, err := range r.b.List(ctx, manifestPrefix+name+"/") {
+		if err != nil {
+			return nil, fmt.Errorf("list versions of %s: %w", name, err)
+		}
+		if _, version, ok := parseManifestKey(obj.Key); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions, nil
+}
+
+// Get returns the manifest of a version.
+func (r *Registry) Get(ctx context.Context, name string, version int) (Manifest, error) {
+	if err := CheckName(name); err != nil {
+		return Manifest{}, err
+	}
+	if version < 1 || version > maxVersion {
+		return Manifest{}, fmt.Errorf("%s@%d: %w", name, version, ErrNoVersion)
+	}
+	data, err := r.read(ctx, manifestKey(name, version))
+	if errors.Is(err, store.ErrNotExist) {
+		return Manifest{}, fmt.Errorf("%s@%d: %w", name, version, ErrNoVersion)
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	return parseManifest(data, name, version)
+}
+
+// Resolve returns the manifest that a reference means now: "name" is the highest version,
+// "name@3" that version, "name:alias" where the alias points.
+func (r *Registry) Resolve(ctx context.Context, reference string) (Manifest, error) {
+	ref, err := ParseRef(reference)
+	if err != nil {
+		return Manifest{}, err
+	}
+	switch {
+	case ref.Version != 0:
+		return r.Get(ctx, ref.Name, ref.Version)
+	case ref.Alias != "":
+		return r.resolveAlias(ctx, ref)
+	}
+	versions, err := r.Versions(ctx, ref.Name)
+	if err != nil {
+		return Manifest{}, err
+	}
+	if len(versions) == 0 {
+		return Manifest{}, fmt.Errorf("%s: %w", ref.Name, ErrNoVersion)
+	}
+	return r.Get(ctx, ref.Name, versions[len(versions)-1])
+}
+
+func (r *Registry) resolveAlias(ctx context.Context, ref Ref) (Manifest, error) {
+	entry, err := r.Alias(ctx, ref.Name, ref.Alias)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, err := r.Get(ctx, ref.Name, entry.Version)
+	if err == nil && m.Digest != entry.Digest {
+		err = fmt.Errorf("%s points at %s, but version %d is %s: %w", ref, entry.Digest, m.Version, m.Digest, ErrCorrupt)
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	return m, nil
+}
