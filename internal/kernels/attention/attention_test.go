@@ -218,13 +218,14 @@ func TestSplitOfQueriesChangesNothing(t *testing.T) {
 		cputest.EachImplementation(t, func(t *testing.T) {
 			const n = 150
 			whole := newProblem(5, c, []Segment{{0, n, 0, n}})
-			// Weights so small that their products with v vanish: zeros of either sign appear.
-			for i := 0; i < len(whole.q.Data); i += 7 {
-				whole.q.Data[i] *= 60
+			// Key 0 has most of the weight and value 0 in dimension 0. All other products there
+			// vanish and leave a zero whose sign is that of the last key added, masked or not.
+			for row := range n {
+				whole.q.at(row, 0, c.HeadDim)[0] = 1
+				whole.v.at(row, 0, c.HeadDim)[0] = math.SmallestNonzeroFloat32 * float32(1-row%2*2)
 			}
-			for i := 0; i < len(whole.v.Data); i += 5 {
-				whole.v.Data[i] *= 1e-38
-			}
+			whole.k.at(0, 0, c.HeadDim)[0] = 17
+			whole.v.at(0, 0, c.HeadDim)[0] = 0
 			whole.forward()
 			for _, step := range []int{1, 7, 64, 149} {
 				part := newProblem(5, c, []Segment{{0, n, 0, n}})

@@ -159,11 +159,10 @@ func (b *backward) softmax(w view, i, key, n int, lse float32, c Config) {
 		clear(ds)
 		return
 	}
-	mask(p, lo, hi, negInf)
+	mask(p, lo, hi)
 	vec.ExpSub(p, p, lse)
 	vec.SoftmaxBackward(ds, p, ds, b.delta[i], c.Scale)
 	if c.SoftCap != 0 {
 		vec.TanhBackward(ds, ds, b.tanh[i*block:i*block+n])
 	}
-	mask(ds, lo, hi, 0) // 0·(dout·v) is NaN for a masked v that is not finite
 }

@@ -83,7 +83,7 @@ func (f *forward) softmax(w view, key, n int, acc []float32, dim int) {
 			f.alpha[i] = 0 // e^0
 			continue
 		}
-		mask(row, lo, hi, negInf)
+		mask(row, lo, hi)
 		old := f.max[i]
 		f.max[i] = vec.Max(row)
 		if old > f.max[i] {
@@ -123,13 +123,13 @@ func adjust(scores []float32, rows, n int, c Config, tanh []float32) {
 	}
 }
 
-// mask sets row to value outside [lo, hi).
-func mask(row []float32, lo, hi int, value float32) {
+// mask sets the scores outside [lo, hi) to −∞.
+func mask(row []float32, lo, hi int) {
 	for j := range lo {
-		row[j] = value
+		row[j] = negInf
 	}
 	for j := hi; j < len(row); j++ {
-		row[j] = value
+		row[j] = negInf
 	}
 }
 
