@@ -1,0 +1,106 @@
+// Package yamlerr turns a strict YAML decoder's errors into one line that names the line of the
+// file, the key, and the key that was perhaps meant.
+package yamlerr
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Explain describes an error of decoding into a value of config's type.
+func Explain(err error, config any) error {
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		key := unknown.Token.Value
+		meant := ""
+		if near := nearest(key, Keys(config)); near != "" {
+			meant = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return fmt.Errorf("line %d: unknown key %q%s", unknown.Token.Position.Line, key, meant)
+	}
+	var syntax *yaml.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("line %d: %s", syntax.Token.Position.Line, syntax.Message)
+	}
+	var wrong *yaml.TypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("line %d: want %s", wrong.Token.Position.Line, kind(wrong.DstType))
+	}
+	return errors.New(strings.ReplaceAll(strings.TrimSpace(yaml.FormatError(err, false, false)), "\n", " "))
+}
+
+// kind says in words what a Go type takes.
+func kind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "a section of keys"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
+}
+
+// Keys lists the keys of a configuration, those of sections without their section.
+func Keys(config any) []string {
+	var keys []string
+	var walk func(t reflect.Type)
+	walk = func(t reflect.Type) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			tag, ok := f.Tag.Lookup("yaml")
+			if !ok || tag == "-" {
+				continue
+			}
+			if name, _, _ := strings.Cut(tag, ","); name != "" {
+				keys = append(keys, name)
+			}
+			if f.Type.Kind() == reflect.Struct {
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeOf(config))
+	return keys
+}
+
+// nearest returns the candidate within a third of the word's length in edits, "" when there is none.
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", len(word)/3+1
+	for _, c := range candidates {
+		if d := distance(word, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := prev
+			if a[i] != b[j] {
+				cost++
+			}
+			prev = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

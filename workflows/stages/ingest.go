@@ -1,0 +1,204 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/datasets/chunk"
+	"github.com/cultivar/cultivar/datasets/split"
+	"github.com/cultivar/cultivar/internal/version"
+	"github.com/cultivar/cultivar/internal/yamlerr"
+	"github.com/cultivar/cultivar/pipeline"
+	"github.com/cultivar/cultivar/pipeline/source"
+)
+
+// IngestConfig says how documents become a dataset.
+type IngestConfig struct {
+	Pipeline pipeline.Config `yaml:",inline" json:"pipeline"`
+	Split    split.Config    `yaml:"split" json:"split"`
+	Examples ExamplesConfig  `yaml:"examples" json:"examples"`
+}
+
+// ExamplesConfig says how documents are cut into training rows.
+type ExamplesConfig struct {
+	// MaxChars is the length of a passage in characters. Passages end at the joints of the text;
+	// training cuts those that are still longer than max_seq_length tokens into windows.
+	MaxChars int `yaml:"max_chars" json:"max_chars"`
+}
+
+// DefaultIngestConfig holds back a tenth of the documents to measure with.
+func DefaultIngestConfig() IngestConfig {
+	return IngestConfig{
+		Pipeline: pipeline.DefaultConfig(),
+		Split:    split.Config{Validation: 0.05, Test: 0.05},
+		Examples: ExamplesConfig{MaxChars: 4000},
+	}
+}
+
+// ParseIngestConfig decodes YAML over the defaults; an unknown key is an error with its line.
+func ParseIngestConfig(text []byte) (IngestConfig, error) {
+	c := DefaultIngestConfig()
+	if strings.TrimSpace(string(text)) != "" {
+		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
+			return c, yamlerr.Explain(err, c)
+		}
+	}
+	return c, c.Validate()
+}
+
+// Validate joins everything that is wrong with the configuration.
+func (c IngestConfig) Validate() error {
+	var short error
+	if c.Examples.MaxChars < 100 {
+		short = fmt.Errorf("examples.max_chars is %d, want at least 100", c.Examples.MaxChars)
+	}
+	return errors.Join(c.Pipeline.Validate(), c.Split.Validate(), short)
+}
+
+// IngestOptions say what to ingest, and into which dataset.
+type IngestOptions struct {
+	Home     string
+	Sources  []string // folders or files
+	Name     string   // of the dataset
+	Config   IngestConfig
+	Progress func(pipeline.Stats)
+	Now      time.Time // recorded in the manifest; zero leaves it out
+}
+
+// IngestResult is a dataset version and how it came about.
+type IngestResult struct {
+	Dataset *catalog.Dataset
+	Created bool // false when the latest version has the same content
+	Stats   pipeline.Stats
+}
+
+// Ingest turns documents into a version of a dataset.
+func Ingest(ctx context.Context, o IngestOptions) (IngestResult, error) {
+	if err := catalog.CheckName(o.Name); err != nil {
+		return IngestResult{}, err
+	}
+	sources, closeAll, err := openSources(o)
+	if err != nil {
+		return IngestResult{}, err
+	}
+	defer closeAll()
+	b, err := catalog.New(o.Home).Create(o.Name)
+	if err != nil {
+		return IngestResult{}, err
+	}
+	r, err := ingestInto(ctx, b, sources, o)
+	if err != nil {
+		return IngestResult{}, errors.Join(err, b.Abort())
+	}
+	return r, nil
+}
+
+func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Source, o IngestOptions) (IngestResult, error) {
+	cfg := o.Config.Pipeline
+	cfg.Progress = o.Progress
+	stats, err := pipeline.Run(ctx, cfg, sources, &sink{b, o.Config})
+	if err != nil {
+		return IngestResult{}, err
+	}
+	if stats.Out == 0 {
+		return IngestResult{}, fmt.Errorf("%w: %s", datasets.ErrEmpty, whyEmpty(stats))
+	}
+	info := catalog.Info{ToolVersion: version.Version, Config: o.Config, Input: stats.In, CreatedAt: o.Now}
+	for _, s := range sources {
+		info.Sources = append(info.Sources, catalog.Source{URI: s.Name()})
+	}
+	d, created, err := b.Commit(info)
+	return IngestResult{Dataset: d, Created: created, Stats: stats}, err
+}
+
+func whyEmpty(s pipeline.Stats) string {
+	if s.In == 0 {
+		return "the source holds no files"
+	}
+	most, rule := int64(0), ""
+	for r, n := range s.Dropped {
+		if n > most || n == most && r < rule {
+			most, rule = n, r
+		}
+	}
+	return fmt.Sprintf("all %d were dropped, %d of them by %s", s.In, most, rule)
+}
+
+// openSources opens folders and files. The name of a source is that of its folder, which is part of
+// every document's identity.
+func openSources(o IngestOptions) (list []pipeline.Source, closeAll func(), err error) {
+	var open []*source.Dir
+	closeAll = func() {
+		for _, d := range open {
+			_ = d.Close()
+		}
+	}
+	seen := make(map[string]bool)
+	for _, path := range o.Sources {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		name := filepath.Base(abs)
+		if seen[name] {
+			closeAll()
+			return nil, nil, fmt.Errorf("two sources are called %q: rename one, or ingest their parent folder", name)
+		}
+		seen[name] = true
+		d, err := source.OpenDir(name, abs, o.Config.Pipeline.Source)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		open = append(open, d)
+		list = append(list, d)
+	}
+	return list, closeAll, nil
+}
+
+// sink writes the pipeline's rows into a dataset version, and cuts documents into training rows.
+type sink struct {
+	*catalog.Builder
+	cfg IngestConfig
+}
+
+// Document implements pipeline.Sink.
+func (s *sink) Document(d datasets.Document) error {
+	if err := s.AddDocument(d); err != nil {
+		return err
+	}
+	passages, err := chunk.Split(d.Text, chunk.Options{MaxTokens: s.cfg.Examples.MaxChars, Count: utf8.RuneCountInString})
+	if err != nil {
+		return fmt.Errorf("cut %s: %w", d.SourceURI, err)
+	}
+	in := s.cfg.Split.Assign(d.DocID, d.DupCluster)
+	for i, p := range passages {
+		if strings.TrimSpace(p.Text) == "" {
+			continue
+		}
+		err := s.AddExample(datasets.Example{
+			ExampleID: fmt.Sprintf("%s-%d", d.DocID, i), DocID: d.DocID, DocVersion: d.DocVersion, Split: in,
+			Start: int64(p.Start), End: int64(p.End), Text: p.Text,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Exclusion implements pipeline.Sink.
+func (s *sink) Exclusion(e datasets.Exclusion) error { return s.AddExclusion(e) }
+
+// Redaction implements pipeline.Sink.
+func (s *sink) Redaction(r datasets.Redaction) error { return s.AddRedaction(r) }
