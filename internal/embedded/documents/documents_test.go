@@ -253,7 +253,7 @@ func TestOnlyExampleNames(t *testing.T) {
 			footers++
 		}
 	}
-	if footers < 30 {
-		t.Errorf("the footer stands in %d documents, want at least 30", footers)
+	if footers < 60 {
+		t.Errorf("the footer stands in %d documents, want at least 60", footers)
 	}
 }

@@ -23,6 +23,7 @@ const (
 	IBAN        Kind = "iban"
 	WrongIBAN   Kind = "iban with a wrong check digit"
 	Secret      Kind = "secret"
+	Placeholder Kind = "placeholder" // in the place of a secret, and says that it is an example
 )
 
 // Footer is the line at the end of many documents.
@@ -37,9 +38,9 @@ type Plant struct {
 
 // Planted lists the planted things. Addresses and telephone numbers also occur elsewhere.
 var Planted = []Plant{
-	{ExactCopy, "support/faq-customers-print.md", "support/faq-customers.md"},
+	{ExactCopy, "support/questions-of-customers.md", "support/faq-customers.md"},
 	{NearCopy, "policies/records-retention-rev3.md", "policies/records-retention.md"},
-	{NearCopy, "product/price-list-autumn.md", "product/price-list.md"},
+	{NearCopy, "product/prices-autumn.md", "product/price-list.md"},
 	{Empty, "meetings/untitled.txt", ""},
 	{Binary, "product/front-panel.png", ""},
 	{Binary, "support/hx-200-export.dat", ""},
@@ -68,10 +69,10 @@ var Planted = []Plant{
 	{IBAN, "finance/bank-details.md", "DE89 3704 0044 0532 0130 00"},
 	{WrongIBAN, "finance/bank-details.md", "GB82 WEST 1234 5698 7654 33"},
 	{Secret, "intranet/api-keys.md", "AKIAIOSFODNN7EXAMPLE"},
-	{Secret, "intranet/api-keys.md", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
-	{Secret, "intranet/api-keys.md", "example0123456789abcdef0123456789"},
-	{Secret, "intranet/api-keys.md", "ghp_000000000000000000000000000000000000"},
-	{Secret, "intranet/api-keys.md", "postgres://halview:example-password@db.halden.example:5432/halview"},
+	{Placeholder, "intranet/api-keys.md", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
+	{Secret, "intranet/api-keys.md", "tarnbeck-0123456789abcdef-halden"},
+	{Secret, "intranet/api-keys.md", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"},
+	{Secret, "intranet/api-keys.md", "Not4Real-Passw0rd"},
 	{Secret, "intranet/api-keys.md", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"},
 	{Secret, "intranet/api-keys.md", "-----BEGIN PRIVATE KEY-----"},
 }
