@@ -9,15 +9,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 )
-
-// createdBy stands in every footer, in the form that Parquet's readers parse. The version is the
-// format's and not the program's, because the same rows must give the same bytes.
-const createdBy = "cultivar version 1.0.0 (build dataset)"
-
-// bitsPerValue of the bloom filter on doc_id gives about 1 % false positives.
-const bitsPerValue = 10
 
 var (
 	documentFormat  = documents()
@@ -61,69 +53,6 @@ func examples() format[datasets.Example] {
 // batch is how many rows cross into the library at once: enough to hide the cost of a call, few
 // enough that long documents do not pile up.
 const batch = 64
-
-// parquetEncoder converts rows T to their stored form R and writes them.
-type parquetEncoder[T Row, R any] struct {
-	w       *parquet.GenericWriter[R]
-	store   func(T, *meter) R
-	pending []R
-}
-
-func measure[T Row, R any](store func(T, *meter) R) func(T) (int, error) {
-	return func(row T) (int, error) {
-		var m meter
-		store(row, &m)
-		return m.size, m.err()
-	}
-}
-
-func newEncoder[T Row, R any](store func(T, *meter) R) func(io.Writer) encoder[T] {
-	return func(w io.Writer) encoder[T] {
-		return &parquetEncoder[T, R]{
-			w: parquet.NewGenericWriter[R](w,
-				&parquet.WriterConfig{CreatedBy: createdBy},
-				parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
-				parquet.DataPageStatistics(true),
-				parquet.BloomFilters(parquet.SplitBlockFilter(bitsPerValue, "doc_id")),
-				// The bounds of these would be sentences of a private document in the footer.
-				parquet.SkipPageBounds("text"),
-				parquet.SkipPageStatistics("text"),
-				parquet.SkipPageBounds("messages", "list", "element", "content"),
-				parquet.SkipPageStatistics("messages", "list", "element", "content"),
-			),
-			store: store,
-		}
-	}
-}
-
-func (e *parquetEncoder[T, R]) add(row T) error {
-	e.pending = append(e.pending, e.store(row, new(meter)))
-	if len(e.pending) == batch {
-		return e.drain()
-	}
-	return nil
-}
-
-func (e *parquetEncoder[T, R]) drain() error {
-	_, err := e.w.Write(e.pending)
-	clear(e.pending) // lets go of the texts
-	e.pending = e.pending[:0]
-	return err
-}
-
-func (e *parquetEncoder[T, R]) flush() error {
-	if err := e.drain(); err != nil {
-		return err
-	}
-	return e.w.Flush()
-}
-
-func (e *parquetEncoder[T, R]) close() error {
-	if err := e.drain(); err != nil {
-		return err
-	}
-	return e.w.Close()
-}
 
 // parquetFile is an open file whose footer has been checked.
 type parquetFile struct{ file *parquet.File }

@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/parquet-go/parquet-go"
+	parquetformat "github.com/parquet-go/parquet-go/format"
 )
 
 // sampleDocument varies every column with i, including empty and null ones.
@@ -113,8 +115,10 @@ func TestRoundTrip(t *testing.T) {
 func TestSameRowsSameBytes(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	opts := Options{RowGroupBytes: 4 << 10, ShardBytes: 20 << 10}
-	// Maps are built anew for every row, so that iteration order differs.
-	first, second := write(t, a, opts, sampleDocuments(400)), write(t, b, opts, sampleDocuments(400))
+	// Maps are built anew for every row, so that iteration order differs; so do the workers.
+	first := write(t, a, opts, sampleDocuments(400))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	second := write(t, b, opts, sampleDocuments(400))
 	if !reflect.DeepEqual(first, second) || len(first) < 3 {
 		t.Fatalf("shards %v and %v", first, second)
 	}
@@ -173,35 +177,51 @@ func openFile(t *testing.T, path string) *parquet.File {
 
 func TestFileFeatures(t *testing.T) {
 	dir := t.TempDir()
-	secret := "The merger is called Kingfisher."
-	docs := sampleDocuments(10)
-	docs[0].Text = secret
-	write(t, dir, Options{}, docs)
+	docs := sampleDocuments(200)
+	docs[150].Text = "The merger is called Kingfisher."
+	write(t, dir, Options{RowGroupBytes: 16 << 10}, docs)
 	path := filepath.Join(dir, "documents-00000.parquet")
 	f := openFile(t, path)
 	if got := f.Metadata().CreatedBy; got != "cultivar version 1.0.0 (build dataset)" {
 		t.Errorf("created_by %q", got)
 	}
-	for _, column := range f.Metadata().RowGroups[0].Columns {
-		m := column.MetaData
-		name := strings.Join(m.PathInSchema, ".")
-		if m.Codec.String() != "ZSTD" {
-			t.Errorf("%s: codec %s", name, m.Codec)
-		}
-		if column.ColumnIndexOffset == 0 || column.OffsetIndexOffset == 0 {
-			t.Errorf("%s: no page index", name)
-		}
-		if got, want := m.BloomFilterOffset != 0, name == "doc_id"; got != want {
-			t.Errorf("%s: bloom filter %v", name, got)
-		}
-		if name == "source_uri" && len(m.Statistics.MinValue) == 0 {
-			t.Errorf("%s: no statistics", name)
+	if n := len(f.Metadata().RowGroups); n < 3 {
+		t.Errorf("%d row groups", n)
+	}
+	for _, group := range f.Metadata().RowGroups {
+		for _, column := range group.Columns {
+			checkFeatures(t, column)
 		}
 	}
 	// zstd does not hide a short text; the footer and page headers must not repeat it either.
 	data, _ := os.ReadFile(path)
 	if n := bytes.Count(data, []byte("Kingfisher")); n > 1 {
 		t.Errorf("text stands %d times in the file", n)
+	}
+}
+
+func checkFeatures(t *testing.T, column parquetformat.ColumnChunk) {
+	t.Helper()
+	m := column.MetaData
+	name := strings.Join(m.PathInSchema, ".")
+	if m.Codec.String() != "ZSTD" {
+		t.Errorf("%s: codec %s", name, m.Codec)
+	}
+	if column.ColumnIndexOffset == 0 || column.OffsetIndexOffset == 0 {
+		t.Errorf("%s: no page index", name)
+	}
+	if got, want := m.BloomFilterOffset != 0, name == "doc_id"; got != want {
+		t.Errorf("%s: bloom filter %v", name, got)
+	}
+	switch got := len(m.Statistics.MinValue) > 0; name {
+	case "doc_id", "source_uri", "n_chars":
+		if !got {
+			t.Errorf("%s: no statistics", name)
+		}
+	case "text":
+		if got {
+			t.Errorf("%s: statistics hold text", name)
+		}
 	}
 }
 
@@ -413,7 +433,7 @@ func benchDocuments(n int) (docs []datasets.Document, bytes int64) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	docs, bytes := benchDocuments(5000)
+	docs, bytes := benchDocuments(20000)
 	b.SetBytes(bytes)
 	for b.Loop() {
 		write(b, b.TempDir(), Options{}, docs)
@@ -421,7 +441,7 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	docs, bytes := benchDocuments(5000)
+	docs, bytes := benchDocuments(20000)
 	dir := b.TempDir()
 	write(b, dir, Options{}, docs)
 	b.SetBytes(bytes)

@@ -8,7 +8,7 @@ import (
 
 // Options say where files and row groups are cut. Zero values stand for the defaults.
 type Options struct {
-	// RowGroupBytes is the most that the rows of a row group weigh before encoding: default 64 MiB,
+	// RowGroupBytes is the most that the rows of a row group weigh before encoding: default 32 MiB,
 	// at most 128 MiB.
 	RowGroupBytes int
 	// ShardBytes is the same for a file: default 512 MiB.
@@ -16,7 +16,7 @@ type Options struct {
 }
 
 const (
-	defaultRowGroup = 64 << 20
+	defaultRowGroup = 32 << 20
 	maxRowGroupSize = 128 << 20
 	defaultShard    = 512 << 20
 )
