@@ -22,19 +22,6 @@ func BenchmarkPeak(b *testing.B) {
 	})
 }
 
-// probePeak runs the probe of the implementation in use and returns the multiply-adds in a round.
-func probePeak(rounds int) int {
-	switch cpu.Current() {
-	case cpu.AVX2:
-		peakAVX2(rounds)
-		return 12 * 8
-	case cpu.AVX512:
-		peakAVX512(rounds)
-		return 12 * 16
-	}
-	return 0
-}
-
 // BenchmarkGemm covers squares, and the products of a small model's forward (x·Wᵀ), input gradient
 // (dy·W) and weight gradient (dyᵀ·x) passes, of LoRA factors, of attention and of decoding.
 func BenchmarkGemm(b *testing.B) {
