@@ -108,6 +108,9 @@ func (f *forward) softmax(w view, key, n int, acc []float32, dim int) {
 // adjust scales and caps the scores of rows × n keys. Where there is a cap, tanh(score/cap) is kept
 // in tanh if that is not nil.
 func adjust(scores []float32, rows, n int, c Config, tanh []float32) {
+	if n == block { // the rows are adjacent
+		rows, n = 1, rows*block
+	}
 	for i := range rows {
 		s := scores[i*block : i*block+n]
 		vec.Scale(s, s, c.Scale)
