@@ -7,7 +7,10 @@ package adapters
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"regexp"
+	"slices"
 )
 
 // Sentinel errors of the room.
@@ -34,12 +37,28 @@ type Config struct {
 	TaskType      string // CAUSAL_LM
 }
 
-// Scaling is the factor on B·A: alpha/r, or alpha/√r for rank-stabilised LoRA (arXiv:2312.03732).
-func (c Config) Scaling() float64 {
-	if c.UseRSLoRA {
-		return c.Alpha / math.Sqrt(float64(c.Rank))
+// ScalingOf is the factor on B·A of a module: alpha/r, or alpha/√r for rank-stabilised LoRA
+// (arXiv:2312.03732). alpha_pattern may give a module an alpha of its own; rank is that of its
+// tensors, which rank_pattern decided when it was trained.
+func (c Config) ScalingOf(module string, rank int) float64 {
+	alpha := c.Alpha
+	for _, pattern := range slices.Sorted(maps.Keys(c.AlphaPattern)) {
+		if matchesPattern(pattern, module) {
+			alpha = c.AlphaPattern[pattern]
+			break
+		}
 	}
-	return c.Alpha / float64(c.Rank)
+	if c.UseRSLoRA {
+		return alpha / math.Sqrt(float64(rank))
+	}
+	return alpha / float64(rank)
+}
+
+// matchesPattern is PEFT's get_pattern_key: a pattern is a regular expression that matches the end
+// of a module's name from a dot on.
+func matchesPattern(pattern, module string) bool {
+	re, err := regexp.Compile(`^(?:.*\.)?(?:` + pattern + `)$`)
+	return err == nil && re.MatchString(module)
 }
 
 // Tensor is a named float32 array, row-major.

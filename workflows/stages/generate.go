@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
@@ -25,7 +24,7 @@ type GenerateOptions struct {
 	MessagesFile string
 
 	generate.Options
-	StopTexts []string // further tokens, by their text, that end the answer
+	StopTexts []string // texts that end the answer; they are no part of it
 	IgnoreEOS bool
 	Now       time.Time    // the template's clock
 	OnText    func(string) // called with every piece of text as it is complete
@@ -56,13 +55,6 @@ func Generate(ctx context.Context, o GenerateOptions) (GenerateResult, error) {
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}
-	for _, s := range o.StopTexts {
-		id, ok := b.Tokenizer.ID(s)
-		if !ok {
-			return GenerateResult{}, fmt.Errorf("stop: %q is not one token of this base", s)
-		}
-		o.Stop = append(o.Stop, id)
-	}
 	m, err := b.Model(o.Adapter)
 	if err != nil {
 		return GenerateResult{}, err
@@ -73,25 +65,24 @@ func Generate(ctx context.Context, o GenerateOptions) (GenerateResult, error) {
 func (b *Base) continueFrom(ctx context.Context, s generate.Session, prompt []int32, o GenerateOptions) (GenerateResult, error) {
 	r := GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(prompt)}
 	stream := b.Tokenizer.Stream()
-	var text strings.Builder
-	emit := func(piece string) {
-		text.WriteString(piece)
-		if o.OnText != nil && piece != "" {
-			o.OnText(piece)
-		}
-	}
+	text := &untilStop{stops: o.StopTexts, emit: o.OnText}
 	for id, err := range generate.Tokens(ctx, s, prompt, o.Options) {
 		if err != nil {
 			return r, err
 		}
 		r.IDs = append(r.IDs, id)
-		emit(stream.Next(id))
+		if text.add(stream.Next(id)) {
+			break
+		}
 	}
-	emit(stream.Flush())
-	if len(r.IDs) == o.MaxNewTokens {
-		r.FinishReason = "length"
+	if !text.stopped {
+		text.add(stream.Flush())
+		text.flush()
+		if len(r.IDs) == o.MaxNewTokens {
+			r.FinishReason = "length"
+		}
 	}
-	r.Text = text.String()
+	r.Text = text.whole.String()
 	return r, nil
 }
 

@@ -48,7 +48,7 @@ written as it is made. The same seed gives the same answer on every machine.`,
 	f.Float64Var(&o.MinP, "min-p", 0, "drop tokens below this share of the likeliest")
 	f.Float64Var(&o.RepetitionPenalty, "repetition-penalty", 1, "make tokens that occurred less likely")
 	f.Uint64Var(&o.Seed, "seed", 0, "of sampling")
-	f.StringSliceVar(&o.StopTexts, "stop", nil, "tokens that end the answer beside the model's own")
+	f.StringArrayVar(&o.StopTexts, "stop", nil, "text that ends the answer (may be given several times)")
 	f.BoolVar(&o.IgnoreEOS, "ignore-eos", false, "go on after the end-of-sequence token")
 	require(c, "base")
 	return c
