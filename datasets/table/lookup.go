@@ -57,25 +57,18 @@ func find(docID string, r io.ReaderAt, size int64) (datasets.Document, error) {
 	if err != nil {
 		return none, err
 	}
-	column, ok := f.file.Schema().Lookup("doc_id")
+	column, ok := f.Schema().Lookup("doc_id")
 	if !ok {
 		return none, datasets.ErrNotFound
 	}
-	// The footer was checked without the filters, which are read here.
-	filtered, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true))
-	if err != nil {
-		return none, err
-	}
-	first := int64(0)
-	for _, group := range filtered.RowGroups() {
+	for _, group := range f.RowGroups() {
 		at, err := rowOf(docID, group.ColumnChunks()[column.ColumnIndex])
 		if err == nil {
-			return readRow(f, first+at)
+			return readRow(group, at)
 		}
 		if !errors.Is(err, datasets.ErrNotFound) {
 			return none, err
 		}
-		first += group.NumRows()
 	}
 	return none, datasets.ErrNotFound
 }
@@ -134,8 +127,8 @@ func indexInPage(docID string, page parquet.Page) (int64, error) {
 	}
 }
 
-func readRow(f *parquetFile, row int64) (datasets.Document, error) {
-	d := documentFormat.newDecoder(f)
+func readRow(group parquet.RowGroup, row int64) (datasets.Document, error) {
+	d := documentFormat.newDecoder(group)
 	defer d.close()
 	if err := d.seek(row); err != nil {
 		return datasets.Document{}, err

@@ -50,46 +50,6 @@ func examples() format[datasets.Example] {
 	}
 }
 
-// batch is how many rows cross into the library at once: enough to hide the cost of a call, few
-// enough that long documents do not pile up.
-const batch = 64
-
-// parquetFile is an open file whose footer has been checked.
-type parquetFile struct{ file *parquet.File }
-
-type parquetDecoder[T Row, R any] struct {
-	r    *parquet.GenericReader[R]
-	load func(R) T
-	buf  []R
-}
-
-func newDecoder[T Row, R any](load func(R) T) func(*parquetFile) decoder[T] {
-	return func(f *parquetFile) decoder[T] {
-		return &parquetDecoder[T, R]{
-			r:    parquet.NewGenericReader[R](f.file),
-			load: load,
-			buf:  make([]R, batch),
-		}
-	}
-}
-
-func (d *parquetDecoder[T, R]) seek(row int64) error { return d.r.SeekToRow(row) }
-
-func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
-	buf := d.buf[:min(len(rows), len(d.buf))]
-	clear(buf) // the library fills maps and slices in place: rows handed out must not share them
-	n, err := d.r.Read(buf)
-	for i := range n {
-		rows[i] = d.load(buf[i])
-	}
-	if n > 0 && errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
-}
-
-func (d *parquetDecoder[T, R]) close() error { return d.r.Close() }
-
 // Limits on what a footer may claim, against files made to exhaust memory.
 const (
 	maxFooter   = 64 << 20
@@ -97,11 +57,11 @@ const (
 )
 
 // openParquet reads and checks a footer.
-func openParquet(r io.ReaderAt, size int64, needs []string) (*parquetFile, error) {
+func openParquet(r io.ReaderAt, size int64, needs []string, opts ...parquet.FileOption) (*parquet.File, error) {
 	if err := checkFooterSize(r, size); err != nil {
 		return nil, err
 	}
-	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquet.OpenFile(r, size, append(opts, parquet.SkipPageIndex(true))...)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +72,7 @@ func openParquet(r io.ReaderAt, size int64, needs []string) (*parquetFile, error
 	if !slices.ContainsFunc(columns, func(path []string) bool { return slices.Contains(needs, path[0]) }) {
 		return nil, fmt.Errorf("has no column %s", strings.Join(needs, " or "))
 	}
-	return &parquetFile{f}, nil
+	return f, nil
 }
 
 // checkFooterSize reads the last 8 bytes: the footer's length, little endian, and the magic.

@@ -1,13 +1,14 @@
 package table
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 // Read yields the rows of the files, one file after the other, in their order. A directory stands
@@ -76,54 +77,39 @@ func readFile[T Row](path string, yield func(T, error) bool) bool {
 }
 
 // ReadAt yields the rows of one file that the caller has open; name stands for it in errors. It is
-// safe to run several on one r.
+// safe to run several on one r, which must allow parallel calls, as io.ReaderAt demands.
 func ReadAt[T Row](name string, r io.ReaderAt, size int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		d, rows, err := open[T](r, size)
+		f, err := open[T](r, size)
 		if err != nil {
 			yield(none, &CorruptError{name, err})
 			return
 		}
-		defer func() { _ = guard(d.close) }()
-		buf := make([]T, batch)
-		for rows > 0 {
-			var n int
-			err := guard(func() (err error) { n, err = d.read(buf); return err })
-			if err == nil && n == 0 {
-				err = io.ErrNoProgress
-			}
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			for _, row := range buf[:min(n, int(rows))] {
-				if !yield(row, nil) {
+		ahead := readAhead[T]{file: f, groups: f.RowGroups(), quit: make(chan struct{})}
+		defer ahead.stop()
+		for i := range ahead.groups {
+			for b := range ahead.group(i) {
+				for _, row := range b.rows {
+					if !yield(row, nil) {
+						return
+					}
+				}
+				if b.err != nil {
+					yield(none, &CorruptError{name, b.err})
 					return
 				}
 			}
-			if err != nil {
-				yield(none, &CorruptError{name, err})
-				return
-			}
-			clear(buf)
-			rows -= int64(n)
 		}
 	}
 }
 
-// open returns a decoder and how many rows it must give.
-func open[T Row](r io.ReaderAt, size int64) (d decoder[T], rows int64, err error) {
-	format := formatOf[T]()
+func open[T Row](r io.ReaderAt, size int64) (f *parquet.File, err error) {
 	err = guard(func() error {
-		f, err := openParquet(r, size, format.needs)
-		if err != nil {
-			return err
-		}
-		rows = f.file.NumRows()
-		d = format.newDecoder(f)
-		return nil
+		f, err = openParquet(r, size, formatOf[T]().needs, parquet.SkipBloomFilters(true))
+		return err
 	})
-	return d, rows, err
+	return f, err
 }
 
 // guard turns a panic of the Parquet library into an error: on some damaged files it indexes out of

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/parquet-go/parquet-go"
 )
 
 // Row is what a table can hold.
@@ -38,7 +39,7 @@ type format[T Row] struct {
 	needs      []string                 // a file with none of these columns is not of this kind
 	size       func(row T) (int, error) // bytes before encoding; an error when it cannot be stored
 	newEncoder func(w io.Writer) encoder[T]
-	newDecoder func(f *parquetFile) decoder[T]
+	newDecoder func(group parquet.RowGroup) decoder[T]
 	arrow      *arrow.Schema
 	append     func(b *array.RecordBuilder, row T)
 }
@@ -50,7 +51,7 @@ type encoder[T Row] interface {
 	close() error // ends the file, not the writer below it
 }
 
-// decoder reads the rows of one file in order.
+// decoder reads the rows of one row group in order.
 type decoder[T Row] interface {
 	seek(row int64) error
 	// read fills rows and returns how many; io.EOF with 0 at the end.

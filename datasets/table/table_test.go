@@ -17,7 +17,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/parquet-go/parquet-go"
-	parquetformat "github.com/parquet-go/parquet-go/format"
+	footer "github.com/parquet-go/parquet-go/format"
 )
 
 // sampleDocument varies every column with i, including empty and null ones.
@@ -200,7 +200,7 @@ func TestFileFeatures(t *testing.T) {
 	}
 }
 
-func checkFeatures(t *testing.T, column parquetformat.ColumnChunk) {
+func checkFeatures(t *testing.T, column footer.ColumnChunk) {
 	t.Helper()
 	m := column.MetaData
 	name := strings.Join(m.PathInSchema, ".")
@@ -280,6 +280,34 @@ func TestCreateInMissingDirectory(t *testing.T) {
 	if err := w.Write(sampleDocument(1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Leaving a loop early ends the goroutines that read ahead, and every row group still comes in order.
+func TestStopReading(t *testing.T) {
+	data := sampleFile(t, 300)
+	before := runtime.NumGoroutine()
+	for stop := 1; stop <= 300; stop += 13 {
+		n := 0
+		for doc, err := range ReadAt[datasets.Document]("x", bytes.NewReader(data), int64(len(data))) {
+			if err != nil || doc.DocID != sampleDocument(n).DocID {
+				t.Fatalf("row %d is %s, %v", n, doc.DocID, err)
+			}
+			if n++; n == stop {
+				break
+			}
+		}
+		if n != stop {
+			t.Errorf("read %d rows, want %d", n, stop)
+		}
+	}
+	// A goroutine that is done counts until the scheduler has seen it.
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
 // readError returns the first error of reading data as documents, and how many rows came before.

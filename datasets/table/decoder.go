@@ -1,0 +1,131 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/parquet-go/parquet-go"
+	footer "github.com/parquet-go/parquet-go/format"
+)
+
+// batch is how many rows come out of the library at once: enough to hide the cost of a call, few
+// enough that long documents do not pile up.
+const batch = 64
+
+// parquetDecoder reads stored rows R of one row group and converts them to T.
+type parquetDecoder[T Row, R any] struct {
+	r    *parquet.GenericReader[R]
+	load func(R) T
+	buf  []R
+}
+
+func newDecoder[T Row, R any](load func(R) T) func(parquet.RowGroup) decoder[T] {
+	return func(group parquet.RowGroup) decoder[T] {
+		return &parquetDecoder[T, R]{
+			r:    parquet.NewGenericRowGroupReader[R](group),
+			load: load,
+			buf:  make([]R, batch),
+		}
+	}
+}
+
+func (d *parquetDecoder[T, R]) seek(row int64) error { return d.r.SeekToRow(row) }
+
+func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
+	buf := d.buf[:min(len(rows), len(d.buf))]
+	clear(buf) // the library fills maps and slices in place: rows handed out must not share them
+	n, err := d.r.Read(buf)
+	for i := range n {
+		rows[i] = d.load(buf[i])
+	}
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+func (d *parquetDecoder[T, R]) close() error { return d.r.Close() }
+
+// readAhead decodes the row groups of a file at once and hands them out in order. Up to maxBusy of
+// them are in memory; one that is larger than ours can be waits for its reader instead.
+type readAhead[T Row] struct {
+	file    *parquet.File
+	groups  []parquet.RowGroup
+	started []chan decoded[T] // of the first row groups
+	quit    chan struct{}
+	work    sync.WaitGroup
+}
+
+// decoded is a batch of rows, and what went wrong after them.
+type decoded[T Row] struct {
+	rows []T
+	err  error
+}
+
+// group returns the batches of row group i and starts on those after it.
+func (a *readAhead[T]) group(i int) <-chan decoded[T] {
+	for len(a.started) < min(len(a.groups), i+min(parallel.Workers(), maxBusy)) {
+		group := a.groups[len(a.started)]
+		batches := make(chan decoded[T], ahead(&a.file.Metadata().RowGroups[len(a.started)]))
+		a.started = append(a.started, batches)
+		a.work.Go(func() {
+			defer close(batches)
+			a.decode(group, batches)
+		})
+	}
+	return a.started[i]
+}
+
+// ahead is how many batches may wait: all of a row group of ours, which is bounded, and few of one
+// that may be anything.
+func ahead(group *footer.RowGroup) int {
+	size := int64(0)
+	for i := range group.Columns {
+		size += group.Columns[i].MetaData.TotalUncompressedSize
+	}
+	if size > maxRowGroupSize {
+		return 1
+	}
+	return int(min(group.NumRows/batch+1, 1<<16))
+}
+
+// stop ends the goroutines and waits for them: they read a file that the caller may close.
+func (a *readAhead[T]) stop() {
+	close(a.quit)
+	a.work.Wait()
+}
+
+func (a *readAhead[T]) decode(group parquet.RowGroup, out chan<- decoded[T]) {
+	send := func(b decoded[T]) bool {
+		select {
+		case out <- b:
+			return true
+		case <-a.quit:
+			return false
+		}
+	}
+	var d decoder[T]
+	if err := guard(func() error { d = formatOf[T]().newDecoder(group); return nil }); err != nil {
+		send(decoded[T]{err: err})
+		return
+	}
+	defer func() { _ = guard(d.close) }()
+	for left := group.NumRows(); left > 0; {
+		rows := make([]T, batch)
+		n := 0
+		err := guard(func() (err error) { n, err = d.read(rows); return err })
+		if err == nil && (n == 0 || int64(n) > left) {
+			err = fmt.Errorf("row group has other than %d rows", group.NumRows())
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if !send(decoded[T]{rows[:n], err}) || err != nil {
+			return
+		}
+		left -= int64(n)
+	}
+}
