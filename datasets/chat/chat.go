@@ -1,0 +1,289 @@
+// Package chat renders conversations the way a model was trained to read them, with the chat
+// template that comes with it, byte for byte as transformers' apply_chat_template does
+// (https://huggingface.co/docs/transformers/chat_templating), and turns conversations into
+// training examples that say which tokens are the assistant's.
+//
+// A template is a program from an untrusted file: package jinja runs it with limits and without
+// access to anything but its input.
+package chat
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat/jinja"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
+)
+
+// ErrNoTemplate means that a model directory has no chat template.
+var ErrNoTemplate = errors.New("model has no chat template")
+
+// Template is a chat template. It is immutable and safe for concurrent use.
+type Template struct {
+	source  string
+	program *jinja.Template
+	tools   *Template         // what is used when there are tools; nil: this one
+	special map[string]string // bos_token and the like
+}
+
+// Input is what a template renders.
+type Input struct {
+	// Messages is a list of messages: []datasets.Message, []map[string]any, or anything else that
+	// jinja.From converts. json.RawMessage keeps the order of keys, which tojson shows.
+	Messages any
+	// Tools is a list of tool schemas, or nil.
+	Tools               any
+	AddGenerationPrompt bool
+	// Vars are more variables of the template. A bos_token here wins over the tokenizer's.
+	Vars map[string]any
+	// Now is what strftime_now sees.
+	Now time.Time
+}
+
+// ParseInput reads an Input from a JSON object with "messages", "tools", "add_generation_prompt"
+// and any other variable of the template.
+func ParseInput(data []byte) (Input, error) {
+	v, err := jinja.FromJSON(data)
+	if err != nil {
+		return Input{}, fmt.Errorf("parse chat input: %w", err)
+	}
+	d, ok := v.(*jinja.Dict)
+	if !ok {
+		return Input{}, errors.New("parse chat input: not a JSON object")
+	}
+	in := Input{Vars: map[string]any{}}
+	for _, k := range d.Keys() {
+		name, _ := k.(string) // keys of JSON objects are strings
+		v, _ := d.Get(k)
+		switch name {
+		case "messages":
+			in.Messages = v
+		case "tools":
+			in.Tools = v
+		case "add_generation_prompt":
+			if in.AddGenerationPrompt, ok = v.(bool); !ok {
+				return Input{}, errors.New("parse chat input: add_generation_prompt is neither true nor false")
+			}
+		default:
+			in.Vars[name] = v
+		}
+	}
+	if _, ok := in.Messages.(*jinja.List); !ok {
+		return Input{}, errors.New("parse chat input: messages are not a list")
+	}
+	return in, nil
+}
+
+// maxFile bounds the files that hold templates.
+const maxFile = 16 << 20
+
+// Open reads the chat template of a model directory: chat_template.jinja, else the chat_template of
+// tokenizer_config.json, which is a template or a list of them by name. Of a list the "default" is
+// used, and "tool_use" when there are tools. tok, which may be nil, gives the special tokens.
+func Open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
+	t, err := open(dir, tok)
+	if err != nil {
+		return nil, fmt.Errorf("open chat template %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+func open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
+	var special map[string]string
+	if tok != nil {
+		special = tok.Names()
+	}
+	source, err := readFile(filepath.Join(dir, "chat_template.jinja"))
+	if err == nil {
+		return Parse(string(source), special)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	config, err := readFile(filepath.Join(dir, "tokenizer_config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoTemplate
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fromConfig(config, special)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", filepath.Base(path), maxFile)
+	}
+	return data, err
+}
+
+func fromConfig(config []byte, special map[string]string) (*Template, error) {
+	var c struct {
+		Template json.RawMessage `json:"chat_template"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return nil, fmt.Errorf("parse tokenizer_config.json: %w", err)
+	}
+	if len(c.Template) == 0 || string(c.Template) == "null" {
+		return nil, ErrNoTemplate
+	}
+	var source string
+	if json.Unmarshal(c.Template, &source) == nil {
+		return Parse(source, special)
+	}
+	var list []struct{ Name, Template string }
+	if err := json.Unmarshal(c.Template, &list); err != nil {
+		return nil, errors.New("parse tokenizer_config.json: chat_template is neither a template nor a list of them")
+	}
+	byName := map[string]string{}
+	for _, e := range list {
+		byName[e.Name] = e.Template
+	}
+	source, ok := byName["default"]
+	if !ok {
+		return nil, errors.New("parse tokenizer_config.json: no chat_template has the name default")
+	}
+	t, err := Parse(source, special)
+	if err != nil {
+		return nil, err
+	}
+	if source, ok := byName["tool_use"]; ok {
+		if t.tools, err = Parse(source, special); err != nil {
+			return nil, fmt.Errorf("template tool_use: %w", err)
+		}
+	}
+	return t, nil
+}
+
+// Parse reads a template. special are the tokens it may name, such as "bos_token".
+func Parse(source string, special map[string]string) (*Template, error) {
+	p, err := jinja.Parse(source)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{source: source, program: p, special: maps.Clone(special)}, nil
+}
+
+// Source returns the template's text.
+func (t *Template) Source() string { return t.source }
+
+// Digest returns the SHA-256, in hex, of the template: of its source and of the special tokens that
+// it writes, and those of its variant for tools.
+func (t *Template) Digest() string {
+	h := sha256.New()
+	for x := t; x != nil; x = x.tools {
+		names, _ := json.Marshal(x.special) // a map of strings always marshals, by key
+		for _, part := range [][]byte{[]byte(x.source), names} {
+			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(part))))
+			h.Write(part)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Render renders a conversation. When the template refuses it with raise_exception, the error is
+// a *jinja.Exception with the template's message.
+func (t *Template) Render(in Input) (string, error) {
+	out, err := t.render(in)
+	return out.Text, err
+}
+
+func (t *Template) render(in Input) (jinja.Output, error) {
+	if t.tools != nil && in.Tools != nil {
+		t = t.tools
+	}
+	vars, err := t.vars(in)
+	if err != nil {
+		return jinja.Output{}, fmt.Errorf("render chat: %w", err)
+	}
+	opt := jinja.Options{Now: in.Now}
+	// transformers sets tools and documents to none when there are none. Templates written for
+	// other engines walk over them as they are and fail on none: these see them undefined.
+	strict := vars()
+	for _, name := range []string{"tools", "documents"} {
+		if _, ok := strict.Get(name); !ok {
+			strict.Set(name, nil)
+		}
+	}
+	out, err := t.program.Render(strict, opt)
+	var refused *jinja.Exception
+	if err == nil || errors.As(err, &refused) || errors.Is(err, jinja.ErrLimit) {
+		return out, err
+	}
+	if out, err := t.program.Render(vars(), opt); err == nil {
+		return out, nil
+	}
+	return jinja.Output{}, fmt.Errorf("render chat: %w", err)
+}
+
+// vars returns a function that makes the template's variables anew.
+func (t *Template) vars(in Input) (func() *jinja.Dict, error) {
+	list := make([]any, 0, 8)
+	add := func(name string, v any) error {
+		x, err := jinja.From(v)
+		if err != nil {
+			return fmt.Errorf("variable %q: %w", name, err)
+		}
+		list = append(list, name, x)
+		return nil
+	}
+	for name, token := range t.special {
+		list = append(list, name, token)
+	}
+	for name, v := range in.Vars {
+		if err := add(name, v); err != nil {
+			return nil, err
+		}
+	}
+	if err := add("messages", messages(in.Messages)); err != nil {
+		return nil, err
+	}
+	if in.Tools != nil {
+		if err := add("tools", in.Tools); err != nil {
+			return nil, err
+		}
+	}
+	list = append(list, "add_generation_prompt", in.AddGenerationPrompt)
+	return func() *jinja.Dict {
+		d := jinja.NewDict()
+		for i := 0; i < len(list); i += 2 {
+			d.Set(list[i], list[i+1])
+		}
+		return d
+	}, nil
+}
+
+// messages makes lists of what jinja.From does not know; role comes first, as people write it.
+func messages(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return []any{}
+	case []datasets.Message:
+		l := &jinja.List{Items: make([]any, len(v))}
+		for i, m := range v {
+			d := jinja.NewDict()
+			d.Set("role", m.Role)
+			d.Set("content", m.Content)
+			l.Items[i] = d
+		}
+		return l
+	}
+	return v
+}

@@ -1,0 +1,472 @@
+package jinja
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Limits on a template's source.
+const (
+	maxSource = 1 << 20 // bytes
+	maxNest   = 200     // statements or expressions inside of each other
+)
+
+// Template is a parsed template. It is immutable and safe for concurrent use.
+type Template struct {
+	body       []stmt
+	generation bool
+}
+
+// Generation reports whether the template marks what the assistant says with {% generation %}.
+func (t *Template) Generation() bool { return t.generation }
+
+type parser struct {
+	toks       []token
+	i          int
+	depth      int
+	loops      int // {% for %} around the current statement
+	generation bool
+}
+
+// Parse reads a template.
+func Parse(source string) (*Template, error) {
+	if len(source) > maxSource {
+		return nil, &SyntaxError{1, fmt.Sprintf("source of %d bytes is longer than %d", len(source), maxSource)}
+	}
+	toks, err := lex(source)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{toks: toks}
+	body, err := p.statements()
+	if err != nil {
+		return nil, err
+	}
+	if t := p.cur(); t.kind != tokEOF {
+		return nil, p.fail("unexpected %v", t)
+	}
+	return &Template{body, p.generation}, nil
+}
+
+func (p *parser) cur() token { return p.toks[p.i] }
+
+func (p *parser) next() token {
+	t := p.toks[p.i]
+	if t.kind != tokEOF {
+		p.i++
+	}
+	return t
+}
+
+func (p *parser) fail(format string, args ...any) error {
+	return &SyntaxError{p.cur().line, fmt.Sprintf(format, args...)}
+}
+
+// nest counts how deep the parser is; the caller takes one off again when it leaves.
+func (p *parser) nest() error {
+	if p.depth++; p.depth > maxNest {
+		return p.fail("nested too deeply")
+	}
+	return nil
+}
+
+func (p *parser) isOp(op string) bool {
+	t := p.cur()
+	return t.kind == tokOp && t.text == op
+}
+
+func (p *parser) isName(name string) bool {
+	t := p.cur()
+	return t.kind == tokName && t.text == name
+}
+
+func (p *parser) skipOp(op string) bool {
+	ok := p.isOp(op)
+	if ok {
+		p.i++
+	}
+	return ok
+}
+
+func (p *parser) skipName(name string) bool {
+	ok := p.isName(name)
+	if ok {
+		p.i++
+	}
+	return ok
+}
+
+func (p *parser) wantOp(op string) error {
+	if !p.skipOp(op) {
+		return p.fail("expected %q, got %v", op, p.cur())
+	}
+	return nil
+}
+
+func (p *parser) wantName() (string, error) {
+	t := p.cur()
+	if t.kind != tokName {
+		return "", p.fail("expected a name, got %v", t)
+	}
+	p.i++
+	return t.text, nil
+}
+
+func (p *parser) wantEnd(kind tokenKind) error {
+	if t := p.cur(); t.kind != kind {
+		return p.fail("expected %v, got %v", token{kind: kind}, t)
+	}
+	p.i++
+	return nil
+}
+
+// statements reads up to the end of the template or a block that begins with one of the names.
+// The block's begin and its name are consumed, and p.i stands after the name.
+func (p *parser) statements(until ...string) ([]stmt, error) {
+	if err := p.nest(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	var out []stmt
+	for {
+		t := p.next()
+		switch t.kind {
+		case tokEOF:
+			if len(until) > 0 {
+				return nil, p.fail("unexpected end of template, expected %q", until[len(until)-1])
+			}
+			return out, nil
+		case tokData:
+			out = append(out, &textStmt{t.text})
+		case tokVarBegin:
+			e, err := p.tuple()
+			if err != nil {
+				return nil, err
+			}
+			if err := p.wantEnd(tokVarEnd); err != nil {
+				return nil, err
+			}
+			out = append(out, &printStmt{e, t.line})
+		case tokBlockBegin:
+			name, err := p.wantName()
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(until, name) {
+				return out, nil
+			}
+			s, err := p.block(name, t.line)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+		default:
+			return nil, p.fail("unexpected %v", t)
+		}
+	}
+}
+
+// bodyUntil reads the rest of a tag, the statements after it up to one of the names, and returns the
+// name that ended them.
+func (p *parser) bodyUntil(until ...string) (body []stmt, end string, err error) {
+	if err := p.wantEnd(tokBlockEnd); err != nil {
+		return nil, "", err
+	}
+	if body, err = p.statements(until...); err != nil {
+		return nil, "", err
+	}
+	return body, p.toks[p.i-1].text, nil
+}
+
+// body reads to the single name that ends a block, and the end of that tag.
+func (p *parser) body(end string) ([]stmt, error) {
+	body, _, err := p.bodyUntil(end)
+	if err != nil {
+		return nil, err
+	}
+	return body, p.wantEnd(tokBlockEnd)
+}
+
+func (p *parser) block(name string, line int) (stmt, error) {
+	switch name {
+	case "if":
+		return p.ifBlock(line)
+	case "for":
+		return p.forBlock(line)
+	case "set":
+		return p.setBlock(line)
+	case "macro":
+		return p.macroBlock(line)
+	case "call":
+		return p.callBlock(line)
+	case "filter":
+		return p.filterBlock(line)
+	case "with":
+		return p.withBlock(line)
+	case "generation":
+		p.generation = true
+		body, err := p.closedBody("endgeneration")
+		return &generationStmt{body, line}, err
+	case "break", "continue":
+		if p.loops == 0 {
+			return nil, p.fail("%s outside of a loop", name)
+		}
+		if name == "break" {
+			return &breakStmt{}, p.wantEnd(tokBlockEnd)
+		}
+		return &continueStmt{}, p.wantEnd(tokBlockEnd)
+	}
+	return nil, p.fail("unknown statement %q", name)
+}
+
+func (p *parser) ifBlock(line int) (stmt, error) {
+	s := &ifStmt{line: line}
+	for {
+		test, err := p.tupleNoCond()
+		if err != nil {
+			return nil, err
+		}
+		body, end, err := p.bodyUntil("elif", "else", "endif")
+		if err != nil {
+			return nil, err
+		}
+		s.tests, s.bodies = append(s.tests, test), append(s.bodies, body)
+		switch end {
+		case "else":
+			s.other, err = p.body("endif")
+			return s, err
+		case "endif":
+			return s, p.wantEnd(tokBlockEnd)
+		}
+	}
+}
+
+func (p *parser) forBlock(line int) (stmt, error) {
+	s := &forStmt{line: line}
+	var err error
+	if s.target, err = p.target(); err != nil {
+		return nil, err
+	}
+	if !p.skipName("in") {
+		return nil, p.fail("expected \"in\", got %v", p.cur())
+	}
+	if s.in, err = p.tupleNoCond(); err != nil {
+		return nil, err
+	}
+	if p.skipName("if") {
+		if s.cond, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	s.recursive = p.skipName("recursive")
+	p.loops++
+	var end string
+	s.body, end, err = p.bodyUntil("else", "endfor")
+	p.loops--
+	if err != nil {
+		return nil, err
+	}
+	if end == "else" {
+		s.other, err = p.body("endfor")
+		return s, err
+	}
+	return s, p.wantEnd(tokBlockEnd)
+}
+
+// target reads what is assigned to: a name, names between commas, or in a set an attribute of a
+// namespace.
+func (p *parser) target() (expr, error) {
+	var list []expr
+	for {
+		var t expr
+		if p.skipOp("(") {
+			inner, err := p.target()
+			if err != nil {
+				return nil, err
+			}
+			if err := p.wantOp(")"); err != nil {
+				return nil, err
+			}
+			t = inner
+		} else {
+			name, err := p.wantName()
+			if err != nil {
+				return nil, err
+			}
+			if constants[name] != nil || name == "none" || name == "None" {
+				return nil, p.fail("cannot assign to %q", name)
+			}
+			t = &nameExpr{name}
+			if p.skipOp(".") {
+				attr, err := p.wantName()
+				if err != nil {
+					return nil, err
+				}
+				t = &attrExpr{t, attr}
+			}
+		}
+		list = append(list, t)
+		if !p.skipOp(",") {
+			break
+		}
+		if p.isName("in") || p.isOp("=") {
+			return &listExpr{list, true}, nil
+		}
+	}
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	return &listExpr{list, true}, nil
+}
+
+func (p *parser) setBlock(line int) (stmt, error) {
+	target, err := p.target()
+	if err != nil {
+		return nil, err
+	}
+	if p.skipOp("=") {
+		value, err := p.tuple()
+		if err != nil {
+			return nil, err
+		}
+		return &setStmt{target, value, line}, p.wantEnd(tokBlockEnd)
+	}
+	filters, err := p.filterChain()
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.closedBody("endset")
+	return &setBlockStmt{target, filters, body, line}, err
+}
+
+// filterChain reads | name | name(…).
+func (p *parser) filterChain() ([]*filterExpr, error) {
+	var list []*filterExpr
+	for p.skipOp("|") {
+		f, err := p.filter(nil)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+func (p *parser) filterBlock(line int) (stmt, error) {
+	first, err := p.filter(nil)
+	if err != nil {
+		return nil, err
+	}
+	more, err := p.filterChain()
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.closedBody("endfilter")
+	return &filterStmt{append([]*filterExpr{first}, more...), body, line}, err
+}
+
+func (p *parser) macroBlock(line int) (stmt, error) {
+	name, err := p.wantName()
+	if err != nil {
+		return nil, err
+	}
+	m := &macroStmt{name: name, line: line}
+	if err := p.params(m); err != nil {
+		return nil, err
+	}
+	return m, p.macroBody(m, "endmacro")
+}
+
+// macroBody reads a body and notes which implicit parameters it uses.
+func (p *parser) macroBody(m *macroStmt, end string) (err error) {
+	start := p.i
+	m.body, err = p.closedBody(end)
+	for _, t := range p.toks[start:p.i] {
+		m.varargs = m.varargs || t.kind == tokName && t.text == "varargs"
+		m.kwargs = m.kwargs || t.kind == tokName && t.text == "kwargs"
+	}
+	return err
+}
+
+// closedBody is body where break and continue do not reach a loop around it.
+func (p *parser) closedBody(end string) ([]stmt, error) {
+	loops := p.loops
+	p.loops = 0
+	defer func() { p.loops = loops }()
+	return p.body(end)
+}
+
+func (p *parser) params(m *macroStmt) error {
+	if err := p.wantOp("("); err != nil {
+		return err
+	}
+	for !p.skipOp(")") {
+		if len(m.params) > 0 {
+			if err := p.wantOp(","); err != nil {
+				return err
+			}
+			if p.skipOp(")") {
+				return nil
+			}
+		}
+		name, err := p.wantName()
+		if err != nil {
+			return err
+		}
+		m.params = append(m.params, name)
+		if p.skipOp("=") {
+			d, err := p.expression()
+			if err != nil {
+				return err
+			}
+			m.defaults = append(m.defaults, d)
+		} else if len(m.defaults) > 0 {
+			return p.fail("parameter %q without a default follows one with", name)
+		}
+	}
+	return nil
+}
+
+func (p *parser) callBlock(line int) (stmt, error) {
+	m := &macroStmt{name: "caller", line: line}
+	if p.isOp("(") {
+		if err := p.params(m); err != nil {
+			return nil, err
+		}
+	}
+	e, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	call, ok := e.(*callExpr)
+	if !ok {
+		return nil, p.fail("expected a call")
+	}
+	return &callStmt{call, m, line}, p.macroBody(m, "endcall")
+}
+
+func (p *parser) withBlock(line int) (stmt, error) {
+	s := &withStmt{line: line}
+	for p.cur().kind != tokBlockEnd {
+		if len(s.targets) > 0 {
+			if err := p.wantOp(","); err != nil {
+				return nil, err
+			}
+		}
+		name, err := p.wantName()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.wantOp("="); err != nil {
+			return nil, err
+		}
+		value, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		s.targets, s.values = append(s.targets, &nameExpr{name}), append(s.values, value)
+	}
+	var err error
+	s.body, err = p.body("endwith")
+	return s, err
+}
