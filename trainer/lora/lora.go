@@ -225,11 +225,3 @@ func (t *Targets) UnmarshalYAML(unmarshal func(any) error) error {
 	*t = list
 	return nil
 }
-
-// Inference hands the factors to a model that is not trained: without dropout.
-func (f *Factors) Inference() model.Attachment {
-	for _, l := range f.byName {
-		l.Dropout = 0
-	}
-	return f.Attachment()
-}

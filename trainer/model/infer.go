@@ -52,7 +52,7 @@ func (m *Model) forward(x []float32, layout ops.Layout, arena *ops.Arena, caches
 		}
 		b.bindTo(c.tape)
 		run := c.tape.Run
-		run.Layout, run.Rope, run.Layer, run.Cache = layout, m.family.Rope(kind), i, nil
+		run.Layout, run.Rope, run.Training, run.Cache = layout, m.family.Rope(kind), false, nil
 		if caches != nil {
 			run.Cache = caches[i]
 		}

@@ -121,8 +121,8 @@ func (t *Trainer) prepare(tape *ops.Tape, layer int, mb *MicroBatch) {
 	m := t.model
 	m.layers[layer].bindTo(tape)
 	run := tape.Run
-	run.Layout, run.Rope, run.Layer = mb.Layout, m.family.Rope(m.family.Kind(layer)), layer
-	run.Seed, run.Step = mb.Seed, mb.Step
+	run.Layout, run.Rope = mb.Layout, m.family.Rope(m.family.Kind(layer))
+	run.Training, run.Seed, run.Step = true, mb.Seed, mb.Step
 }
 
 func (t *Trainer) backward(layer int, mach *ops.Machine, mb *MicroBatch, dy []float32) ([]float32, error) {

@@ -173,7 +173,7 @@ func (o *down) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, in := dims(inputs[0])
 	out := o.run.arena.matrix(rows, o.cols)
 	x := floats(inputs[0])
-	if o.proj.LoRA.Dropout > 0 {
+	if o.run.drops(o.proj) {
 		kept := o.run.kept.keep(o.name, len(x))
 		o.run.dropout(kept, x, in, o.proj)
 		x = kept
@@ -231,7 +231,7 @@ func (o *linearBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 			continue
 		}
 		v := gemm.F32(floats(inputs[o.up[i]]), rows, p.LoRA.A.Rows)
-		if p.LoRA.Dropout == 0 {
+		if !l.run.drops(p) {
 			gemm.Gemm(dx, l.in, v, p.LoRA.A.matrix(), true)
 			continue
 		}

@@ -52,6 +52,7 @@ func newLayer(t *testing.T, dropout float32) *layer {
 	rope := NewRope([]float64{1, 0.3}, 1)
 	rope.Grow(testRows)
 	tape.Run.Rope = rope
+	tape.Run.Training = true
 	tape.Run.Layout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
 	for _, w := range tape.Weights {
 		values := random(w.Name, w.Rows*w.Cols)

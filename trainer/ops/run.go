@@ -31,10 +31,10 @@ type Run struct {
 	LossScale float32   // 1 / number of trained tokens in the step
 	NLL       []float64 // (rows): out, the negative log-likelihood of each label
 
-	// Of dropout: masks are keyed, never drawn from a shared stream.
-	Seed  uint64
-	Step  uint64
-	Layer int
+	// Of dropout: off unless Training; masks are keyed, never drawn from a shared stream.
+	Training bool
+	Seed     uint64
+	Step     uint64
 
 	builder  *Builder
 	arena    *Arena        // where results go
@@ -43,6 +43,9 @@ type Run struct {
 	output   *tensor.Dense
 	paused   bool
 }
+
+// drops reports whether the projection's low-rank path sees a thinned input.
+func (r *Run) drops(p Projection) bool { return r.Training && p.LoRA.Dropout > 0 }
 
 // dropout writes x with dropped elements set to zero and the others scaled by 1/(1−p). The mask of
 // a row depends on the seed, the projection, the step and the row's place in the step only.
@@ -65,7 +68,7 @@ func (r *Run) dropout(dst, x []float32, cols int, p Projection) {
 
 // droppedInput is what A of a projection saw in the forward pass.
 func (r *Run) droppedInput(p Projection, x []float32) []float32 {
-	if p.LoRA.Dropout == 0 {
+	if !r.drops(p) {
 		return x
 	}
 	return r.kept.recall(downName(p), len(x))

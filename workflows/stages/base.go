@@ -96,7 +96,7 @@ func (b *Base) Model(adapterDir string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.New(b.Config(), b.Base, f.Inference())
+	return model.New(b.Config(), b.Base, f.Attachment())
 }
 
 // factors reads an adapter as factors on this base's modules.
