@@ -4,21 +4,25 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/cpu/cputest"
 	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// BenchmarkPeak measures multiply-adds in registers on one core: what % of peak is of.
+// BenchmarkPeak measures multiply-adds in registers on one core: what %peak is of.
 func BenchmarkPeak(b *testing.B) {
 	cputest.EachImplementationB(b, func(b *testing.B) {
-		const rounds = 10_000
-		flops := 0
-		for b.Loop() {
-			flops += 2 * rounds * probePeak(rounds)
+		if peakRate() == 0 {
+			b.Skip("no probe")
 		}
-		b.ReportMetric(float64(flops)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		const rounds = 10_000
+		for b.Loop() {
+			probePeak(rounds)
+		}
+		b.ReportMetric(2*rounds*float64(probePeak(1)*b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 	})
 }
 
@@ -61,10 +65,26 @@ func BenchmarkGemm(b *testing.B) {
 					Gemm(out, c.n, x, y, false)
 				}
 				flops := 2 * float64(c.m) * float64(c.n) * float64(c.k) * float64(b.N)
-				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				rate := flops / b.Elapsed().Seconds() / 1e9
+				b.ReportMetric(rate, "GFLOP/s")
+				if peak := peakRate(); peak > 0 {
+					b.ReportMetric(100*rate/(peak*float64(parallel.Workers())), "%peak")
+				}
 			})
 		})
 	}
+}
+
+// peakRate is the best of a few runs of the probe on one core, in GFLOP/s, or 0 if there is none.
+func peakRate() float64 {
+	const rounds = 20_000
+	var best float64
+	for range 5 {
+		start := time.Now()
+		flops := 2 * rounds * probePeak(rounds)
+		best = max(best, float64(flops)/float64(time.Since(start).Nanoseconds()))
+	}
+	return best
 }
 
 // BenchmarkPack measures packing alone, in elements.
