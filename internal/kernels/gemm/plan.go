@@ -42,8 +42,8 @@ type plan struct {
 	m, n, k    int
 	a, b       lanes
 
-	rowTiles, colTiles         int
-	rowsOfTile, columnsOfTiles int
+	rowTiles, colTiles     int
+	rowsOfTile, colsOfTile int
 }
 
 // thin is the width of C up to which the transposed product is computed instead: LoRA's smallest
@@ -74,9 +74,9 @@ func (p *plan) split(workers int) {
 		}
 	}
 	p.rowsOfTile = roundUp(ceilDiv(p.m, p.rowTiles), p.rows)
-	p.columnsOfTiles = roundUp(ceilDiv(p.n, p.colTiles), p.wide)
+	p.colsOfTile = roundUp(ceilDiv(p.n, p.colTiles), p.wide)
 	p.rowTiles = ceilDiv(p.m, p.rowsOfTile)
-	p.colTiles = ceilDiv(p.n, p.columnsOfTiles)
+	p.colTiles = ceilDiv(p.n, p.colsOfTile)
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
@@ -92,8 +92,8 @@ func (p *plan) tiles(lo, hi int) {
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
 	for t := lo; t < hi; t++ {
-		i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.columnsOfTiles
-		p.tile(w, i, min(p.m, i+p.rowsOfTile), j, min(p.n, j+p.columnsOfTiles))
+		i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.colsOfTile
+		p.tile(w, i, min(p.m, i+p.rowsOfTile), j, min(p.n, j+p.colsOfTile))
 	}
 }
 
