@@ -38,11 +38,12 @@ func (f Format) Extract(_ context.Context, in extract.Input) ([]extract.Document
 		doc.Text = plain(text)
 	} else {
 		describe(&doc, root)
+		published := isPublished(root)
 		scope := prepare(root)
 		if f.MainContent {
-			scope = mainContent(scope)
+			scope = mainContent(scope, published)
 		}
-		if doc.Text, err = markdown(scope); err != nil {
+		if doc.Text, err = markdown(scope, !published); err != nil {
 			return nil, err
 		}
 	}
@@ -124,3 +125,42 @@ var metaKeys = map[string]string{
 	"article:published_time": "created", "article:modified_time": "modified",
 	"last-modified": "modified", "dcterms.created": "created", "dcterms.modified": "modified",
 }
+
+// isPublished reports whether a page declares itself an article for the public, to social networks
+// (Open Graph) or search engines (schema.org). Private pages have no reason to.
+func isPublished(root *html.Node) bool {
+	for n := range root.Descendants() {
+		switch {
+		case n.Type != html.ElementNode:
+		case n.Data == "meta" && attr(n, "property") == "og:type" && strings.EqualFold(attr(n, "content"), "article"):
+			return true
+		case n.Data == "meta" && attr(n, "property") == "article:published_time":
+			return true
+		case n.Data == "script" && attr(n, "type") == "application/ld+json" && declaresArticle(textOf(n)):
+			return true
+		case articleType(attr(n, "itemtype")):
+			return true
+		}
+	}
+	return false
+}
+
+func declaresArticle(ld string) bool {
+	for _, kind := range articleTypes {
+		if strings.Contains(ld, `"`+kind+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+func articleType(itemtype string) bool {
+	for _, kind := range articleTypes {
+		if strings.HasSuffix(itemtype, "schema.org/"+kind) {
+			return true
+		}
+	}
+	return false
+}
+
+var articleTypes = []string{"Article", "NewsArticle", "BlogPosting", "ReportageNewsArticle"}

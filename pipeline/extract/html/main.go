@@ -9,8 +9,8 @@ import (
 
 // mainContent narrows a page to its content: to <main> or what is marked as such, else down to the
 // smallest block that holds nearly all of the running text, and takes boilerplate blocks out of it.
-func mainContent(body *html.Node) *html.Node {
-	p := page{sizes: map[*html.Node]size{}}
+func mainContent(body *html.Node, published bool) *html.Node {
+	p := page{sizes: map[*html.Node]size{}, published: published}
 	p.measure(body)
 	scope := p.landmark(body)
 	p.prune(scope, scope)
@@ -29,6 +29,9 @@ type size struct {
 // page remembers the sizes of elements.
 type page struct {
 	sizes map[*html.Node]size
+	// published is set for pages that declare themselves articles for the public. Their parts are
+	// known, and they hold more that is not content than content.
+	published bool
 }
 
 const (
@@ -38,6 +41,8 @@ const (
 	narrowShare = 0.85
 	// landmarkShare is the share of the page's running text that <main> or <article> has to hold.
 	landmarkShare = 0.4
+	// rivalShare is the share that an article has to hold to be one of several.
+	rivalShare = 0.1
 	// maxBoilerplateShare is the share of the scope's running text that no boilerplate has.
 	maxBoilerplateShare = 0.3
 )
@@ -79,19 +84,36 @@ func runesOf(s string) (n int) {
 	return n
 }
 
-// landmark returns the element that the author marked as the content, when there is one and most of
-// the text is in it, else body.
+// landmark returns the element that the author marked as the content, when most of the text is in it,
+// else body. Several articles on a page are a list of articles, of which none is the content.
 func (p *page) landmark(body *html.Node) *html.Node {
 	var best *html.Node
+	articles := 0
 	for n := range body.Descendants() {
-		if n.Type == html.ElementNode && isLandmark(n) && (best == nil || p.sizes[n].prose > p.sizes[best].prose) {
+		if n.Type != html.ElementNode || !isLandmark(n) {
+			continue
+		}
+		if n.Data == "article" && float64(p.sizes[n].prose) > rivalShare*float64(p.sizes[body].prose) && !inside(n, "article") {
+			articles++
+		}
+		if best == nil || n.Data != "article" && best.Data == "article" || n.Data == best.Data && p.sizes[n].prose > p.sizes[best].prose {
 			best = n
 		}
 	}
-	if best == nil || float64(p.sizes[best].prose) < landmarkShare*float64(p.sizes[body].prose) {
+	if best == nil || best.Data == "article" && articles > 1 || float64(p.sizes[best].prose) < landmarkShare*float64(p.sizes[body].prose) {
 		return body
 	}
 	return best
+}
+
+// inside reports whether an ancestor of n has the tag.
+func inside(n *html.Node, tag string) bool {
+	for n = n.Parent; n != nil; n = n.Parent {
+		if n.Data == tag {
+			return true
+		}
+	}
+	return false
 }
 
 func isLandmark(n *html.Node) bool {
@@ -102,8 +124,8 @@ func isLandmark(n *html.Node) bool {
 	return strings.Contains(strings.ToLower(attr(n, "itemprop")), "articlebody")
 }
 
-// narrow goes down while one child holds nearly all of the running text. What stands beside it is
-// left out only as far as it holds none itself: a page whose text is spread stays whole.
+// narrow goes down while one child holds nearly all of the running text. On a page that is not
+// published as an article, it stops where anything but links stands beside the child.
 func (p *page) narrow(n *html.Node) *html.Node {
 	for {
 		var next *html.Node
@@ -112,7 +134,7 @@ func (p *page) narrow(n *html.Node) *html.Node {
 				next = c
 			}
 		}
-		if next == nil || !containers[next.Data] || p.losesContent(n, next) {
+		if next == nil || !containers[next.Data] || !p.published && p.losesContent(n, next) {
 			return n
 		}
 		n = next
@@ -121,35 +143,10 @@ func (p *page) narrow(n *html.Node) *html.Node {
 
 var containers = set("article body center div fieldset form main section td tr tbody table span html")
 
-// losesContent reports whether anything but labels and links stands beside the child: headings,
-// tables, lists, preformatted text, or text outside of links.
+// losesContent reports whether any text outside of links stands beside the child.
 func (p *page) losesContent(n, child *html.Node) bool {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if c == child {
-			continue
-		}
-		if c.Type == html.TextNode && runesOf(c.Data) > 0 {
-			return true
-		}
-		if c.Type == html.ElementNode && p.sizes[c].prose > 0 {
-			return true
-		}
-		if c.Type == html.ElementNode && hasStructure(c) && !p.linky(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasStructure reports whether n is or holds what authors make and templates do not.
-func hasStructure(n *html.Node) bool {
-	switch n.Data {
-	case "h1", "table", "pre", "dl":
-		return true
-	}
-	for d := range n.Descendants() {
-		switch d.Data {
-		case "h1", "table", "pre", "dl":
+		if c.Type == html.TextNode && runesOf(c.Data) > 0 || c.Type == html.ElementNode && c != child && p.sizes[c].all > 0 && !p.linky(c) {
 			return true
 		}
 	}
@@ -187,17 +184,87 @@ func (p *page) boilerplate(n, scope *html.Node) bool {
 	switch n.Data {
 	case "nav", "aside", "footer", "menu":
 		return true
+	case "figure", "figcaption":
+		return p.published && !holds(n, "table") && !holds(n, "pre")
 	case "header":
 		return !holds(n, "h1")
 	case "p", "h1", "pre", "table", "tbody", "tr", "td", "th", "blockquote", "code", "dt", "dd":
 		return false
 	case "ul", "ol":
-		return p.linkList(n) || named(n)
+		return p.linkList(n) || p.named(n) || p.teasers(n)
 	}
 	if roles[attr(n, "role")] {
 		return true
 	}
-	return named(n) && !holds(n, "h1") || blocks[n.Data] && p.linkList(n)
+	return p.named(n) && !holds(n, "h1") || blocks[n.Data] && (p.linkList(n) || p.teasers(n))
+}
+
+// teasers reports whether n is a row of teasers for other pages: three or more children of one shape,
+// each with a linked heading or picture and little text of its own.
+func (p *page) teasers(n *html.Node) bool {
+	shape, cards, others := "", 0, 0
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == html.TextNode {
+			others += runesOf(c.Data)
+		}
+		if c.Type != html.ElementNode || p.sizes[c].all == 0 {
+			continue
+		}
+		if c.Data == "p" { // paragraphs begin with links, too
+			return false
+		}
+		if shape == "" && p.isTeaser(c) {
+			shape = c.Data
+		}
+		if c.Data == shape && p.isTeaser(c) {
+			cards++
+		} else {
+			others += p.sizes[c].all - p.sizes[c].linked
+		}
+	}
+	return cards >= 3 && others < teaserRunes
+}
+
+// teaserRunes is the length of unlinked text above which a block says something itself.
+const teaserRunes = 250
+
+// isTeaser reports whether c leads elsewhere: a link around a heading, or a heading around a link, or
+// a link that is most of it.
+func (p *page) isTeaser(c *html.Node) bool {
+	s := p.sizes[c]
+	if s.linked == 0 || s.all-s.linked > teaserRunes {
+		return false
+	}
+	if p.linky(c) {
+		return true
+	}
+	for d := range c.Descendants() {
+		if d.Type == html.ElementNode && d.Data == "a" && (within(d, c) || holdsHeading(d)) {
+			return true
+		}
+	}
+	return false
+}
+
+var headings = set("h2 h3 h4 h5 h6")
+
+// within reports whether a heading stands between n and its ancestor top.
+func within(n, top *html.Node) bool {
+	for ; n != nil && n != top; n = n.Parent {
+		if headings[n.Data] {
+			return true
+		}
+	}
+	return false
+}
+
+func holdsHeading(n *html.Node) bool {
+	for d := range n.Descendants() {
+		if headings[d.Data] {
+			return true
+		}
+	}
+	return false
 }
 
 var roles = set("navigation banner contentinfo complementary search dialog alertdialog alert menu menubar toolbar")
@@ -228,13 +295,14 @@ func (p *page) linkList(n *html.Node) bool {
 }
 
 // named reports whether a word of the element's class or id says that it is boilerplate.
-func named(n *html.Node) bool {
+func (p *page) named(n *html.Node) bool {
 	for _, a := range n.Attr {
 		if a.Key != "class" && a.Key != "id" {
 			continue
 		}
 		for word := range strings.FieldsFuncSeq(a.Val, isNameBreak) {
-			if boilerplateNames[strings.ToLower(word)] {
+			word = strings.ToLower(word)
+			if boilerplateNames[word] || p.published && publishedNames[word] {
 				return true
 			}
 		}
@@ -247,7 +315,11 @@ func isNameBreak(r rune) bool {
 }
 
 // boilerplateNames are parts of class names and ids that templates use for what is not content.
-var boilerplateNames = set("nav navbar navigation menu breadcrumb breadcrumbs sidebar footer masthead " +
-	"share sharing shares social socials related recommended recommendations promo promos promotion advert advertisement ad ads adv sponsored sponsor " +
-	"newsletter subscribe subscription signup comments comment disqus cookie cookies consent gdpr banner popup modal overlay " +
-	"pagination pager tags taglist outbrain taboola trending popular toolbar skip login paywall widget widgets")
+var boilerplateNames = set("nav navbar navigation menu breadcrumb breadcrumbs sidebar footer masthead toolbar skip login " +
+	"share sharing shares promo promos promotion advert advertisement ad ads adv sponsored sponsor paywall " +
+	"newsletter subscribe subscription signup cookie cookies consent gdpr banner popup modal overlay pagination pager")
+
+// publishedNames are more of them, on pages that say that they are published articles. On a page of a
+// wiki or a tracker comments, captions, authors and tags are content.
+var publishedNames = set("related recommended recommendations comment comments disqus tags taglist outbrain taboola trending popular " +
+	"widget widgets byline author bio dateline timestamp date meta posted caption captions credit credits copyright")

@@ -30,42 +30,57 @@ var convert = sync.OnceValue(func() *converter.Converter {
 	)
 })
 
-// markdown renders a tree. Links keep their words and lose their address, pictures keep their
-// description: addresses are noise to learn from, and often private.
-func markdown(scope *html.Node) (string, error) {
-	var links, pictures []*html.Node
-	for n := range scope.Descendants() {
-		if n.Type != html.ElementNode {
-			continue
-		}
-		switch n.Data {
-		case "a":
-			links = append(links, n)
-		case "img", "picture":
-			pictures = append(pictures, n)
+// The converter turns "<" in text into "&lt;", for browsers, and leaves "|" in cells as it is.
+// Noncharacters, which no text holds, take their place on the way through.
+var (
+	hideAngles = strings.NewReplacer("<", "\ufdd0", ">", "\ufdd1")
+	hideBars   = strings.NewReplacer("|", "\ufdd2")
+	showHidden = strings.NewReplacer("\ufdd0", "<", "\ufdd1", ">", "\ufdd2", `\|`)
+	noHidden   = strings.NewReplacer("\ufdd0", "", "\ufdd1", "", "\ufdd2", "")
+)
+
+// markdown renders a tree, which it changes. Links keep their words and lose their address, which is
+// noise to learn from and often private; pictures keep their description, if they are to.
+func markdown(scope *html.Node, pictures bool) (string, error) {
+	texts := collect(scope, func(n *html.Node) bool { return n.Type == html.TextNode })
+	for _, n := range texts {
+		n.Data = noHidden.Replace(n.Data)
+	}
+	flattenTables(scope)
+	for _, n := range texts {
+		if !inside(n, "pre") && !inside(n, "code") {
+			n.Data = hideAngles.Replace(n.Data)
 		}
 	}
-	for _, n := range links {
-		unwrap(n)
+	for _, n := range collect(scope, func(n *html.Node) bool { return n.Data == "a" || n.Data == "picture" }) {
+		if n.Type == html.ElementNode && n.Parent != nil {
+			unwrap(n)
+		}
 	}
-	for _, n := range pictures {
-		describePicture(n)
+	for _, n := range collect(scope, func(n *html.Node) bool { return n.Type == html.ElementNode && n.Data == "img" }) {
+		describePicture(n, pictures)
 	}
 	out, err := convert().ConvertNode(scope)
-	return string(out), err
+	return showHidden.Replace(string(out)), err
 }
 
-// describePicture puts the alternative text of a picture in its place.
-func describePicture(n *html.Node) {
-	if n.Parent == nil {
-		return
+// collect returns the nodes below n that match, so that the tree may be changed while they are looked
+// at.
+func collect(n *html.Node, match func(*html.Node) bool) []*html.Node {
+	var found []*html.Node
+	for d := range n.Descendants() {
+		if match(d) {
+			found = append(found, d)
+		}
 	}
-	if alt := strings.TrimSpace(attr(n, "alt")); n.Data == "img" && strings.Contains(alt, " ") { // not "logo", "image1.png"
-		n.Parent.InsertBefore(&html.Node{Type: html.TextNode, Data: alt}, n)
-		remove(n)
-	} else if n.Data == "picture" {
-		unwrap(n)
-	} else {
-		remove(n)
+	return found
+}
+
+// describePicture puts the alternative text in the place of a picture. A single word is rather a file
+// name or a label than a description.
+func describePicture(n *html.Node, keep bool) {
+	if alt := strings.TrimSpace(attr(n, "alt")); keep && strings.Contains(alt, " ") {
+		n.Parent.InsertBefore(&html.Node{Type: html.TextNode, Data: " " + hideAngles.Replace(noHidden.Replace(alt)) + " "}, n)
 	}
+	remove(n)
 }

@@ -1,0 +1,150 @@
+package html
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cultivar/cultivar/pipeline/extract"
+)
+
+func read(t testing.TB, page string) extract.Document {
+	t.Helper()
+	docs, err := Format{MainContent: true}.Extract(context.Background(), extract.Input{Path: "a/some-page.html", MIME: extract.MIMEHTML, Raw: []byte(page)})
+	if err != nil || len(docs) != 1 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	return docs[0]
+}
+
+func TestMarkdown(t *testing.T) {
+	for _, c := range []struct{ name, page, want string }{
+		{"structure", "<h1>A</h1><p>b <b>c</b> <a href='x'>d</a><ol><li>e<ul><li>f</ul></ol><pre><code class=language-go>x &lt; y\n  z</code></pre>",
+			"# A\n\nb **c** d\n\n1. e\n   \n   - f\n\n```go\nx < y\n  z\n```"},
+		{"no escapes", "<p>snake_case * 2 &lt;tag&gt; [x] &amp;amp; 1. a", "snake_case * 2 <tag> [x] &amp; 1. a"},
+		{"table", "<table><tr><th>k<th>v<tr><td>a|b<td><p>one</p><p>two</p></table>", "| k    | v       |\n|------|---------|\n| a\\|b | one two |"},
+		{"table without header", "<table><tr><td>a<td>b<tr><td>c<td>d</table>", "| a | b |\n|---|---|\n| c | d |"},
+		{"layout table", "<table><tr><td>left<td><h2>Head</h2><p>text</table>", "left\n\n## Head\n\ntext"},
+		{"nested table", "<table><tr><td>out<td><table><tr><td>1<td>2<tr><td>3<td>4</table></table>", "out\n\n| 1 | 2 |\n|---|---|\n| 3 | 4 |"},
+		{"unseen", "<p>a<script>x</script><style>y</style><!-- z --><span hidden>h</span><span style='display: none'>n</span><button>b</button><p>c", "a\n\nc"},
+		{"picture", "<p>see <img alt='the main valve' src=x><img alt=logo src=y> here", "see the main valve here"},
+		{"definition list", "<dl><dt>term<dd>meaning</dl>", "term\n\nmeaning"},
+		{"bare text", "just text &amp; more", "just text & more"},
+	} {
+		got := strings.Join(strings.Fields(read(t, c.page).Text), " ")
+		want := strings.Join(strings.Fields(c.want), " ")
+		squeeze := strings.NewReplacer("-", "", " ", "") // widths of table columns are the converter's taste
+		if strings.Contains(c.want, "|--") {
+			got, want = squeeze.Replace(got), squeeze.Replace(want)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", c.name, got, want)
+		}
+	}
+}
+
+const sentence = "This is a sentence of the article that is long enough to count as running text and not as a label. "
+
+// A wiki page keeps its lists, tables, headings, comments and asides in the text; the frame goes.
+func TestPrivatePageKeepsItsContent(t *testing.T) {
+	page := `<html lang="de"><head><title>Runbook - Wiki</title></head><body>
+<header><a href=/>Home</a><a href=/a>Spaces</a></header><nav><ul><li><a href=/b>NAVIGATION</a></ul></nav>
+<div class="breadcrumbs"><a href=/>BREADCRUMB</a></div>
+<div id="main-content"><h1>Runbook</h1><p>` + sentence + `</p>
+<ul><li>step one<li>step two <a href=x>details</a></ul>
+<table><tr><th>host<th>role<tr><td>db1<td>primary</table>
+<h2>Links</h2><ul><li><a href=1>first</a><li>and second</ul>
+<pre>systemctl restart</pre><div class="info-macro">Mind the valve.</div></div>
+<div class="comments"><h3>2 comments</h3><p>COMMENT one is worth keeping.</p></div>
+<footer>FOOTER powered by wiki</footer></body></html>`
+	doc := read(t, page)
+	for _, keep := range []string{"# Runbook", "step one", "details", "| db1", "first", "and second", "systemctl restart", "Mind the valve.", "COMMENT one"} {
+		if !strings.Contains(doc.Text, keep) {
+			t.Errorf("%q is lost", keep)
+		}
+	}
+	for _, drop := range []string{"NAVIGATION", "BREADCRUMB", "FOOTER", "Spaces"} {
+		if strings.Contains(doc.Text, drop) {
+			t.Errorf("%q is left", drop)
+		}
+	}
+	if doc.Title != "Runbook" || doc.Lang != "de" {
+		t.Errorf("title %q, lang %q", doc.Title, doc.Lang)
+	}
+}
+
+func TestPublishedArticle(t *testing.T) {
+	page := `<head><meta property="og:type" content="article"><meta property="og:title" content="The News">
+<meta property="article:published_time" content="2024-05-06T07:08:09Z"><meta name=author content="Ann"></head><body>
+<article><p>` + sentence + sentence + `</p><p>` + sentence + `</p><div class="comments"><p>COMMENT ` + sentence + `</p></div></article>
+<section><div><h3><a href=1>TEASER one</a></h3></div><div><h3><a href=2>TEASER two</a></h3></div><div><h3><a href=3>TEASER three</a></h3></div></section>`
+	doc := read(t, page)
+	if strings.Count(doc.Text, "This is a sentence") != 3 || strings.Contains(doc.Text, "COMMENT") || strings.Contains(doc.Text, "TEASER") {
+		t.Errorf("got %q", doc.Text)
+	}
+	if doc.Title != "The News" || doc.Metadata["author"] != "Ann" || !doc.CreatedAt.Equal(time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)) {
+		t.Errorf("got %+v", doc)
+	}
+}
+
+// A page that is nothing but links, or nothing but what elsewhere is boilerplate, keeps it.
+func TestNothingElseStays(t *testing.T) {
+	for _, page := range []string{
+		"<div class=sidebar><p>" + sentence + "</p></div>",
+		"<main>tiny</main><p>" + sentence + sentence + "</p>",
+		"<form action=/><p>" + sentence + "</p><p>" + sentence + "</p></form>",
+	} {
+		if doc := read(t, page); !strings.Contains(doc.Text, "This is a sentence") {
+			t.Errorf("%q gives %q", page, doc.Text)
+		}
+	}
+}
+
+func TestWholeBodyOnRequest(t *testing.T) {
+	docs, err := Format{}.Extract(context.Background(), extract.Input{MIME: extract.MIMEHTML, Raw: []byte("<nav>menu</nav><p>text")})
+	if err != nil || !strings.Contains(docs[0].Text, "menu") {
+		t.Errorf("%+v %v", docs, err)
+	}
+}
+
+func TestHostilePages(t *testing.T) {
+	deep := strings.Repeat("<div>", 5000) + "<script>no</script>deep words" + strings.Repeat("</div>", 5000)
+	if doc := read(t, deep); strings.TrimSpace(doc.Text) != "deep words" {
+		t.Errorf("deep nesting: %q", doc.Text)
+	}
+	wide := "<table>" + strings.Repeat("<tr><td colspan=9999999 rowspan=9999999>x<td colspan=1000 rowspan=1000>y", 200) + "</table>"
+	if doc := read(t, wide); len(doc.Text) > 4<<20 {
+		t.Errorf("spans: %d bytes of text", len(doc.Text))
+	}
+}
+
+func TestDeclaredCharset(t *testing.T) {
+	doc := read(t, "<meta charset=iso-8859-2><title>\xb3</title><p>Pi\xb1tek")
+	if doc.Text != "Piątek" || doc.Title != "ł" || doc.Metadata["charset"] != "iso-8859-2" {
+		t.Errorf("got %+v", doc)
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	f.Add("<table><tr><td colspan=3>a<table><td>b</table><ul><li>c<p>d</ul>")
+	f.Add("<main><article><nav><a><h2><pre><code>x</a></nav><img alt='a b'><svg><title>t</title></svg>")
+	f.Fuzz(func(t *testing.T, page string) {
+		if len(page) > 1<<14 {
+			return
+		}
+		docs, err := Format{MainContent: true}.Extract(context.Background(), extract.Input{MIME: extract.MIMEHTML, Raw: []byte(page)})
+		if err == nil && (len(docs) != 1 || !utf8.ValidString(docs[0].Text) && utf8.ValidString(page)) {
+			t.Fatalf("%d documents", len(docs))
+		}
+	})
+}
+
+func BenchmarkExtract(b *testing.B) {
+	page := "<nav><a href=x>y</a></nav><main><h1>T</h1>" + strings.Repeat("<p>"+sentence+"<a href=z>link</a></p>", 200) + "</main>"
+	b.SetBytes(int64(len(page)))
+	for b.Loop() {
+		read(b, page)
+	}
+}
