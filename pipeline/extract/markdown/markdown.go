@@ -81,10 +81,20 @@ func cutFrontMatter(text string) (head, rest string, ok bool) {
 }
 
 // parseYAML decodes a mapping. Anchors and aliases are refused: they let a few lines stand for
-// gigabytes, and no front matter needs them.
+// gigabytes, and no front matter needs them. Where the parser crashes, it was no front matter either.
 func parseYAML(head string) (fields map[string]any, ok bool) {
+	defer func() {
+		if recover() != nil {
+			fields, ok = nil, false
+		}
+	}()
 	file, err := parser.ParseBytes([]byte(head), 0)
 	if err != nil || len(file.Docs) != 1 {
+		return nil, false
+	}
+	switch file.Docs[0].Body.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
 		return nil, false
 	}
 	var guard refuseAliases

@@ -1,0 +1,91 @@
+package csv
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/pipeline/extract"
+)
+
+func load(t *testing.T, mime, text string) []extract.Document {
+	t.Helper()
+	docs, err := Format{Fields: extract.DefaultConfig().Fields}.Extract(context.Background(), extract.Input{Path: "t/price_list.csv", MIME: mime, Raw: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
+
+func TestRows(t *testing.T) {
+	docs := load(t, extract.MIMECSV, "ID;Subject; Body ;owner;created\n7;Hello;\"two\nlines; one text\";Ann;2024-05-06\n;;x;;\n9;short\n8;a;b;c;d;extra\n")
+	if len(docs) != 4 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	d := docs[0]
+	if d.Row != "7" || d.Title != "Hello" || d.Text != "two\nlines; one text" || d.Metadata["owner"] != "Ann" || d.CreatedAt.Year() != 2024 || len(d.Metadata) != 1 {
+		t.Errorf("got %+v", d)
+	}
+	if docs[1].Row != "row-2" || docs[1].Text != "x" || docs[2].Text != "" || docs[3].Metadata["column 6"] != "extra" {
+		t.Errorf("got %+v", docs[1:])
+	}
+}
+
+func TestTable(t *testing.T) {
+	docs := load(t, extract.MIMETSV, "a\tb|c\n1\t\"x\ny\"\n2\n")
+	want := "| a | b\\|c |\n| - | - |\n| 1 | x y |\n| 2 |  |\n"
+	if len(docs) != 1 || docs[0].Text != want || docs[0].Title != "price list" {
+		t.Errorf("got %+v", docs)
+	}
+	if docs := load(t, extract.MIMECSV, ""); len(docs) != 0 {
+		t.Errorf("empty: %+v", docs)
+	}
+}
+
+func TestSeparator(t *testing.T) {
+	for text, want := range map[string]rune{"a,b;c,d\n;;;;": ',', "a;b,c;d": ';', "a\tb": '\t', "a|b|c,d": '|', "\"a;b;c\",d": ',', "one": ','} {
+		if got := separator(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+// Docling's own Markdown of its sample tables. It writes a bar in a cell as an HTML entity.
+func TestDoclingTables(t *testing.T) {
+	root := os.Getenv("CULTIVAR_SHARED")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "..", "shared")
+	}
+	sources, _ := filepath.Glob(filepath.Join(root, "real/documents/csv/sources/*.csv"))
+	if len(sources) == 0 {
+		t.Skip("sample tables are not here")
+	}
+	for _, source := range sources {
+		name := filepath.Base(source)
+		raw, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(root, "real/documents/csv/groundtruth", name+".md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, extract.MIMECSV, string(raw))[0].Text; strings.TrimSpace(got) != strings.TrimSpace(strings.ReplaceAll(string(want), "&#124;", `\|`)) {
+			t.Errorf("%s: got\n%.300s\nwant\n%.300s", name, got, want)
+		}
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	f.Add("text,id\n\"a\"\"b\",1\n\"c")
+	f.Add("a|b\r\n\"x\ny\"|z")
+	format := Format{Fields: extract.DefaultConfig().Fields}
+	f.Fuzz(func(t *testing.T, text string) {
+		docs, err := format.Extract(context.Background(), extract.Input{MIME: extract.MIMECSV, Raw: []byte(text)})
+		if err != nil && len(docs) > 0 {
+			t.Fatalf("%d documents and %v", len(docs), err)
+		}
+	})
+}

@@ -1,0 +1,154 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// format answers with a function.
+type format func(context.Context) ([]Document, error)
+
+func (format) Name() string          { return "fake" }
+func (format) Accepts(m string) bool { return m == "x/y" }
+func (f format) Extract(ctx context.Context, _ Input) ([]Document, error) {
+	return f(ctx)
+}
+
+func TestContainment(t *testing.T) {
+	budget := Budget{Time: 50 * time.Millisecond, TextBytes: 10}
+	for _, c := range []struct {
+		name string
+		do   format
+		rule string
+	}{
+		{"panic", func(context.Context) ([]Document, error) { panic("document text") }, "panic"},
+		{"endless", func(context.Context) ([]Document, error) { time.Sleep(500 * time.Millisecond); return nil, nil }, "time_budget"},
+		{"obeys", func(ctx context.Context) ([]Document, error) { <-ctx.Done(); return nil, ctx.Err() }, "time_budget"},
+		{"empty", func(context.Context) ([]Document, error) { return nil, nil }, "empty"},
+		{"error", func(context.Context) ([]Document, error) { return nil, errors.New("document text") }, "malformed"},
+		{"refusal", func(context.Context) ([]Document, error) { return nil, &Refusal{Rule: "own"} }, "own"},
+	} {
+		_, err := NewRegistry(budget, c.do).Extract(context.Background(), Input{MIME: "x/y"})
+		var r *Refusal
+		if !errors.As(err, &r) || r.Rule != c.rule || strings.Contains(err.Error(), "document text") {
+			t.Errorf("%s: got %v, want %s", c.name, err, c.rule)
+		}
+	}
+	_, err := NewRegistry(budget).Extract(context.Background(), Input{MIME: "x/y"})
+	if r := new(Refusal); !errors.As(err, &r) || r.Rule != "unsupported" {
+		t.Errorf("no format: %v", err)
+	}
+	large := format(func(context.Context) ([]Document, error) {
+		return []Document{{Text: "short"}, {Text: "longer than ten"}}, nil
+	})
+	docs, err := NewRegistry(budget, large).Extract(context.Background(), Input{MIME: "x/y"})
+	if err != nil || docs[0].Refused != nil || docs[1].Refused == nil || docs[1].Text != "" || docs[1].Refused.Value != 15 {
+		t.Errorf("text budget: %+v %v", docs, err)
+	}
+}
+
+func TestCancelIsNotARefusal(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	wait := format(func(ctx context.Context) ([]Document, error) { <-ctx.Done(); return nil, ctx.Err() })
+	if _, err := NewRegistry(Budget{Time: time.Hour}, wait).Extract(ctx, Input{MIME: "x/y"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSniff(t *testing.T) {
+	for _, c := range []struct{ name, raw, want string }{
+		{"a.md", "# x", MIMEMarkdown}, {"A.MD", "x", MIMEMarkdown}, {"a.txt", "a,b\nc,d\n", MIMEText},
+		{"a.csv", "a,b\n", MIMECSV}, {"a.tsv", "a\tb\n", MIMETSV}, {"a.jsonl", "{}\n", MIMEJSONL}, {"a.json", "[]", MIMEJSON},
+		{"page", "<!DOCTYPE html><html><body>x", MIMEHTML}, {"a.htm", "x", MIMEHTML}, {"main.go", "package x", MIMEText},
+		{"a.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"}, {"empty.txt", "", MIMEText},
+		{"a.txt", "%PDF-1.4\n", "application/pdf"}, {"a.md", "PK\x03\x04\x14\x00", "application/zip"},
+		{"a.txt", "\xff\xfea\x00b\x00", MIMEText}, {"a.txt", "a\x00b\x00c\x00d\x00", MIMEText}, {"caf\xe9.txt", "caf\xe9", MIMEText},
+	} {
+		if got := Sniff(c.name, []byte(c.raw)); got != c.want {
+			t.Errorf("%s %q: got %s, want %s", c.name, c.raw, got, c.want)
+		}
+	}
+}
+
+func TestDecode(t *testing.T) {
+	for _, c := range []struct{ name, mime, raw, text, charset string }{
+		{"ascii", MIMEText, "abc", "abc", "utf-8"},
+		{"utf-8", MIMEText, "grün", "grün", "utf-8"},
+		{"utf-8 mark", MIMEText, "\xef\xbb\xbfgrün", "grün", "utf-8"},
+		{"utf-8 mark, broken", MIMEText, "\xef\xbb\xbfa\xff", "a\ufffd", "utf-8"},
+		{"utf-16 marks", MIMEText, "\xff\xfeg\x00\xfc\x00", "gü", "utf-16le"},
+		{"utf-16be mark", MIMEText, "\xfe\xff\x00g\x00\xfc", "gü", "utf-16be"},
+		{"utf-16le bare", MIMEText, "h\x00e\x00l\x00l\x00o\x00", "hello", "utf-16le"},
+		{"utf-16be bare", MIMEText, "\x00h\x00e\x00l\x00l\x00o", "hello", "utf-16be"},
+		{"windows-1252", MIMEText, "\x93caf\xe9\x94 \x80", "“café” €", "windows-1252"},
+		{"declared", MIMEHTML, "<meta charset=koi8-r>\xf0\xd2", "<meta charset=koi8-r>Пр", "koi8-r"},
+		{"declared wrongly", MIMEHTML, "<meta charset=utf-8>caf\xe9", "<meta charset=utf-8>café", "windows-1252"},
+		{"declared, yet utf-8", MIMEHTML, "<meta charset=koi8-r>é", "<meta charset=koi8-r>é", "utf-8"},
+		{"iso-2022-jp", MIMEHTML, "<meta charset=iso-2022-jp>\x1b$B$\"\x1b(B", "<meta charset=iso-2022-jp>あ", "iso-2022-jp"},
+	} {
+		text, charset, err := Decode(Input{MIME: c.mime, Raw: []byte(c.raw)})
+		if err != nil || text != c.text || charset != c.charset {
+			t.Errorf("%s: got %q in %s, %v", c.name, text, charset, err)
+		}
+	}
+	var r *Refusal
+	if _, _, err := Decode(Input{Raw: []byte("MZ\x90\x00\x03\x00\x00\x00\x04\x00\x01\x02\x03")}); !errors.As(err, &r) || r.Rule != "binary" {
+		t.Errorf("binary: %v", err)
+	}
+}
+
+func TestSet(t *testing.T) {
+	var d Document
+	d.SetTree("title", "T")
+	d.SetTree("Title", "other")
+	d.SetTree("lang", "en_GB")
+	d.SetTree("date", "2024-05-06 07:08")
+	d.SetTree("updated", "some day")
+	d.SetTree("acl", []any{"hr", "legal", "hr"})
+	d.SetTree("owner", map[string]any{"name": "Ann", "team": map[string]any{"id": 7}})
+	d.SetTree("mixed", []any{"a", map[string]any{}})
+	d.SetTree("none", nil)
+	d.SetTree("retention", "7y")
+	if d.Title != "T" || d.Lang != "en" || d.CreatedAt.Hour() != 7 || !d.ModifiedAt.IsZero() || d.RetentionClass != "7y" || !slices.Equal(d.ACL, []string{"hr", "legal"}) {
+		t.Errorf("got %+v", d)
+	}
+	want := map[string]string{"Title": "other", "updated": "some day", "owner.name": "Ann", "owner.team.id": "7"}
+	for k, v := range want {
+		if d.Metadata[k] != v {
+			t.Errorf("%s: %q, want %q", k, d.Metadata[k], v)
+		}
+	}
+	if len(d.Metadata) != len(want) {
+		t.Errorf("got %v", d.Metadata)
+	}
+}
+
+func TestTitleFromPath(t *testing.T) {
+	for path, want := range map[string]string{"a/b/release-notes_2.md": "release notes 2", ".env": ".env", "x": "x"} {
+		if got := TitleFromPath(path); got != want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("\xff\xfea\x00"), true)
+	f.Add([]byte("<meta charset=gbk>\x81\x30"), true)
+	f.Fuzz(func(t *testing.T, raw []byte, page bool) {
+		in := Input{Path: "x", MIME: MIMEText, Raw: raw}
+		if page {
+			in.MIME = MIMEHTML
+		}
+		text, name, err := Decode(in)
+		if err == nil && (name == "" || !utf8.ValidString(text)) {
+			t.Fatalf("%q in %q", text, name)
+		}
+		Sniff("x", raw)
+	})
+}

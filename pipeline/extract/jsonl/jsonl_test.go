@@ -1,0 +1,78 @@
+package jsonl
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/pipeline/extract"
+)
+
+func read(t *testing.T, mime, text string) ([]extract.Document, error) {
+	t.Helper()
+	return Format{Fields: extract.DefaultConfig().Fields}.Extract(context.Background(), extract.Input{Path: "a.jsonl", MIME: mime, Raw: []byte(text)})
+}
+
+func TestLines(t *testing.T) {
+	docs, err := read(t, extract.MIMEJSONL, `{"id": 12345678901234567890, "Text": "one", "title": "T", "score": 1.50, "ok": true, "who": {"name": "Ann"}, "tags": ["a","b"]}
+
+{"text": "two"}
+{"text": 
+[1]
+null
+{"title": "no text"}
+{"text": "x"} {"text": "y"}
+{"body": "three", "id": ""}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range docs {
+		if d.Refused != nil {
+			got = append(got, d.Row+"!"+d.Refused.Rule)
+		} else {
+			got = append(got, d.Row+"="+d.Text)
+		}
+	}
+	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
+	}
+	m := docs[0].Metadata
+	if docs[0].Title != "T" || m["score"] != "1.50" || m["ok"] != "true" || m["who.name"] != "Ann" || m["tags"] != "a, b" || len(m) != 4 {
+		t.Errorf("got %+v", docs[0])
+	}
+}
+
+func TestWholeFiles(t *testing.T) {
+	docs, err := read(t, extract.MIMEJSON, `[{"content": "a"}, 7]`)
+	if err != nil || len(docs) != 2 || docs[0].Text != "a" || docs[1].Refused == nil {
+		t.Errorf("list: %+v %v", docs, err)
+	}
+	docs, err = read(t, extract.MIMEJSON, `{"content": "a", "n": 1}`)
+	if err != nil || len(docs) != 1 || docs[0].Text != "a" || docs[0].Row != "" {
+		t.Errorf("object: %+v %v", docs, err)
+	}
+	if _, err = read(t, extract.MIMEJSON, `[{"content": "secret words"`); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("broken list: %v", err)
+	}
+}
+
+func FuzzExtract(f *testing.F) {
+	f.Add(`{"text": "a", "x": {"y": [1, "\ud800"]}}`, false)
+	f.Add(`[{"text": 1}]`, true)
+	format := Format{Fields: extract.DefaultConfig().Fields}
+	f.Fuzz(func(t *testing.T, text string, whole bool) {
+		in := extract.Input{MIME: extract.MIMEJSONL, Raw: []byte(text)}
+		if whole {
+			in.MIME = extract.MIMEJSON
+		}
+		docs, err := format.Extract(context.Background(), in)
+		for _, d := range docs {
+			if err != nil || d.Refused != nil && d.Text != "" {
+				t.Fatalf("%+v %v", d, err)
+			}
+		}
+	})
+}
