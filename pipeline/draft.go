@@ -20,22 +20,22 @@ const (
 	stageDedup   = "dedup"
 )
 
-// Draft is a document on its way through the run, with what was taken from it. It belongs to one
+// draft is a document on its way through the run, with what was taken from it. It belongs to one
 // goroutine at a time.
-type Draft struct {
+type draft struct {
 	datasets.Document
-	Drop       *datasets.Exclusion // why it is left out; nil while it is kept
-	Spans      []datasets.Exclusion
-	Redactions []datasets.Redaction
+	drop       *datasets.Exclusion // why it is left out; nil while it is kept
+	spans      []datasets.Exclusion
+	redactions []datasets.Redaction
 
 	digest    dedup.Digest
 	signature *dedup.Signature
 	flags     []string // rules in signal mode that the text breaks
 }
 
-// Reject drops the whole document.
-func (d *Draft) Reject(stage, rule, reason string, value, threshold float64) {
-	d.Drop = &datasets.Exclusion{
+// reject drops the whole document.
+func (d *draft) reject(stage, rule, reason string, value, threshold float64) {
+	d.drop = &datasets.Exclusion{
 		DocID: d.DocID, SourceURI: d.SourceURI, Stage: stage, Rule: rule, Reason: reason,
 		Value: value, Threshold: threshold, Start: -1, End: -1,
 	}
@@ -44,8 +44,8 @@ func (d *Draft) Reject(stage, rule, reason string, value, threshold float64) {
 
 // newDraft makes a draft of what a format found. Its doc_id comes from where it is, so it stays when
 // the content changes; its doc_version comes from the content.
-func newDraft(sourceName, path, etag, mime string, found extract.Document) *Draft {
-	return &Draft{Document: datasets.Document{
+func newDraft(sourceName, path, etag, mime string, found extract.Document) *draft {
+	return &draft{Document: datasets.Document{
 		DocID:          DocID(sourceName, path, found.Row),
 		SourceURI:      sourceURI(sourceName, path, found.Row),
 		SourceETag:     etag,
@@ -86,17 +86,17 @@ func sourceURI(sourceName, path, row string) string {
 	return uri
 }
 
-// Step is the contract of the stages that look at one document at a time. Do edits the draft or
+// step is the contract of the stages that look at one document at a time. do edits the draft or
 // rejects it; it is called concurrently, for different drafts, and only for drafts that are kept.
-type Step struct {
-	Stage string
-	Do    func(*Draft)
+type step struct {
+	stage string
+	do    func(*draft)
 }
 
 // apply runs steps until one rejects. A panic in a step is the document's end, not the run's.
-func apply(d *Draft, steps []Step) *Draft {
+func apply(d *draft, steps []step) *draft {
 	for _, s := range steps {
-		if d.Drop != nil {
+		if d.drop != nil {
 			break
 		}
 		s.contain(d)
@@ -104,17 +104,17 @@ func apply(d *Draft, steps []Step) *Draft {
 	return d
 }
 
-func (s Step) contain(d *Draft) {
+func (s step) contain(d *draft) {
 	defer func() {
 		if recover() != nil { // the value may quote the text, so it is not kept
-			d.Reject(s.Stage, "panic", "the "+s.Stage+" stage crashed", 0, 0)
+			d.reject(s.stage, "panic", "the "+s.stage+" stage crashed", 0, 0)
 		}
 	}()
-	s.Do(d)
+	s.do(d)
 }
 
 // note enters findings in the ledger.
-func (d *Draft) note(found []redact.Finding, where string, nowhere bool) {
+func (d *draft) note(found []redact.Finding, where string, nowhere bool) {
 	for _, f := range found {
 		row := datasets.Redaction{
 			DocID: d.DocID, DocVersion: d.DocVersion, SourceURI: d.SourceURI,
@@ -124,6 +124,6 @@ func (d *Draft) note(found []redact.Finding, where string, nowhere bool) {
 		if nowhere {
 			row.Start, row.End = -1, -1
 		}
-		d.Redactions = append(d.Redactions, row)
+		d.redactions = append(d.redactions, row)
 	}
 }

@@ -102,27 +102,28 @@ func newRun(cfg Config) *run {
 }
 
 // drafts is the whole pipeline, as a sequence that does its work while it is read.
-func (r *run) drafts(ctx context.Context, sources []Source) iter.Seq2[*Draft, error] {
-	each := func(in iter.Seq2[*Draft, error], steps ...Step) iter.Seq2[*Draft, error] {
-		return ordered(ctx, r.workers, in, func(_ context.Context, d *Draft) *Draft { return apply(d, steps) })
+func (r *run) drafts(ctx context.Context, sources []Source) iter.Seq2[*draft, error] {
+	each := func(in iter.Seq2[*draft, error], steps ...step) iter.Seq2[*draft, error] {
+		return ordered(ctx, r.workers, in, func(_ context.Context, d *draft) *draft { return apply(d, steps) })
 	}
 	seq := r.arrivals(ordered(ctx, r.workers, files(ctx, sources), r.read))
-	seq = each(seq, Step{stageClean, r.clean})
+	seq = each(seq, step{stageClean, r.clean})
 	if r.cfg.Dedup.Exact {
 		seq = collected(seq, r.dropExact)
 	}
 	if r.cfg.Filter.Boilerplate.Enabled {
 		seq = collected(seq, r.learnLines)
 	}
-	seq = each(seq, Step{stageFilter, r.stripLines}, Step{stageFilter, r.judge}, Step{stageDedup, r.sketch})
+	seq = each(seq, step{stageFilter, r.stripLines}, step{stageFilter, r.judge}, step{stageDedup, r.sketch})
 	if r.cfg.Dedup.Near {
 		seq = collected(seq, r.dropNear)
 	}
-	return each(seq, Step{stageRedact, r.redact})
+	return each(seq, step{stageRedact, r.redact})
 }
 
 // write hands finished drafts to the sink.
-func (r *run) write(drafts iter.Seq2[*Draft, error], sink Sink) error {
+func (r *run) write(drafts iter.Seq2[*draft, error], sink Sink) error {
+	written := 0
 	for d, err := range drafts {
 		if err != nil {
 			return err
@@ -131,23 +132,33 @@ func (r *run) write(drafts iter.Seq2[*Draft, error], sink Sink) error {
 		if err := writeDraft(d, sink); err != nil {
 			return fmt.Errorf("write rows of %s: %w", d.SourceURI, err)
 		}
-		if r.cfg.Progress != nil {
-			r.cfg.Progress(r.snapshot())
+		if written++; written%progressEvery == 0 {
+			r.progress()
 		}
 	}
+	r.progress()
 	return nil
 }
 
-func writeDraft(d *Draft, sink Sink) error {
-	for _, e := range d.Spans {
+// progressEvery is the number of documents between two calls of Progress.
+const progressEvery = 64
+
+func (r *run) progress() {
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(r.snapshot())
+	}
+}
+
+func writeDraft(d *draft, sink Sink) error {
+	for _, e := range d.spans {
 		if err := sink.Exclusion(e); err != nil {
 			return err
 		}
 	}
-	if d.Drop != nil {
-		return sink.Exclusion(*d.Drop)
+	if d.drop != nil {
+		return sink.Exclusion(*d.drop)
 	}
-	for _, e := range d.Redactions {
+	for _, e := range d.redactions {
 		if err := sink.Redaction(e); err != nil {
 			return err
 		}

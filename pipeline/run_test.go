@@ -9,10 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/pipeline/source"
@@ -307,9 +311,9 @@ func TestErrorsEndTheRun(t *testing.T) {
 }
 
 func TestStepPanicIsAnExclusion(t *testing.T) {
-	d := apply(&Draft{}, []Step{{"clean", func(*Draft) { panic("secret text") }}, {"filter", func(*Draft) { t.Error("went on") }}})
-	if d.Drop == nil || d.Drop.Rule != "panic" || strings.Contains(d.Drop.Reason, "secret") {
-		t.Errorf("got %+v", d.Drop)
+	d := apply(&draft{}, []step{{"clean", func(*draft) { panic("secret text") }}, {"filter", func(*draft) { t.Error("went on") }}})
+	if d.drop == nil || d.drop.Rule != "panic" || strings.Contains(d.drop.Reason, "secret") {
+		t.Errorf("got %+v", d.drop)
 	}
 }
 
@@ -345,5 +349,109 @@ func TestConfigDigest(t *testing.T) {
 	b.Filter.MinChars.Threshold++
 	if a.Digest() == b.Digest() {
 		t.Error("a threshold does not change the digest")
+	}
+}
+
+// A configuration file names what it changes, and the defaults stand for the rest.
+func TestConfigFromYAML(t *testing.T) {
+	cfg := DefaultConfig()
+	text := "filter:\n  min_words: {mode: drop, threshold: 5}\n  boilerplate: {share: 0.9}\nredact:\n  entities: [EMAIL]\nsource:\n  ignore: ['*.log']\n"
+	if err := yaml.NewDecoder(strings.NewReader(text), yaml.Strict()).Decode(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.Filter.MinWords.Mode, want.Filter.MinWords.Threshold = "drop", 5
+	want.Filter.Boilerplate.Share = 0.9
+	want.Redact.Entities = []string{"EMAIL"}
+	want.Source.Ignore = []string{"*.log"}
+	if cfg.Digest() != want.Digest() {
+		t.Errorf("got %+v", cfg)
+	}
+	if err := yaml.NewDecoder(strings.NewReader("dedupe: {}"), yaml.Strict()).Decode(&cfg); err == nil {
+		t.Error("an unknown key passes")
+	}
+}
+
+func TestTitleAndMetadataAreRedacted(t *testing.T) {
+	src := memory{name: "m", files: map[string]string{
+		"a.md": "---\ntitle: Ask ann@example.org\nphone: 5550100123\ncount: 5550100123\ndb_password: hunter2hunter3\n---\n" + prose(1, 5),
+	}}
+	out, stats := mustRun(t, testConfig(), src)
+	d := out.Documents[0]
+	if d.Title != "Ask [EMAIL]" || d.Metadata["phone"] != "[PHONE]" || d.Metadata["db_password"] != "[SECRET]" || d.Metadata["count"] != "5550100123" {
+		t.Errorf("title %q, metadata %v", d.Title, d.Metadata)
+	}
+	for _, x := range out.Redactions {
+		if x.Start != -1 || x.End != -1 {
+			t.Errorf("offsets outside of the text: %+v", x)
+		}
+	}
+	if stats.Redactions["EMAIL"] != 1 || stats.Redactions["PHONE"] != 1 || stats.Redactions["SECRET"] != 1 {
+		t.Errorf("stats: %v", stats.Redactions)
+	}
+}
+
+func TestRowsOfOneFile(t *testing.T) {
+	row := func(id, text string) string { return fmt.Sprintf("{\"id\": %q, \"text\": %q}\n", id, text) }
+	src := memory{name: "m", files: map[string]string{
+		"rows.jsonl": row("a", prose(1, 9)) + row("b", prose(2, 9)) + row("a", prose(3, 9)) + "{broken\n" + row("c", " "),
+	}}
+	out, stats := mustRun(t, testConfig(), src)
+	if stats.Files != 1 || stats.In != 5 || stats.Out != 2 || out.document("m/rows.jsonl#b") == nil {
+		t.Errorf("stats: %+v", stats)
+	}
+	for _, rule := range []string{"extract/duplicate_id", "extract/malformed", "clean/empty"} {
+		if stats.Dropped[rule] != 1 {
+			t.Errorf("%s: %v", rule, stats.Dropped)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var calls []Stats
+	cfg := testConfig()
+	cfg.Progress = func(s Stats) { calls = append(calls, s) }
+	_, stats := mustRun(t, cfg, corpus(), memory{name: "second", files: corpus().files})
+	if len(calls) < 2 || calls[0].Out >= stats.Out || calls[len(calls)-1].Out != stats.Out {
+		t.Errorf("%d calls", len(calls))
+	}
+}
+
+// The folder as a whole: a run over real files, with an ignore file.
+func TestRunOverFolder(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.md": "# One\n\n" + prose(1, 9), "b.html": "<h1>Two</h1><p>" + prose(2, 9), "c.csv": "text,id\n\"" + prose(3, 3) + "\",7\n", "d.log": "x", ".cultivarignore": "*.log\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src, err := source.OpenDir("docs", dir, source.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	out, stats := mustRun(t, DefaultConfig(), src)
+	var got []string
+	for _, d := range out.Documents {
+		got = append(got, d.SourceURI+" "+d.Title)
+	}
+	if want := []string{"docs/a.md One", "docs/b.html Two", "docs/c.csv#7 "}; !slices.Equal(got, want) || stats.DroppedTotal() != 0 {
+		t.Errorf("got %q, dropped %v", got, stats.Dropped)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	src := memory{name: "m", files: map[string]string{}}
+	size := 0
+	for i := range 200 {
+		text := prose(i, 200)
+		src.files[fmt.Sprintf("%03d.md", i)] = text
+		size += len(text)
+	}
+	b.SetBytes(int64(size))
+	for b.Loop() {
+		if _, err := Run(context.Background(), DefaultConfig(), []Source{src}, &rows{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -8,19 +8,21 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/pipeline/dedup"
 	"github.com/cultivar/cultivar/pipeline/extract"
 	"github.com/cultivar/cultivar/pipeline/filter"
+	"github.com/cultivar/cultivar/pipeline/redact"
 	"github.com/cultivar/cultivar/pipeline/source"
 )
 
 // arrival is what one raw file gave.
 type arrival struct {
 	bytes  int64
-	drafts []*Draft
+	drafts []*draft
 	err    error // of the context only
 }
 
@@ -28,7 +30,7 @@ type arrival struct {
 func (r *run) read(ctx context.Context, f rawFile) arrival {
 	raw, err := f.Read(r.cfg.Source.MaxFileBytes)
 	if err != nil {
-		return arrival{drafts: []*Draft{unread(f, err)}}
+		return arrival{drafts: []*draft{unread(f, err)}}
 	}
 	in := extract.Input{Path: f.Path, MIME: extract.Sniff(f.Path, raw), Raw: raw}
 	etag := fmt.Sprintf("%x", sha256.Sum256(raw))
@@ -43,27 +45,27 @@ func (r *run) read(ctx context.Context, f rawFile) arrival {
 }
 
 // unread is the draft of a file whose bytes could not be had.
-func unread(f rawFile, err error) *Draft {
+func unread(f rawFile, err error) *draft {
 	d := newDraft(f.source, f.Path, "", "", extract.Document{})
 	var large *source.TooLargeError
 	if errors.As(err, &large) {
-		d.Reject(stageSource, "max_file_bytes", "the file is over the size limit", float64(large.Size), float64(large.Limit))
+		d.reject(stageSource, "max_file_bytes", "the file is over the size limit", float64(large.Size), float64(large.Limit))
 	} else {
-		d.Reject(stageSource, "unreadable", "the file could not be read", 0, 0)
+		d.reject(stageSource, "unreadable", "the file could not be read", 0, 0)
 	}
 	return d
 }
 
-func (r *run) newDrafts(f rawFile, etag, mime string, found []extract.Document) []*Draft {
-	drafts := make([]*Draft, len(found))
+func (r *run) newDrafts(f rawFile, etag, mime string, found []extract.Document) []*draft {
+	drafts := make([]*draft, len(found))
 	rows := make(map[string]bool, len(found))
 	for i, doc := range found {
 		d := newDraft(f.source, f.Path, etag, mime, doc)
 		d.IngestedAt = r.cfg.IngestedAt
 		if doc.Refused != nil {
-			d.Reject(stageExtract, doc.Refused.Rule, doc.Refused.Reason, doc.Refused.Value, doc.Refused.Threshold)
+			d.reject(stageExtract, doc.Refused.Rule, doc.Refused.Reason, doc.Refused.Value, doc.Refused.Threshold)
 		} else if rows[doc.Row] {
-			d.Reject(stageExtract, "duplicate_id", "an earlier row of the file has the same id", 0, 0)
+			d.reject(stageExtract, "duplicate_id", "an earlier row of the file has the same id", 0, 0)
 		}
 		rows[doc.Row] = true
 		drafts[i] = d
@@ -72,8 +74,8 @@ func (r *run) newDrafts(f rawFile, etag, mime string, found []extract.Document) 
 }
 
 // arrivals counts what comes in and flattens it.
-func (r *run) arrivals(in iter.Seq2[arrival, error]) iter.Seq2[*Draft, error] {
-	return func(yield func(*Draft, error) bool) {
+func (r *run) arrivals(in iter.Seq2[arrival, error]) iter.Seq2[*draft, error] {
+	return func(yield func(*draft, error) bool) {
 		for a, err := range in {
 			if err = errors.Join(err, a.err); err != nil {
 				yield(nil, err)
@@ -90,14 +92,14 @@ func (r *run) arrivals(in iter.Seq2[arrival, error]) iter.Seq2[*Draft, error] {
 }
 
 // clean brings text, title and metadata into one form and fixes the version.
-func (r *run) clean(d *Draft) {
+func (r *run) clean(d *draft) {
 	d.Text = r.cfg.Clean.Text(d.Text)
 	d.Title = r.cfg.Clean.Line(d.Title)
 	for key, value := range d.Metadata {
 		d.Metadata[key] = r.cfg.Clean.Line(value)
 	}
 	if d.Text == "" {
-		d.Reject(stageClean, "empty", "the document holds no text", 0, 0)
+		d.reject(stageClean, "empty", "the document holds no text", 0, 0)
 		return
 	}
 	d.DocVersion = DocVersion(d.Text)
@@ -107,17 +109,17 @@ func (r *run) clean(d *Draft) {
 }
 
 // dropExact drops all but the best of the documents with the same words.
-func (r *run) dropExact(drafts []*Draft) error {
+func (r *run) dropExact(drafts []*draft) error {
 	return dropDuplicates(drafts, dedup.NewExact(), "exact", "another document has the same text", 1)
 }
 
 // dropNear drops documents that resemble a better one.
-func (r *run) dropNear(drafts []*Draft) error {
+func (r *run) dropNear(drafts []*draft) error {
 	threshold := r.cfg.Dedup.Threshold
 	return dropDuplicates(drafts, dedup.NewNear(threshold), "near", "another document has nearly the same text", threshold)
 }
 
-func dropDuplicates(drafts []*Draft, index dedup.Index, rule, reason string, threshold float64) error {
+func dropDuplicates(drafts []*draft, index dedup.Index, rule, reason string, threshold float64) error {
 	for d := range kept(drafts) {
 		e := dedup.Entry{DocID: d.DocID, Size: utf8.RuneCountInString(d.Text), Digest: d.digest, Signature: d.signature}
 		if err := index.Add(e); err != nil {
@@ -135,17 +137,17 @@ func dropDuplicates(drafts []*Draft, index dedup.Index, rule, reason string, thr
 		}
 		d.DupCluster = v.Winner
 		if v.Winner != d.DocID {
-			d.Reject(stageDedup, rule, reason, v.Similarity, threshold)
-			d.Drop.Related = v.Winner
+			d.reject(stageDedup, rule, reason, v.Similarity, threshold)
+			d.drop.Related = v.Winner
 		}
 	}
 	return nil
 }
 
-func kept(drafts []*Draft) iter.Seq[*Draft] {
-	return func(yield func(*Draft) bool) {
+func kept(drafts []*draft) iter.Seq[*draft] {
+	return func(yield func(*draft) bool) {
 		for _, d := range drafts {
-			if d.Drop == nil && !yield(d) {
+			if d.drop == nil && !yield(d) {
 				return
 			}
 		}
@@ -154,7 +156,7 @@ func kept(drafts []*Draft) iter.Seq[*Draft] {
 
 // learnLines counts lines over the corpus. Copies of a document count once: else a document with
 // many copies would be taken for boilerplate, whole.
-func (r *run) learnLines(drafts []*Draft) error {
+func (r *run) learnLines(drafts []*draft) error {
 	lines := filter.NewLines(r.cfg.Filter.Boilerplate)
 	seen := map[dedup.Digest]bool{}
 	for d := range kept(drafts) {
@@ -169,13 +171,13 @@ func (r *run) learnLines(drafts []*Draft) error {
 }
 
 // stripLines takes boilerplate out of the text.
-func (r *run) stripLines(d *Draft) {
+func (r *run) stripLines(d *draft) {
 	if r.lines == nil {
 		return
 	}
 	text, spans := r.lines.Strip(d.Text)
 	for _, s := range spans {
-		d.Spans = append(d.Spans, datasets.Exclusion{
+		d.spans = append(d.spans, datasets.Exclusion{
 			DocID: d.DocID, SourceURI: d.SourceURI, Stage: stageFilter, Rule: "boilerplate",
 			Reason: "the line is repeated across the corpus", Value: s.Share,
 			Threshold: r.cfg.Filter.Boilerplate.Share, Start: s.Start, End: s.End,
@@ -187,15 +189,15 @@ func (r *run) stripLines(d *Draft) {
 }
 
 // judge measures the text and drops what breaks a rule.
-func (r *run) judge(d *Draft) {
+func (r *run) judge(d *draft) {
 	j := r.filter.Judge(d.Text)
 	d.Signals, d.flags = j.Signals, j.Flags
 	if v := j.Drop; v != nil {
-		d.Reject(stageFilter, v.Rule, v.Reason, v.Value, v.Threshold)
+		d.reject(stageFilter, v.Rule, v.Reason, v.Value, v.Threshold)
 	}
 }
 
-func (r *run) sketch(d *Draft) {
+func (r *run) sketch(d *draft) {
 	if !r.cfg.Dedup.Near {
 		return
 	}
@@ -206,7 +208,7 @@ func (r *run) sketch(d *Draft) {
 
 // redact replaces personal data and secrets in the text, the title and the metadata. Offsets in the
 // ledger are of the text; what stood elsewhere has none (-1).
-func (r *run) redact(d *Draft) {
+func (r *run) redact(d *draft) {
 	text, found := r.redactor.Redact(d.Text)
 	d.Text = text
 	d.note(found, "", false)
@@ -214,9 +216,20 @@ func (r *run) redact(d *Draft) {
 	d.Title = title
 	d.note(found, " in title", true)
 	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
-		value, found := r.redactor.Redact(d.Metadata[key])
-		d.Metadata[key] = value
+		found := r.redactMetadata(d.Metadata, key)
 		d.note(found, " in metadata", true)
 	}
 	d.NChars = utf8.RuneCountInString(d.Text)
+}
+
+// redactMetadata redacts a value with its key as context: "phone" and "password" say what it is.
+func (r *run) redactMetadata(metadata map[string]string, key string) []redact.Finding {
+	label := key + ": "
+	text, found := r.redactor.Redact(label + metadata[key])
+	value, ok := strings.CutPrefix(text, label)
+	if !ok { // the key itself has something in it
+		value, found = r.redactor.Redact(metadata[key])
+	}
+	metadata[key] = value
+	return found
 }

@@ -47,13 +47,13 @@ func (s Stats) Reconcile() error {
 }
 
 // count enters a finished draft.
-func (s *Stats) count(d *Draft) {
-	for _, e := range d.Spans {
+func (s *Stats) count(d *draft) {
+	for _, e := range d.spans {
 		s.Spans[ledgerKey(e)]++
 	}
-	if d.Drop != nil {
-		s.Dropped[ledgerKey(*d.Drop)]++
-		if d.Drop.Stage == stageSource || d.Drop.Stage == stageExtract {
+	if d.drop != nil {
+		s.Dropped[ledgerKey(*d.drop)]++
+		if d.drop.Stage == stageSource || d.drop.Stage == stageExtract {
 			s.unreadable++
 		}
 		return
@@ -63,7 +63,7 @@ func (s *Stats) count(d *Draft) {
 		s.Flagged[rule]++
 	}
 	s.Runes += int64(d.NChars)
-	for _, r := range d.Redactions {
+	for _, r := range d.redactions {
 		s.Redactions[r.Entity]++
 	}
 }

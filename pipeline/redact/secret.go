@@ -87,6 +87,9 @@ func findShapes(text string, emit func(int, int, float64)) {
 	}
 }
 
+// maxShape bounds a credential, so that a text of nothing but beginnings takes no quadratic time.
+const maxShape = 8 << 10
+
 // shapeName is the name of the shape that s begins with.
 func shapeName(s string) string {
 	for _, shape := range shapesByFirst[s[0]] {
@@ -104,7 +107,7 @@ func (s shape) match(text string, i int) int {
 	}
 	body := i + len(s.prefix)
 	end := body
-	for end < len(text) && s.alphabet(text[end]) {
+	for end < len(text) && end-body < maxShape && s.alphabet(text[end]) {
 		end++
 	}
 	end = body + len(strings.TrimRight(text[body:end], ".-"))

@@ -3,6 +3,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,14 +36,14 @@ func (f File) Read(limit int64) (data []byte, err error) {
 		return nil, fmt.Errorf("open %s: %w", f.Path, err)
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
+	buf := bytes.NewBuffer(make([]byte, 0, f.Size+bytes.MinRead)) // room to see the end without growing
+	if _, err = buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.Path, err)
 	}
-	if int64(len(data)) > limit {
-		return nil, &TooLargeError{Size: int64(len(data)), Limit: limit}
+	if n := int64(buf.Len()); n > limit {
+		return nil, &TooLargeError{Size: n, Limit: limit}
 	}
-	return data, nil
+	return buf.Bytes(), nil
 }
 
 // Config says which files of a source are taken.
