@@ -74,6 +74,8 @@ func (a *app) root() *cobra.Command {
 // commands lists the verbs in the order in which a newcomer meets them.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.ingestCommand(),
+		a.datasetCommand(),
 		a.trainCommand(),
 		a.evalCommand(),
 		a.generateCommand(),

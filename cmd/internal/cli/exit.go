@@ -8,8 +8,14 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
+	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // The exit codes.
@@ -78,13 +84,29 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitInterrupt, "run the same command again to go on"
 	case errors.Is(err, checkpoint.ErrOtherRun):
 		return exitRefused, "choose another --out, or --restart to discard what is there"
+	case errors.Is(err, registry.ErrBadName):
+		return exitUsage, way
+	case errors.Is(err, registry.ErrVersionExists):
+		return exitRefused, "a version never changes: leave out --version to publish the next one"
+	case errors.Is(err, store.ErrNoConditions):
+		return exitRefused, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"
+	case errors.Is(err, publish.ErrUnsafe), errors.Is(err, stages.ErrInvalidAdapter):
+		return exitRefused, way
+	case errors.Is(err, catalog.ErrCorrupt), errors.Is(err, registry.ErrCorrupt):
+		return exitRefused, way
 	case errors.Is(err, trainer.ErrDiverged):
 		return exitFailed, way
 	case way != "":
 		return exitFailed, way
+	case errors.Is(err, datasets.ErrNotFound):
+		return exitFailed, "`cultivar dataset ls` lists the datasets"
+	case errors.Is(err, registry.ErrNoVersion), errors.Is(err, registry.ErrNoAlias):
+		return exitFailed, "`cultivar adapter ls` lists what is published"
+	case errors.Is(err, fs.ErrExist):
+		return exitFailed, "choose another --out"
 	case errors.Is(err, syscall.ENOSPC):
 		return exitFailed, "the disk is full: free some space and run the same command again"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrPermission):
 		return exitFailed, "choose a place that can be written, with --out or --home"
 	}
 	return exitFailed, way

@@ -1,0 +1,331 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/table"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// screenful is how many rows are listed for people unless --limit says otherwise.
+const screenful = 100
+
+// limited flags a command that lists rows. The limit is for people: JSON has all rows unless it is
+// asked for.
+func limited(c *cobra.Command, limit *int) {
+	c.Flags().IntVar(limit, "limit", screenful, "list no more rows; 0 for all, as --json does")
+}
+
+// collect takes the rows that match up to the limit, and counts those that match.
+func collect[T table.Row](c *cobra.Command, a *app, rows iter.Seq2[T, error], limit int, match func(T) bool) (list []T, all int, err error) {
+	if a.json && !c.Flags().Changed("limit") {
+		limit = 0
+	}
+	for row, err := range rows {
+		if err == nil {
+			err = c.Context().Err()
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if !match(row) {
+			continue
+		}
+		if all++; limit <= 0 || all <= limit {
+			list = append(list, row)
+		}
+	}
+	return list, all, nil
+}
+
+// printRows prints rows of a dataset as a JSON array.
+func printRows[T table.Row](a *app, rows []T) error {
+	list := []any{}
+	for _, r := range rows {
+		list = append(list, stages.RowJSON(r))
+	}
+	return a.printJSON(list)
+}
+
+// noteMore says what a list leaves out.
+func (a *app) noteMore(shown, all int) {
+	if shown < all {
+		a.note("%d of %d rows; --limit 0 lists all", shown, all)
+	}
+}
+
+func (a *app) datasetExclusionsCommand() *cobra.Command {
+	var rule string
+	var limit int
+	c := &cobra.Command{
+		Use:   "exclusions REF [--rule RULE]",
+		Short: "List what was dropped, and why",
+		Long: `List the documents, and the parts of documents, that were dropped, with the rule that dropped them, the
+value it measured and the limit it held that against.`,
+		Args: exactArgs("REF"),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := a.openDataset(args[0])
+			if err != nil {
+				return err
+			}
+			list, all, err := collect(c, a, d.Exclusions(), limit, func(e datasets.Exclusion) bool {
+				return rule == "" || rule == e.Rule || rule == e.Stage+"/"+e.Rule
+			})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printRows(a, list)
+			}
+			a.printExclusions(list)
+			a.noteMore(len(list), all)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&rule, "rule", "", "only of this rule, as min_chars or filter/min_chars")
+	limited(c, &limit)
+	return c
+}
+
+func (a *app) printExclusions(list []datasets.Exclusion) {
+	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "RULE"}, {name: "VALUE", right: true}, {name: "LIMIT", right: true}, {name: "WHY", shrink: 'e'}}
+	var rows [][]string
+	for _, e := range list {
+		value, limit := "", ""
+		if e.Value != 0 || e.Threshold != 0 {
+			value, limit = number(e.Value), number(e.Threshold)
+		}
+		why := e.Reason
+		if e.Start >= 0 {
+			why = fmt.Sprintf("%s (characters %d to %d)", why, e.Start, e.End)
+		}
+		rows = append(rows, []string{e.SourceURI, e.Stage + "/" + e.Rule, value, limit, why})
+	}
+	a.printTable(columns, rows)
+}
+
+// number prints a measured value: whole numbers whole, others with three digits.
+func number(v float64) string {
+	if v == float64(int64(v)) {
+		return fmt.Sprint(int64(v))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+func (a *app) datasetRedactionsCommand() *cobra.Command {
+	var entity string
+	var limit int
+	c := &cobra.Command{
+		Use:   "redactions REF [--entity ENTITY]",
+		Short: "List what was redacted, and what found it",
+		Long: `List what was redacted: where it stood, what kind of thing it was, which detector found it, and what
+stands there now. The dataset does not hold what stood there before. Offsets are in characters of the
+text before redaction, -1 outside of the text.`,
+		Args: exactArgs("REF"),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := a.openDataset(args[0])
+			if err != nil {
+				return err
+			}
+			list, all, err := collect(c, a, d.Redactions(), limit, func(r datasets.Redaction) bool {
+				return entity == "" || strings.EqualFold(entity, r.Entity)
+			})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printRows(a, list)
+			}
+			a.printRedactions(list)
+			a.noteMore(len(list), all)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&entity, "entity", "", "only of this kind, as EMAIL")
+	limited(c, &limit)
+	return c
+}
+
+func (a *app) printRedactions(list []datasets.Redaction) {
+	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "ENTITY"}, {name: "DETECTOR", shrink: 'e'}, {name: "SCORE", right: true},
+		{name: "START", right: true}, {name: "END", right: true}, {name: "NOW"}}
+	var rows [][]string
+	for _, r := range list {
+		rows = append(rows, []string{r.SourceURI, r.Entity, r.Detector, fmt.Sprintf("%.2f", r.Score), fmt.Sprint(r.Start), fmt.Sprint(r.End), r.Replacement})
+	}
+	a.printTable(columns, rows)
+}
+
+func (a *app) datasetSampleCommand() *cobra.Command {
+	var n int
+	var seed uint64
+	var kind string
+	c := &cobra.Command{
+		Use:   "sample REF [-n N] [--seed S]",
+		Short: "Print some rows, drawn at random",
+		Long: `Print some documents, or examples, drawn at random and in their order. The same seed draws the same
+rows of a version.`,
+		Args: exactArgs("REF"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if n < 1 {
+				return usagef("-n is %d, want 1 or more", n)
+			}
+			if err := oneOf("table", kind, "documents", "examples"); err != nil {
+				return err
+			}
+			d, err := a.openDataset(args[0])
+			if err != nil {
+				return err
+			}
+			if kind == "examples" {
+				return sample(a, d.Examples(), n, seed, func(e datasets.Example) error {
+					return a.printText(fmt.Sprintf("%s (%s)", e.ExampleID, e.Split), textOf(e))
+				})
+			}
+			return sample(a, d.Documents(), n, seed, func(d datasets.Document) error {
+				return a.printText(fmt.Sprintf("%s (%s characters)", d.SourceURI, humanize.Count(int64(d.NChars))), d.Text)
+			})
+		},
+	}
+	f := c.Flags()
+	f.IntVarP(&n, "rows", "n", 3, "how many rows")
+	f.Uint64Var(&seed, "seed", 0, "of the draw")
+	f.StringVar(&kind, "table", "documents", "documents or examples")
+	return c
+}
+
+func sample[T table.Row](a *app, rows iter.Seq2[T, error], n int, seed uint64, show func(T) error) error {
+	list, err := stages.Sample(rows, n, seed)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return printRows(a, list)
+	}
+	for _, row := range list {
+		if err := show(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// textOf is an example's text; of a conversation, its turns.
+func textOf(e datasets.Example) string {
+	if len(e.Messages) == 0 {
+		return e.Text
+	}
+	var b strings.Builder
+	for _, m := range e.Messages {
+		fmt.Fprintf(&b, "%s: %s\n", m.Role, m.Content)
+	}
+	return b.String()
+}
+
+// printText prints a heading and a text, of which terminals must not obey what is in it.
+func (a *app) printText(heading, text string) error {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = printable(strings.ReplaceAll(line, "\t", "    "))
+	}
+	_, err := io.WriteString(a.out, "── "+printable(heading)+"\n"+strings.Join(lines, "\n")+"\n\n")
+	return err
+}
+
+func (a *app) datasetDiffCommand() *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare the documents and settings of two versions",
+		Args:  exactArgs("A", "B"),
+		RunE: func(c *cobra.Command, args []string) error {
+			left, err := a.openDataset(args[0])
+			if err != nil {
+				return err
+			}
+			right, err := a.openDataset(args[1])
+			if err != nil {
+				return err
+			}
+			d, err := stages.DiffDatasets(left, right)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(d)
+			}
+			return a.printDatasetDiff(d, limit)
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", screenful, "list no more documents of each kind; 0 for all")
+	return c
+}
+
+func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
+	if d.Same {
+		_, err := fmt.Fprintf(a.out, "%s and %s have the same content\n", d.A, d.B)
+		return err
+	}
+	for _, s := range d.Settings {
+		_, _ = fmt.Fprintf(a.out, "setting %s: %s → %s\n", printable(s.Key), printable(orNone(s.A)), printable(orNone(s.B)))
+	}
+	for _, part := range []struct {
+		mark string
+		list []stages.DocumentRef
+	}{{"-", d.Removed}, {"+", d.Added}, {"~", d.Changed}} {
+		for i, doc := range part.list {
+			if limit > 0 && i == limit {
+				a.note("%d of %d documents marked %s; --limit 0 lists all", limit, len(part.list), part.mark)
+				break
+			}
+			_, _ = fmt.Fprintf(a.out, "%s %s\n", part.mark, printable(doc.SourceURI))
+		}
+	}
+	_, err := fmt.Fprintf(a.out, "%d documents added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
+	return err
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOptions, split string) error {
+	if err := oneOf("format", o.Format, stages.RowFormats...); err != nil {
+		return err
+	}
+	if err := oneOf("table", o.Table, stages.Tables...); err != nil {
+		return err
+	}
+	if split != "" {
+		if err := oneOf("split", split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
+			return err
+		}
+		if o.Table != "examples" {
+			return usagef("--split is for --table examples")
+		}
+	}
+	var err error
+	if o.Dataset, err = a.openDataset(ref); err != nil {
+		return err
+	}
+	o.Split = datasets.Split(split)
+	n, err := stages.ExportRows(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"dataset": o.Dataset.Ref(), "out": o.Out, "table": o.Table, "format": o.Format, "rows": n})
+	}
+	_, err = fmt.Fprintf(a.out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
+	return err
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/pipeline"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+type ingestOptions struct {
+	out, config      string
+	validation, test float64
+}
+
+func (a *app) ingestCommand() *cobra.Command {
+	var o ingestOptions
+	c := &cobra.Command{
+		Use:   "ingest SOURCE… --out DATASET",
+		Short: "Turn folders of documents into a clean, audited dataset",
+		Long: `Turn folders of documents, or single files, into a version of a dataset: extracted, cleaned, filtered,
+free of duplicates, and with personal data and secrets redacted. Every document that was dropped has
+a reason in the dataset's exclusions, every redaction a row; see ` + "`cultivar dataset`" + `.
+
+The same documents and configuration give the same bytes; when nothing changed, no version is made.
+A file .cultivarignore in a source, in the syntax of .gitignore, says what to leave out.`,
+		Example: `  cultivar ingest ./handbook --out handbook
+  cultivar ingest ./wiki ./tickets.jsonl --config ingest.yaml --out support`,
+		Args: atLeastArgs("SOURCE"),
+		RunE: func(c *cobra.Command, args []string) error { return a.runIngest(c, args, o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.out, "out", "", "name of the dataset")
+	f.StringVar(&o.config, "config", "", "configuration (YAML); `cultivar config schema ingest` describes it")
+	f.Float64Var(&o.validation, "validation", 0, "override split.validation, a share of the documents")
+	f.Float64Var(&o.test, "test", 0, "override split.test, a share of the documents")
+	require(c, "out")
+	return c
+}
+
+// resolve reads the configuration file and applies the flags over it.
+func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
+	cfg := stages.DefaultIngestConfig()
+	if o.config != "" {
+		text, err := os.ReadFile(o.config)
+		if err != nil {
+			return cfg, err
+		}
+		if cfg, err = stages.ParseIngestConfig(text); err != nil {
+			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
+		}
+	}
+	if c.Flags().Changed("validation") {
+		cfg.Split.Validation = o.validation
+	}
+	if c.Flags().Changed("test") {
+		cfg.Split.Test = o.test
+	}
+	return cfg, cfg.Validate()
+}
+
+func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) error {
+	if err := catalog.CheckName(o.out); err != nil {
+		return usageError{err}
+	}
+	cfg, err := o.resolve(c)
+	if err != nil {
+		return err
+	}
+	home, err := a.homeDir()
+	if err != nil {
+		return err
+	}
+	view := newIngestView(a)
+	r, err := stages.Ingest(c.Context(), stages.IngestOptions{
+		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
+	})
+	view.clear()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(ingestReport(r))
+	}
+	return a.printIngested(r)
+}
+
+// ingestJSON is the result of ingest --json.
+type ingestJSON struct {
+	Dataset  string           `json:"dataset"`
+	Digest   string           `json:"digest"`
+	Created  bool             `json:"created"`
+	Files    int64            `json:"files"`
+	Bytes    int64            `json:"bytes"`
+	Input    int64            `json:"input"`
+	Kept     int64            `json:"documents"`
+	Chars    int64            `json:"chars"`
+	Dropped  map[string]int64 `json:"dropped_by"`
+	Spans    map[string]int64 `json:"spans_by"`
+	Flagged  map[string]int64 `json:"flagged_by"`
+	Redacted map[string]int64 `json:"redacted_by"`
+	Splits   map[string]int64 `json:"splits"`
+}
+
+func ingestReport(r stages.IngestResult) ingestJSON {
+	s := r.Stats
+	return ingestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
+		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits}
+}
+
+func (a *app) printIngested(r stages.IngestResult) error {
+	s := r.Stats
+	if !r.Created {
+		if _, err := fmt.Fprintf(a.out, "nothing changed: %s has the same content\n", r.Dataset.Ref()); err != nil {
+			return err
+		}
+	}
+	var f fields
+	f.add("dataset", "%s", r.Dataset.Ref())
+	f.add("digest", "%s", r.Dataset.Manifest.Digest)
+	f.add("files", "%d (%s)", s.Files, humanize.Bytes(s.Bytes))
+	f.add("documents", "%d kept of %d (%s characters)", s.Out, s.In, humanize.Count(s.Runes))
+	f.counts("dropped", s.Dropped)
+	if len(s.Spans) > 0 {
+		f.counts("cut out", s.Spans)
+	}
+	f.counts("redacted", s.Redactions)
+	f.counts("examples", r.Dataset.Manifest.Counts.Splits)
+	return a.printFields(&f)
+}
+
+// counts appends a sum and, below it, what it is made of, the largest part first.
+func (f *fields) counts(name string, by map[string]int64) {
+	var sum int64
+	keys := slices.Sorted(maps.Keys(by))
+	for _, n := range by {
+		sum += n
+	}
+	slices.SortStableFunc(keys, func(a, b string) int { return int(min(1, max(-1, by[b]-by[a]))) })
+	f.add(name, "%d", sum)
+	width := len(fmt.Sprint(sum))
+	for _, key := range keys {
+		f.add("", "%*d  %s", width, by[key], key)
+	}
+}
+
+// ingestView shows progress: one line on a terminal, a line now and then elsewhere.
+type ingestView struct {
+	app   *app
+	began time.Time
+	last  time.Time
+	drawn bool
+	live  bool
+}
+
+func newIngestView(a *app) *ingestView {
+	now := time.Now()
+	return &ingestView{app: a, began: now, last: now, live: isTerminal(a.err) && os.Getenv("TERM") != "dumb"}
+}
+
+func (v *ingestView) show(s pipeline.Stats) {
+	pause := 10 * time.Second
+	if v.live {
+		pause = 80 * time.Millisecond
+	}
+	if time.Since(v.last) < pause {
+		return
+	}
+	v.last = time.Now()
+	text := fmt.Sprintf("%s files, %s, %s kept, %s dropped", humanize.Count(s.Files), humanize.Rate(float64(s.Bytes)/time.Since(v.began).Seconds(), "B"),
+		humanize.Count(s.Out), humanize.Count(s.DroppedTotal()))
+	if !v.live {
+		v.app.note("%s", text)
+		return
+	}
+	v.drawn = true
+	_, _ = fmt.Fprint(v.app.err, "\r\x1b[K"+shorten("ingest "+text, max(minColumn, terminalWidth(v.app.err)-1), 'e'))
+}
+
+func (v *ingestView) clear() {
+	if v.drawn {
+		_, _ = fmt.Fprint(v.app.err, "\r\x1b[K")
+	}
+}

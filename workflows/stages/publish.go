@@ -1,0 +1,101 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/open"
+	"github.com/cultivar/cultivar/store/registry"
+)
+
+// OpenRegistry opens the registry at a store's URL; without one, that of the home.
+func OpenRegistry(ctx context.Context, home, url string) (*registry.Registry, error) {
+	if url == "" {
+		url = filepath.Join(home, "registry")
+	}
+	b, err := open.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
+}
+
+// PublishOptions say what to publish, where, and as what.
+type PublishOptions struct {
+	Home    string
+	Store   string // URL, "" for the home's registry
+	Dir     string // of the adapter
+	Name    string
+	Version int    // 0 is the next one
+	Alias   string // to point at the version, "" for none
+	Who     string
+	Why     string
+	Now     time.Time // when the version was made; now, when zero
+}
+
+// Publish makes a version of an adapter. The adapter is read and checked first: complete, of one
+// rank, finite, and no pickle.
+func Publish(ctx context.Context, o PublishOptions) (publish.Result, error) {
+	reg, err := OpenRegistry(ctx, o.Home, o.Store)
+	if err != nil {
+		return publish.Result{}, err
+	}
+	return publish.Publish(ctx, reg, o.Dir, publish.Options{
+		Name: o.Name, Version: o.Version, Alias: o.Alias, Who: o.Who, Why: o.Why, CreatedAt: o.Now, Validate: validAdapter,
+	})
+}
+
+// ErrInvalidAdapter means that an adapter's files are not what they must be to be served.
+var ErrInvalidAdapter = errors.New("adapter is not sound")
+
+func validAdapter(dir string) error {
+	if _, err := peft.Read(dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidAdapter, err)
+	}
+	return nil
+}
+
+// CheckPublished reports whether the home's registry has a version with that digest, whole, and an
+// alias that points at it.
+func CheckPublished(ctx context.Context, home, ref, alias, digest string) error {
+	reg, err := OpenRegistry(ctx, home, "")
+	if err != nil {
+		return err
+	}
+	m, err := reg.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if m.Digest != digest {
+		return fmt.Errorf("%s is %s, want %s", ref, m.Digest, digest)
+	}
+	at, err := reg.Alias(ctx, m.Name, alias)
+	if err != nil {
+		return err
+	}
+	if at.Version != m.Version {
+		return fmt.Errorf("%s:%s points at version %d, want %d", m.Name, alias, at.Version, m.Version)
+	}
+	return checkBlobs(ctx, reg, m)
+}
+
+// checkBlobs looks whether the files of a version are there, without reading them.
+func checkBlobs(ctx context.Context, reg *registry.Registry, m registry.Manifest) error {
+	blobs := cas.New(reg.Bucket())
+	for _, f := range m.Files {
+		obj, err := blobs.Stat(ctx, cas.Digest(f.Digest))
+		if err != nil {
+			return fmt.Errorf("file %s of %s: %w", f.Path, m.Ref(), err)
+		}
+		if obj.Size != f.Size {
+			return fmt.Errorf("file %s of %s has %d bytes, want %d: %w", f.Path, m.Ref(), obj.Size, f.Size, registry.ErrCorrupt)
+		}
+	}
+	return nil
+}
