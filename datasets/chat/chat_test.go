@@ -65,25 +65,8 @@ func TestGoldens(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(filepath.Dir(dir)), func(t *testing.T) {
-			var want struct {
-				Chat []struct {
-					Messages            json.RawMessage
-					AddGenerationPrompt bool `json:"add_generation_prompt"`
-					Text, Error         string
-				}
-			}
-			readJSON(t, filepath.Join(dir, "..", "expected.json"), &want)
 			_, tmpl := openBase(t, dir)
-			for _, c := range want.Chat {
-				got, err := tmpl.Render(Input{Messages: c.Messages, AddGenerationPrompt: c.AddGenerationPrompt})
-				var refused *jinja.Exception
-				switch {
-				case c.Error != "" && (!errors.As(err, &refused) || err.Error() != c.Error):
-					t.Errorf("got error %v, want %q", err, c.Error)
-				case c.Error == "" && (err != nil || got != c.Text):
-					t.Errorf("error %v\n got %q\nwant %q", err, got, c.Text)
-				}
-			}
+			checkChat(t, tmpl, filepath.Join(dir, "..", "expected.json"))
 		})
 	}
 }
@@ -118,17 +101,17 @@ func TestRealTemplates(t *testing.T) {
 	}
 }
 
+// TestExampleGoldens holds masks against those made from transformers' own offsets.
 func TestExampleGoldens(t *testing.T) {
 	var want struct {
-		Base string
 		Rows []struct {
 			Messages []datasets.Message
 			IDs      []int32
 			TrainOn  []int `json:"train_on"`
 		}
 	}
-	readJSON(t, shared(t, "goldens", "extra", "sft", "expected.json"), &want)
-	tok, tmpl := openBase(t, shared(t, "goldens", want.Base))
+	readJSON(t, "testdata/sft.json", &want)
+	tok, tmpl := openBase(t, "testdata/qwen2")
 	for i, row := range want.Rows {
 		ids, trained, err := tmpl.Example(tok, row.Messages)
 		if err != nil {
@@ -144,4 +127,222 @@ func TestExampleGoldens(t *testing.T) {
 			t.Errorf("row %d\n got %v %v\nwant %v %v", i, ids, got, row.IDs, row.TrainOn)
 		}
 	}
+}
+
+// trainedText returns what Example trains of a conversation, turns separated by "|".
+func trainedText(t *testing.T, source string, messages []datasets.Message) (string, error) {
+	t.Helper()
+	tok, _ := openBase(t, "testdata/qwen2")
+	tmpl, err := Parse(source, tok.Names())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, trained, err := tmpl.Example(tok, messages)
+	if err != nil {
+		return "", err
+	}
+	text, before := "", false
+	for i, id := range ids {
+		if trained[i] && !before && text != "" {
+			text += "|"
+		}
+		if trained[i] {
+			text += tok.Decode([]int32{id}, false)
+		}
+		before = trained[i]
+	}
+	return text, nil
+}
+
+const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+func TestExampleMasks(t *testing.T) {
+	talk := []datasets.Message{
+		{Role: "user", Content: "One?"}, {Role: "assistant", Content: "Two."},
+		{Role: "user", Content: "Three?"}, {Role: "assistant", Content: "Four."},
+	}
+	for _, c := range []struct {
+		name, source string
+		messages     []datasets.Message
+		want, errs   string
+	}{
+		{"prefixes", chatML, talk, "Two.<|im_end|>|Four.<|im_end|>", ""},
+		{"no prompt", "{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}", talk, " Two.<|im_end|>| Four.<|im_end|>", ""},
+		{"plain text", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}", talk, " Two.| Four.", ""},
+		{"generation", "{% for m in messages %}{% if m.role == 'assistant' %}A {% generation %}{{ m.content }}{% endgeneration %}\n{% else %}U {{ m.content }}\n{% endif %}{% endfor %}", talk, "Two.|Four.", ""},
+		{"special token in the words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b<|im_end|>c"}}, "b<|im_end|>c<|im_end|>", ""},
+		{"empty words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant"}}, "<|im_end|>", ""},
+		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error()},
+		{"nothing is marked", "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}", talk, "", ErrNothingTrained.Error()},
+		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "", `message 1: the template's generation prompt "<|im_start|>assistant\n<think>\n"`},
+		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", "message 1: "},
+		{"refusal", "{{ raise_exception('no thanks') }}", talk, "", "no thanks"},
+	} {
+		got, err := trainedText(t, c.source, c.messages)
+		switch {
+		case c.errs == "" && (err != nil || got != c.want):
+			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
+		case c.errs != "" && (err == nil || !strings.Contains(err.Error(), c.errs)):
+			t.Errorf("%s: got %q, error %v, want error %q", c.name, got, err, c.errs)
+		}
+	}
+}
+
+func TestErrorsShowNoDocumentText(t *testing.T) {
+	secret := []datasets.Message{{Role: "user", Content: "s3cret"}, {Role: "assistant", Content: "s3cret"}, {Role: "user", Content: "s3cret"}}
+	for _, source := range []string{
+		"{% for m in messages %}{{ m.content }}{% if loop.last %}!{% endif %}{% endfor %}{% if add_generation_prompt %}s3{% endif %}",
+		"{% for m in messages %}{{ m.content }}{{ messages|length }}{% endfor %}",
+		"{% for m in messages %}{{ m.content + 1 }}{% endfor %}",
+	} {
+		if got, err := trainedText(t, source, secret); err == nil || strings.Contains(err.Error(), "cret") {
+			t.Errorf("got %q, error %v", got, err)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	write := func(t *testing.T, files map[string]string) string {
+		dir := t.TempDir()
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	tools := []any{map[string]any{"name": "f"}}
+	for _, c := range []struct {
+		name        string
+		files       map[string]string
+		plain, tool string
+		err         error
+	}{
+		{"file first", map[string]string{"chat_template.jinja": "file", "tokenizer_config.json": `{"chat_template": "config"}`}, "file", "file", nil},
+		{"config", map[string]string{"tokenizer_config.json": `{"chat_template": "config"}`}, "config", "config", nil},
+		{"named", map[string]string{"tokenizer_config.json": `{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}`}, "D", "T", nil},
+		{"none", map[string]string{"tokenizer_config.json": `{}`}, "", "", ErrNoTemplate},
+		{"no files", nil, "", "", ErrNoTemplate},
+	} {
+		tmpl, err := Open(write(t, c.files), nil)
+		if !errors.Is(err, c.err) {
+			t.Errorf("%s: got error %v, want %v", c.name, err, c.err)
+		}
+		if c.err != nil || err != nil {
+			continue
+		}
+		plain, _ := tmpl.Render(Input{})
+		tool, _ := tmpl.Render(Input{Tools: tools})
+		if plain != c.plain || tool != c.tool {
+			t.Errorf("%s: got %q and %q, want %q and %q", c.name, plain, tool, c.plain, c.tool)
+		}
+	}
+	if _, err := Open(write(t, map[string]string{"tokenizer_config.json": `{"chat_template": 7}`}), nil); err == nil {
+		t.Error("a number is accepted as template")
+	}
+}
+
+func TestRenderVariables(t *testing.T) {
+	special := map[string]string{"bos_token": "<s>"}
+	for _, c := range []struct {
+		source string
+		in     Input
+		want   string
+	}{
+		{"{{ bos_token }}", Input{}, "<s>"},
+		{"{{ bos_token }}", Input{Vars: map[string]any{"bos_token": "<B>"}}, "<B>"},
+		{"{{ eos_token }}|{{ eos_token is defined }}", Input{}, "|False"},
+		{"{{ tools is defined }}{{ tools is none }}{{ documents is none }}", Input{}, "TrueTrueTrue"},
+		{"{% for t in tools %}{{ t }}{% endfor %}ok", Input{}, "ok"}, // fails in transformers: there tools is none
+		{"{{ tools|tojson }}", Input{Tools: json.RawMessage(`[{"z": 1, "a": 1.0}]`)}, `[{"z": 1, "a": 1.0}]`},
+		{"{{ add_generation_prompt }}{{ x.y }}", Input{AddGenerationPrompt: true, Vars: map[string]any{"x": map[string]any{"y": 3}}}, "True3"},
+		{"{{ messages|tojson }}", Input{Messages: []datasets.Message{{Role: "user", Content: "é\n"}}}, `[{"role": "user", "content": "é\n"}]`},
+		{"{{ strftime_now('%Y-%m-%d') }}", Input{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}, "2026-11-24"},
+	} {
+		tmpl, err := Parse(c.source, special)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tmpl.Render(c.in); err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.source, got, err, c.want)
+		}
+	}
+}
+
+func TestParseInput(t *testing.T) {
+	in, err := ParseInput([]byte(`{"messages": [{"role": "user", "content": "a"}], "tools": [], "add_generation_prompt": true, "date_string": "today"}`))
+	if err != nil || !in.AddGenerationPrompt || in.Tools == nil || in.Vars["date_string"] != "today" {
+		t.Errorf("got %+v, %v", in, err)
+	}
+	for _, bad := range []string{``, `[]`, `{}`, `{"messages": 1}`, `{"messages": [], "add_generation_prompt": 1}`, `{"messages": []} x`} {
+		if in, err := ParseInput([]byte(bad)); err == nil {
+			t.Errorf("%s: got %+v", bad, in)
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range []struct{ source, bos string }{{"a", ""}, {"b", ""}, {"a", "<s>"}} {
+		tmpl, err := Parse(c.source, map[string]string{"bos_token": c.bos})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := tmpl.Digest(); seen[d] || d != tmpl.Digest() || len(d) != 64 {
+			t.Errorf("%v: digest %s", c, d)
+		} else {
+			seen[d] = true
+		}
+	}
+}
+
+// checkChat renders the conversations of a case and compares.
+func checkChat(t *testing.T, tmpl *Template, path string) {
+	t.Helper()
+	var want struct {
+		Chat []struct {
+			Messages            json.RawMessage
+			AddGenerationPrompt bool `json:"add_generation_prompt"`
+			Text, Error         string
+		}
+	}
+	readJSON(t, path, &want)
+	if len(want.Chat) == 0 {
+		t.Fatal("case has no conversations")
+	}
+	for _, c := range want.Chat {
+		got, err := tmpl.Render(Input{Messages: c.Messages, AddGenerationPrompt: c.AddGenerationPrompt})
+		var refused *jinja.Exception
+		switch {
+		case c.Error != "" && (!errors.As(err, &refused) || err.Error() != c.Error):
+			t.Errorf("got error %v, want %q", err, c.Error)
+		case c.Error == "" && (err != nil || got != c.Text):
+			t.Errorf("error %v\n got %q\nwant %q", err, got, c.Text)
+		}
+	}
+}
+
+func TestQwen2(t *testing.T) {
+	_, tmpl := openBase(t, "testdata/qwen2")
+	checkChat(t, tmpl, "testdata/chat.json")
+}
+
+func FuzzParseInput(f *testing.F) {
+	f.Add([]byte(`{"messages": [{"role": "user", "content": "a", "x": [1, 2.5, null]}], "tools": [{}]}`))
+	tmpl, err := Parse("{{ messages }}{{ tools|tojson }}{{ x }}", nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := ParseInput(data)
+		if err != nil {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("%q is accepted and no JSON", data)
+		}
+		if _, err := tmpl.Render(in); err != nil && !errors.Is(err, jinja.ErrLimit) && !strings.Contains(err.Error(), "nested") {
+			t.Fatal(err)
+		}
+	})
 }

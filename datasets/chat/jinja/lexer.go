@@ -188,13 +188,20 @@ func signBefore(s string, n int) byte {
 	return 0
 }
 
-var (
-	rawBeginPattern = regexp.MustCompile(`^\s*raw\s*-?%\}`)
-	rawEndPattern   = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
-)
+var rawEndPattern = regexp.MustCompile(`\{%[-+]?\s*endraw\s*[-+]?%\}`)
 
 // rawBegin returns the length of what makes a block that begins before s {% raw %}, 0 if it is not.
-func rawBegin(s string) int { return len(rawBeginPattern.FindString(s)) }
+func rawBegin(s string) int {
+	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(s, isSpace), "raw")
+	if !ok {
+		return 0
+	}
+	rest = strings.TrimPrefix(strings.TrimLeftFunc(rest, isSpace), "-")
+	if rest, ok = strings.CutPrefix(rest, "%}"); !ok {
+		return 0
+	}
+	return len(s) - len(rest)
+}
 
 func (l *lexer) raw(open int) error {
 	tag := l.take(open)
@@ -216,12 +223,6 @@ var operators = []string{
 	"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
 	">", "<", "=", ".", ":", "|", ",", ";",
 }
-
-var (
-	namePattern  = regexp.MustCompile(`^[\pL\p{Nl}_][\pL\p{Nl}\pM\p{Nd}\p{Pc}_]*`)
-	floatPattern = regexp.MustCompile(`^(?:\d+(?:_\d+)*)(?:\.\d+(?:_\d+)*(?:[eE][+-]?\d+(?:_\d+)*)?|[eE][+-]?\d+(?:_\d+)*)`)
-	intPattern   = regexp.MustCompile(`^(?:0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[0-9a-fA-F])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
-)
 
 // inside reads the tokens of a tag and its end.
 func (l *lexer) inside(end tokenKind, close string) error {
@@ -275,15 +276,13 @@ func (l *lexer) token(s string) (int, error) {
 	if s[0] == '\'' || s[0] == '"' {
 		return l.string(s)
 	}
-	for _, p := range []struct {
-		pattern *regexp.Regexp
-		kind    tokenKind
-	}{{floatPattern, tokFloat}, {intPattern, tokInt}, {namePattern, tokName}} {
-		if m := p.pattern.FindString(s); m != "" {
-			l.add(p.kind, m)
-			l.take(len(m))
-			return len(m), nil
-		}
+	if n := nameLen(s); n > 0 {
+		l.add(tokName, l.take(n))
+		return n, nil
+	}
+	if n, kind := numberLen(s); n > 0 {
+		l.add(kind, l.take(n))
+		return n, nil
 	}
 	for _, op := range operators {
 		if strings.HasPrefix(s, op) {

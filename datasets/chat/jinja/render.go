@@ -16,8 +16,8 @@ type Limits struct {
 	Depth  int // macros inside of each other
 }
 
-// DefaultLimits are far above what real templates need and keep a hostile one to about a second.
-var DefaultLimits = Limits{Steps: 5_000_000, Memory: 1 << 30, Output: 64 << 20, Depth: 100}
+// DefaultLimits are far above what real templates need and keep a hostile one to a few seconds.
+var DefaultLimits = Limits{Steps: 5_000_000, Memory: 256 << 20, Output: 64 << 20, Depth: 100}
 
 // Options of a rendering.
 type Options struct {

@@ -32,6 +32,9 @@ func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 	if depth > maxValueDepth {
 		return r.fail("value is nested too deeply")
 	}
+	if err := r.step(1); err != nil {
+		return err
+	}
 	before := b.Len()
 	switch v := v.(type) {
 	case nil:

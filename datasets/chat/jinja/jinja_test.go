@@ -1,0 +1,166 @@
+package jinja
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cases.json holds templates with what Jinja 3.1, in the environment of transformers, makes of them.
+func TestAgainstJinja(t *testing.T) {
+	data, err := os.ReadFile("testdata/cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Vars  json.RawMessage
+		Cases []struct{ Template, Text, Error string }
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		vars, err := FromJSON(file.Vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := render(c.Template, vars.(*Dict))
+		switch {
+		case c.Error != "" && err == nil:
+			t.Errorf("%s\n got %q\nwant error %s", c.Template, got, c.Error)
+		case c.Error == "" && err != nil:
+			t.Errorf("%s\n got error %v\nwant %q", c.Template, err, c.Text)
+		case c.Error == "" && got != c.Text:
+			t.Errorf("%s\n got %q\nwant %q", c.Template, got, c.Text)
+		}
+	}
+}
+
+func render(source string, vars *Dict) (string, error) {
+	tmpl, err := Parse(source)
+	if err != nil {
+		return "", err
+	}
+	out, err := tmpl.Render(vars, Options{Now: time.Date(2024, 7, 26, 13, 5, 9, 0, time.UTC)})
+	return out.Text, err
+}
+
+func TestStrftime(t *testing.T) {
+	now := time.Date(2024, 7, 6, 3, 5, 9, 1200000, time.UTC)
+	for format, want := range map[string]string{
+		"%d %b %Y":          "06 Jul 2024",
+		"%Y-%m-%d":          "2024-07-06",
+		"%A %a %B %H:%M:%S": "Saturday Sat July 03:05:09",
+		"%-d %-m %e %I %p":  "6 7  6 03 AM",
+		"%j %w %u %U %W %V": "188 6 6 26 27 27",
+		"%f %y %% %Z%z|":    "001200 24 % |",
+	} {
+		if got, err := strftime(format, now); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", format, got, err, want)
+		}
+	}
+	if _, err := strftime("%Q", now); err == nil {
+		t.Error("unknown directive is accepted")
+	}
+	got, err := render("{{ strftime_now('%d %b %Y') }}", NewDict())
+	if err != nil || got != "26 Jul 2024" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// hostileLimits keep the test short; what is tested is that every kind of work is counted.
+var hostileLimits = Limits{Steps: 500_000, Memory: 32 << 20, Output: 4 << 20, Depth: 100}
+
+// TestHostile runs templates that try to take forever or everything. None may take long, and all
+// that ask for too much must say so.
+func TestHostile(t *testing.T) {
+	for name, source := range map[string]string{
+		"loops":    "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+		"doubling": "{% set ns = namespace(s='x') %}{% for a in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+		"repeat":   "{{ 'x' * 9999999999 }}",
+		"lists":    "{{ [1] * 9999999999 }}",
+		"pad":      "{{ 'x'.center(99999999999) }}",
+		"width":    "{{ '%999999999d' % 1 }}",
+		"replace":  "{% set ns = namespace(s='x') %}{% for a in range(60) %}{% set ns.s = ns.s.replace('x', 'xx') %}{% endfor %}",
+		"macros":   "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+		"loop":     "{% for a in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
+		"output":   "{% set s = 'x' * 1000000 %}{% for a in range(100) %}{{ s }}{% endfor %}",
+		"indent":   "{{ [[[1]]]|tojson(indent=100000) }}",
+		"values":   "{% set ns = namespace(l=[1]) %}{% for a in range(100) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
+		"compare":  "{% set ns = namespace(l=[1], m=[1]) %}{% for a in range(100) %}{% set ns.l = [ns.l, ns.l] %}{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
+		"nesting":  "{% set ns = namespace(l=[]) %}{% for a in range(10000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
+		"power":    "{{ 99 ** 99 }}",
+		"join":     "{% set l = range(1000)|list %}{% for a in l %}{{ l|join('x' * 100000) }}{% endfor %}",
+	} {
+		start := time.Now()
+		tmpl, err := Parse(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := tmpl.Render(NewDict(), Options{Limits: hostileLimits}); err == nil {
+			t.Errorf("%s: succeeds with %d bytes", name, len(out.Text))
+		}
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%s: takes %v", name, d)
+		}
+	}
+}
+
+func TestParseLimits(t *testing.T) {
+	deep := strings.Repeat("(", 100_000)
+	for _, source := range []string{"{{ " + deep + " }}", "{{ " + deep[:500] + " }}", "{% if a %}{% else %}", "{{", "{%", "{#", "{{ 'a", "{% raw %}"} {
+		if _, err := Parse(source); err == nil {
+			t.Errorf("%.20q is accepted", source)
+		}
+	}
+}
+
+func TestInputIsNotChanged(t *testing.T) {
+	vars, err := FromJSON([]byte(`{"l": [1, 2], "d": {"a": 1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"{{ l.append(3) }}", "{{ l.pop() }}", "{{ d.update(b=2) }}", "{{ d.pop('a') }}", "{% set d.a = 2 %}", "{{ l.sort() }}"} {
+		if got, err := render(source, vars.(*Dict)); err == nil {
+			t.Errorf("%s gives %q", source, got)
+		}
+	}
+	if got, err := render("{{ l }}{{ l|sort(reverse=true) }}{{ l|reverse|list }}{{ l }}{{ d }}", vars.(*Dict)); got != "[1, 2][2, 1][2, 1][1, 2]{'a': 1}" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	data, err := os.ReadFile("testdata/cases.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var file struct {
+		Vars  json.RawMessage
+		Cases []struct{ Template string }
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		f.Add(c.Template)
+	}
+	limits := Limits{Steps: 20_000, Memory: 1 << 20, Output: 1 << 20, Depth: 50}
+	f.Fuzz(func(t *testing.T, source string) {
+		tmpl, err := Parse(source)
+		if err != nil {
+			return
+		}
+		vars, err := FromJSON(file.Vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err1 := tmpl.Render(vars.(*Dict), Options{Limits: limits})
+		again, err2 := tmpl.Render(vars.(*Dict), Options{Limits: limits})
+		if first.Text != again.Text || (err1 == nil) != (err2 == nil) {
+			t.Fatalf("two renderings differ: %q and %q", first.Text, again.Text)
+		}
+	})
+}
