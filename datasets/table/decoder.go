@@ -17,34 +17,70 @@ const batch = 64
 
 // parquetDecoder reads stored rows R of one row group and converts them to T.
 type parquetDecoder[T Row, R any] struct {
-	r    *parquet.GenericReader[R]
-	load func(R) T
-	buf  []R
+	r      *parquet.GenericReader[R]
+	schema *parquet.Schema
+	kinds  []parquet.Kind // of the leaf columns
+	load   func(R) T
+	buf    []parquet.Row
 }
 
 func newDecoder[T Row, R any](load func(R) T) func(parquet.RowGroup) decoder[T] {
 	return func(group parquet.RowGroup) decoder[T] {
-		return &parquetDecoder[T, R]{
+		d := &parquetDecoder[T, R]{
 			r:    parquet.NewGenericRowGroupReader[R](group),
 			load: load,
-			buf:  make([]R, batch),
+			buf:  make([]parquet.Row, batch),
 		}
+		d.schema = d.r.Schema()
+		for _, path := range d.schema.Columns() {
+			leaf, _ := d.schema.Lookup(path...)
+			d.kinds = append(d.kinds, leaf.Node.Type().Kind())
+		}
+		return d
 	}
 }
 
 func (d *parquetDecoder[T, R]) seek(row int64) error { return d.r.SeekToRow(row) }
 
 func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
-	buf := d.buf[:min(len(rows), len(d.buf))]
-	clear(buf) // the library fills maps and slices in place: rows handed out must not share them
-	n, err := d.r.Read(buf)
-	for i := range n {
-		rows[i] = d.load(buf[i])
+	n, err := d.r.ReadRows(d.buf[:min(len(rows), len(d.buf))])
+	for i, values := range d.buf[:n] {
+		if err := d.check(values); err != nil {
+			return i, err
+		}
+		var row R
+		if err := d.schema.Reconstruct(&row, values); err != nil {
+			return i, err
+		}
+		rows[i] = d.load(row)
 	}
 	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
+}
+
+// check holds a row to the schema: values of every column, in order, each of its kind. Where a
+// damaged page header claims fewer values than the row group has rows, the library hands out rows
+// with gaps and would then take a number for the length of a string.
+func (d *parquetDecoder[T, R]) check(values parquet.Row) error {
+	next := 0
+	for _, v := range values {
+		switch v.Column() {
+		case next:
+			next++
+		case next - 1: // a repeated column
+		default:
+			return errors.New("row has values of a wrong column")
+		}
+		if next == 0 || next > len(d.kinds) || !v.IsNull() && v.Kind() != d.kinds[next-1] {
+			return errors.New("row has a value of a wrong type")
+		}
+	}
+	if next != len(d.kinds) {
+		return errors.New("row ends early")
+	}
+	return nil
 }
 
 func (d *parquetDecoder[T, R]) close() error { return d.r.Close() }

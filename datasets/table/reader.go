@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -113,8 +114,10 @@ func open[T Row](r io.ReaderAt, size int64) (f *parquet.File, err error) {
 }
 
 // guard turns a panic of the Parquet library into an error: on some damaged files it indexes out of
-// range. Runtime errors of ours inside f would be hidden too, so f holds calls into it and no more.
+// range, and it reads through unsafe pointers, so that faults become panics too while f runs.
+// Runtime errors of ours inside f would be hidden, so f holds calls into the library and no more.
 func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("decode: %v", r)

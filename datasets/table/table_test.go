@@ -375,6 +375,32 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
+// What a damaged page header can make of a row.
+func TestRowsAreChecked(t *testing.T) {
+	d := &parquetDecoder[datasets.Redaction, redactionRow]{kinds: []parquet.Kind{parquet.ByteArray, parquet.Double, parquet.ByteArray}}
+	text := func(column int) parquet.Value { return parquet.ByteArrayValue([]byte("x")).Level(0, 0, column) }
+	number := func(column int) parquet.Value { return parquet.DoubleValue(1).Level(0, 0, column) }
+	null := func(column int) parquet.Value { return parquet.NullValue().Level(0, 0, column) }
+	for name, c := range map[string]struct {
+		row  parquet.Row
+		good bool
+	}{
+		"whole":      {parquet.Row{text(0), number(1), text(2)}, true},
+		"repeated":   {parquet.Row{text(0), number(1), text(2), text(2)}, true},
+		"null":       {parquet.Row{text(0), null(1), text(2)}, true},
+		"empty":      {nil, false},
+		"gap":        {parquet.Row{text(0), text(2)}, false},
+		"short":      {parquet.Row{text(0), number(1)}, false},
+		"disorder":   {parquet.Row{text(0), number(1), text(0), text(2)}, false},
+		"wrong type": {parquet.Row{text(0), text(1), text(2)}, false},
+		"too many":   {parquet.Row{text(0), number(1), text(2), text(3)}, false},
+	} {
+		if err := d.check(c.row); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestOtherKindOfFile(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, Options{}, []datasets.Redaction{{DocID: "a", Entity: "EMAIL"}})
