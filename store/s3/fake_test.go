@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cultivar/cultivar/store"
@@ -32,19 +32,16 @@ var (
 	precondition = answer{412, "PreconditionFailed"}
 )
 
-// scripted runs a server that answers writes in turn, and the last answer forever.
-func scripted(t *testing.T, answers ...answer) (store.Bucket, *[]*http.Request) {
+// scripted runs a server that answers writes in turn, and the last answer forever. It also returns
+// the number of requests so far.
+func scripted(t *testing.T, answers ...answer) (store.Bucket, *atomic.Int32) {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", "k")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
-	var mu sync.Mutex
-	var seen []*http.Request
+	seen := new(atomic.Int32)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		mu.Lock()
-		seen = append(seen, r)
-		a := answers[min(len(seen), len(answers))-1]
-		mu.Unlock()
+		a := answers[min(int(seen.Add(1)), len(answers))-1]
 		switch a.status {
 		case 0:
 			panic(http.ErrAbortHandler)
@@ -59,7 +56,7 @@ func scripted(t *testing.T, answers ...answer) (store.Bucket, *[]*http.Request) 
 		}
 	}))
 	t.Cleanup(server.Close)
-	return open(t, "s3://bucket?region=r&endpoint="+server.URL), &seen
+	return open(t, "s3://bucket?region=r&endpoint="+server.URL), seen
 }
 
 func TestErrors(t *testing.T) {
@@ -88,8 +85,8 @@ func TestErrors(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
-			if len(*seen) != test.requests {
-				t.Errorf("%d requests, want %d", len(*seen), test.requests)
+			if n := int(seen.Load()); n != test.requests {
+				t.Errorf("%d requests, want %d", n, test.requests)
 			}
 		})
 	}
@@ -104,8 +101,8 @@ func TestConditionalPutsAreSentOnce(t *testing.T) {
 		if err == nil || errors.Is(err, store.ErrExist) {
 			t.Errorf("after %+v: error %v, want one that leaves open who won", first, err)
 		}
-		if len(*seen) != 1 {
-			t.Errorf("after %+v: %d requests, want 1", first, len(*seen))
+		if n := seen.Load(); n != 1 {
+			t.Errorf("after %+v: %d requests, want 1", first, n)
 		}
 	}
 }
