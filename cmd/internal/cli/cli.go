@@ -74,6 +74,7 @@ func (a *app) root() *cobra.Command {
 // commands lists the verbs in the order in which a newcomer meets them.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.quickstartCommand(),
 		a.ingestCommand(),
 		a.datasetCommand(),
 		a.trainCommand(),
