@@ -333,7 +333,7 @@ func sampleFile(t testing.TB, n int) []byte {
 
 func TestTruncatedFiles(t *testing.T) {
 	data := sampleFile(t, 100)
-	for n := 0; n < len(data); n += 1 + len(data)/500 {
+	for n := 0; n < len(data); n += 1 + len(data)/150 {
 		_, err := readError(data[:n])
 		var corrupt *CorruptError
 		if !errors.As(err, &corrupt) || corrupt.Path != "x.parquet" || !strings.Contains(err.Error(), "x.parquet") {
@@ -349,7 +349,7 @@ func TestFlippedBits(t *testing.T) {
 	data := sampleFile(t, 100)
 	want := collect(t, ReadAt[datasets.Document]("x", bytes.NewReader(data), int64(len(data))))
 	tried, caught, unseen := 0, 0, 0
-	for at := 0; at < len(data); at += 1 + len(data)/700 {
+	for at := 0; at < len(data); at += 1 + len(data)/250 {
 		broken := bytes.Clone(data)
 		broken[at] ^= 1 << (at % 8)
 		tried++
