@@ -25,10 +25,11 @@ type addedVocabulary struct {
 	byID       map[int32]addedToken
 	raw        trie
 	normalized trie
+	text       map[int32]string // what tokens that are looked for normalized decode to
 }
 
 func newAddedVocabulary(list []addedToken, norm normalizer) addedVocabulary {
-	v := addedVocabulary{list: list, ids: map[string]int32{}, byID: map[int32]addedToken{}}
+	v := addedVocabulary{list: list, ids: map[string]int32{}, byID: map[int32]addedToken{}, text: map[int32]string{}}
 	for _, a := range list {
 		v.ids[a.Content] = a.ID
 		v.byID[a.ID] = a
@@ -49,6 +50,7 @@ func newAddedVocabulary(list []addedToken, norm normalizer) addedVocabulary {
 				p = norm.normalize(p)
 			}
 			v.normalized.insert(p.s, a.ID)
+			v.text[a.ID] = p.s
 		}
 	}
 	return v

@@ -120,9 +120,9 @@ func escapeSet(c rune) *charset {
 	case 's':
 		s = tableSet(unicode.White_Space)
 	case 'd':
-		s = tableSet(unicode.Nd)
+		s = tableSet(unicode.Nd, newNd)
 	case 'w':
-		s = tableSet(wordTables...)
+		s = patternWord()
 	default:
 		return nil
 	}
@@ -142,23 +142,36 @@ func propertySet(name string) (*charset, error) {
 		}
 		return s.complement(), nil
 	}
-	if t, ok := unicode.Categories[name]; ok {
-		return tableSet(t), nil
-	}
-	if t, ok := unicode.Scripts[name]; ok {
-		return tableSet(t), nil
-	}
 	switch strings.ToLower(strings.ReplaceAll(name, "_", "")) {
 	case "letter":
-		return tableSet(unicode.L), nil
+		name = "L"
 	case "mark":
-		return tableSet(unicode.M), nil
+		name = "M"
 	case "number":
-		return tableSet(unicode.N), nil
-	case "alpha", "alphabetic":
-		return tableSet(unicode.L, unicode.Nl, unicode.Other_Alphabetic), nil
+		name = "N"
 	case "space", "whitespace":
 		return tableSet(unicode.White_Space), nil
 	}
-	return nil, fmt.Errorf("unknown character property %q", name)
+	if name == "C" {
+		return newCharset([]interval{{0, unicode.MaxRune}}).intersect(tableSet(assigned()...).complement()), nil
+	}
+	t, ok := unicode.Categories[name]
+	if !ok {
+		t, ok = unicode.Scripts[name]
+	}
+	if !ok {
+		return nil, fmt.Errorf("unknown character property %q", name)
+	}
+	return tableSet(append(newIn[name], t)...), nil
+}
+
+// newIn are the characters of a category or script that Go does not know yet.
+var newIn = map[string][]*unicode.RangeTable{
+	"L": {newLu, newLl, newLm, newLo}, "Lu": {newLu}, "Ll": {newLl}, "Lm": {newLm}, "Lo": {newLo},
+	"M": {newM}, "N": {newNd}, "Nd": {newNd}, "P": {newP}, "S": {newS}, "Han": {newHan},
+}
+
+// assigned are the characters outside of the category C.
+func assigned() []*unicode.RangeTable {
+	return slices.Concat(letters, marks, numbers, []*unicode.RangeTable{unicode.P, newP, unicode.S, newS, unicode.Z})
 }

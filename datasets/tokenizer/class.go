@@ -1,8 +1,10 @@
 package tokenizer
 
 import (
+	"slices"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Classes of characters that the pre-tokenizers' patterns speak of.
@@ -16,8 +18,12 @@ const (
 // of three binary searches for each character of a text.
 var classes = sync.OnceValue(func() *[1 << 16]byte {
 	t := new([1 << 16]byte)
-	mark(t, unicode.L, letter)
-	mark(t, unicode.N, number)
+	for _, r := range letters {
+		mark(t, r, letter)
+	}
+	for _, r := range numbers {
+		mark(t, r, number)
+	}
 	mark(t, unicode.White_Space, space)
 	return t
 })
@@ -30,32 +36,53 @@ func mark(t *[1 << 16]byte, r *unicode.RangeTable, bit byte) {
 	}
 }
 
+// letters, marks and numbers are \p{L}, \p{M} and \p{N}.
+var (
+	letters = []*unicode.RangeTable{unicode.L, newLu, newLl, newLm, newLo}
+	marks   = []*unicode.RangeTable{unicode.M, newM}
+	numbers = []*unicode.RangeTable{unicode.N, newNd}
+)
+
 // classOf returns the class of a character above the basic plane, where no white space is.
 func classOf(r rune) byte {
 	switch {
-	case unicode.IsLetter(r):
+	case unicode.In(r, letters...):
 		return letter
-	case unicode.Is(unicode.N, r):
+	case unicode.In(r, numbers...):
 		return number
 	}
 	return 0
 }
 
-// isWord is \w of Oniguruma and of Rust's regex: letters, marks, decimal digits, connectors.
+// wordTables are what all notions of \w share: letters, marks, decimal digits, connectors, and the
+// letter numbers and symbols that count as alphabetic.
+var wordTables = slices.Concat(letters, marks, []*unicode.RangeTable{
+	unicode.Nl, unicode.Other_Alphabetic, unicode.Nd, newNd, unicode.Pc,
+})
+
+// isWord is \w of Rust's regex, which tokenizers use outside of patterns: the zero-width joiners
+// count too.
 func isWord(r rune) bool {
-	if r < 0x80 {
+	if r < utf8.RuneSelf {
 		return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 	}
-	return unicode.In(r, wordTables...)
+	return r == '\u200C' || r == '\u200D' || unicode.In(r, wordTables...)
 }
 
-// wordTables make up \w. Alphabetic is derived: letters, letter numbers and Other_Alphabetic.
-var wordTables = []*unicode.RangeTable{unicode.L, unicode.M, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd, unicode.Pc}
+// patternWord is \w in a pattern. Oniguruma takes it for Latin-1 from a table in which superscript
+// digits and fractions are word characters.
+var patternWord = sync.OnceValue(func() *charset {
+	var latin []interval
+	for _, r := range "²³¹¼½¾" {
+		latin = append(latin, interval{r, r})
+	}
+	return tableSet(wordTables...).union(newCharset(latin))
+})
 
-// isPunctuation is what HF calls punctuation: ASCII's, symbols included, and Unicode's P.
+// isPunctuation is what tokenizers call punctuation: ASCII's, symbols included, and Unicode's P.
 func isPunctuation(r rune) bool {
-	if r < 0x80 {
+	if r < utf8.RuneSelf {
 		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
 	}
-	return unicode.Is(unicode.P, r)
+	return unicode.Is(oldPunctuation, r)
 }

@@ -27,7 +27,7 @@ func init() {
 		"NFKC":           plainNormalizer(unicodeForm(norm.NFKC)),
 		"NFKD":           plainNormalizer(unicodeForm(norm.NFKD)),
 		"Lowercase":      plainNormalizer(mapRunes(lowercase)),
-		"StripAccents":   plainNormalizer(withoutMarks(unicode.M)),
+		"StripAccents":   plainNormalizer(without(oldMarks)),
 		"ByteLevel":      plainNormalizer(alphabetNormalizer{}),
 		"Prepend":        prependNormalizer,
 		"Replace":        replaceNormalizer,
@@ -136,7 +136,7 @@ func bertNormalizer(data json.RawMessage) (normalizer, error) {
 		n = append(n, mapRunes(spaceCJK))
 	}
 	if v.StripAccents == nil && v.Lowercase || v.StripAccents != nil && *v.StripAccents {
-		n = append(n, unicodeForm(norm.NFD), withoutMarks(unicode.Mn))
+		n = append(n, unicodeForm(norm.NFD), without(oldNonspacing))
 	}
 	if v.Lowercase {
 		n = append(n, mapRunes(lowercase))

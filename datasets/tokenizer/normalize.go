@@ -114,9 +114,9 @@ func lowercase(r rune) string {
 	return string(unicode.ToLower(r))
 }
 
-func withoutMarks(tables ...*unicode.RangeTable) mapRunes {
+func without(table *unicode.RangeTable) mapRunes {
 	return func(r rune) string {
-		if unicode.In(r, tables...) {
+		if unicode.Is(table, r) {
 			return ""
 		}
 		return string(r)
@@ -144,7 +144,7 @@ func cleanBERT(r rune) string {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r':
 		return " "
-	case r == 0 || r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Cs, unicode.Co):
+	case unicode.Is(oldControl, r):
 		return ""
 	case unicode.IsSpace(r):
 		return " "

@@ -191,7 +191,10 @@ func (m *machine) assert(kind byte, at int) bool {
 	case '$':
 		return at == len(s) || s[at] == '\n'
 	}
-	return (endsWithWord(s[:at]) != startsWithWord(s[at:])) == (kind == 'b')
+	before, n := utf8.DecodeLastRuneInString(s[:at])
+	after, k := utf8.DecodeRuneInString(s[at:])
+	word := patternWord()
+	return ((n > 0 && word.has(before)) != (k > 0 && word.has(after))) == (kind == 'b')
 }
 
 // measure returns the end of the possessive run of in at a position.

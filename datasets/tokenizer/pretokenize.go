@@ -221,7 +221,7 @@ func (m metaspace) split(p piece, emit func(piece)) {
 }
 
 // isNumeric is Rust's char::is_numeric.
-func isNumeric(r rune) bool { return unicode.Is(unicode.N, r) }
+func isNumeric(r rune) bool { return unicode.In(r, numbers...) }
 
 // byteChars is GPT-2's alphabet (bytes_to_unicode in its encoder.py): bytes that print keep their
 // Latin-1 character, the others take the characters from U+0100 on, in order.

@@ -108,7 +108,11 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 		if !t.has(id) || skipSpecial && t.added.isSpecial(id) {
 			continue
 		}
-		tokens = append(tokens, t.tokens[id])
+		token, ok := t.added.text[id]
+		if !ok {
+			token = t.tokens[id]
+		}
+		tokens = append(tokens, token)
 	}
 	if t.decode == nil {
 		return strings.Join(tokens, " ")

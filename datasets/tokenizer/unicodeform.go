@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -18,7 +19,7 @@ func (f unicodeForm) normalize(p piece) piece {
 	for i := 0; i < len(p.s); {
 		n := segment(form, p.s[i:])
 		old := p.s[i : i+n]
-		if form.IsNormalString(old) {
+		if isUnnormalized(old) || form.IsNormalString(old) {
 			e.keep(i, i+n)
 		} else {
 			e.put(normalString(form, old), i, i+n)
@@ -32,13 +33,22 @@ func (f unicodeForm) normalize(p piece) piece {
 func segment(form norm.Form, s string) int {
 	n := 0
 	for n < len(s) {
-		_, w := utf8.DecodeRuneInString(s[n:])
-		if n > 0 && form.PropertiesString(s[n:]).BoundaryBefore() {
+		r, w := utf8.DecodeRuneInString(s[n:])
+		opaque := unicode.Is(unnormalized, r)
+		if n > 0 && (opaque || form.PropertiesString(s[n:]).BoundaryBefore()) {
 			break
 		}
 		n += w
+		if opaque {
+			break
+		}
 	}
 	return n
+}
+
+func isUnnormalized(s string) bool {
+	r, n := utf8.DecodeRuneInString(s)
+	return n == len(s) && unicode.Is(unnormalized, r)
 }
 
 // maxMarks is how many marks in a row x/text normalizes by the book. Beyond that it inserts a
