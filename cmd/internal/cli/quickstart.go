@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,8 +61,7 @@ func (a *app) runQuickstart(c *cobra.Command, dir string) error {
 	if a.json {
 		return a.printJSON(report)
 	}
-	report.print(a.out, o)
-	return nil
+	return a.printQuickstart(report, o)
 }
 
 // quickstartReport is the result of quickstart --json.
@@ -102,50 +100,67 @@ func readReport(r run.Run) (quickstartReport, error) {
 	return q, nil
 }
 
-func (q quickstartReport) print(w io.Writer, o quickstart.Options) {
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+// print writes the report: what was measured in the run that made each result.
+func (a *app) printQuickstart(q quickstartReport, o quickstart.Options) error {
 	in, tr, ev := q.Ingested, q.Trained, q.Evaluated
-	p("")
-	p("documents  %d read, %d kept%s", in.Stats.In, in.Stats.Out, listed(", %d dropped: ", in.Stats.Dropped))
-	p("cleaned    %s", tallied(in.Stats.Spans, "nothing to remove"))
-	p("redacted   %s", tallied(in.Stats.Redactions, "nothing found"))
-	p("dataset    %s  %s", in.Ref, short(q.Dataset))
-	p("           %d passages to train on, %d held back", in.Counts.Splits["train"], in.Counts.Splits["test"])
-	p("training   %d steps, %s tokens, %s parameters, %.0f tokens/s, %s", tr.Steps, humanize.Count(tr.Tokens),
-		humanize.Count(int64(tr.Parameters)), tr.TokensPerSecond, humanize.Duration(time.Duration(tr.Seconds*float64(time.Second))))
-	p("held out   loss %.3f before, %.3f after, on %s tokens never trained on", ev.Before, ev.After, humanize.Count(int64(ev.Tokens)))
-	p("adapter    %s  %s", q.Published.Ref+" = "+quickstart.Name+":"+quickstart.Alias, short(q.Adapter))
-	p("           published, pulled back, every digest verified")
-	p("")
-	p("asked      %s", q.Answers.Question)
-	p("  base     %s", strings.TrimSpace(q.Answers.Base))
-	p("  adapter  %s", strings.TrimSpace(q.Answers.Adapter))
-	p("")
+	var f fields
+	f.add("documents", "%d read, %d kept", in.Stats.In, in.Stats.Out)
+	f.wrapped("dropped", tallied(in.Stats.Dropped))
+	f.wrapped("cut out", tallied(in.Stats.Spans))
+	f.wrapped("redacted", tallied(in.Stats.Redactions))
+	f.add("dataset", "%s  sha256:%s…", in.Ref, shortDigest(q.Dataset))
+	f.add("", "%d passages to train on, %d held back", in.Counts.Splits["train"], in.Counts.Splits["test"])
+	f.add("training", "%d steps, %s tokens, %s parameters", tr.Steps, humanize.Count(tr.Tokens), humanize.Count(int64(tr.Parameters)))
+	f.add("", "%.0f tokens/s, %s", tr.TokensPerSecond, humanize.Duration(time.Duration(tr.Seconds*float64(time.Second))))
+	f.add("held out", "loss %.3f before, %.3f after (%s tokens never trained on)", ev.Before, ev.After, humanize.Count(int64(ev.Tokens)))
+	f.add("adapter", "%s = %s:%s, published, pulled back and verified", q.Published.Ref, quickstart.Name, quickstart.Alias)
+	f.add("", "%s", q.Adapter)
+	f.add("", "")
+	f.add("question", "%s", q.Answers.Question)
+	f.add("  base", "%s", strings.TrimSpace(q.Answers.Base))
+	f.add("  adapter", "%s", strings.TrimSpace(q.Answers.Adapter))
+	f.add("", "")
 	if len(q.Reused) > 0 {
-		p("reused     %s", strings.Join(q.Reused, ", "))
+		f.wrapped("reused", q.Reused)
 	}
-	p("took       %s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
-	p("")
-	p("next, on a folder of your own:")
-	p("  cultivar ingest ./your-folder --out mine")
-	p("  cultivar train --base %s --data mine --out mine-adapter", o.BaseDir())
-	p("  cultivar generate --base %s --adapter mine-adapter --prompt \"…\"", o.BaseDir())
+	f.add("took", "%s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
+	if err := a.printFields(&f); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, `
+next, on a folder of your own:
+  cultivar ingest ./your-folder --out mine
+  cultivar train --base %[1]s --data mine --out mine-adapter
+  cultivar generate --base %[1]s --adapter mine-adapter --prompt "…"
+`, o.BaseDir())
+	return err
 }
 
-// listed renders counts as "3 a, 2 b" after a headline with their sum; nothing when all are zero.
-func listed(headline string, counts map[string]int64) string {
-	var sum int64
-	for _, n := range counts {
-		sum += n
+// ruleNames say in words what the rules of ingestion found.
+var ruleNames = map[string]string{
+	"dedup/exact": "exact duplicate", "dedup/near": "near-duplicate", "clean/empty": "empty",
+	"extract/unsupported": "unsupported type", "filter/boilerplate": "lines of boilerplate",
+}
+
+// wrapped adds parts, as many to a line as fit a narrow terminal.
+func (f *fields) wrapped(name string, parts []string) {
+	const room = 66
+	line := ""
+	for i, p := range parts {
+		if i < len(parts)-1 {
+			p += ","
+		}
+		if line != "" && len(line)+1+len(p) > room {
+			f.add(name, "%s", line)
+			name, line = "", ""
+		}
+		line = strings.TrimSpace(line + " " + p)
 	}
-	if sum == 0 {
-		return ""
-	}
-	return fmt.Sprintf(headline, sum) + tallied(counts, "")
+	f.add(name, "%s", line)
 }
 
 // tallied renders counts, the largest first.
-func tallied(counts map[string]int64, none string) string {
+func tallied(counts map[string]int64) []string {
 	var keys []string
 	for k, n := range counts {
 		if n > 0 {
@@ -153,7 +168,7 @@ func tallied(counts map[string]int64, none string) string {
 		}
 	}
 	if len(keys) == 0 {
-		return none
+		return []string{"nothing"}
 	}
 	slices.SortFunc(keys, func(x, y string) int {
 		if counts[x] != counts[y] {
@@ -163,15 +178,11 @@ func tallied(counts map[string]int64, none string) string {
 	})
 	var parts []string
 	for _, k := range keys {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[k], k[strings.LastIndexByte(k, '/')+1:]))
+		name := ruleNames[k]
+		if name == "" {
+			name = k
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", counts[k], name))
 	}
-	return strings.Join(parts, ", ")
-}
-
-// short is the beginning of a digest, for people.
-func short(digest string) string {
-	if len(digest) > 19 {
-		return digest[:19]
-	}
-	return digest
+	return parts
 }
