@@ -11,6 +11,7 @@ import (
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model/llama"
+	"github.com/cultivar/cultivar/trainer/model/qwen2"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -18,6 +19,7 @@ import (
 // families lists the architectures; each is one package, one file.
 var families = map[string]func(*base.Config) (*nn.Family, error){
 	llama.Architecture: llama.New,
+	qwen2.Architecture: qwen2.New,
 }
 
 // Architectures lists what New supports, sorted.

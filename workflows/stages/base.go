@@ -5,7 +5,6 @@ package stages
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -38,7 +37,7 @@ func OpenBase(dir string) (*Base, error) {
 		return nil, errors.Join(fmt.Errorf("open tokenizer: %w", err), b.Close())
 	}
 	tmpl, err := chat.Open(dir, tok)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
 		return nil, errors.Join(fmt.Errorf("open chat template: %w", err), b.Close())
 	}
 	return &Base{Base: b, Tokenizer: tok, Template: tmpl}, nil

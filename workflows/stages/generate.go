@@ -1,9 +1,9 @@
 package stages
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -138,9 +138,10 @@ func Render(o RenderOptions) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := json.Unmarshal(data, &in.Tools); err != nil {
+		if !json.Valid(data) {
 			return "", fmt.Errorf("%s: want a JSON array of tools", o.ToolsFile)
 		}
+		in.Tools = json.RawMessage(data)
 	}
 	if o.AddGenerationPrompt != nil {
 		in.AddGenerationPrompt = *o.AddGenerationPrompt
@@ -156,33 +157,15 @@ func readConversation(path string) (chat.Input, error) {
 	if err != nil {
 		return chat.Input{}, err
 	}
-	in, err := parseConversation(data)
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
+		if !json.Valid(data) {
+			return chat.Input{}, fmt.Errorf("%s: not JSON", path)
+		}
+		return chat.Input{Messages: json.RawMessage(data)}, nil
+	}
+	in, err := chat.ParseInput(data)
 	if err != nil {
 		return in, fmt.Errorf("%s: %w", path, err)
 	}
 	return in, nil
-}
-
-func parseConversation(data []byte) (chat.Input, error) {
-	var in chat.Input
-	if json.Unmarshal(data, &in.Messages) == nil {
-		return in, nil
-	}
-	in = chat.Input{}
-	var vars map[string]any
-	if err := json.Unmarshal(data, &vars); err != nil {
-		return in, errors.New("want a JSON array of messages, or an object that holds one")
-	}
-	var known struct {
-		Messages            []map[string]any `json:"messages"`
-		Tools               []any            `json:"tools"`
-		AddGenerationPrompt bool             `json:"add_generation_prompt"`
-	}
-	if err := json.Unmarshal(data, &known); err != nil {
-		return in, errors.New(`"messages" and "tools" must be arrays, "add_generation_prompt" true or false`)
-	}
-	for _, k := range []string{"messages", "tools", "add_generation_prompt"} {
-		delete(vars, k)
-	}
-	return chat.Input{Messages: known.Messages, Tools: known.Tools, AddGenerationPrompt: known.AddGenerationPrompt, Vars: vars}, nil
 }
