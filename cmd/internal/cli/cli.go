@@ -83,6 +83,15 @@ func (a *app) commands() []*cobra.Command {
 		a.tokenizeCommand(),
 		a.templateCommand(),
 		a.pretrainCommand(),
+		a.exportCommand(),
+		a.inspectCommand(),
+		a.publishCommand(),
+		a.pullCommand(),
+		a.adapterCommand(),
+		a.storeCommand(),
+		a.doctorCommand(),
+		a.configCommand(),
+		a.completionCommand(),
 		a.versionCommand(),
 	}
 }

@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+func commas(list []string) string { return strings.Join(list, ", ") }
+
+// shownJSON is a version with the aliases that point at it.
+type shownJSON struct {
+	registry.Manifest
+	Ref     string   `json:"ref"`
+	Aliases []string `json:"aliases"`
+}
+
+func (a *app) adapterShowCommand(store *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show REF",
+		Short: "Say what a version is and what it was made from",
+		Args:  exactArgs("REF"),
+		RunE: func(c *cobra.Command, args []string) error {
+			reg, err := a.registry(c.Context(), *store)
+			if err != nil {
+				return err
+			}
+			m, err := reg.Resolve(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			aliases, err := reg.Aliases(c.Context(), m.Name)
+			if err != nil {
+				return err
+			}
+			shown := shownJSON{m, m.Ref().String(), aliasesAt(aliases, m.Version, false)}
+			if a.json {
+				return a.printJSON(shown)
+			}
+			return a.printShown(shown)
+		},
+	}
+}
+
+func (a *app) printShown(s shownJSON) error {
+	body, err := publish.ParseBody(s.Body)
+	if err != nil {
+		return err
+	}
+	var f fields
+	f.add("version", "%s", s.Ref)
+	f.some("aliases", commas(s.Aliases))
+	f.add("digest", "%s", s.Digest)
+	f.add("created", "%s", s.CreatedAt.UTC().Format(time.RFC3339))
+	f.some("by", s.CreatedBy)
+	config, err := peft.ParseConfig(body.Config)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", peft.ConfigName, s.Ref, err)
+	}
+	f.add("lora", "%s", loraText(config))
+	if len(body.Lineage) > 0 {
+		var l adapters.Lineage
+		if err := json.Unmarshal(body.Lineage, &l); err != nil {
+			return fmt.Errorf("%s of %s: %w", adapters.LineageFile, s.Ref, err)
+		}
+		f.lineage(l)
+	}
+	for i, file := range s.Files {
+		f.add(map[bool]string{true: "files"}[i == 0], "%s  %s  %s", shortDigest(file.Digest), file.Path, humanize.Bytes(file.Size))
+	}
+	return a.printFields(&f)
+}
+
+// loraText is an adapter's settings on one line.
+func loraText(c adapters.Config) string {
+	text := fmt.Sprintf("r %d, alpha %g", c.Rank, c.Alpha)
+	if c.UseRSLoRA {
+		text += ", rank-stabilised"
+	}
+	if c.UseDoRA {
+		text += ", DoRA"
+	}
+	return text + " on " + commas(c.TargetModules)
+}
+
+// lineage appends what an adapter was made from.
+func (f *fields) lineage(l adapters.Lineage) {
+	f.add("base", "%s %s", l.Base.Name, l.Base.Digest)
+	for _, d := range l.Datasets {
+		name := d.Name
+		if d.Version > 0 {
+			name = fmt.Sprintf("%s@%d", d.Name, d.Version)
+		}
+		f.add("data", "%s %s", name, d.Digest)
+	}
+	f.some("began from", l.InitAdapter)
+	f.add("config", "%s", l.ConfigDigest)
+	f.add("made with", "%s", l.Tool)
+	m := l.Metrics
+	f.add("training", "%d steps, %s tokens, loss %.4f on the last step", m.Steps, humanize.Count(m.Tokens), m.TrainLoss)
+	if m.EvalLossBefore > 0 {
+		f.add("held out", "%.4f before, %.4f after", m.EvalLossBefore, m.EvalLossAfter)
+	}
+}
+
+// eventJSON is something that happened to an adapter.
+type eventJSON struct {
+	At      time.Time `json:"at"`
+	Event   string    `json:"event"` // published, moved or withdrawn
+	Alias   string    `json:"alias,omitempty"`
+	Version int       `json:"version,omitempty"`
+	Digest  string    `json:"digest,omitempty"`
+	Who     string    `json:"who"`
+	Why     string    `json:"why"`
+}
+
+func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
+	var alias string
+	c := &cobra.Command{
+		Use:   "history NAME [--alias ALIAS]",
+		Short: "List what was published, and where aliases pointed when",
+		Args:  exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			reg, err := a.registry(c.Context(), *store)
+			if err != nil {
+				return err
+			}
+			events, err := history(c.Context(), reg, args[0], alias)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(events)
+			}
+			a.printHistory(events)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&alias, "alias", "", "only of this alias")
+	return c
+}
+
+// history lists the moves of an alias or, without one, the versions and the moves of all aliases
+// that point somewhere, the oldest first.
+func history(ctx context.Context, reg *registry.Registry, name, alias string) ([]eventJSON, error) {
+	if alias != "" {
+		return moves(ctx, reg, name, alias)
+	}
+	versions, err := reg.Versions(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(versions) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, registry.ErrNoVersion)
+	}
+	var events []eventJSON
+	for _, v := range versions {
+		m, err := reg.Get(ctx, name, v)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, eventJSON{At: m.CreatedAt, Event: "published", Version: v, Digest: m.Digest, Who: m.CreatedBy})
+	}
+	aliases, err := reg.Aliases(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range aliases {
+		list, err := moves(ctx, reg, name, e.Alias)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, list...)
+	}
+	slices.SortStableFunc(events, func(a, b eventJSON) int { return a.At.Compare(b.At) })
+	return events, nil
+}
+
+func moves(ctx context.Context, reg *registry.Registry, name, alias string) ([]eventJSON, error) {
+	entries, err := reg.History(ctx, name, alias)
+	if err != nil {
+		return nil, err
+	}
+	events := []eventJSON{}
+	for _, e := range entries {
+		event := eventJSON{At: e.At, Event: "moved", Alias: alias, Version: e.Version, Digest: e.Digest, Who: e.Who, Why: e.Why}
+		if e.Version == 0 {
+			event.Event = "withdrawn"
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+func (a *app) printHistory(events []eventJSON) {
+	columns := []column{{name: "WHEN"}, {name: "EVENT"}, {name: "ALIAS", shrink: 'e'}, {name: "VERSION", right: true}, {name: "WHO", shrink: 'e'}, {name: "WHY", shrink: 'e'}}
+	var rows [][]string
+	for _, e := range events {
+		version := ""
+		if e.Version > 0 {
+			version = fmt.Sprint(e.Version)
+		}
+		rows = append(rows, []string{e.At.UTC().Format("2006-01-02 15:04"), e.Event, e.Alias, version, e.Who, e.Why})
+	}
+	a.printTable(columns, rows)
+}
+
+func (a *app) adapterVerifyCommand(store *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify REF",
+		Short: "Read an adapter whole and check digests, shapes and values",
+		Args:  exactArgs("REF"),
+		RunE: func(c *cobra.Command, args []string) error {
+			found, err := a.findAdapter(c.Context(), *store, args[0])
+			if err != nil {
+				return err
+			}
+			digest := peft.Digest(found.Adapter)
+			if a.json {
+				return a.printJSON(map[string]any{"adapter": found.Name, "adapter_digest": digest, "tensors": len(found.Adapter.Tensors), "bytes": found.Size})
+			}
+			_, err = fmt.Fprintf(a.out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
+			return err
+		},
+	}
+}
+
+func (a *app) findAdapter(ctx context.Context, store, ref string) (stages.FoundAdapter, error) {
+	home, err := a.homeDir()
+	if err != nil {
+		return stages.FoundAdapter{}, err
+	}
+	return stages.FindAdapter(ctx, home, store, ref)
+}
+
+func (a *app) adapterDiffCommand(store *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare what two adapters compute, module by module",
+		Long: `Compare two adapters: their settings and, for each module, the Frobenius norms of the updates s·B·A and
+of their difference. Factors that differ and multiply to the same update differ by about 0.`,
+		Args: exactArgs("A", "B"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var found [2]stages.FoundAdapter
+			for i, ref := range args {
+				var err error
+				if found[i], err = a.findAdapter(c.Context(), *store, ref); err != nil {
+					return err
+				}
+			}
+			d, err := stages.DiffAdapters(found[0], found[1])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(d)
+			}
+			return a.printAdapterDiff(d)
+		},
+	}
+}
+
+func (a *app) printAdapterDiff(d stages.AdapterDiff) error {
+	if d.Same {
+		_, err := fmt.Fprintf(a.out, "%s and %s compute the same\n", d.A, d.B)
+		return err
+	}
+	for _, s := range d.Settings {
+		_, _ = fmt.Fprintf(a.out, "%s: %s → %s\n", s.Key, printable(orNone(s.A)), printable(orNone(s.B)))
+	}
+	columns := []column{{name: "MODULE", shrink: 's'}, {name: "A", right: true}, {name: "B", right: true}, {name: "DIFFERENCE", right: true}}
+	var rows [][]string
+	for _, m := range d.Modules {
+		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})
+	}
+	a.printTable(columns, rows)
+	return nil
+}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+func (a *app) publishCommand() *cobra.Command {
+	var o stages.PublishOptions
+	c := &cobra.Command{
+		Use:   "publish ADAPTER --name NAME [--alias ALIAS]",
+		Short: "Publish an adapter as an immutable version",
+		Long: `Publish the adapter in the directory ADAPTER as a version of NAME: checked first, whole or not at all,
+and never changed afterwards. An alias, such as prod, is then moved to it.
+
+Without --to it goes to the registry in the home; STORE is a directory, or
+s3://bucket/prefix?endpoint=https://host. Publishing the same content again does nothing.
+
+EXIT STATUS
+  0 done, or done before   1 failed   2 usage   3 the adapter is not sound, the version exists, or
+  the store is not safe to publish to`,
+		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
+  cultivar publish ./adapter --name support --to s3://models/adapters`,
+		Args: exactArgs("ADAPTER"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Dir = args[0]
+			return a.runPublish(c, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Name, "name", "", "name in the registry")
+	f.StringVar(&o.Alias, "alias", "", "alias to move to the version")
+	f.IntVar(&o.Version, "version", 0, "version to make (default the next one)")
+	f.StringVar(&o.Store, "to", "", "store (default the home's registry)")
+	f.StringVar(&o.Who, "by", "", "who publishes (default $USER)")
+	f.StringVar(&o.Why, "why", "", "why, for the alias's history")
+	require(c, "name")
+	return c
+}
+
+// who is who acts, for histories.
+func who(by string) string {
+	if by != "" {
+		return by
+	}
+	return os.Getenv("USER")
+}
+
+// publishJSON is the result of publish and pull with --json.
+type publishJSON struct {
+	Ref     string   `json:"ref"`
+	Name    string   `json:"name"`
+	Version int      `json:"version"`
+	Digest  string   `json:"digest"`
+	Created bool     `json:"created"`
+	Alias   string   `json:"alias,omitempty"`
+	Store   string   `json:"store"`
+	Bytes   int64    `json:"bytes"`
+	Files   int      `json:"files"`
+	Skipped []string `json:"skipped"`
+}
+
+func (a *app) runPublish(c *cobra.Command, o stages.PublishOptions) error {
+	var err error
+	if o.Home, err = a.homeDir(); err != nil {
+		return err
+	}
+	if o.Version < 0 {
+		return usagef("--version is %d, want 1 or more", o.Version)
+	}
+	o.Who = who(o.Who)
+	reg, err := stages.OpenRegistry(c.Context(), o.Home, o.Store)
+	if err != nil {
+		return err
+	}
+	r, err := stages.Publish(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		m := r.Manifest
+		return a.printJSON(publishJSON{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, reg.Bucket().URL(), m.Size(), len(m.Files), append([]string{}, r.Skipped...)})
+	}
+	return a.printPublished(r, o, reg.Bucket().URL())
+}
+
+func (a *app) printPublished(r publish.Result, o stages.PublishOptions, store string) error {
+	m := r.Manifest
+	if !r.Created {
+		if _, err := fmt.Fprintf(a.out, "nothing changed: %s has the same content\n", m.Ref()); err != nil {
+			return err
+		}
+	}
+	var f fields
+	f.add("version", "%s", m.Ref())
+	f.add("digest", "%s", m.Digest)
+	f.add("store", "%s", store)
+	f.add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
+	if o.Alias != "" {
+		f.add("alias", "%s:%s", m.Name, o.Alias)
+	}
+	f.some("skipped", strings.Join(r.Skipped, ", "))
+	return a.printFields(&f)
+}

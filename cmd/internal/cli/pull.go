@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+func (a *app) pullCommand() *cobra.Command {
+	var o stages.PullOptions
+	c := &cobra.Command{
+		Use:   "pull NAME[@VERSION|:ALIAS] --out DIR",
+		Short: "Get a published adapter, verified, into a directory",
+		Long: `Get a published adapter into the directory DIR, as plain PEFT files for a serving engine. NAME is its
+highest version, NAME@3 the third, NAME:prod the one that the alias prod points at now.
+
+All digests are verified before DIR appears; it is there whole or not at all.`,
+		Example: `  cultivar pull handbook:prod --out ./handbook
+  cultivar pull support@12 --from s3://models/adapters --out ./support-12`,
+		Args: exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Ref = args[0]
+			return a.runPull(c, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Out, "out", "", "directory to make")
+	f.StringVar(&o.Store, "from", "", "store (default the home's registry)")
+	f.BoolVar(&o.Replace, "replace", false, "take the place of another adapter in the directory")
+	require(c, "out")
+	return c
+}
+
+func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {
+	var err error
+	if o.Home, err = a.homeDir(); err != nil {
+		return err
+	}
+	r, err := stages.Pull(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	m := r.Manifest
+	if a.json {
+		return a.printJSON(map[string]any{"ref": m.Ref().String(), "name": m.Name, "version": m.Version, "digest": m.Digest,
+			"out": o.Out, "bytes": m.Size(), "files": len(m.Files)})
+	}
+	var f fields
+	f.add("version", "%s", m.Ref())
+	f.add("digest", "%s", m.Digest)
+	f.add("adapter", "%s", o.Out)
+	f.add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
+	return a.printFields(&f)
+}

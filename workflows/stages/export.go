@@ -1,0 +1,73 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/trainer/base"
+)
+
+// ExportOptions say what to make of an adapter.
+type ExportOptions struct {
+	Home       string
+	Store      string // URL of the registry that Adapter is in, "" for the home's
+	Adapter    string // directory, or a version in the registry
+	Base       string // model directory, to merge into
+	DType      export.DType
+	FoldRSLoRA bool
+	Out        string // directory to make
+}
+
+// ExportResult is what was written.
+type ExportResult struct {
+	Adapter string // "name@3", or the directory
+	Merge   export.Report
+	// OtherBase is the digest of the base that the adapter was trained on, where it is known and not
+	// that of the base it was merged into. That is right for a base whose original was quantised for
+	// training, and a mistake otherwise.
+	OtherBase string
+}
+
+// ExportPEFT writes an adapter as a PEFT directory.
+func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
+	a, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+	if err != nil {
+		return ExportResult{}, err
+	}
+	r := ExportResult{Adapter: a.Name}
+	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
+		return r, fmt.Errorf("export %s: %w", a.Name, err)
+	}
+	return r, nil
+}
+
+// ExportMerged writes the base with an adapter merged into it as a model directory.
+func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
+	a, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+	if err != nil {
+		return ExportResult{}, err
+	}
+	r := ExportResult{Adapter: a.Name}
+	digest, err := baseDigest(o.Base)
+	if err != nil {
+		return r, err
+	}
+	if a.Lineage != nil && a.Lineage.Base.Digest != digest {
+		r.OtherBase = a.Lineage.Base.Digest
+	}
+	if r.Merge, err = export.Merged(ctx, o.Base, a.Adapter, o.Out, o.DType); err != nil {
+		return r, fmt.Errorf("export %s: %w", a.Name, err)
+	}
+	return r, nil
+}
+
+func baseDigest(dir string) (digest string, err error) {
+	b, err := base.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	return b.Digest()
+}

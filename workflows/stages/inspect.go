@@ -1,0 +1,253 @@
+package stages
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/safetensors"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/model"
+)
+
+// BaseInfo is what can be said about a base without running it.
+type BaseInfo struct {
+	Kind         string `json:"kind"` // "base"
+	Path         string `json:"path"`
+	Digest       string `json:"digest"`
+	Architecture string `json:"architecture"`
+	ModelType    string `json:"model_type"`
+	Unsupported  string `json:"unsupported,omitempty"` // why it cannot be trained or run here
+
+	Parameters  int64            `json:"parameters"`
+	StoredTypes map[string]int64 `json:"stored_types"` // elements by type
+	WeightBytes int64            `json:"weight_bytes"`
+
+	Layers           int      `json:"layers"`
+	HiddenSize       int      `json:"hidden_size"`
+	IntermediateSize int      `json:"intermediate_size"`
+	Heads            int      `json:"attention_heads"`
+	KeyValueHeads    int      `json:"key_value_heads"`
+	HeadDim          int      `json:"head_dim"`
+	Context          int      `json:"context"` // positions, 0 when config.json does not say
+	SlidingWindow    int      `json:"sliding_window,omitempty"`
+	Rope             RopeInfo `json:"rope"`
+	Tied             bool     `json:"tied_embeddings"`
+
+	Tokenizer TokenizerInfo `json:"tokenizer"`
+	Template  bool          `json:"chat_template"`
+	Targets   []TargetInfo  `json:"lora_targets"`
+	Memory    MemoryInfo    `json:"memory"`
+	Oddities  []string      `json:"oddities"`
+}
+
+// RopeInfo is the rotary embedding of the full-attention layers.
+type RopeInfo struct {
+	Type   string  `json:"type"`
+	Theta  float64 `json:"theta"`
+	Factor float64 `json:"factor,omitempty"`
+}
+
+// TokenizerInfo is what a base's tokenizer is.
+type TokenizerInfo struct {
+	Kind       string           `json:"kind"` // BPE, Unigram, WordPiece or WordLevel
+	Vocabulary int              `json:"vocabulary"`
+	Special    map[string]int32 `json:"special"` // id by role, such as eos
+}
+
+// TargetInfo is the linear modules of one name and shape, which an adapter can target.
+type TargetInfo struct {
+	Name  string `json:"name"`
+	In    int    `json:"in"`
+	Out   int    `json:"out"`
+	Count int    `json:"count"`
+}
+
+// InspectBase describes the base in a directory. What cannot be read of tokenizer and template is an
+// oddity; only a base without config or weights is an error.
+func InspectBase(dir string) (BaseInfo, error) {
+	b, err := base.Open(dir)
+	if err != nil {
+		return BaseInfo{}, err
+	}
+	defer func() { _ = b.Close() }()
+	c := b.Config()
+	info := BaseInfo{
+		Kind: "base", Path: dir, Architecture: strings.Join(c.Architectures, ", "), ModelType: c.ModelType,
+		Layers: c.NumHiddenLayers, HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize,
+		Heads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
+		Context: c.MaxPositionEmbeddings, SlidingWindow: c.SlidingWindow, Tied: c.TieWordEmbeddings,
+		Rope:        RopeInfo{c.Rope.Type, c.Rope.Theta, c.Rope.Factor},
+		StoredTypes: map[string]int64{}, Targets: []TargetInfo{}, Oddities: []string{},
+	}
+	if info.Digest, err = b.Digest(); err != nil {
+		return info, err
+	}
+	if err := info.weigh(b); err != nil {
+		return info, err
+	}
+	info.target(b)
+	info.speak(b)
+	info.Memory = memoryOf(c, info, trainer.DefaultConfig())
+	return info, nil
+}
+
+// weigh counts what the weight files hold.
+func (info *BaseInfo) weigh(b *base.Base) error {
+	for _, name := range b.Tensors() {
+		t, err := b.Raw(name)
+		if err != nil {
+			return err
+		}
+		info.Parameters += int64(t.Len())
+		info.StoredTypes[t.DType] += int64(t.Len())
+		info.WeightBytes += int64(len(t.Data))
+	}
+	for dtype := range info.StoredTypes {
+		if !slices.Contains([]string{safetensors.F32, safetensors.BF16, safetensors.F16}, dtype) {
+			info.odd("weights of type %s: the parameters are counted as they are stored", dtype)
+		}
+	}
+	return nil
+}
+
+// target lists the linear modules, or says why there are none.
+func (info *BaseInfo) target(b *base.Base) {
+	modules, err := model.Modules(b.Config(), b)
+	if err != nil {
+		info.Unsupported = err.Error()
+		return
+	}
+	at := map[TargetInfo]int{}
+	for _, m := range modules {
+		t := TargetInfo{Name: m.Name[strings.LastIndexByte(m.Name, '.')+1:], In: m.In, Out: m.Out}
+		i, ok := at[t]
+		if !ok {
+			i = len(info.Targets)
+			at[t] = i
+			info.Targets = append(info.Targets, t)
+		}
+		info.Targets[i].Count++
+	}
+}
+
+// speak describes tokenizer, special tokens and template.
+func (info *BaseInfo) speak(b *base.Base) {
+	info.Tokenizer.Special = map[string]int32{}
+	tok, err := tokenizer.Open(b.Dir())
+	if err != nil {
+		info.odd("tokenizer: %v", err)
+		return
+	}
+	info.Tokenizer.Kind = tokenizerKind(b.Dir())
+	info.Tokenizer.Vocabulary = tok.VocabSize()
+	s := tok.Special()
+	for role, named := range map[string]tokenizer.Named{"bos": s.BOS, "eos": s.EOS, "pad": s.PAD, "unk": s.UNK} {
+		if named.OK {
+			info.Tokenizer.Special[role] = named.ID
+		}
+	}
+	_, err = chat.Open(b.Dir(), tok)
+	info.Template = err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		info.odd("chat template: %v", err)
+	}
+	info.compare(b, tok, s)
+}
+
+// compare holds the files against each other: what differs here is where trainings go wrong.
+func (info *BaseInfo) compare(b *base.Base, tok *tokenizer.Tokenizer, s tokenizer.Special) {
+	c := b.Config()
+	if s.PAD.OK && s.EOS.OK && s.PAD.ID == s.EOS.ID {
+		info.odd("the pad token is the eos token: trainers that mask padding never train the end of a text (here padding does not exist)")
+	}
+	if !s.EOS.OK && len(b.EOS()) == 0 {
+		info.odd("no file names an end-of-sequence token")
+	}
+	if s.EOS.OK && len(b.EOS()) > 0 && !slices.Contains(b.EOS(), int(s.EOS.ID)) {
+		info.odd("eos is %d in the tokenizer, %v for generation", s.EOS.ID, b.EOS())
+	}
+	if tok.VocabSize() > c.VocabSize {
+		info.odd("the tokenizer has %d tokens, the model embeds %d", tok.VocabSize(), c.VocabSize)
+	}
+}
+
+func (info *BaseInfo) odd(format string, args ...any) {
+	info.Oddities = append(info.Oddities, fmt.Sprintf(format, args...))
+}
+
+// tokenizerKind reads the type of a tokenizer's model. Old files leave it out; then the model is the
+// one that has merges (huggingface/tokenizers, models/mod.rs).
+func tokenizerKind(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
+	if err != nil {
+		return ""
+	}
+	var f struct {
+		Model map[string]json.RawMessage `json:"model"`
+	}
+	if json.Unmarshal(data, &f) != nil {
+		return ""
+	}
+	var kind string
+	if json.Unmarshal(f.Model["type"], &kind) != nil && f.Model["merges"] != nil {
+		kind = "BPE"
+	}
+	return kind
+}
+
+// MemoryInfo estimates what a base needs, in bytes.
+type MemoryInfo struct {
+	Serve       int64 `json:"serve"`         // weights, as stored: they are mapped and never widened whole
+	CacheToken  int64 `json:"cache_token"`   // keys and values of a token, float32
+	Train       int64 `json:"train"`         // with the default configuration
+	TrainLess   int64 `json:"train_less"`    // the same with gradient_checkpointing
+	TrainTokens int   `json:"train_tokens"`  // tokens in memory at a time, which Train is for
+	AdapterRank int   `json:"train_rank"`    // of the adapter that Train is for
+	AdapterSize int64 `json:"adapter_bytes"` // of that adapter's file
+}
+
+// memoryOf estimates memory from shapes. Training holds, besides the weights:
+//   - 16 bytes a trained parameter: value, gradient and AdamW's two moments, float32;
+//   - the results of every operator of a layer, kept for its backward pass: for each token the two
+//     norms, both residual sums, attention's q, k, v and output, the projections back to hidden size,
+//     and three of the MLP's width. Of every layer, or with checkpointing of one, beside the inputs
+//     of all;
+//   - as much again, twice, for the gradients of two neighbouring layers;
+//   - 128 rows of logits, and the gradient of the last hidden states.
+func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
+	tokens := cfg.MicroBatchSize * cfg.MaxSeqLength
+	if c.MaxPositionEmbeddings > 0 {
+		tokens = cfg.MicroBatchSize * min(cfg.MaxSeqLength, c.MaxPositionEmbeddings)
+	}
+	m := MemoryInfo{Serve: info.WeightBytes, TrainTokens: tokens, AdapterRank: cfg.LoRA.Rank}
+	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	m.CacheToken = 4 * int64(2*kv*c.NumHiddenLayers)
+	var trained int64
+	for _, t := range info.Targets {
+		trained += int64(t.Count) * int64(cfg.LoRA.Rank) * int64(t.In+t.Out)
+	}
+	m.AdapterSize = 4 * trained
+	if info.Unsupported != "" {
+		return m
+	}
+	layer := 4 * int64(tokens) * int64(6*c.HiddenSize+2*q+2*kv+3*c.IntermediateSize)
+	inputs := 4 * int64(tokens) * int64(c.HiddenSize)
+	head := 4 * int64(128*c.VocabSize+2*tokens*c.HiddenSize)
+	fixed := info.WeightBytes + 16*trained + head + 2*layer
+	m.Train = fixed + int64(c.NumHiddenLayers)*layer
+	m.TrainLess = fixed + layer + int64(c.NumHiddenLayers)*inputs
+	return m
+}
+
+// Roles lists the special tokens of a tokenizer by role, sorted.
+func (t TokenizerInfo) Roles() []string { return slices.Sorted(maps.Keys(t.Special)) }
