@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"math"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -26,11 +25,10 @@ type bpe struct {
 	ignoreMerges bool
 	whole        map[string]int32 // with ignoreMerges: ids by word, in the words' own form
 
-	// boundary is the visible space when no merge can join what comes before one to it: a text
-	// without pre-tokenizer can then be cut there and its words looked up.
-	boundary string
-	cache    wordCache
-	scratch  sync.Pool
+	scan    scanner   // cuts a piece into words; nil: the piece is one, but for cuts
+	cuts    *cutTable // where a word may be cut because no merge reaches across; nil: nowhere
+	cache   wordCache
+	scratch sync.Pool
 }
 
 type merge struct{ left, right int32 }
@@ -44,64 +42,62 @@ func (m *bpe) id(token string) (int32, bool) {
 }
 
 func (m *bpe) encode(p piece, out *sink) {
-	if m.boundary == "" {
-		m.word(p, out)
-		return
-	}
-	start := 0
-	for i := 0; i < len(p.s); {
-		k := strings.Index(p.s[i:], m.boundary)
-		if k < 0 {
-			break
+	switch {
+	case m.scan != nil:
+		for i := 0; i < len(p.s); {
+			j := m.scan(p.s, i)
+			m.word(&p, i, j, out)
+			i = j
 		}
-		if at := i + k; k > 0 && at > start {
-			m.word(p.sub(start, at), out)
-			start = at
+	case m.cuts != nil:
+		start := 0
+		for start < len(p.s) {
+			end := m.cuts.next(p.s, start)
+			m.word(&p, start, end, out)
+			start = end
 		}
-		i += k + len(m.boundary)
+	default:
+		m.word(&p, 0, len(p.s), out)
 	}
-	m.word(p.sub(start, len(p.s)), out)
 }
 
-// word encodes a run of text that no merge crosses the ends of.
-func (m *bpe) word(p piece, out *sink) {
-	if p.s == "" {
-		return
-	}
+// word encodes the bytes i to j of p, which no merge crosses the ends of.
+func (m *bpe) word(p *piece, i, j int, out *sink) {
+	s := p.s[i:j]
 	if m.ignoreMerges {
-		if id, ok := m.whole[p.s]; ok {
-			out.add(id, p.span(0, len(p.s)))
+		if id, ok := m.whole[s]; ok {
+			out.ids = append(out.ids, id)
+			if out.track {
+				out.spans = append(out.spans, p.span(i, j))
+			}
 			return
 		}
 	}
-	e := m.cache.get(p.s)
-	if e == nil {
-		sc, _ := m.scratch.Get().(*symbols)
-		if sc == nil {
-			sc = &symbols{}
-		}
-		m.merge(p.s, sc)
-		m.put(p, sc.ids, sc.lens, out)
-		m.cache.set(p.s, sc)
-		if cap(sc.ids) < 1<<16 {
-			m.scratch.Put(sc)
-		}
+	if e := m.cache.get(s); e != nil {
+		put(p, i, e.ids, e.lens, out)
 		return
 	}
-	m.put(p, e.ids, e.lens, out)
+	sc, _ := m.scratch.Get().(*symbols)
+	if sc == nil {
+		sc = &symbols{}
+	}
+	m.merge(s, sc)
+	put(p, i, sc.ids, sc.lens, out)
+	m.cache.set(s, sc)
+	if cap(sc.ids) < 1<<16 {
+		m.scratch.Put(sc)
+	}
 }
 
-// put writes the symbols of a word. lens are in bytes of the word.
-func (m *bpe) put(p piece, ids, lens []int32, out *sink) {
+// put writes the symbols of the word that begins at byte at of p. lens are in bytes.
+func put(p *piece, at int, ids, lens []int32, out *sink) {
+	out.ids = append(out.ids, ids...)
 	if !out.track {
-		out.ids = append(out.ids, ids...)
 		return
 	}
-	at := 0
-	for i, id := range ids {
-		n := int(lens[i])
-		out.add(id, p.span(at, at+n))
-		at += n
+	for _, n := range lens {
+		out.spans = append(out.spans, p.span(at, at+int(n)))
+		at += int(n)
 	}
 }
 

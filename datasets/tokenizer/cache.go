@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Bounds of the word cache: at most cacheSlots words of at most cacheWord bytes, about 6 MiB.
+// Bounds of the word cache: at most cacheSlots words of at most cacheWord bytes, about 20 MiB.
 const (
-	cacheSlots = 1 << 15
+	cacheSlots = 1 << 17
 	cacheWord  = 48
 )
 

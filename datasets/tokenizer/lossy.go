@@ -41,17 +41,3 @@ func badPrefix(s string) int {
 func startsChar(s string) bool {
 	return !utf8.FullRuneInString(s)
 }
-
-// incomplete returns how many bytes at the end of s are the beginning of a character that is not
-// complete.
-func incomplete(s string) int {
-	for n := 1; n <= min(3, len(s)); n++ {
-		if tail := s[len(s)-n:]; utf8.RuneStart(tail[0]) {
-			if startsChar(tail) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,7 +68,7 @@ func (t *Tokenizer) setBPE(v bpeJSON) error {
 	if err := m.setMerges(v.Merges); err != nil {
 		return err
 	}
-	m.useBytes(t.pre)
+	t.pre = m.useBytes(t.pre)
 	if id, ok := v.Vocab[v.Unk]; ok && v.Unk != "" {
 		m.unk = id
 	} else if v.Unk != "" && !m.knowsAllBytes() {
@@ -75,7 +76,7 @@ func (t *Tokenizer) setBPE(v bpeJSON) error {
 	}
 	m.setChars()
 	m.setWhole()
-	m.setBoundary()
+	m.setCuts()
 	v.Vocab, v.Merges = nil, nil
 	t.params, t.modelUnk = v, v.Unk
 	t.model = m
@@ -107,17 +108,31 @@ func (m *bpe) setMerges(list []mergeJSON) error {
 
 // useBytes makes the model work on bytes when a ByteLevel comes last before it, and takes the
 // alphabet out of that: mapping each byte to a character and back would change nothing but time.
-func (m *bpe) useBytes(pre []splitter) {
+// A scanner that comes last then moves into the model. It returns what is left to do before.
+func (m *bpe) useBytes(pre []splitter) []splitter {
 	if len(pre) == 0 || m.byteFallback || m.prefix != "" || m.suffix != "" {
-		return
+		return pre
 	}
+	rest := slices.Clone(pre[:len(pre)-1])
 	b, ok := pre[len(pre)-1].(byteLevel)
 	if !ok {
-		return
+		return pre
 	}
-	b.alphabet = false
-	pre[len(pre)-1] = b
 	m.bytes = true
+	if b.prefixSpace {
+		b.alphabet = false
+		return append(rest, b)
+	}
+	if m.scan = b.words; m.scan != nil || len(rest) == 0 {
+		return rest
+	}
+	if s, ok := rest[len(rest)-1].(splitPattern); ok && s.behavior == isolated {
+		if scan, ok := s.pattern.(scanner); ok {
+			m.scan = scan
+			return rest[:len(rest)-1]
+		}
+	}
+	return rest
 }
 
 func (m *bpe) knowsAllBytes() bool {
@@ -173,26 +188,4 @@ func (m *bpe) setWhole() {
 			buf = raw
 		}
 	}
-}
-
-// metaspaceChar is SentencePiece's visible space.
-const metaspaceChar = "▁"
-
-// setBoundary looks whether a text can be cut before each visible space that follows something
-// else. It can when no merge joins such a space, or what begins with it, to another token than one
-// that ends in it; then no merge ever spans the cut, in whatever order merges happen.
-func (m *bpe) setBoundary() {
-	if _, ok := m.vocab[metaspaceChar]; !ok || m.bytes || m.ignoreMerges || m.prefix != "" || m.suffix != "" {
-		return
-	}
-	tokens := make(map[int32]string, len(m.vocab))
-	for token, id := range m.vocab {
-		tokens[id] = token
-	}
-	for _, g := range m.order {
-		if strings.HasPrefix(tokens[g.right], metaspaceChar) && !strings.HasSuffix(tokens[g.left], metaspaceChar) {
-			return
-		}
-	}
-	m.boundary = metaspaceChar
 }

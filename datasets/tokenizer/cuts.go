@@ -1,0 +1,100 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// metaspaceChar is SentencePiece's visible space.
+const metaspaceChar = "▁"
+
+// cutTable knows between which characters a text without pre-tokenizer can be cut before merging,
+// so that its words, not whole documents, go through the merges and the cache.
+//
+// A cut between characters a and b is exact when no merge joins a token that ends in a to one that
+// begins with b: whatever the order of merges, no symbol ever spans the cut. Characters are told
+// apart by class: each of ASCII, the visible space, and all others together.
+type cutTable struct {
+	class [utf8.RuneSelf]uint8
+	cut   [classes130][classes130]bool
+}
+
+const (
+	classSpace = utf8.RuneSelf     // the visible space
+	classOther = utf8.RuneSelf + 1 // all that is not ASCII, and what the vocabulary lacks
+	classes130 = utf8.RuneSelf + 2
+)
+
+// next returns the end of the part of s that begins at start, start < len(s).
+func (t *cutTable) next(s string, start int) int {
+	last, i := t.at(s, start)
+	for i < len(s) {
+		c, end := t.at(s, i)
+		if t.cut[last][c] {
+			return i
+		}
+		last, i = c, end
+	}
+	return len(s)
+}
+
+// at returns the class of the character at s[i] and where it ends.
+func (t *cutTable) at(s string, i int) (class uint8, end int) {
+	c := s[i]
+	if c < utf8.RuneSelf {
+		return t.class[c], i + 1
+	}
+	if strings.HasPrefix(s[i:], metaspaceChar) {
+		return classSpace, i + len(metaspaceChar)
+	}
+	_, n := utf8.DecodeRuneInString(s[i:])
+	return classOther, i + n
+}
+
+// setCuts builds the table, when the model's merges are about plain text alone.
+func (m *bpe) setCuts() {
+	if m.bytes || m.ignoreMerges || m.prefix != "" || m.suffix != "" {
+		return
+	}
+	tokens := make(map[int32]string, len(m.vocab))
+	for token, id := range m.vocab {
+		tokens[id] = token
+	}
+	// Tokens that stand for other text than their own must not merge: the characters at their ends
+	// are not those of the text.
+	delete(tokens, m.unk)
+	for _, id := range m.byteIDs {
+		delete(tokens, id)
+	}
+	t := &cutTable{}
+	for c := range t.class {
+		t.class[c] = uint8(c)
+		if m.ascii[c] < 0 {
+			t.class[c] = classOther
+		}
+	}
+	for i := range t.cut {
+		for j := range t.cut[i] {
+			t.cut[i][j] = true
+		}
+	}
+	// Unknown characters in a row may be one unknown token.
+	t.cut[classOther][classOther] = false
+	_, known := m.chars[[]rune(metaspaceChar)[0]]
+	if !known {
+		t.cut[classSpace][classSpace] = false
+		t.cut[classSpace][classOther] = false
+		t.cut[classOther][classSpace] = false
+	}
+	for _, g := range m.order {
+		left, right := tokens[g.left], tokens[g.right]
+		if left == "" || right == "" {
+			return
+		}
+		_, n := utf8.DecodeLastRuneInString(left)
+		a, _ := t.at(left, len(left)-n)
+		b, _ := t.at(right, 0)
+		t.cut[a][b] = false
+	}
+	m.cuts = t
+}
