@@ -35,6 +35,7 @@ type Template struct {
 	program *jinja.Template
 	tools   *Template         // what is used when there are tools; nil: this one
 	special map[string]string // bos_token and the like
+	now     time.Time         // for inputs without a time of their own
 }
 
 // Input is what a template renders.
@@ -47,7 +48,7 @@ type Input struct {
 	AddGenerationPrompt bool
 	// Vars are more variables of the template. A bos_token here wins over the tokenizer's.
 	Vars map[string]any
-	// Now is what strftime_now sees.
+	// Now is what strftime_now sees; zero: the template's own, see WithNow.
 	Now time.Time
 }
 
@@ -184,6 +185,15 @@ func Parse(source string, special map[string]string) (*Template, error) {
 // Source returns the template's text.
 func (t *Template) Source() string { return t.source }
 
+// WithNow returns a copy of the template whose clock stands at now. Templates that write today's
+// date would otherwise write that of the zero time: nothing here reads the machine's clock, so that
+// the same conversation always renders the same.
+func (t *Template) WithNow(now time.Time) *Template {
+	c := *t
+	c.now = now
+	return &c
+}
+
 // Digest returns the SHA-256, in hex, of the template: of its source and of the special tokens that
 // it writes, and those of its variant for tools.
 func (t *Template) Digest() string {
@@ -206,6 +216,9 @@ func (t *Template) Render(in Input) (string, error) {
 }
 
 func (t *Template) render(in Input) (jinja.Output, error) {
+	if in.Now.IsZero() {
+		in.Now = t.now
+	}
 	if t.tools != nil && in.Tools != nil {
 		t = t.tools
 	}

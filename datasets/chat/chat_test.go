@@ -269,6 +269,29 @@ func TestRenderVariables(t *testing.T) {
 	}
 }
 
+func TestWithNow(t *testing.T) {
+	tmpl, err := Parse("{% for m in messages %}{{ m.role }}: {{ strftime_now('%Y') }}.{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {{ strftime_now('%Y') }}.{% endif %}", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(year int) time.Time { return time.Date(year, 1, 2, 0, 0, 0, 0, time.UTC) }
+	clocked := tmpl.WithNow(at(2024))
+	talk := []datasets.Message{{Role: "user", Content: "a"}}
+	for want, in := range map[string]Input{"user: 2024.a\n": {Messages: talk}, "user: 2025.a\n": {Messages: talk, Now: at(2025)}} {
+		if got, err := clocked.Render(in); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	tok, _ := openBase(t, "testdata/qwen2")
+	ids, _, err := clocked.Example(tok, append(talk, datasets.Message{Role: "assistant", Content: "b"}))
+	if err != nil || tok.Decode(ids, false) != "user: 2024.a\nassistant: 2024.b\n" {
+		t.Errorf("got %q, %v", tok.Decode(ids, false), err)
+	}
+	if clocked.Digest() != tmpl.Digest() {
+		t.Error("the clock is in the digest")
+	}
+}
+
 func TestParseInput(t *testing.T) {
 	in, err := ParseInput([]byte(`{"messages": [{"role": "user", "content": "a"}], "tools": [], "add_generation_prompt": true, "date_string": "today"}`))
 	if err != nil || !in.AddGenerationPrompt || in.Tools == nil || in.Vars["date_string"] != "today" {

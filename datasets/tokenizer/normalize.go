@@ -106,7 +106,8 @@ func (f mapRunes) normalize(p piece) piece {
 }
 
 // lowercase is Rust's char::to_lowercase for each character: the full mapping without context. It
-// differs from unicode.ToLower in one character.
+// differs from unicode.ToLower in one character, and in 55 letters that Unicode has since version 16
+// and Go does not know yet.
 func lowercase(r rune) string {
 	if r == 'İ' {
 		return "i\u0307"

@@ -102,7 +102,6 @@ type (
 		body     []stmt
 		varargs  bool // the body uses varargs
 		kwargs   bool // the body uses kwargs
-		line     int
 	}
 	callStmt struct {
 		call   *callExpr

@@ -36,6 +36,7 @@ func (r *renderer) filter(e *filterExpr, v any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.line = e.line
 	return r.filterNamed(e.name, v, a)
 }
 

@@ -196,7 +196,7 @@ func (p *parser) block(name string, line int) (stmt, error) {
 	case "set":
 		return p.setBlock(line)
 	case "macro":
-		return p.macroBlock(line)
+		return p.macroBlock()
 	case "call":
 		return p.callBlock(line)
 	case "filter":

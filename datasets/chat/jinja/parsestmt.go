@@ -146,12 +146,12 @@ func (p *parser) filterBlock(line int) (stmt, error) {
 	return &filterStmt{append([]*filterExpr{first}, more...), body, line}, err
 }
 
-func (p *parser) macroBlock(line int) (stmt, error) {
+func (p *parser) macroBlock() (stmt, error) {
 	name, err := p.wantName()
 	if err != nil {
 		return nil, err
 	}
-	m := &macroStmt{name: name, line: line}
+	m := &macroStmt{name: name}
 	if err := p.params(m); err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (p *parser) params(m *macroStmt) error {
 }
 
 func (p *parser) callBlock(line int) (stmt, error) {
-	m := &macroStmt{name: "caller", line: line}
+	m := &macroStmt{name: "caller"}
 	if p.isOp("(") {
 		if err := p.params(m); err != nil {
 			return nil, err

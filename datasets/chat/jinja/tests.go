@@ -122,6 +122,7 @@ func (r *renderer) test(e *testExpr) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.line = e.line
 	ok, err := r.testNamed(e.name, v, a)
 	return ok != e.negate, err
 }
