@@ -2,9 +2,6 @@ package stages
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -180,7 +177,7 @@ func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
 	}
 	result, err := trainer.Run(ctx, trainer.Job{
 		Config: r.training(), Model: m, Params: weights.Params(), Pretrain: true, Train: rows, Eval: held.Rows,
-		RunDigest: r.digest(rows.Rows), OutDir: o.WorkDir, Hooks: o.Hooks,
+		RunDigest: identity(rows.Rows, NumericsVersion, r), OutDir: o.WorkDir, Hooks: o.Hooks,
 	})
 	if err != nil {
 		return result, err
@@ -196,23 +193,6 @@ func (r Recipe) training() trainer.Config {
 	return c
 }
 
-// digest identifies a run: the recipe, and the tokens that the generator and the vocabulary made.
-func (r Recipe) digest(rows []pack.Row) string {
-	data, err := json.Marshal([]any{NumericsVersion, r})
-	if err != nil {
-		panic("stages: marshal recipe: " + err.Error())
-	}
-	h := sha256.New()
-	_, _ = h.Write(data)
-	var word [4]byte
-	for _, row := range rows {
-		for _, id := range row.IDs {
-			binary.LittleEndian.PutUint32(word[:], uint32(id))
-			_, _ = h.Write(word[:])
-		}
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
-}
 
 // rows tokenises the corpus up to a number of tokens.
 func (r Recipe) rows(tok *tokenizer.Tokenizer, seed uint64, tokens int) []pack.Row {

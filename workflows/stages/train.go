@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
@@ -33,7 +35,8 @@ type TrainOptions struct {
 	Data    string // a file of rows, or a dataset
 	Config  trainer.Config
 	OutDir  string
-	Restart bool // discard what OutDir holds of another run
+	Restart bool      // discard what OutDir holds of another run
+	Now     time.Time // the chat template's clock
 	Hooks   trainer.Hooks
 }
 
@@ -63,6 +66,9 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
 	if err != nil {
 		return TrainResult{}, err
+	}
+	if b.Template != nil {
+		b.Template = b.Template.WithNow(o.Now)
 	}
 	t := &training{TrainOptions: o, base: b, data: data}
 	if err := t.prepare(); err != nil {
@@ -189,17 +195,32 @@ func (t *training) describe(start string) error {
 		ConfigDigest:  resolved.Digest(),
 		Tool:          version.Tool,
 	}
-	t.lineage.RunDigest = runDigest(t.lineage)
+	l := t.lineage
+	t.lineage.RunDigest = identity(t.rows.Rows, NumericsVersion, l.Base.Digest, l.Datasets, l.InitAdapter, l.ConfigDigest)
 	return nil
 }
 
-func runDigest(l adapters.Lineage) string {
-	data, err := json.Marshal([]any{NumericsVersion, l.Base.Digest, l.Datasets, l.InitAdapter, l.ConfigDigest})
+// identity is the digest of what decides a run: the given facts, and the tokens that are trained on,
+// which also depend on the chat template's clock.
+func identity(rows []pack.Row, facts ...any) string {
+	data, err := json.Marshal(facts)
 	if err != nil {
 		panic("stages: marshal run identity: " + err.Error())
 	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	h := sha256.New()
+	_, _ = h.Write(data)
+	for _, row := range rows {
+		mark := uint32(len(row.IDs))
+		_, _ = h.Write(binary.LittleEndian.AppendUint32(nil, mark))
+		for i, id := range row.IDs {
+			word := uint64(uint32(id))
+			if row.Trained == nil || row.Trained[i] {
+				word |= 1 << 32
+			}
+			_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, word))
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
 // finished reports whether OutDir holds the result of this run; another run's is an error unless

@@ -82,7 +82,7 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitRefused, way
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupt, "run the same command again to go on"
-	case errors.Is(err, checkpoint.ErrOtherRun):
+	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, stages.ErrOtherRun):
 		return exitRefused, "choose another --out, or --restart to discard what is there"
 	case errors.Is(err, registry.ErrBadName):
 		return exitUsage, way

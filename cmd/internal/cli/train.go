@@ -76,9 +76,13 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	if err != nil {
 		return err
 	}
+	clock, err := now()
+	if err != nil {
+		return err
+	}
 	view := newTrainView(a)
 	result, err := stages.Train(c.Context(), stages.TrainOptions{
-		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Hooks: view.hooks(),
+		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Hooks: view.hooks(),
 	})
 	view.close()
 	if err != nil {
