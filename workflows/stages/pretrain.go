@@ -193,7 +193,6 @@ func (r Recipe) training() trainer.Config {
 	return c
 }
 
-
 // rows tokenises the corpus up to a number of tokens.
 func (r Recipe) rows(tok *tokenizer.Tokenizer, seed uint64, tokens int) []pack.Row {
 	var rows []pack.Row
