@@ -70,7 +70,7 @@ func TestPrivatePatterns(t *testing.T) {
 		"cache in /ho" + "me/kim/go":          true,
 		"see /wo" + "rk/main":                 true,
 		"GET /root" + "s/x":                   false,
-		"https://pypi" + ".org/simple":        true,
+		"https://py" + "pi.org/simple":        true,
 		"https://huggingface.co/docs/peft":    false,
 		"GOPROXY=" + "https://cache.internal": true,
 		"export GOPROXY=off":                  false,
