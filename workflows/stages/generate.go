@@ -52,6 +52,12 @@ func Generate(ctx context.Context, o GenerateOptions) (GenerateResult, error) {
 	if err != nil {
 		return GenerateResult{}, err
 	}
+	if limit := b.Config().MaxPositionEmbeddings; limit > 0 {
+		if len(prompt) >= limit {
+			return GenerateResult{}, fmt.Errorf("the prompt has %d tokens, the model's context is %d", len(prompt), limit)
+		}
+		o.MaxNewTokens = min(o.MaxNewTokens, limit-len(prompt))
+	}
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}

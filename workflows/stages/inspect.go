@@ -220,8 +220,8 @@ type MemoryInfo struct {
 //   - 16 bytes a trained parameter: value, gradient and AdamW's two moments, float32;
 //   - the results of every operator of a layer, kept for its backward pass: for each token the two
 //     norms, both residual sums, attention's q, k, v and output, the projections back to hidden size,
-//     and three of the MLP's width. Of every layer, or with checkpointing of one, beside the inputs
-//     of all;
+//     three of the MLP's width, and the adapter's rank for each module. Of every layer, or with
+//     checkpointing of one, beside the inputs of all;
 //   - as much again, twice, for the gradients of two neighbouring layers;
 //   - 128 rows of logits, and the gradient of the last hidden states.
 func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
@@ -240,7 +240,12 @@ func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	if info.Unsupported != "" {
 		return m
 	}
-	layer := 4 * int64(tokens) * int64(6*c.HiddenSize+2*q+2*kv+3*c.IntermediateSize)
+	perLayer := 0
+	for _, t := range info.Targets {
+		perLayer += t.Count * cfg.LoRA.Rank
+	}
+	perLayer /= c.NumHiddenLayers
+	layer := 4 * int64(tokens) * int64(6*c.HiddenSize+2*q+2*kv+3*c.IntermediateSize+perLayer)
 	inputs := 4 * int64(tokens) * int64(c.HiddenSize)
 	head := 4 * int64(128*c.VocabSize+2*tokens*c.HiddenSize)
 	fixed := info.WeightBytes + 16*trained + head + 2*layer

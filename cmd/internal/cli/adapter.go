@@ -56,8 +56,7 @@ func (a *app) adapterListCommand(store *string) *cobra.Command {
 				a.note("nothing is published in %s", reg.Bucket().URL())
 				return nil
 			}
-			a.printVersions(list)
-			return nil
+			return a.printVersions(list)
 		},
 	}
 }
@@ -122,14 +121,14 @@ func aliasesAt(aliases []registry.AliasEntry, version int, overview bool) []stri
 	return list
 }
 
-func (a *app) printVersions(list []versionJSON) {
+func (a *app) printVersions(list []versionJSON) error {
 	columns := []column{{name: "NAME", shrink: 'e'}, {name: "VERSION", right: true}, {name: "ALIASES", shrink: 'e'},
 		{name: "SIZE", right: true}, {name: "CREATED"}, {name: "BY", shrink: 'e'}, {name: "DIGEST"}}
 	var rows [][]string
 	for _, v := range list {
 		rows = append(rows, []string{v.Name, fmt.Sprint(v.Version), commas(v.Aliases), humanize.Bytes(v.Bytes), day(v.CreatedAt), v.CreatedBy, shortDigest(v.Digest)})
 	}
-	a.printTable(columns, rows)
+	return a.printTable(columns, rows)
 }
 
 func (a *app) adapterPromoteCommand(store *string) *cobra.Command {

@@ -144,8 +144,7 @@ func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
 			if a.json {
 				return a.printJSON(events)
 			}
-			a.printHistory(events)
-			return nil
+			return a.printHistory(events)
 		},
 	}
 	c.Flags().StringVar(&alias, "alias", "", "only of this alias")
@@ -204,7 +203,7 @@ func moves(ctx context.Context, reg *registry.Registry, name, alias string) ([]e
 	return events, nil
 }
 
-func (a *app) printHistory(events []eventJSON) {
+func (a *app) printHistory(events []eventJSON) error {
 	columns := []column{{name: "WHEN"}, {name: "EVENT"}, {name: "ALIAS", shrink: 'e'}, {name: "VERSION", right: true}, {name: "WHO", shrink: 'e'}, {name: "WHY", shrink: 'e'}}
 	var rows [][]string
 	for _, e := range events {
@@ -214,7 +213,7 @@ func (a *app) printHistory(events []eventJSON) {
 		}
 		rows = append(rows, []string{e.At.UTC().Format("2006-01-02 15:04"), e.Event, e.Alias, version, e.Who, e.Why})
 	}
-	a.printTable(columns, rows)
+	return a.printTable(columns, rows)
 }
 
 func (a *app) adapterVerifyCommand(store *string) *cobra.Command {
@@ -249,8 +248,8 @@ func (a *app) adapterDiffCommand(store *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare what two adapters compute, module by module",
-		Long: `Compare two adapters: their settings and, for each module, the Frobenius norms of the updates s·B·A and
-of their difference. Factors that differ and multiply to the same update differ by about 0.`,
+		Long: `Compare two adapters: their settings and, for each module, the Frobenius norms of the updates s·B·A
+and of their difference. Factors that differ and multiply to the same update differ by about 0.`,
 		Args: exactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var found [2]stages.FoundAdapter
@@ -278,13 +277,14 @@ func (a *app) printAdapterDiff(d stages.AdapterDiff) error {
 		return err
 	}
 	for _, s := range d.Settings {
-		_, _ = fmt.Fprintf(a.out, "%s: %s → %s\n", s.Key, printable(orNone(s.A)), printable(orNone(s.B)))
+		if _, err := fmt.Fprintf(a.out, "%s: %s → %s\n", s.Key, printable(orNone(s.A)), printable(orNone(s.B))); err != nil {
+			return err
+		}
 	}
 	columns := []column{{name: "MODULE", shrink: 's'}, {name: "A", right: true}, {name: "B", right: true}, {name: "DIFFERENCE", right: true}}
 	var rows [][]string
 	for _, m := range d.Modules {
 		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})
 	}
-	a.printTable(columns, rows)
-	return nil
+	return a.printTable(columns, rows)
 }

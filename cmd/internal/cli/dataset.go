@@ -65,8 +65,7 @@ func (a *app) datasetListCommand() *cobra.Command {
 				a.note("no datasets in %s", home)
 				return nil
 			}
-			a.printDatasets(list)
-			return nil
+			return a.printDatasets(list)
 		},
 	}
 }
@@ -92,7 +91,7 @@ func (a *app) listDatasets(c *catalog.Catalog) ([]datasetJSON, error) {
 	return list, nil
 }
 
-func (a *app) printDatasets(list []datasetJSON) {
+func (a *app) printDatasets(list []datasetJSON) error {
 	columns := []column{{name: "NAME", shrink: 'e'}, {name: "LATEST", right: true}, {name: "DOCUMENTS", right: true},
 		{name: "CHARS", right: true}, {name: "EXAMPLES", right: true}, {name: "CREATED"}, {name: "DIGEST"}}
 	var rows [][]string
@@ -100,7 +99,7 @@ func (a *app) printDatasets(list []datasetJSON) {
 		rows = append(rows, []string{d.Name, fmt.Sprint(d.Version), fmt.Sprint(d.Documents), humanize.Count(d.Chars),
 			fmt.Sprint(d.Examples), day(d.CreatedAt), shortDigest(d.Digest)})
 	}
-	a.printTable(columns, rows)
+	return a.printTable(columns, rows)
 }
 
 // day is a date for people; "" when it is not known.

@@ -67,8 +67,8 @@ func (a *app) datasetExclusionsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exclusions REF [--rule RULE]",
 		Short: "List what was dropped, and why",
-		Long: `List the documents, and the parts of documents, that were dropped, with the rule that dropped them, the
-value it measured and the limit it held that against.`,
+		Long: `List the documents, and the parts of documents, that were dropped, with the rule that dropped them,
+the value it measured and the limit it held that against.`,
 		Args: exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := a.openDataset(args[0])
@@ -84,9 +84,8 @@ value it measured and the limit it held that against.`,
 			if a.json {
 				return printRows(a, list)
 			}
-			a.printExclusions(list)
 			a.noteMore(len(list), all)
-			return nil
+			return a.printExclusions(list)
 		},
 	}
 	c.Flags().StringVar(&rule, "rule", "", "only of this rule, as min_chars or filter/min_chars")
@@ -94,7 +93,7 @@ value it measured and the limit it held that against.`,
 	return c
 }
 
-func (a *app) printExclusions(list []datasets.Exclusion) {
+func (a *app) printExclusions(list []datasets.Exclusion) error {
 	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "RULE"}, {name: "VALUE", right: true}, {name: "LIMIT", right: true}, {name: "WHY", shrink: 'e'}}
 	var rows [][]string
 	for _, e := range list {
@@ -108,7 +107,7 @@ func (a *app) printExclusions(list []datasets.Exclusion) {
 		}
 		rows = append(rows, []string{e.SourceURI, e.Stage + "/" + e.Rule, value, limit, why})
 	}
-	a.printTable(columns, rows)
+	return a.printTable(columns, rows)
 }
 
 // number prints a measured value: whole numbers whole, others with three digits.
@@ -126,8 +125,8 @@ func (a *app) datasetRedactionsCommand() *cobra.Command {
 		Use:   "redactions REF [--entity ENTITY]",
 		Short: "List what was redacted, and what found it",
 		Long: `List what was redacted: where it stood, what kind of thing it was, which detector found it, and what
-stands there now. The dataset does not hold what stood there before. Offsets are in characters of the
-text before redaction, -1 outside of the text.`,
+stands there now. The dataset does not hold what stood there before. Offsets are in characters of
+the text before redaction, -1 outside of the text.`,
 		Args: exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := a.openDataset(args[0])
@@ -143,9 +142,8 @@ text before redaction, -1 outside of the text.`,
 			if a.json {
 				return printRows(a, list)
 			}
-			a.printRedactions(list)
 			a.noteMore(len(list), all)
-			return nil
+			return a.printRedactions(list)
 		},
 	}
 	c.Flags().StringVar(&entity, "entity", "", "only of this kind, as EMAIL")
@@ -153,14 +151,14 @@ text before redaction, -1 outside of the text.`,
 	return c
 }
 
-func (a *app) printRedactions(list []datasets.Redaction) {
+func (a *app) printRedactions(list []datasets.Redaction) error {
 	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "ENTITY"}, {name: "DETECTOR", shrink: 'e'}, {name: "SCORE", right: true},
 		{name: "START", right: true}, {name: "END", right: true}, {name: "NOW"}}
 	var rows [][]string
 	for _, r := range list {
 		rows = append(rows, []string{r.SourceURI, r.Entity, r.Detector, fmt.Sprintf("%.2f", r.Score), fmt.Sprint(r.Start), fmt.Sprint(r.End), r.Replacement})
 	}
-	a.printTable(columns, rows)
+	return a.printTable(columns, rows)
 }
 
 func (a *app) datasetSampleCommand() *cobra.Command {
@@ -273,8 +271,9 @@ func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
 		_, err := fmt.Fprintf(a.out, "%s and %s have the same content\n", d.A, d.B)
 		return err
 	}
+	var b strings.Builder
 	for _, s := range d.Settings {
-		_, _ = fmt.Fprintf(a.out, "setting %s: %s → %s\n", printable(s.Key), printable(orNone(s.A)), printable(orNone(s.B)))
+		fmt.Fprintf(&b, "setting %s: %s → %s\n", printable(s.Key), printable(orNone(s.A)), printable(orNone(s.B)))
 	}
 	for _, part := range []struct {
 		mark string
@@ -285,10 +284,11 @@ func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
 				a.note("%d of %d documents marked %s; --limit 0 lists all", limit, len(part.list), part.mark)
 				break
 			}
-			_, _ = fmt.Fprintf(a.out, "%s %s\n", part.mark, printable(doc.SourceURI))
+			fmt.Fprintf(&b, "%s %s\n", part.mark, printable(doc.SourceURI))
 		}
 	}
-	_, err := fmt.Fprintf(a.out, "%d documents added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
+	fmt.Fprintf(&b, "%d documents added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
+	_, err := io.WriteString(a.out, b.String())
 	return err
 }
 

@@ -14,8 +14,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at this machine: processor, kernels, memory, disk, credentials",
-		Long: `Look at this machine: its processor and the kernels chosen for it, with a measured rate; memory and disk;
-whether the home can be written; whether credentials for S3 are found, which are never shown.
+		Long: `Look at this machine: its processor and the kernels chosen for it, with a measured rate; memory and
+disk; whether the home can be written; whether credentials for S3 are found, which are never shown.
 
 EXIT STATUS
   0 all is well   1 something is broken`,

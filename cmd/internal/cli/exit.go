@@ -76,7 +76,9 @@ func classify(ctx context.Context, err error) (code int, way string) {
 	var u usageError
 	var r refusal
 	switch {
-	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"):
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage, "`cultivar --help` lists the commands"
+	case errors.As(err, &u):
 		return exitUsage, way
 	case errors.As(err, &r):
 		return exitRefused, way

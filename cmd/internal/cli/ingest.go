@@ -57,6 +57,9 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
 		}
 	}
+	if len(cfg.Pipeline.Source.Ignore) == 0 {
+		cfg.Pipeline.Source.Ignore = nil // an empty list and none are one setting, so have one digest
+	}
 	if c.Flags().Changed("validation") {
 		cfg.Split.Validation = o.validation
 	}

@@ -24,8 +24,8 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect PATH|REF",
 		Short: "Say what a base, an adapter or a dataset is",
-		Long: `Say what something is, without running it: a model directory (shapes, sizes, memory, tokenizer, what an
-adapter can target), an adapter (its settings, its lineage, what can serve it), or a dataset.
+		Long: `Say what something is, without running it: a model directory (shapes, sizes, memory, tokenizer, what
+an adapter can target), an adapter (its settings, its lineage, what can serve it), or a dataset.
 
 PATH is a directory. REF is the name of a dataset or of a published adapter.`,
 		Args: exactArgs("PATH"),

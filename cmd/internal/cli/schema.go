@@ -37,9 +37,10 @@ func subject(args []string) (name string, config any, err error) {
 
 func (a *app) configSchemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema [train|ingest]",
-		Short:     "Print the JSON Schema of a configuration file",
-		Long:      "Print the JSON Schema (draft 2020-12) of a configuration file, with what each key means and its default.\nEditors complete and check YAML files with it.",
+		Use:   "schema [train|ingest]",
+		Short: "Print the JSON Schema of a configuration file",
+		Long: `Print the JSON Schema (draft 2020-12) of a configuration file, with what each key means and its
+default. Editors complete and check YAML files with it.`,
 		Args:      atMostArgs("train|ingest"),
 		ValidArgs: []string{"train", "ingest"},
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,19 +49,25 @@ probe writes it removes.`,
 				}
 				return nil
 			}
-			for _, s := range report.Steps {
-				verdict := "ok"
-				if !s.OK {
-					verdict = "FAILED"
-				}
-				_, _ = fmt.Fprintf(a.out, "%-6s  %-22s  %s\n", verdict, s.Name, printable(s.Detail))
-			}
-			if err == nil {
-				_, err = fmt.Fprintf(a.out, "%s is safe to publish to\n", b.URL())
-			}
-			return err
+			return errors.Join(err, a.printProbe(report, err == nil))
 		},
 	}
+}
+
+func (a *app) printProbe(r probe.Report, safe bool) error {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		verdict := "ok"
+		if !s.OK {
+			verdict = "FAILED"
+		}
+		fmt.Fprintf(&b, "%-6s  %-22s  %s\n", verdict, s.Name, printable(s.Detail))
+	}
+	if safe {
+		fmt.Fprintf(&b, "%s is safe to publish to\n", r.URL)
+	}
+	_, err := io.WriteString(a.out, b.String())
+	return err
 }
 
 func (a *app) storeCheckCommand() *cobra.Command {
@@ -105,17 +114,19 @@ func (a *app) printCheck(r registry.Report, url string) error {
 		}
 		return a.reported(broken)
 	}
+	var b strings.Builder
 	for _, p := range r.Problems {
-		_, _ = fmt.Fprintf(a.out, "%s: %s\n", printable(p.Key), printable(p.Reason))
+		fmt.Fprintf(&b, "%s: %s\n", printable(p.Key), printable(p.Reason))
 	}
 	read := "sizes"
 	if r.Read {
 		read = "digests"
 	}
-	_, err := fmt.Fprintf(a.out, "%d names, %d versions, %d aliases, %d files (%s, %s compared), %d orphans\n",
+	fmt.Fprintf(&b, "%d names, %d versions, %d aliases, %d files (%s, %s compared), %d orphans\n",
 		r.Names, r.Versions, r.Aliases, r.Blobs, humanize.Bytes(r.Bytes), read, len(r.Orphans))
+	_, err := io.WriteString(a.out, b.String())
 	if broken != nil {
-		return refusal{broken}
+		return refusal{errors.Join(broken, err)}
 	}
 	return err
 }

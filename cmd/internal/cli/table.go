@@ -23,7 +23,7 @@ const (
 )
 
 // printTable prints aligned rows that fit the terminal, or 80 columns elsewhere.
-func (a *app) printTable(columns []column, rows [][]string) {
+func (a *app) printTable(columns []column, rows [][]string) error {
 	widths := make([]int, len(columns))
 	for i, c := range columns {
 		widths[i] = utf8.RuneCountInString(c.name)
@@ -39,9 +39,12 @@ func (a *app) printTable(columns []column, rows [][]string) {
 	for i, c := range columns {
 		head[i] = c.name
 	}
+	var b strings.Builder
 	for _, row := range append([][]string{head}, rows...) {
-		_, _ = io.WriteString(a.out, tableLine(columns, widths, row))
+		b.WriteString(tableLine(columns, widths, row))
 	}
+	_, err := io.WriteString(a.out, b.String())
+	return err
 }
 
 // fit takes room from the widest of the columns that may shrink until the table is narrow enough.

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/rng"
+	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/scratch"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"cultivar": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs the command line as users do; see testdata.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CULTIVAR_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("USER", "ann")
+			e.Setenv("PEFT", filepath.Join(testkit.Root(t), "adapters", "peft", "testdata", "qwen3"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "base": makeBase, "adapter": makeAdapter, "overwrite": overwrite, "truncate": truncate,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// exits CODE PROGRAM ARGS… runs a program and wants its exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	var status *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &status) {
+		code = status.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// tinyConfig is a Llama model of one layer.
+const tinyConfig = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":8,"intermediate_size":12,
+	"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":5,"max_position_embeddings":16,
+	"tie_word_embeddings":true,"eos_token_id":0}`
+
+const tinyTokenizer = `{"version":"1.0","added_tokens":[{"id":0,"content":"</s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
+	"normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
+	"model":{"type":"WordLevel","vocab":{"</s>":0,"<unk>":1,"a":2,"b":3,"c":4},"unk_token":"<unk>"}}`
+
+// makeBase is the command `base DIR`: a base of a few hundred parameters.
+func makeBase(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := base.ParseConfig([]byte(tinyConfig))
+	ts.Check(err)
+	config := map[string]any{}
+	for key, value := range c.Raw {
+		config[key] = value
+	}
+	ts.Check(scratch.New(c, 1).Save(ts.MkAbs(args[0]), config, scratch.Files{
+		"tokenizer.json":        []byte(tinyTokenizer),
+		"tokenizer_config.json": []byte(`{"eos_token":"</s>","pad_token":"</s>","unk_token":"<unk>"}`),
+	}))
+}
+
+// makeAdapter is the command `adapter DIR SEED`: an adapter of rank 2 for that base.
+func makeAdapter(ts *testscript.TestScript, _ bool, args []string) {
+	seed, err := strconv.ParseUint(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(peft.Write(ts.MkAbs(args[0]), tinyAdapter(seed)))
+}
+
+func tinyAdapter(seed uint64) *adapters.Adapter {
+	a := &adapters.Adapter{Config: adapters.Config{
+		Rank: 2, Alpha: 4, TargetModules: []string{"down_proj", "q_proj"}, BaseModel: "tiny", TaskType: "CAUSAL_LM",
+	}}
+	for _, m := range []struct {
+		name    string
+		in, out int
+	}{{"mlp.down_proj", 12, 8}, {"self_attn.q_proj", 8, 8}} {
+		for _, f := range []struct {
+			suffix     string
+			rows, cols int
+		}{{"lora_A", 2, m.in}, {"lora_B", m.out, 2}} {
+			t := adapters.Tensor{Name: fmt.Sprintf("base_model.model.model.layers.0.%s.%s.weight", m.name, f.suffix), Shape: []int{f.rows, f.cols}}
+			draw := rng.New(seed, t.Name).At(0, 0)
+			for range f.rows * f.cols {
+				t.Data = append(t.Data, draw.Normal())
+			}
+			a.Tensors = append(a.Tensors, t)
+		}
+	}
+	return a
+}
+
+// overwrite PATTERN OFFSET TEXT damages the first file that matches; a negative offset counts from
+// the end, and TEXT may have Go's escapes.
+func overwrite(ts *testscript.TestScript, _ bool, args []string) {
+	paths, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(paths) == 0 {
+		ts.Fatalf("%s: no such file", args[0])
+	}
+	path := paths[0]
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + args[2] + `"`)
+	ts.Check(err)
+	ts.Check(os.Chmod(path, 0o666))
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	if at < 0 {
+		at += len(data)
+	}
+	copy(data[at:], text)
+	ts.Check(os.WriteFile(path, data, 0o666))
+}
+
+// truncate FILE SIZE cuts a file.
+func truncate(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
+}

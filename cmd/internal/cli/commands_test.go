@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/adapters/peft"
+)
+
+// call runs the command line in this process.
+func call(args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	code = Main(args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+// TestHelp asks every verb for help, and holds what they say to one form.
+func TestHelp(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		path := strings.Fields(c.CommandPath())[1:]
+		code, out, errs := call(append(path, "--help")...)
+		if code != 0 || errs != "" || !strings.Contains(out, "Usage:") {
+			t.Errorf("%s --help: exit code %d, errors %q, output\n%s", c.CommandPath(), code, errs, out)
+		}
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") || !unicode.IsUpper(rune(c.Short[0])) {
+			t.Errorf("%s: short help %q", c.CommandPath(), c.Short)
+		}
+		for _, line := range strings.Split(c.Long, "\n") {
+			if len([]rune(line)) > 102 {
+				t.Errorf("%s: line of %d characters in long help: %s", c.CommandPath(), len(line), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&app{}).root())
+}
+
+// TestSchemaKeys: every key of a configuration is described, and nothing else is.
+func TestSchemaKeys(t *testing.T) {
+	for name, config := range subjects() {
+		known := map[string]bool{"": true}
+		for _, k := range keysOf(reflect.ValueOf(config), "") {
+			known[k.path] = true
+			if text := describe(name, k.path); text == "" || !strings.HasSuffix(text, ".") {
+				t.Errorf("%s: %s is described by %q", name, k.path, text)
+			}
+		}
+		for path := range descriptions[name] {
+			if !known[path] {
+				t.Errorf("%s: there is no key %s", name, path)
+			}
+		}
+	}
+}
+
+// TestSchema holds a schema to the defaults: they must be valid under it.
+func TestSchema(t *testing.T) {
+	for name := range subjects() {
+		_, text, _ := call("config", "schema", name)
+		var schema, defaults map[string]any
+		if err := json.Unmarshal([]byte(text), &schema); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_, text, _ = call("config", "defaults", name, "--json")
+		if err := json.Unmarshal([]byte(text), &defaults); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		holds(t, name, schema, defaults)
+	}
+}
+
+// holds checks a value against the few words of JSON Schema that are used.
+func holds(t *testing.T, path string, schema map[string]any, value any) {
+	t.Helper()
+	if properties, ok := schema["properties"].(map[string]any); ok {
+		object := value.(map[string]any)
+		if len(object) != len(properties) {
+			t.Errorf("%s: %d properties, %d keys", path, len(properties), len(object))
+		}
+		for key, v := range object {
+			p, ok := properties[key].(map[string]any)
+			if !ok {
+				t.Errorf("%s.%s is not described", path, key)
+				continue
+			}
+			holds(t, path+"."+key, p, v)
+		}
+		return
+	}
+	if !reflect.DeepEqual(schema["default"], value) {
+		t.Errorf("%s: default %v, value %v", path, schema["default"], value)
+	}
+	if enum, ok := schema["enum"].([]any); ok {
+		if !slices.Contains(enum, value) {
+			t.Errorf("%s: %v is none of %v", path, value, enum)
+		}
+		return
+	}
+	want := map[reflect.Kind]string{reflect.Bool: "boolean", reflect.String: "string", reflect.Float64: "number integer", reflect.Slice: "array"}[reflect.ValueOf(value).Kind()]
+	if got := fmt.Sprint(schema["type"]); !strings.Contains(want, got) && !strings.Contains(got, want) {
+		t.Errorf("%s: type %s, value %v", path, got, value)
+	}
+}
+
+// TestFullDisk: output that is lost is a failure, of every verb that prints a result.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("no device that is always full: %v", err)
+	}
+	defer full.Close()
+	home := t.TempDir()
+	docs, v1, v2 := filepath.Join(home, "docs"), filepath.Join(home, "v1"), filepath.Join(home, "v2")
+	if err := os.Mkdir(docs, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.txt", "b.txt"} {
+		if err := os.WriteFile(filepath.Join(docs, name), []byte("long enough to be kept, ann@example.org, and the same"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, dir := range []string{v1, v2} {
+		if err := peft.Write(dir, tinyAdapter(uint64(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, setup := range [][]string{{"ingest", docs, "--out", "d"}, {"publish", v1, "--name", "a", "--alias", "prod"}} {
+		if code, _, errs := call(append(setup, "--home", home)...); code != 0 {
+			t.Fatalf("%v: %s", setup, errs)
+		}
+	}
+	for _, verb := range []string{
+		"ingest " + docs + " --out d", "dataset ls", "dataset show d", "dataset card d", "dataset exclusions d", "dataset redactions d",
+		"dataset sample d", "dataset diff d d", "dataset verify d", "dataset export d --format jsonl --out " + home + "/rows",
+		"publish " + v1 + " --name a", "pull a --out " + home + "/pulled", "adapter ls", "adapter show a", "adapter history a",
+		"adapter promote a@1 --alias prod", "adapter verify a", "adapter diff " + v1 + " " + v2, "store check", "store ls", "store probe " + home + "/bucket",
+		"export a --format peft --out " + home + "/exported", "inspect d", "inspect a", "doctor", "config schema", "config defaults", "completion bash", "version",
+	} {
+		var errs bytes.Buffer
+		code := Main(append(strings.Fields(verb), "--home", home), strings.NewReader(""), full, &errs)
+		if code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("%s: exit code %d, errors %q", verb, code, errs.String())
+		}
+	}
+}
+
+// careless is an S3 server that takes conditional puts and forgets the condition.
+func careless(t *testing.T) string {
+	var mu sync.Mutex
+	objects := map[string][]byte{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, ok := objects[r.URL.Path]
+		switch {
+		case r.Method == http.MethodPut:
+			objects[r.URL.Path], _ = io.ReadAll(r.Body)
+			w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+		case r.Method == http.MethodDelete:
+			delete(objects, r.URL.Path)
+			w.WriteHeader(http.StatusNoContent)
+		case !ok:
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
+			_, _ = w.Write(body)
+		}
+	}))
+	t.Cleanup(s.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
+	return "s3://bucket/p?region=us-east-1&endpoint=" + s.URL
+}
+
+// A store where two publishers could both win is refused.
+func TestCarelessStore(t *testing.T) {
+	dir := t.TempDir()
+	if err := peft.Write(dir, tinyAdapter(1)); err != nil {
+		t.Fatal(err)
+	}
+	store := careless(t)
+	code, _, errs := call("publish", dir, "--name", "a", "--to", store, "--home", t.TempDir())
+	if code != exitRefused || !strings.Contains(errs, "store does not apply conditional writes") || !strings.Contains(errs, "cultivar: hint: two publishers") {
+		t.Errorf("publish: exit code %d, errors %q", code, errs)
+	}
+	code, out, errs := call("store", "probe", store, "--json")
+	var report struct {
+		Steps []struct{ OK bool }
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitRefused || errs == "" {
+		t.Errorf("probe: exit code %d, output %q (%v), errors %q", code, out, err, errs)
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{out: &out}
+	path := "a/very/long/path/" + strings.Repeat("x", 60) + "/end.md"
+	err := a.printTable([]column{{name: "PATH", shrink: 's'}, {name: "N", right: true}, {name: "WHY", shrink: 'e'}},
+		[][]string{{path, "7", strings.Repeat("w", 50)}, {"b\x1b[31m\n", "123", "é"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 3 || strings.Contains(out.String(), "\x1b") {
+		t.Fatalf("%q", lines)
+	}
+	if got := len([]rune(lines[1])); got != 80 || !strings.HasPrefix(lines[1], "…x") || !strings.Contains(lines[1], "/end.md    7  ww") || !strings.HasSuffix(lines[1], "w…") {
+		t.Errorf("%d characters: %s", got, lines[1])
+	}
+	if !strings.HasPrefix(lines[2], "b?[31m? ") || !strings.HasSuffix(lines[2], "  123  é") {
+		t.Errorf("%q", lines[2])
+	}
+}
