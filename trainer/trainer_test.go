@@ -322,6 +322,18 @@ func TestDecodingEqualsPrefill(t *testing.T) {
 	}
 }
 
+func TestTokensOutsideOfTheVocabulary(t *testing.T) {
+	m, _ := attach(t, config())
+	for _, id := range []int32{-1, 61} {
+		if _, err := m.NewSession().Append([]int32{id}); err == nil {
+			t.Errorf("token %d is taken", id)
+		}
+		if _, err := eval.NLL(m, []pack.Row{{IDs: []int32{1, id}}}); err == nil {
+			t.Errorf("token %d is scored", id)
+		}
+	}
+}
+
 func BenchmarkStep(b *testing.B) {
 	c, err := base.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":160,"intermediate_size":432,
 		"num_hidden_layers":5,"num_attention_heads":5,"num_key_value_heads":5,"vocab_size":2048,

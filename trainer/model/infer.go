@@ -24,6 +24,9 @@ func (m *Model) NewEvaluator() *Evaluator {
 // NLL returns the negative log-likelihood of each label of a micro-batch.
 func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
 	m := e.model
+	if err := m.checkTokens(mb.Tokens); err != nil {
+		return nil, err
+	}
 	m.growRope(mb.Layout)
 	e.x = m.embedTokens(e.x, mb.Tokens)
 	var err error
@@ -93,6 +96,9 @@ func (s *Session) Len() int { return s.length }
 // are divided into calls.
 func (s *Session) Append(tokens []int32) ([]float32, error) {
 	m, n := s.model, len(tokens)
+	if err := m.checkTokens(tokens); err != nil {
+		return nil, err
+	}
 	layout := ops.Layout{
 		Positions: make([]int32, n),
 		Segments:  []attention.Segment{{Q0: 0, Q1: n, K0: 0, K1: s.length + n}},

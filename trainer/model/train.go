@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
@@ -74,6 +75,9 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 		return nil, errors.New("no row of the micro-batch has a label")
 	}
 	m := t.model
+	if err := m.checkTokens(mb.Tokens); err != nil {
+		return nil, err
+	}
 	m.growRope(mb.Layout)
 	t.inputs[0] = m.embedTokens(t.inputs[0], mb.Tokens)
 	machines := make([]*ops.Machine, len(m.layers))
@@ -174,6 +178,17 @@ func (m *Model) growRope(l ops.Layout) {
 			r.Grow(int(last) + 1)
 		}
 	}
+}
+
+// checkTokens refuses tokens that the model has no embedding for.
+func (m *Model) checkTokens(tokens []int32) error {
+	n := min(m.embed.get().Rows, m.Vocab())
+	for _, t := range tokens {
+		if t < 0 || int(t) >= n {
+			return fmt.Errorf("token %d is outside of the model's vocabulary of %d", t, n)
+		}
+	}
+	return nil
 }
 
 // embedTokens looks up (rows, hidden) embeddings into dst, growing it.
