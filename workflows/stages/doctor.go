@@ -7,12 +7,12 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"golang.org/x/sys/unix"
 
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/store/s3"
 )
 
 // Health is what the machine has and whether the work can be done on it.
@@ -42,7 +42,7 @@ func Doctor(home string) Health {
 	h := Health{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuModel(), Threads: parallel.Workers(),
 		Kernels: cpu.Current().String(), GFLOPS: measureGEMM(300 * time.Millisecond),
-		Home: home, Temp: os.TempDir(), Credentials: foundCredentials(), Problems: []string{},
+		Home: home, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
 	}
 	for _, i := range cpu.Available() {
 		h.Available = append(h.Available, i.String())
@@ -101,23 +101,4 @@ func measureGEMM(budget time.Duration) float64 {
 		best = min(best, time.Since(start))
 	}
 	return 2 * n * n * n / best.Seconds() / 1e9
-}
-
-// foundCredentials says where S3 credentials would come from, in the order in which the store looks;
-// an instance's role is not asked for, since that takes the network.
-func foundCredentials() string {
-	for _, p := range []struct {
-		name     string
-		provider credentials.Provider
-	}{
-		{"AWS_ACCESS_KEY_ID", &credentials.EnvAWS{}},
-		{"MINIO_ACCESS_KEY or MINIO_ROOT_USER", &credentials.EnvMinio{}},
-		{"AWS configuration files", &credentials.FileAWSCredentials{}},
-	} {
-		v, err := p.provider.RetrieveWithCredContext(&credentials.CredContext{})
-		if err == nil && v.AccessKeyID != "" && v.SecretAccessKey != "" {
-			return p.name
-		}
-	}
-	return ""
 }

@@ -105,16 +105,19 @@ func Ingest(ctx context.Context, o IngestOptions) (IngestResult, error) {
 func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Source, o IngestOptions) (IngestResult, error) {
 	cfg := o.Config.Pipeline
 	cfg.Progress = o.Progress
-	stats, err := pipeline.Run(ctx, cfg, sources, &sink{b, o.Config})
+	rows := &sink{Builder: b, cfg: o.Config, kept: make(map[string]int64)}
+	stats, err := pipeline.Run(ctx, cfg, sources, rows)
 	if err != nil {
 		return IngestResult{}, err
 	}
 	if stats.Out == 0 {
 		return IngestResult{}, fmt.Errorf("%w: %s", datasets.ErrEmpty, whyEmpty(stats))
 	}
-	info := catalog.Info{ToolVersion: version.Version, Config: o.Config, Input: stats.In, CreatedAt: o.Now}
+	recorded := o.Config
+	recorded.Pipeline.Workers = 0 // decides who does the work, not what comes of it
+	info := catalog.Info{ToolVersion: version.Version, Config: recorded, Input: stats.In, CreatedAt: o.Now}
 	for _, s := range sources {
-		info.Sources = append(info.Sources, catalog.Source{URI: s.Name()})
+		info.Sources = append(info.Sources, catalog.Source{URI: s.Name(), Documents: rows.kept[s.Name()]})
 	}
 	d, created, err := b.Commit(info)
 	return IngestResult{Dataset: d, Created: created, Stats: stats}, err
@@ -169,11 +172,14 @@ func openSources(o IngestOptions) (list []pipeline.Source, closeAll func(), err 
 // sink writes the pipeline's rows into a dataset version, and cuts documents into training rows.
 type sink struct {
 	*catalog.Builder
-	cfg IngestConfig
+	cfg  IngestConfig
+	kept map[string]int64 // documents, by source
 }
 
 // Document implements pipeline.Sink.
 func (s *sink) Document(d datasets.Document) error {
+	from, _, _ := strings.Cut(d.SourceURI, "/")
+	s.kept[from]++
 	if err := s.AddDocument(d); err != nil {
 		return err
 	}
