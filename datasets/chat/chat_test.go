@@ -352,6 +352,7 @@ func TestQwen2(t *testing.T) {
 
 func FuzzParseInput(f *testing.F) {
 	f.Add([]byte(`{"messages": [{"role": "user", "content": "a", "x": [1, 2.5, null]}], "tools": [{}]}`))
+	f.Add([]byte(`{"messages":[]} }`))
 	tmpl, err := Parse("{{ messages }}{{ tools|tojson }}{{ x }}", nil)
 	if err != nil {
 		f.Fatal(err)

@@ -3,6 +3,7 @@ package jinja
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"reflect"
@@ -185,7 +186,7 @@ func FromJSON(data []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("read JSON: something follows the value")
 	}
 	return v, nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +84,7 @@ func (f Format) row(raw []byte, number int) extract.Document {
 	if err := dec.Decode(&object); err != nil || object == nil {
 		return refuse("malformed", fmt.Sprintf("row %d is not a JSON object", number))
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return refuse("malformed", fmt.Sprintf("row %d holds more than one value", number))
 	}
 	text, ok := take(object, f.Fields.Text)

@@ -23,6 +23,7 @@ null
 {"title": "no text"}
 {"text": "x"} {"text": "y"}
 {"body": "three", "id": ""}
+{"text": "z"} }
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ null
 			got = append(got, d.Row+"="+d.Text)
 		}
 	}
-	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three"
+	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three row-10!malformed"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
