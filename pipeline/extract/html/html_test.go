@@ -102,6 +102,19 @@ func TestNothingElseStays(t *testing.T) {
 	}
 }
 
+func TestHeadingsEndInPounds(t *testing.T) {
+	for page, want := range map[string]string{
+		"<h2>Working in C#</h2><p>x":         "## Working in C#\n\nx",
+		"<h1>#</h1><p>x":                     "# #\n\nx",
+		"<h3><b>F<i>#</i></b></h3><p>x":      "### **F*#***\n\nx",
+		"<h2>Issue #<code>7#</code></h2><p>": "## Issue #`7#`",
+	} {
+		if doc := read(t, page); strings.TrimSpace(doc.Text) != want {
+			t.Errorf("%s gives %q, want %q", page, doc.Text, want)
+		}
+	}
+}
+
 func TestWholeBodyOnRequest(t *testing.T) {
 	docs, err := Format{}.Extract(context.Background(), extract.Input{MIME: extract.MIMEHTML, Raw: []byte("<nav>menu</nav><p>text")})
 	if err != nil || !strings.Contains(docs[0].Text, "menu") {
@@ -129,6 +142,7 @@ func TestDeclaredCharset(t *testing.T) {
 
 func FuzzExtract(f *testing.F) {
 	f.Add("<table><tr><td colspan=3>a<table><td>b</table><ul><li>c<p>d</ul>")
+	f.Add("<h1>#")
 	f.Add("<main><article><nav><a><h2><pre><code>x</a></nav><img alt='a b'><svg><title>t</title></svg>")
 	f.Fuzz(func(t *testing.T, page string) {
 		if len(page) > 1<<14 {

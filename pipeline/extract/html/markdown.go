@@ -30,13 +30,15 @@ var convert = sync.OnceValue(func() *converter.Converter {
 	)
 })
 
-// The converter turns "<" in text into "&lt;", for browsers, and leaves "|" in cells as it is.
-// Noncharacters, which no text holds, take their place on the way through.
+// The converter turns "<" in text into "&lt;", for browsers, leaves "|" in cells as it is, and puts
+// a backslash over the letter before "#" at the end of a heading ("C#"), or crashes where there is
+// none. Noncharacters, which no text holds, take their place on the way through.
 var (
 	hideAngles = strings.NewReplacer("<", "\ufdd0", ">", "\ufdd1")
 	hideBars   = strings.NewReplacer("|", "\ufdd2")
-	showHidden = strings.NewReplacer("\ufdd0", "<", "\ufdd1", ">", "\ufdd2", `\|`)
-	noHidden   = strings.NewReplacer("\ufdd0", "", "\ufdd1", "", "\ufdd2", "")
+	hidePounds = strings.NewReplacer("#", "\ufdd3")
+	showHidden = strings.NewReplacer("\ufdd0", "<", "\ufdd1", ">", "\ufdd2", `\|`, "\ufdd3", "#")
+	noHidden   = strings.NewReplacer("\ufdd0", "", "\ufdd1", "", "\ufdd2", "", "\ufdd3", "")
 )
 
 // markdown renders a tree, which it changes. Links keep their words and lose their address, which is
@@ -60,8 +62,20 @@ func markdown(scope *html.Node, pictures bool) (string, error) {
 	for _, n := range collect(scope, func(n *html.Node) bool { return n.Type == html.ElementNode && n.Data == "img" }) {
 		describePicture(n, pictures)
 	}
+	for _, n := range collect(scope, func(n *html.Node) bool { return n.Type == html.TextNode && inHeading(n) }) {
+		n.Data = hidePounds.Replace(n.Data)
+	}
 	out, err := convert().ConvertNode(scope)
 	return showHidden.Replace(string(out)), err
+}
+
+func inHeading(n *html.Node) bool {
+	for n = n.Parent; n != nil; n = n.Parent {
+		if len(n.Data) == 2 && n.Data[0] == 'h' && n.Data[1] >= '1' && n.Data[1] <= '6' {
+			return true
+		}
+	}
+	return false
 }
 
 // collect returns the nodes below n that match, so that the tree may be changed while they are looked
