@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -66,11 +65,7 @@ func Save(dir string, p Progress, params []*ops.Param, opt *optim.AdamW) error {
 		if err := safetensors.WriteFile(filepath.Join(tmp, stateFile), nil, entries); err != nil {
 			return err
 		}
-		return atomicfile.WriteFile(filepath.Join(tmp, infoFile), func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(p)
-		})
+		return atomicfile.WriteJSON(filepath.Join(tmp, infoFile), p)
 	})
 	if err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)

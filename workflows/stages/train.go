@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -306,13 +305,13 @@ func (t *training) run(ctx context.Context) (TrainResult, error) {
 
 // write writes the adapter; the lineage comes last, since its presence means that all is there.
 func (t *training) write(a *adapters.Adapter) error {
-	if err := writeJSON(filepath.Join(t.OutDir, configFile), t.lineage.Config); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(t.OutDir, configFile), t.lineage.Config); err != nil {
 		return err
 	}
 	if err := peft.Write(t.OutDir, a); err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(t.OutDir, adapters.LineageFile), t.lineage)
+	return atomicfile.WriteJSON(filepath.Join(t.OutDir, adapters.LineageFile), t.lineage)
 }
 
 // ReadLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
@@ -326,13 +325,4 @@ func ReadLineage(dir string) (adapters.Lineage, error) {
 		return l, fmt.Errorf("%s: %w", filepath.Join(dir, adapters.LineageFile), err)
 	}
 	return l, nil
-}
-
-func writeJSON(path string, v any) error {
-	return atomicfile.WriteFile(path, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	})
 }
