@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
@@ -51,12 +52,14 @@ type Generation struct {
 	EOS      []int
 }
 
-// View is a tensor as it is stored. Of F32 and U16 the one that Type names is set: U16 holds the
-// bits of BF16 or F16. The memory is the mapped file: read-only, and valid until the base is closed.
+// View is a tensor as it is stored. Where Quant is set, that is all of it; otherwise of F32 and U16
+// the one that Type names: U16 holds the bits of BF16 or F16. The memory is the mapped file:
+// read-only, and valid until the base is closed.
 type View struct {
 	Type  dtype.Type
 	F32   []float32
 	U16   []uint16
+	Quant *quant.Tensor // rows of the last dimension of Shape, all other dimensions counted together
 	Shape []int
 }
 
