@@ -14,6 +14,14 @@ import (
 
 // at is element (i, j), widened.
 func (m Matrix) at(i, j int) float32 {
+	if m.Blocks != nil {
+		if m.turned {
+			i, j = j, i
+		}
+		var x [1]float32
+		m.Blocks.Decode(x[:], m.row+i, m.col+j)
+		return x[0]
+	}
 	p := i*m.RowStride + j*m.ColStride
 	switch m.Type {
 	case dtype.BF16:
@@ -95,12 +103,44 @@ func tiny(r *rand.Rand) float32 { return float32(r.NormFloat64()) * 0x1p-68 }
 type layout struct {
 	typ        dtype.Type
 	transposed bool
-	padding    int // elements between rows
-	offset     int // elements before the first, which misalign it
+	padding    int  // elements between rows
+	offset     int  // elements before the first, which misalign it
+	blocks     bool // stored as int8
+}
+
+// An int8Rows is a matrix in blocks: each row has int8 elements and one scale.
+type int8Rows struct {
+	q     []int8
+	scale []float32
+	cols  int
+}
+
+// Decode implements Blocks.
+func (m *int8Rows) Decode(dst []float32, row, col int) {
+	q := m.q[row*m.cols+col : (row+1)*m.cols][:len(dst)]
+	s := m.scale[row]
+	for i, x := range q {
+		dst[i] = float32(x) * s
+	}
+}
+
+// quantise makes rows × cols elements in blocks, as a view into a larger matrix.
+func (l layout) quantise(r *rand.Rand, rows, cols int, fill filler) Matrix {
+	all := &int8Rows{make([]int8, (rows+1)*(cols+l.padding)), make([]float32, rows+1), cols + l.padding}
+	for i := range all.q {
+		all.q[i] = int8(r.IntN(256) - 128)
+	}
+	for i := range all.scale {
+		all.scale[i] = fill(r)
+	}
+	return Quantised(all, rows+1, all.cols).Slice(1, rows+1, l.padding, all.cols)
 }
 
 func (l layout) String() string {
 	s := l.typ.String()
+	if l.blocks {
+		s = "blocks"
+	}
 	if l.transposed {
 		s += "ᵀ"
 	}
@@ -108,7 +148,7 @@ func (l layout) String() string {
 }
 
 func randomLayout(r *rand.Rand) layout {
-	return layout{dtype.Type(r.IntN(3)), r.IntN(2) == 0, r.IntN(2) * r.IntN(40), r.IntN(2) * r.IntN(9)}
+	return layout{dtype.Type(r.IntN(3)), r.IntN(2) == 0, r.IntN(2) * r.IntN(40), r.IntN(2) * r.IntN(9), r.IntN(4) == 0}
 }
 
 // matrix makes a rows × cols matrix whose data ends with its last element, so that whole vectors do
@@ -123,7 +163,9 @@ func (l layout) matrix(r *rand.Rand, rows, cols int, fill filler) Matrix {
 		n += (rows-1)*stride + cols
 	}
 	var m Matrix
-	if l.typ == dtype.F32 {
+	if l.blocks {
+		m = l.quantise(r, rows, cols, fill)
+	} else if l.typ == dtype.F32 {
 		data := make([]float32, n)
 		for i := range data {
 			data[i] = fill(r)
@@ -209,8 +251,8 @@ func TestEveryTileShape(t *testing.T) {
 		for m := 1; m <= 15; m++ {
 			for _, n := range []int{1, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33} {
 				for seed := range 36 {
-					a := layout{typ: dtype.Type(seed % 3), transposed: seed/3%2 == 1}
-					b := layout{typ: dtype.Type(seed / 6 % 3), transposed: seed/18 == 1}
+					a := layout{typ: dtype.Type(seed % 3), transposed: seed/3%2 == 1, blocks: seed%7 == 0}
+					b := layout{typ: dtype.Type(seed / 6 % 3), transposed: seed/18 == 1, blocks: seed%5 == 0}
 					product{m: m, n: n, k: 19, a: a, b: b, ldc: n, serial: true, fill: normal, seed: uint64(seed)}.check(t)
 				}
 			}
@@ -233,6 +275,9 @@ func TestBlocks(t *testing.T) {
 					{m: 600, n: 8, k: depth, b: layout{typ: dtype.BF16, transposed: true}},
 					{m: 1, n: 2070, k: depth + 1, b: layout{typ: dtype.BF16, transposed: true}},
 					{m: 130, n: 520, k: 64, a: layout{transposed: true}},
+					{m: 70, n: 530, k: 2*depth + 5, b: layout{blocks: true, transposed: true}},
+					{m: 40, n: 300, k: depth + 3, a: layout{blocks: true}, b: layout{blocks: true}},
+					{m: 3, n: 300, k: 2*depth + 3, a: layout{blocks: true, transposed: true}, b: layout{blocks: true, transposed: true}},
 				} {
 					p.seed, p.fill, p.ldc = uint64(seed), normal, p.n+seed
 					p.check(t)
@@ -307,6 +352,22 @@ func TestMatrixViews(t *testing.T) {
 	}
 }
 
+func TestRow(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(8, 9))
+		for range 200 {
+			rows, cols := 1+r.IntN(9), r.IntN(50)
+			l := randomLayout(r)
+			m := l.matrix(r, rows, cols, normal)
+			i, got := r.IntN(rows), make([]float32, r.IntN(cols+1))
+			m.Row(got, i)
+			if j := firstDifference(got, m.dense()[i*cols:][:len(got)]); j >= 0 {
+				t.Fatalf("%v, %d×%d: [%d, %d] is %v, want %v", l, rows, cols, i, j, got[j], m.at(i, j))
+			}
+		}
+	})
+}
+
 func TestBadShapesPanic(t *testing.T) {
 	x := make([]float32, 12)
 	for name, f := range map[string]func(){
@@ -318,6 +379,8 @@ func TestBadShapesPanic(t *testing.T) {
 		"negative":   func() { Gemm(x, 3, F32(x, -3, 4), F32(x, 4, 3), false) },
 		"type":       func() { Gemm(x, 3, Matrix{Type: 7, Rows: 1, Cols: 1}, F32(x, 1, 3), false) },
 		"slice":      func() { F32(x, 3, 4).Slice(0, 4, 0, 4) },
+		"no row":     func() { F32(x, 3, 4).Row(x, 3) },
+		"long row":   func() { F32(x, 3, 4).Row(x[:5], 1) },
 		"slice down": func() { F32(x, 3, 4).Slice(2, 1, 0, 4) },
 	} {
 		func() {

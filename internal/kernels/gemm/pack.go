@@ -28,8 +28,9 @@ func (p panel) from(step int) panel {
 
 // panels is a run of panels and the memory they are packed in.
 type panels struct {
-	list   []panel
-	buffer []float32
+	list    []panel
+	buffer  []float32
+	decoded []float32 // a piece of an operand in blocks, on its way into a panel
 }
 
 // A span is a range of lanes and of steps.
@@ -66,9 +67,13 @@ func (v *panels) pack(impl cpu.Implementation, l *lanes, s span, width int) {
 	for done := 0; done < s.steps; done += batch {
 		steps := min(batch, s.steps-done)
 		for i, p := range v.list {
-			if !p.direct {
-				lane := s.lane0 + i*width
-				l.pack(impl, p.data[done*p.width:], p.width, lane, min(width, s.lane1-lane), s.step+done, steps)
+			lane := s.lane0 + i*width
+			switch n := min(width, s.lane1-lane); {
+			case p.direct:
+			case l.blocks != nil:
+				v.packBlocks(impl, l, p.data[done*p.width:], p.width, lane, n, s.step+done, steps)
+			default:
+				l.pack(impl, p.data[done*p.width:], p.width, lane, n, s.step+done, steps)
 			}
 		}
 	}
@@ -81,21 +86,51 @@ type lanes struct {
 	f32        []float32
 	u16        []uint16
 	lane, step int
+
+	blocks   Blocks // instead of f32 and u16
+	row, col int    // of the first step of lane 0
+	turned   bool   // lanes are columns of blocks, not rows
 }
 
 // lanesOf views the rows of m as lanes.
 func lanesOf(m Matrix) lanes {
-	l := lanes{m.Type, m.F32, m.U16, m.RowStride, m.ColStride}
+	l := lanes{m.Type, m.F32, m.U16, m.RowStride, m.ColStride, m.Blocks, m.row, m.col, m.turned}
 	if m.Rows == 1 {
 		l.lane = 1 // a lone lane is adjacent to anything
 	}
 	return l
 }
 
+// packBlocks is [lanes.pack] for an operand in blocks: pieces of its rows are decoded into memory
+// that stays in the first-level cache, and packed from there.
+func (v *panels) packBlocks(impl cpu.Implementation, l *lanes, dst []float32, width, lane, n, step, steps int) {
+	if v.decoded == nil {
+		v.decoded = make([]float32, decodedLanes*depth)
+	}
+	for done := 0; done < steps; done += depth {
+		part := lanes{f32: v.decoded[:n*depth], lane: depth, step: 1}
+		deep := min(depth, steps-done)
+		if l.turned {
+			part.lane, part.step = 1, n
+			for s := range deep {
+				l.blocks.Decode(part.f32[s*n:s*n+n], l.row+step+done+s, l.col+lane)
+			}
+		} else {
+			for i := range n {
+				l.blocks.Decode(part.f32[i*depth:i*depth+deep], l.row+lane+i, l.col+step+done)
+			}
+		}
+		part.pack(impl, dst[done*width:], width, 0, n, 0, deep)
+	}
+}
+
+// decodedLanes is how many lanes a panel has at most.
+const decodedLanes = 32
+
 // direct points p to where its lanes are, if they can be read in place.
 func (l *lanes) direct(p *panel, lane, step, steps int) {
 	at := lane + step*l.step
-	if l.typ == dtype.F32 && l.lane == 1 && at+(steps-1)*l.step+p.width <= len(l.f32) {
+	if l.typ == dtype.F32 && l.blocks == nil && l.lane == 1 && at+(steps-1)*l.step+p.width <= len(l.f32) {
 		p.data, p.step, p.direct = l.f32[at:], l.step, true
 	}
 }

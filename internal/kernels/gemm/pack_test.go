@@ -25,6 +25,7 @@ func TestPackMatchesScalarAndKeepsToItsSlack(t *testing.T) {
 func checkPack(t *testing.T, r *rand.Rand, width, n, steps int) {
 	t.Helper()
 	layout := randomLayout(r)
+	layout.blocks = false
 	l := lanesOf(layout.matrix(r, n, steps, normal))
 	const guard = 32
 	size := width*steps + slack
