@@ -97,16 +97,20 @@ func start(job Job) (*run, error) {
 		return nil, errors.New("no training rows")
 	}
 	total := c.steps(len(job.Train.Sequences))
-	memory := model.KeepAll
+	keep := model.KeepAll
 	if c.GradientCheckpointing {
-		memory = model.Recompute
+		keep = model.Recompute
+	}
+	trainer, err := job.Model.NewTrainer(job.Model.Uniform(keep))
+	if err != nil {
+		return nil, err
 	}
 	r := &run{
 		Job:      job,
 		order:    order{sequences: len(job.Train.Sequences), batch: c.BatchSize, shuffle: c.Shuffle, seed: c.Seed},
 		schedule: optim.Schedule{Type: c.LRSchedulerType, Peak: c.LearningRate, Warmup: c.warmup(total), Total: total},
 		opt:      optim.NewAdamW(job.Params, c.AdamBeta1, c.AdamBeta2, c.AdamEpsilon, c.WeightDecay),
-		trainer:  job.Model.NewTrainer(memory),
+		trainer:  trainer,
 		at:       checkpoint.Progress{RunDigest: job.RunDigest},
 	}
 	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, job.Params, r.opt)

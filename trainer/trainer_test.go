@@ -358,7 +358,10 @@ func BenchmarkStep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tr := m.NewTrainer(model.KeepAll)
+	tr, err := m.NewTrainer(m.Uniform(model.KeepAll))
+	if err != nil {
+		b.Fatal(err)
+	}
 	mbs, _ := trainer.MicroBatches(s.Step([]int{0, 1, 2, 3, 4, 5, 6, 7}, 8), 1, 0)
 	b.ReportAllocs()
 	for b.Loop() {

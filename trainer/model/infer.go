@@ -8,125 +8,203 @@ import (
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
-// Evaluator runs forward passes for likelihoods.
-type Evaluator struct {
-	model  *Model
-	layers *ops.Arena
-	head   *ops.Arena
-	x      []float32
+// forwardPass runs all layers without keeping anything for a backward pass.
+type forwardPass struct {
+	model   *Model
+	scratch *ops.Scratch
+	arenas  map[int]*ops.Arena // by layer shape
+	head    *ops.Arena
+	x       [2][]float32 // hidden states, alternating
 }
 
-// NewEvaluator returns an evaluator for the model.
-func (m *Model) NewEvaluator() *Evaluator {
-	return &Evaluator{model: m, layers: ops.NewArena(), head: ops.NewArena()}
+func (m *Model) newForwardPass() forwardPass {
+	return forwardPass{model: m, scratch: new(ops.Scratch), arenas: make(map[int]*ops.Arena), head: ops.NewArena(nil, nil)}
 }
+
+// run returns the hidden states after the last layer, (rows, hidden), valid until the next run. The
+// caches, if any, are by layer.
+func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.KVCache) ([]float32, error) {
+	m := f.model
+	if err := m.checkTokens(tokens); err != nil {
+		return nil, err
+	}
+	m.growRope(layout)
+	f.x[0] = m.embedTokens(f.x[0], tokens)
+	f.x[1] = sized(f.x[1], len(f.x[0]))
+	for i := range m.layers {
+		var cache []*ops.KVCache
+		if caches != nil {
+			cache = caches[i]
+		}
+		if err := m.forwardLayer(i, f, layout, cache, f.x[i%2], f.x[(i+1)%2]); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+	}
+	return f.x[len(m.layers)%2], nil
+}
+
+func (m *Model) forwardLayer(layer int, f *forwardPass, layout ops.Layout, caches []*ops.KVCache, x, y []float32) error {
+	key := tapeKey{shape: m.shape[layer], rows: layout.Rows()}
+	c, err := m.tape(key)
+	if err != nil {
+		return err
+	}
+	a := f.arenas[key.shape]
+	if a == nil {
+		plan, err := m.plan(key)
+		if err != nil {
+			return err
+		}
+		a = ops.NewArena(plan, f.scratch)
+		f.arenas[key.shape] = a
+	}
+	m.layers[layer].bindTo(c.tape)
+	run := c.tape.Run
+	run.Layout, run.Rope, run.Training, run.Caches = layout, m.family.Rope(m.family.Kind(layer)), false, caches
+	_, err = c.machine(a).Forward(x, y)
+	return err
+}
+
+// sized returns x with length n, or new memory.
+func sized(x []float32, n int) []float32 {
+	if cap(x) < n {
+		return make([]float32, n)
+	}
+	return x[:n]
+}
+
+// Evaluator runs forward passes for likelihoods.
+type Evaluator struct{ pass forwardPass }
+
+// NewEvaluator returns an evaluator for the model.
+func (m *Model) NewEvaluator() *Evaluator { return &Evaluator{pass: m.newForwardPass()} }
 
 // NLL returns the negative log-likelihood of each label of a micro-batch.
 func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
-	m := e.model
-	if err := m.checkTokens(mb.Tokens); err != nil {
+	m := e.pass.model
+	x, err := e.pass.run(mb.Tokens, mb.Layout, nil)
+	if err != nil || len(mb.Rows) == 0 {
 		return nil, err
 	}
-	m.growRope(mb.Layout)
-	e.x = m.embedTokens(e.x, mb.Tokens)
-	var err error
-	if e.x, err = m.forward(e.x, mb.Layout, e.layers, nil); err != nil {
-		return nil, err
-	}
-	if len(mb.Rows) == 0 {
-		return nil, nil
-	}
-	c, err := m.lossTape(len(mb.Tokens), len(mb.Rows), false)
+	c, err := m.tape(tapeKey{shape: lossHead, rows: len(mb.Tokens), labelled: len(mb.Rows)})
 	if err != nil {
 		return nil, err
 	}
 	nll := m.prepareLoss(c, mb)
-	_, err = c.tape.NewMachine(e.head).Forward(e.x)
+	_, err = c.machine(e.pass.head).Forward(x, nil)
 	return nll, err
 }
 
-// forward runs all layers on x, overwriting it.
-func (m *Model) forward(x []float32, layout ops.Layout, arena *ops.Arena, caches []*ops.KVCache) ([]float32, error) {
-	for i, b := range m.layers {
-		kind := m.family.Kind(i)
-		c, err := m.layerTape(kind, layout.Rows(), false)
-		if err != nil {
-			return nil, err
-		}
-		b.bindTo(c.tape)
-		run := c.tape.Run
-		run.Layout, run.Rope, run.Training, run.Cache = layout, m.family.Rope(kind), false, nil
-		if caches != nil {
-			run.Cache = caches[i]
-		}
-		y, err := c.tape.NewMachine(arena).Forward(x)
-		if err != nil {
-			return nil, fmt.Errorf("layer %d: %w", i, err)
-		}
-		copy(x, y)
-	}
-	return x, nil
-}
-
-// Session is a growing sequence with its keys and values cached.
-type Session struct {
-	model  *Model
-	caches []*ops.KVCache
-	arena  *ops.Arena
-	head   *ops.Arena
-	x      []float32
+// Batch is sequences that grow together, with their keys and values cached: every weight is read
+// once for all of them.
+type Batch struct {
+	pass   forwardPass
+	caches [][]*ops.KVCache // by layer and sequence
+	length []int
 	logits []float32
-	length int
 }
 
-// NewSession starts an empty sequence.
-func (m *Model) NewSession() *Session {
-	s := &Session{model: m, arena: ops.NewArena(), head: ops.NewArena()}
+// NewBatch starts n empty sequences.
+func (m *Model) NewBatch(n int) *Batch {
+	b := &Batch{pass: m.newForwardPass(), length: make([]int, n)}
 	for range m.layers {
-		s.caches = append(s.caches, &ops.KVCache{})
+		list := make([]*ops.KVCache, n)
+		for i := range list {
+			list[i] = new(ops.KVCache)
+		}
+		b.caches = append(b.caches, list)
 	}
-	return s
+	return b
 }
 
-// Len is the number of tokens so far.
-func (s *Session) Len() int { return s.length }
+// Append adds tokens to sequences and returns, for each that grew, the logits after its last token;
+// nil for the others. They belong to the batch and are valid until the next call. The result is the
+// same to the bit however tokens are divided into calls, and whoever shares the batch.
+func (b *Batch) Append(tokens [][]int32) ([][]float32, error) {
+	var all []int32
+	var layout ops.Layout
+	var last []int32 // row of each grown sequence's last token
+	var grown []int
+	for i, t := range tokens {
+		if len(t) == 0 {
+			continue
+		}
+		n := len(all)
+		for j := range t {
+			layout.Positions = append(layout.Positions, int32(b.length[i]+j))
+		}
+		all = append(all, t...)
+		layout.Segments = append(layout.Segments, attention.Segment{Q0: n, Q1: len(all), K0: 0, K1: b.length[i] + len(t)})
+		last = append(last, int32(len(all)-1))
+		grown = append(grown, i)
+	}
+	out := make([][]float32, len(tokens))
+	if len(all) == 0 {
+		return out, nil
+	}
+	x, err := b.pass.run(all, layout, b.cachesOf(grown))
+	if err != nil {
+		return nil, err
+	}
+	logits, err := b.project(x, len(all), last)
+	if err != nil {
+		return nil, err
+	}
+	vocab := b.pass.model.Vocab()
+	for n, i := range grown {
+		b.length[i] += len(tokens[i])
+		out[i] = logits[n*vocab : (n+1)*vocab]
+	}
+	return out, nil
+}
 
-// Append adds tokens and returns the logits after the last one, (vocabulary), which belong to the
-// session and are valid until the next call. The result is the same to the bit however the tokens
-// are divided into calls.
-func (s *Session) Append(tokens []int32) ([]float32, error) {
-	m, n := s.model, len(tokens)
-	if err := m.checkTokens(tokens); err != nil {
-		return nil, err
+// cachesOf picks sequences' caches, in the order of the layout's segments.
+func (b *Batch) cachesOf(sequences []int) [][]*ops.KVCache {
+	if len(sequences) == len(b.length) {
+		return b.caches
 	}
-	layout := ops.Layout{
-		Positions: make([]int32, n),
-		Segments:  []attention.Segment{{Q0: 0, Q1: n, K0: 0, K1: s.length + n}},
+	picked := make([][]*ops.KVCache, len(b.caches))
+	for l, list := range b.caches {
+		for _, i := range sequences {
+			picked[l] = append(picked[l], list[i])
+		}
 	}
-	for i := range layout.Positions {
-		layout.Positions[i] = int32(s.length + i)
-	}
-	m.growRope(layout)
-	s.x = m.embedTokens(s.x, tokens)
-	var err error
-	if s.x, err = m.forward(s.x, layout, s.arena, s.caches); err != nil {
-		return nil, err
-	}
-	s.length += n
-	c, err := m.hiddenTape(n, 1)
+	return picked
+}
+
+// project returns the logits of some rows of x.
+func (b *Batch) project(x []float32, rows int, picked []int32) ([]float32, error) {
+	m := b.pass.model
+	c, err := m.tape(tapeKey{shape: hiddenHead, rows: rows, labelled: len(picked)})
 	if err != nil {
 		return nil, err
 	}
 	m.final.bindTo(c.tape)
-	*c.picked = []int32{int32(n - 1)}
-	h, err := c.tape.NewMachine(s.head).Forward(s.x)
+	*c.picked = picked
+	h, err := c.machine(b.pass.head).Forward(x, nil)
 	if err != nil {
 		return nil, err
 	}
 	w := m.head.get()
-	if s.logits == nil {
-		s.logits = make([]float32, w.Rows)
+	b.logits = sized(b.logits, len(picked)*w.Rows)
+	ops.Logits(b.logits, gemm.F32(h, len(picked), m.Config.HiddenSize), w, m.family.Head)
+	return b.logits, nil
+}
+
+// Session is one growing sequence.
+type Session struct{ batch *Batch }
+
+// NewSession starts an empty sequence.
+func (m *Model) NewSession() *Session { return &Session{m.NewBatch(1)} }
+
+// Len is the number of tokens so far.
+func (s *Session) Len() int { return s.batch.length[0] }
+
+// Append adds tokens and returns the logits after the last one, as [Batch.Append].
+func (s *Session) Append(tokens []int32) ([]float32, error) {
+	logits, err := s.batch.Append([][]int32{tokens})
+	if err != nil {
+		return nil, err
 	}
-	ops.Logits(s.logits, gemm.F32(h, 1, m.Config.HiddenSize), w, m.family.Head)
-	return s.logits, nil
+	return logits[0], nil
 }

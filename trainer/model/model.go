@@ -63,11 +63,13 @@ type Model struct {
 	attach Attachment
 
 	layers []bindings
+	shape  []int // of each layer, see shapes
 	final  bindings
 	embed  matrixOrParam
 	head   matrixOrParam
 
 	tapes tapeCache
+	plans map[tapeKey]*ops.Plan
 }
 
 // bindings is what the slots of one graph hold for one layer, by slot name.
@@ -92,7 +94,7 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: c, family: family, source: src, attach: attach, tapes: newTapeCache()}
+	m := &Model{Config: c, family: family, source: src, attach: attach, tapes: make(tapeCache), plans: make(map[tapeKey]*ops.Plan)}
 	if m.embed, err = m.lookup(family.Embed); err != nil {
 		return nil, err
 	}
@@ -114,6 +116,7 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 		}
 		m.layers = append(m.layers, b)
 	}
+	m.shape = m.shapes()
 	m.final, err = m.bind(family.FinalPrefix, func(l *nn.Layer, x *nn.Node) { family.Final(l, x) }, 0)
 	return m, err
 }

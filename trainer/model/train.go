@@ -22,49 +22,85 @@ type MicroBatch struct {
 	Step      uint64
 }
 
-// Memory chooses what the forward pass keeps for the backward pass.
-type Memory int
-
-// The choices. Both give the same bits.
-const (
-	KeepAll   Memory = iota // the activations of every layer: fastest
-	Recompute               // each layer's input; the rest is computed again (activation checkpointing)
-)
-
 // Trainer runs forward and backward passes. Gradients are summed into the attachment's parameters.
 type Trainer struct {
-	model  *Model
-	memory Memory
-	arenas []*ops.Arena // of each layer; one for all when recomputing
-	head   *ops.Arena
-	back   [2]*ops.Arena // results of backward passes, alternating
-	inputs [][]float32   // of each layer
+	model   *Model
+	keep    []Keep
+	first   int // the lowest layer in which, or below which, something is trained
+	scratch *ops.Scratch
+	arenas  []*ops.Arena // of each layer from first on; those that recompute share one
+	below   forwardPass  // of the layers before first
+	head    *ops.Arena
+	inputs  [][]float32  // of each layer from first on, and the output of the last
+	grads   [2][]float32 // of inputs, alternating
+
+	machines []*ops.Machine // of the micro-batch, by layer
 }
 
-// NewTrainer returns a trainer for the model.
-func (m *Model) NewTrainer(memory Memory) *Trainer {
-	t := &Trainer{model: m, memory: memory, head: ops.NewArena(), back: [2]*ops.Arena{ops.NewArena(), ops.NewArena()}}
-	t.inputs = make([][]float32, len(m.layers)+1)
-	for i := range m.layers {
-		if memory == Recompute && i > 0 {
-			t.arenas = append(t.arenas, t.arenas[0])
-		} else {
-			t.arenas = append(t.arenas, ops.NewArena())
+// NewTrainer returns a trainer for the model that keeps for each layer what keep says.
+func (m *Model) NewTrainer(keep []Keep) (*Trainer, error) {
+	t := &Trainer{
+		model: m, keep: keep, first: m.firstTrained(),
+		scratch: new(ops.Scratch), head: ops.NewArena(nil, nil), below: m.newForwardPass(),
+		arenas: make([]*ops.Arena, len(m.layers)), inputs: make([][]float32, len(m.layers)+1),
+		machines: make([]*ops.Machine, len(m.layers)),
+	}
+	t.below.scratch = t.scratch
+	shared := make(map[tapeKey]*ops.Arena)
+	for i := t.first; i < len(m.layers); i++ {
+		key := t.key(i, 1)
+		if a := shared[key]; a != nil && keep[i] == Recompute {
+			t.arenas[i] = a
+			continue
+		}
+		plan, err := m.plan(key)
+		if err != nil {
+			return nil, err
+		}
+		t.arenas[i] = ops.NewArena(plan, t.scratch)
+		if keep[i] == Recompute {
+			shared[key] = t.arenas[i]
 		}
 	}
-	return t
+	return t, nil
+}
+
+// firstTrained is the lowest layer in which something is trained: 0 when the embedding is.
+func (m *Model) firstTrained() int {
+	if m.embed.param != nil {
+		return 0
+	}
+	for i, b := range m.layers {
+		for _, w := range b {
+			if w.param != nil {
+				return i
+			}
+		}
+	}
+	return len(m.layers)
+}
+
+// key names the tape of a layer. Nothing below the first trained layer needs a gradient.
+func (t *Trainer) key(layer, rows int) tapeKey {
+	grads := ops.OfWeightsInput
+	if layer == t.first && t.model.embed.param == nil {
+		grads = ops.OfWeights
+	}
+	return tapeKey{shape: t.model.shape[layer], rows: rows, grads: grads, thrifty: t.keep[layer] == KeepSome}
 }
 
 // Bytes is the memory that activations take now.
 func (t *Trainer) Bytes() int64 {
-	n := t.head.Bytes() + t.back[0].Bytes() + t.back[1].Bytes()
-	for i, a := range t.arenas {
-		if i == 0 || t.memory == KeepAll {
+	n := t.head.Bytes() + t.scratch.Bytes() + 4*int64(len(t.grads[0])+len(t.grads[1]))
+	counted := make(map[*ops.Arena]bool)
+	for _, a := range t.arenas {
+		if a != nil && !counted[a] {
+			counted[a] = true
 			n += a.Bytes()
 		}
-		if i > 0 && t.memory == Recompute {
-			n += 4 * int64(len(t.inputs[i]))
-		}
+	}
+	for _, x := range t.inputs {
+		n += 4 * int64(len(x))
 	}
 	return n
 }
@@ -79,48 +115,68 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 		return nil, err
 	}
 	m.growRope(mb.Layout)
-	t.inputs[0] = m.embedTokens(t.inputs[0], mb.Tokens)
-	machines := make([]*ops.Machine, len(m.layers))
-	for i := range m.layers {
-		mach, err := t.machine(i, mb)
-		if err != nil {
+	if err := t.start(mb); err != nil {
+		return nil, err
+	}
+	for i := t.first; i < len(m.layers); i++ {
+		if err := t.forward(i, mb); err != nil {
 			return nil, err
 		}
-		y, err := mach.Forward(t.inputs[i])
-		if err != nil {
-			return nil, err
-		}
-		machines[i] = mach
-		if t.memory == Recompute {
-			y = append(t.inputs[i+1][:0], y...)
-		}
-		t.inputs[i+1] = y
 	}
 	nll, dx, err := t.loss(mb)
 	if err != nil {
 		return nil, err
 	}
-	for i := len(m.layers) - 1; i >= 0; i-- {
-		if dx, err = t.backward(i, machines[i], mb, dx); err != nil {
+	held := make(map[*ops.Arena]bool) // arenas that have served a layer's backward pass
+	for i := len(m.layers) - 1; i >= t.first; i-- {
+		if dx, err = t.backward(i, mb, dx, held[t.arenas[i]]); err != nil {
 			return nil, err
 		}
+		held[t.arenas[i]] = true
 	}
 	m.embedGradient(mb.Tokens, dx)
 	return nll, nil
 }
 
-// machine prepares the machine of a layer: its tape, its weights, its view of the batch.
-func (t *Trainer) machine(layer int, mb *MicroBatch) (*ops.Machine, error) {
-	m := t.model
-	kind := m.family.Kind(layer)
-	c, err := m.layerTape(kind, len(mb.Tokens), true)
-	if err != nil {
-		return nil, err
+// start computes the input of the first layer that is trained.
+func (t *Trainer) start(mb *MicroBatch) error {
+	m, n := t.model, len(mb.Tokens)*t.model.Config.HiddenSize
+	for i := t.first; i <= len(m.layers); i++ {
+		t.inputs[i] = sized(t.inputs[i], n)
 	}
-	t.prepare(c.tape, layer, mb)
-	return c.tape.NewMachine(t.arenas[layer]), nil
+	t.grads[0], t.grads[1] = sized(t.grads[0], n), sized(t.grads[1], n)
+	if t.first == 0 {
+		t.inputs[0] = m.embedTokens(t.inputs[0], mb.Tokens)
+		return nil
+	}
+	x := m.embedTokens(t.grads[0], mb.Tokens)
+	for i := range t.first {
+		y := t.grads[(i+1)%2]
+		if i == t.first-1 {
+			y = t.inputs[t.first]
+		}
+		if err := m.forwardLayer(i, &t.below, mb.Layout, nil, x, y); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+		x = y
+	}
+	return nil
 }
 
+func (t *Trainer) forward(layer int, mb *MicroBatch) error {
+	c, err := t.model.tape(t.key(layer, len(mb.Tokens)))
+	if err != nil {
+		return err
+	}
+	t.machines[layer] = c.machine(t.arenas[layer])
+	t.prepare(c.tape, layer, mb)
+	if _, err = t.machines[layer].Forward(t.inputs[layer], t.inputs[layer+1]); err != nil {
+		return fmt.Errorf("layer %d: %w", layer, err)
+	}
+	return nil
+}
+
+// prepare shows a layer's tape its weights and the batch.
 func (t *Trainer) prepare(tape *ops.Tape, layer int, mb *MicroBatch) {
 	m := t.model
 	m.layers[layer].bindTo(tape)
@@ -129,29 +185,32 @@ func (t *Trainer) prepare(tape *ops.Tape, layer int, mb *MicroBatch) {
 	run.Training, run.Seed, run.Step = true, mb.Seed, mb.Step
 }
 
-func (t *Trainer) backward(layer int, mach *ops.Machine, mb *MicroBatch, dy []float32) ([]float32, error) {
+// backward returns the gradient of a layer's input. When the layer's arena has been another's in the
+// meantime, what it held is computed again first, into an output that nobody reads.
+func (t *Trainer) backward(layer int, mb *MicroBatch, dy []float32, again bool) ([]float32, error) {
+	mach := t.machines[layer]
 	t.prepare(mach.Tape(), layer, mb)
-	if t.memory == Recompute {
-		if _, err := mach.Forward(t.inputs[layer]); err != nil {
+	if again {
+		if _, err := mach.Forward(t.inputs[layer], t.inputs[layer+1]); err != nil {
 			return nil, err
 		}
 	}
-	return mach.Backward(dy, t.back[layer%2])
+	return mach.Backward(dy, t.grads[layer%2])
 }
 
 // loss runs the head forward and backward: the likelihoods and the gradient of its input.
 func (t *Trainer) loss(mb *MicroBatch) ([]float64, []float32, error) {
 	m := t.model
-	c, err := m.lossTape(len(mb.Tokens), len(mb.Rows), true)
+	c, err := m.tape(tapeKey{shape: lossHead, rows: len(mb.Tokens), labelled: len(mb.Rows), grads: ops.OfWeightsInput})
 	if err != nil {
 		return nil, nil, err
 	}
 	nll := m.prepareLoss(c, mb)
-	mach := c.tape.NewMachine(t.head)
-	if _, err := mach.Forward(t.inputs[len(m.layers)]); err != nil {
+	mach := c.machine(t.head)
+	if _, err := mach.Forward(t.inputs[len(m.layers)], nil); err != nil {
 		return nil, nil, err
 	}
-	dx, err := mach.Backward([]float32{1}, t.back[len(m.layers)%2])
+	dx, err := mach.Backward([]float32{1}, nil)
 	return nll, dx, err
 }
 

@@ -4,39 +4,88 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Arena is memory for the results of operators, in the order in which they run, and for what
-// operators keep for their derivatives. A replay runs the same operators in the same order, so the
-// n-th request of a replay gets the same block and nothing is allocated after the first one; a
-// graph for another number of tokens reuses the memory where it is large enough. An arena serves
-// one machine at a time.
+// Arena is memory for what one replay of a tape computes: the results of its operators, in the
+// order in which they run, and what operators keep for their derivatives. A replay runs the same
+// operators in the same order, so the n-th request of a replay gets the same place, and nothing is
+// allocated after the first one.
+//
+// With a [Plan], results that the backward pass reads lie in memory of the arena's own, and all
+// others in a [Scratch] that many arenas share, at places that are used again as soon as a result
+// has had its last reader. Without one, every result has memory of its own.
+//
+// An arena serves one machine at a time.
 type Arena struct {
-	blocks []*tensor.Dense
-	memory [][]float32 // of each block, perhaps longer than it
-	next   int
-	kept   map[string][]float32
+	plan    *Plan
+	scratch *Scratch
+	results []float32 // planned results that the backward pass reads
+	kept    map[string][]float32
+
+	next  int // results handed out in this replay
+	slots []slotOfArena
+	out   []float32 // where the tape's output goes
+	dx    []float32 // where the gradient of its input goes
 }
 
-// NewArena returns an empty arena.
-func NewArena() *Arena { return &Arena{kept: make(map[string][]float32)} }
+// slotOfArena is what the n-th request was given last time.
+type slotOfArena struct {
+	dense  *tensor.Dense
+	memory []float32 // without a plan: perhaps longer than the result
+}
+
+// NewArena returns an empty arena. Plan and scratch may be nil.
+func NewArena(plan *Plan, scratch *Scratch) *Arena {
+	return &Arena{plan: plan, scratch: scratch, kept: make(map[string][]float32)}
+}
 
 func (a *Arena) rewind() { a.next = 0 }
 
 // matrix returns a rows×cols block whose contents are undefined.
 func (a *Arena) matrix(rows, cols int) *tensor.Dense {
-	if a.next == len(a.blocks) {
-		a.blocks = append(a.blocks, nil)
-		a.memory = append(a.memory, nil)
-	}
-	d := a.blocks[a.next]
-	if d == nil || d.Shape()[0] != rows || d.Shape()[1] != cols {
-		if len(a.memory[a.next]) < rows*cols {
-			a.memory[a.next] = make([]float32, rows*cols)
-		}
-		d = newDense(rows, cols, a.memory[a.next][:rows*cols:rows*cols])
-		a.blocks[a.next] = d
-	}
+	n := a.next
 	a.next++
-	return d
+	if n == len(a.slots) {
+		a.slots = append(a.slots, slotOfArena{})
+	}
+	s := &a.slots[n]
+	data := a.place(n, s, rows, cols)
+	if s.dense == nil || s.dense.Shape()[0] != rows || s.dense.Shape()[1] != cols || &s.dense.Float32s()[0] != &data[0] {
+		s.dense = newDense(rows, cols, data)
+	}
+	return s.dense
+}
+
+// place finds memory for the n-th result.
+func (a *Arena) place(n int, s *slotOfArena, rows, cols int) []float32 {
+	size := rows * cols
+	if a.plan == nil {
+		if len(s.memory) < size {
+			s.memory = make([]float32, size)
+		}
+		return s.memory[:size:size]
+	}
+	p := a.plan.places[n]
+	at := p.offset * planRows(rows)
+	switch p.where {
+	case inOutput:
+		return a.out[:size:size]
+	case inInputGradient:
+		return a.dx[:size:size]
+	case inArena:
+		a.results = grow(a.results, a.plan.kept*planRows(rows))
+		return a.results[at : at+size : at+size]
+	default:
+		a.scratch.memory = grow(a.scratch.memory, a.plan.scratch*planRows(rows))
+		return a.scratch.memory[at : at+size : at+size]
+	}
+}
+
+// grow returns x, or new memory when x is shorter than n. What x held is lost: memory grows only
+// between replays, when nothing in it is needed.
+func grow(x []float32, n int) []float32 {
+	if len(x) >= n {
+		return x
+	}
+	return make([]float32, n)
 }
 
 // keep returns n floats that stay as they are until the owner of key asks again.
@@ -52,17 +101,24 @@ func (a *Arena) keep(key string, n int) []float32 {
 // recall returns what keep gave out in this replay.
 func (a *Arena) recall(key string, n int) []float32 { return a.kept[key][:n] }
 
-// Bytes is the memory the arena holds.
+// Bytes is the memory the arena holds, a shared scratch not counted.
 func (a *Arena) Bytes() int64 {
-	var n int64
-	for _, m := range a.memory {
-		n += 4 * int64(len(m))
+	n := int64(len(a.results))
+	for _, s := range a.slots {
+		n += int64(len(s.memory))
 	}
 	for _, k := range a.kept {
-		n += 4 * int64(len(k))
+		n += int64(len(k))
 	}
-	return n
+	return 4 * n
 }
+
+// Scratch is memory that results share which no backward pass reads. The machines of one trainer
+// run one after the other and share one.
+type Scratch struct{ memory []float32 }
+
+// Bytes is the memory the scratch holds.
+func (s *Scratch) Bytes() int64 { return 4 * int64(len(s.memory)) }
 
 func newDense(rows, cols int, data []float32) *tensor.Dense {
 	return tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(data))

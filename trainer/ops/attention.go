@@ -7,8 +7,8 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// KVCache holds the rotated keys and the values of one layer for sequences that grow.
-// Rows [0, Len) are filled; the layout's segments say which belong to whom.
+// KVCache holds the rotated keys and the values of one layer for one sequence that grows. Rows
+// [0, Len) are filled.
 type KVCache struct {
 	K, V []float32 // (capacity, KVHeads·HeadDim)
 	Len  int
@@ -22,7 +22,7 @@ type selfAttention struct {
 	cfg attention.Config
 }
 
-// Attention attends over qkv.
+// Attention attends over qkv, which it turns in place: nothing else may read it.
 func (b *Builder) Attention(qkv *gorgonia.Node, cfg attention.Config) *gorgonia.Node {
 	return b.apply(&selfAttention{base{name: b.unique("attention"), arity: 1, cols: cfg.Heads * cfg.HeadDim}, b.run, cfg}, qkv)
 }
@@ -36,18 +36,22 @@ func (o *selfAttention) widths() (q, kv int) {
 func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	qw, kvw := o.widths()
-	qkv := o.run.kept.keep(o.name+" qkv", rows*cols)
-	copy(qkv, floats(inputs[0]))
+	qkv := floats(inputs[0])
 	if o.run.Rope != nil {
 		o.run.Rope.rotate(qkv, cols, qw+kvw, o.run.Layout.Positions, false)
 	}
-	q, k, v := attention.Heads{Data: qkv, Stride: cols}, attention.Heads{Data: qkv[qw:], Stride: cols}, attention.Heads{Data: qkv[qw+kvw:], Stride: cols}
-	if c := o.run.Cache; c != nil {
-		k, v = c.append(qkv, rows, cols, qw, kvw)
-	}
+	at := func(col int) attention.Heads { return attention.Heads{Data: qkv[col:], Stride: cols} }
 	out := o.run.arena.matrix(rows, qw)
+	y := attention.Heads{Data: out.Float32s(), Stride: qw}
 	lse := o.run.kept.keep(o.name+" lse", rows*o.cfg.Heads)
-	attention.Forward(attention.Heads{Data: out.Float32s(), Stride: qw}, lse, q, k, v, o.run.Layout.Segments, o.cfg)
+	if o.run.Caches == nil {
+		attention.Forward(y, lse, at(0), at(qw), at(qw+kvw), o.run.Layout.Segments, o.cfg)
+		return out, nil
+	}
+	for i, s := range o.run.Layout.Segments {
+		k, v := o.run.Caches[i].append(qkv[s.Q0*cols:], s.Q1-s.Q0, cols, qw, kvw)
+		attention.Forward(y, lse, at(0), k, v, o.run.Layout.Segments[i:i+1], o.cfg)
+	}
 	return out, nil
 }
 
@@ -74,8 +78,8 @@ func (*selfAttention) DiffWRT(int) []bool { return []bool{true} }
 
 // SymDiff implements gorgonia.SDOp.
 func (o *selfAttention) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-	back := &attentionBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: inputs[0].Shape()[1]}}, o}
-	return gorgonia.Nodes{o.run.builder.apply(back, dy, out)}, nil
+	back := &attentionBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: inputs[0].Shape()[1]}}, o}
+	return gorgonia.Nodes{o.run.builder.apply(back, dy, out, inputs[0])}, nil
 }
 
 type attentionBackward struct {
@@ -89,7 +93,7 @@ func (o *attentionBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error)
 	rows, _ := dims(inputs[0])
 	qw, kvw := f.widths()
 	cols := o.cols
-	qkv := f.run.kept.recall(f.name+" qkv", rows*cols)
+	qkv := floats(inputs[2]) // turned
 	lse := f.run.kept.recall(f.name+" lse", rows*f.cfg.Heads)
 	grad := f.run.arena.matrix(rows, cols)
 	d := grad.Float32s()

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -9,15 +10,33 @@ import (
 
 // Builder builds one graph. It panics on misuse: a graph is our own code, not input.
 type Builder struct {
+	// Thrifty has the backward pass compute the results of cheap operators again, instead of
+	// keeping them from the forward pass. Either way gives the same bits.
+	Thrifty bool
+
 	graph   *gorgonia.ExprGraph
 	run     *Run
 	weights []*Weight
 	serial  int
+	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators
+	repeats map[*gorgonia.Node]*gorgonia.Node // of their results
+}
+
+// cheap is an operator whose result costs less to compute again than it takes to keep.
+type cheap interface {
+	// again is the operator that does so. It has the same inputs and one more, which is not read:
+	// it only makes the repetition wait for the backward pass.
+	again() op
 }
 
 // NewBuilder returns a builder for an empty graph.
 func NewBuilder() *Builder {
-	b := &Builder{graph: gorgonia.NewGraph(), run: &Run{}}
+	b := &Builder{
+		graph:   gorgonia.NewGraph(),
+		run:     &Run{},
+		inputs:  make(map[*gorgonia.Node]gorgonia.Nodes),
+		repeats: make(map[*gorgonia.Node]*gorgonia.Node),
+	}
 	b.run.builder = b
 	return b
 }
@@ -44,12 +63,29 @@ func (b *Builder) Trainable(name string, rows, cols int) *Weight {
 // Weights lists the slots in the order in which they were added.
 func (b *Builder) Weights() []*Weight { return b.weights }
 
-func (b *Builder) apply(op gorgonia.Op, inputs ...*gorgonia.Node) *gorgonia.Node {
-	n, err := gorgonia.ApplyOp(op, inputs...)
+func (b *Builder) apply(op op, inputs ...*gorgonia.Node) *gorgonia.Node {
+	n, err := gorgonia.ApplyOp(&recorded{op, b.run}, inputs...)
 	if err != nil {
 		panic(fmt.Sprintf("ops: apply %v: %v", op, err))
 	}
+	if _, ok := op.(cheap); ok {
+		b.inputs[n] = inputs
+	}
 	return n
+}
+
+// again is what a backward pass reads in place of n once it has got as far as the gradient after:
+// n itself, or its repetition.
+func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
+	inputs, ok := b.inputs[n]
+	if !ok || !b.Thrifty {
+		return n
+	}
+	if b.repeats[n] == nil {
+		o := n.Op().(*recorded).op.(cheap)
+		b.repeats[n] = b.apply(o.again(), append(slices.Clone(inputs), after)...)
+	}
+	return b.repeats[n]
 }
 
 // unique makes an operator's name unique within the graph.

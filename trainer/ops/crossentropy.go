@@ -8,8 +8,8 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// logitRows is how many rows of logits exist at a time: the logits of a whole batch never do.
-const logitRows = 128
+// LogitRows is how many rows of logits exist at a time: the logits of a whole batch never do.
+const LogitRows = 128
 
 // HeadConfig is what a family does to its logits.
 type HeadConfig struct {
@@ -43,13 +43,13 @@ func (b *Builder) CrossEntropy(h *gorgonia.Node, w *Weight, cfg HeadConfig, grad
 func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
 	h, vocab := floats(inputs[0]), o.weight.Rows
-	logits := o.run.kept.keep(o.name+" logits", min(rows, logitRows)*vocab)
+	logits := o.run.kept.keep(o.name+" logits", min(rows, LogitRows)*vocab)
 	var dh []float32
 	if o.grad {
 		dh = o.run.kept.keep(o.name+" grad", rows*hidden)
 	}
-	for lo := 0; lo < rows; lo += logitRows {
-		hi := min(lo+logitRows, rows)
+	for lo := 0; lo < rows; lo += LogitRows {
+		hi := min(lo+LogitRows, rows)
 		chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
 		Logits(logits, chunk, o.weight.matrix(), o.cfg)
 		parallel.For(hi-lo, 1, func(a, b int) {
@@ -141,7 +141,7 @@ func (o *crossEntropy) SymDiff(inputs gorgonia.Nodes, loss, dloss *gorgonia.Node
 	grads := gorgonia.Nodes{b.apply(back, inputs[0], loss, dloss)}
 	if o.weight.Trainable() {
 		// The forward pass has added the gradient already; this hands it out once that has run.
-		handOut := newAccumulate(o.weight, 2, func([]float32, []gorgonia.Value) {})
+		handOut := b.accumulate(o.weight, 2, func([]float32, []gorgonia.Value) {})
 		grads = append(grads, b.apply(handOut, loss, dloss))
 	}
 	return grads, nil

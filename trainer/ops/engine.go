@@ -27,6 +27,9 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 	}
 	sum := e.run.arena.matrix(x.Shape()[0], x.Shape()[1])
 	add(sum.Float32s(), x.Float32s(), y.Float32s())
+	if r := e.run.rehearsal; r != nil {
+		r.did(e.run.arena, []gorgonia.Value{x, y}, sum)
+	}
 	return sum, nil
 }
 

@@ -47,6 +47,21 @@ func (o *gated) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
+// again implements cheap.
+func (o *gated) again() op {
+	return &gatedAgain{derivative{base{name: "again " + o.name, arity: 2, cols: o.cols}}, o}
+}
+
+type gatedAgain struct {
+	derivative
+	gated *gated
+}
+
+// Do implements gorgonia.Op.
+func (o *gatedAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.gated.Do(inputs[0])
+}
+
 // DiffWRT implements gorgonia.SDOp.
 func (*gated) DiffWRT(int) []bool { return []bool{true} }
 

@@ -116,6 +116,7 @@ func (o *linear) DiffWRT(inputs int) []bool {
 func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
 	grads := make(gorgonia.Nodes, len(inputs))
+	again := func() *gorgonia.Node { return b.again(inputs[0], dy) } // asked for only where it is read
 	back := &linearBackward{linear: o}
 	backInputs := gorgonia.Nodes{dy}
 	col := 0
@@ -123,23 +124,23 @@ func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.
 		s, lo := o.slots[i], col
 		col += p.Weight.Rows
 		if s.weight >= 0 {
-			grads[s.weight] = b.apply(newAccumulate(p.Weight, 2, func(grad []float32, in []gorgonia.Value) {
+			grads[s.weight] = b.apply(b.accumulate(p.Weight, 2, func(grad []float32, in []gorgonia.Value) {
 				o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
-			}), dy, inputs[0])
+			}), dy, again())
 		}
 		if p.LoRA == nil {
 			back.up = append(back.up, -1)
 			continue
 		}
 		v := b.apply(newUp(o, i, lo), dy, inputs[s.b])
-		grads[s.b] = b.apply(newAccumulate(p.LoRA.B, 2, func(grad []float32, in []gorgonia.Value) {
+		grads[s.b] = b.apply(b.accumulate(p.LoRA.B, 2, func(grad []float32, in []gorgonia.Value) {
 			o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
 		}), dy, inputs[s.down])
-		grads[s.a] = b.apply(newAccumulate(p.LoRA.A, 2, func(grad []float32, in []gorgonia.Value) {
+		grads[s.a] = b.apply(b.accumulate(p.LoRA.A, 2, func(grad []float32, in []gorgonia.Value) {
 			rows, rank := dims(in[0])
 			x := gemm.F32(o.run.droppedInput(p, floats(in[1])), rows, o.in)
 			gemm.Gemm(grad, o.in, gemm.F32(floats(in[0]), rows, rank).T(), x, true)
-		}), v, inputs[0])
+		}), v, again())
 		back.up = append(back.up, len(backInputs))
 		backInputs = append(backInputs, v)
 	}

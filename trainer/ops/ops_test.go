@@ -2,6 +2,8 @@ package ops
 
 import (
 	"math"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/cultivar/cultivar/internal/kernels/attention"
@@ -27,9 +29,15 @@ var testAttention = attention.Config{Heads: 2, KVHeads: 1, HeadDim: 4, Scale: 0.
 
 func newLayer(t *testing.T, dropout float32) *layer {
 	t.Helper()
+	return buildLayer(t, dropout, testRows, false)
+}
+
+func buildLayer(t *testing.T, dropout float32, rows int, thrifty bool) *layer {
+	t.Helper()
 	l := &layer{frozen: map[string][]float32{}, params: map[string]*Param{}}
 	b := NewBuilder()
-	x := b.Input("x", testRows, testHidden)
+	b.Thrifty = thrifty
+	x := b.Input("x", rows, testHidden)
 	norm := b.Trainable("norm", 1, testHidden)
 	bias := b.Frozen("q.bias", 1, 8)
 	lora := func(name string, in, out int) *LoRA {
@@ -44,7 +52,7 @@ func newLayer(t *testing.T, dropout float32) *layer {
 	h = b.RMSNorm(y, b.Frozen("norm2", 1, testHidden), 1e-6)
 	h = b.Gated(b.Linear(h, Projection{Weight: b.Frozen("gate", testInner, testHidden)}, Projection{Weight: b.Frozen("up", testInner, testHidden)}), SiLU)
 	y = b.Add(y, b.Linear(h, Projection{Weight: b.Frozen("down", testHidden, testInner)}))
-	tape, err := b.Compile(x, y, true)
+	tape, err := b.Compile(x, y, OfWeightsInput)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +61,10 @@ func newLayer(t *testing.T, dropout float32) *layer {
 	rope.Grow(testRows)
 	tape.Run.Rope = rope
 	tape.Run.Training = true
-	tape.Run.Layout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
+	tape.Run.Layout = Layout{Positions: []int32{0}, Segments: []attention.Segment{{Q0: 0, Q1: 1, K0: 0, K1: 1}}}
+	if rows == testRows {
+		tape.Run.Layout = testLayout
+	}
 	for _, w := range tape.Weights {
 		values := random(w.Name, w.Rows*w.Cols)
 		if w.Trainable() {
@@ -68,6 +79,8 @@ func newLayer(t *testing.T, dropout float32) *layer {
 	}
 	return l
 }
+
+var testLayout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
 
 func random(name string, n int) []float32 {
 	s := rng.New(1, name).At(0, 0)
@@ -90,17 +103,17 @@ func objective(y, dy []float32) float64 {
 func TestGradientsMatchCentralDifferences(t *testing.T) {
 	for _, dropout := range []float32{0, 0.3} {
 		l := newLayer(t, dropout)
-		m := l.tape.NewMachine(NewArena())
+		m := l.tape.NewMachine(NewArena(nil, nil))
 		x, dy := random("x", testRows*testHidden), random("dy", testRows*testHidden)
 		forward := func() float64 {
-			y, err := m.Forward(x)
+			y, err := m.Forward(x, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return objective(y, dy)
 		}
 		forward()
-		dx, err := m.Backward(dy, NewArena())
+		dx, err := m.Backward(dy, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,13 +142,13 @@ func TestGradientsMatchCentralDifferences(t *testing.T) {
 
 func TestGradientsAccumulate(t *testing.T) {
 	l := newLayer(t, 0)
-	m := l.tape.NewMachine(NewArena())
+	m := l.tape.NewMachine(NewArena(nil, nil))
 	x, dy := random("x", testRows*testHidden), random("dy", testRows*testHidden)
 	run := func() {
-		if _, err := m.Forward(x); err != nil {
+		if _, err := m.Forward(x, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.Backward(dy, NewArena()); err != nil {
+		if _, err := m.Backward(dy, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,20 +166,20 @@ func TestMachinesKeepTheirActivations(t *testing.T) {
 	l := newLayer(t, 0)
 	x1, x2, dy := random("x1", testRows*testHidden), random("x2", testRows*testHidden), random("dy", testRows*testHidden)
 	alone := func(x []float32) []float32 {
-		m := l.tape.NewMachine(NewArena())
-		if _, err := m.Forward(x); err != nil {
+		m := l.tape.NewMachine(NewArena(nil, nil))
+		if _, err := m.Forward(x, nil); err != nil {
 			t.Fatal(err)
 		}
-		dx, err := m.Backward(dy, NewArena())
+		dx, err := m.Backward(dy, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return append([]float32(nil), dx...)
 	}
 	want1, want2 := alone(x1), alone(x2)
-	m1, m2 := l.tape.NewMachine(NewArena()), l.tape.NewMachine(NewArena())
+	m1, m2 := l.tape.NewMachine(NewArena(nil, nil)), l.tape.NewMachine(NewArena(nil, nil))
 	for m, x := range map[*Machine][]float32{m1: x1, m2: x2} {
-		if _, err := m.Forward(x); err != nil {
+		if _, err := m.Forward(x, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,13 +187,78 @@ func TestMachinesKeepTheirActivations(t *testing.T) {
 		m    *Machine
 		want []float32
 	}{{m2, want2}, {m1, want1}} {
-		dx, err := c.m.Backward(dy, NewArena())
+		dx, err := c.m.Backward(dy, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range dx {
 			if dx[i] != c.want[i] {
 				t.Fatalf("dx[%d] is %g with another machine between, %g alone", i, dx[i], c.want[i])
+			}
+		}
+	}
+}
+
+// A plan must change where results lie and nothing else.
+func TestPlannedMemoryGivesTheSameBits(t *testing.T) {
+	x, dy := random("x", testRows*testHidden), random("dy", testRows*testHidden)
+	type result struct{ y, dx, gradA, gradNorm []float32 }
+	run := func(l *layer, a *Arena) result {
+		m := l.tape.NewMachine(a)
+		out, dx := make([]float32, len(x)), make([]float32, len(x))
+		var r result
+		for range 2 { // a replay uses what the first run left behind
+			for _, p := range l.params {
+				clear(p.Grad)
+			}
+			y, err := m.Forward(x, out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.y = slices.Clone(y)
+			d, err := m.Backward(dy, dx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.dx = slices.Clone(d)
+		}
+		r.gradA, r.gradNorm = l.params["v.A"].Grad, l.params["norm"].Grad
+		return r
+	}
+	for _, dropout := range []float32{0, 0.3} {
+		want := run(newLayer(t, dropout), NewArena(nil, nil))
+		var kept [2]int64
+		for i, thrifty := range []bool{false, true} {
+			plan, err := buildLayer(t, dropout, 1, thrifty).tape.Rehearse()
+			if err != nil {
+				t.Fatal(err)
+			}
+			scratch := new(Scratch)
+			a := NewArena(plan, scratch)
+			if got := run(buildLayer(t, dropout, testRows, thrifty), a); !reflect.DeepEqual(got, want) {
+				t.Errorf("dropout %g, thrifty %t: the results differ from those of unplanned memory", dropout, thrifty)
+			}
+			if a.Bytes() != plan.KeptBytes(testRows) || scratch.Bytes() != plan.ScratchBytes(testRows) {
+				t.Errorf("dropout %g, thrifty %t: arena and scratch take %d and %d bytes, the plan says %d and %d",
+					dropout, thrifty, a.Bytes(), scratch.Bytes(), plan.KeptBytes(testRows), plan.ScratchBytes(testRows))
+			}
+			kept[i] = plan.KeptBytes(testRows)
+		}
+		if kept[1] >= kept[0] {
+			t.Errorf("dropout %g: thrifty keeps %d bytes, not thrifty %d", dropout, kept[1], kept[0])
+		}
+	}
+}
+
+func TestRehearsalLeavesGradientsAlone(t *testing.T) {
+	l := buildLayer(t, 0, 1, false)
+	if _, err := l.tape.Rehearse(); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range l.params {
+		for _, g := range p.Grad {
+			if g != 0 {
+				t.Fatalf("a rehearsal leaves gradient %g in %s", g, name)
 			}
 		}
 	}

@@ -40,6 +40,21 @@ func (o *rmsNorm) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
+// again implements cheap.
+func (o *rmsNorm) again() op {
+	return &rmsNormAgain{derivative{base{name: "again " + o.name, arity: o.arity + 1, cols: o.cols}}, o}
+}
+
+type rmsNormAgain struct {
+	derivative
+	norm *rmsNorm
+}
+
+// Do implements gorgonia.Op.
+func (o *rmsNormAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.norm.Do(inputs[0])
+}
+
 // DiffWRT implements gorgonia.SDOp.
 func (o *rmsNorm) DiffWRT(inputs int) []bool {
 	d := make([]bool, inputs)
@@ -55,7 +70,7 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 	back := &rmsNormBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: o.cols}}, o}
 	grads := gorgonia.Nodes{b.apply(back, dy, inputs[0])}
 	if o.weight.Trainable() {
-		grads = append(grads, b.apply(newAccumulate(o.weight, 2, o.weightGrad), dy, inputs[0]))
+		grads = append(grads, b.apply(b.accumulate(o.weight, 2, o.weightGrad), dy, inputs[0]))
 	}
 	return grads, nil
 }

@@ -23,8 +23,8 @@ func (l Layout) Rows() int { return len(l.Positions) }
 // rows are laid out, and what differs from layer to layer beside the weights.
 type Run struct {
 	Layout Layout
-	Rope   *Rope    // nil for a layer without rotary positions
-	Cache  *KVCache // keys and values of earlier tokens; nil in training
+	Rope   *Rope      // nil for a layer without rotary positions
+	Caches []*KVCache // of each segment: keys and values of earlier tokens; nil in training
 
 	// Of the loss.
 	Labels    []int32   // (rows): the token each row predicts
@@ -36,12 +36,13 @@ type Run struct {
 	Seed     uint64
 	Step     uint64
 
-	builder  *Builder
-	arena    *Arena        // where results go
-	kept     *Arena        // where operators keep what their derivatives need
-	upstream *tensor.Dense // gradient of the graph's output, nil while it is awaited
-	output   *tensor.Dense
-	paused   bool
+	builder   *Builder
+	arena     *Arena        // where results go
+	kept      *Arena        // where operators keep what their derivatives need
+	upstream  *tensor.Dense // gradient of the graph's output, nil while it is awaited
+	output    *tensor.Dense
+	paused    bool
+	rehearsal *recorder // nil but in a rehearsal
 }
 
 // drops reports whether the projection's low-rank path sees a thinned input.

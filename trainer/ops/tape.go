@@ -20,10 +20,11 @@ type Tape struct {
 	Run     *Run
 	Weights []*Weight
 
-	input   *gorgonia.Node
-	output  *gorgonia.Node
-	dinput  *gorgonia.Node // nil when the tape is forward only
-	compile func(*engine) gorgonia.VM
+	input    *gorgonia.Node
+	output   *gorgonia.Node
+	dinput   *gorgonia.Node // nil when the gradient of the input is not asked for
+	backward bool
+	compile  func(*engine) gorgonia.VM
 }
 
 var errPaused = errors.New("ops: paused for the upstream gradient")
@@ -44,23 +45,23 @@ func (o *upstream) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return o.run.upstream, nil
 }
 
-// Compile finishes the graph. With backward, gradients of x and of every trainable slot are
-// derived; without, the tape only runs forward and trainable slots are read like frozen ones.
-func (b *Builder) Compile(x, y *gorgonia.Node, backward bool) (*Tape, error) {
-	t := &Tape{Run: b.run, Weights: b.weights, input: x, output: y}
-	if backward {
-		up := b.apply(&upstream{derivative{base{name: "upstream", arity: 1, cols: y.Shape()[1]}}, b.run}, y)
-		wrt := gorgonia.Nodes{x}
-		for _, w := range b.weights {
-			if w.Trainable() {
-				wrt = append(wrt, w.node)
-			}
-		}
-		grads, err := gorgonia.Backpropagate(gorgonia.Nodes{y}, gorgonia.Nodes{up}, wrt)
-		if err != nil {
+// Gradients says which gradients a tape computes.
+type Gradients int
+
+// The choices.
+const (
+	NoGradients    Gradients = iota // forward only: trainable slots are read like frozen ones
+	OfWeights                       // of every trainable slot
+	OfWeightsInput                  // of the input too
+)
+
+// Compile finishes the graph.
+func (b *Builder) Compile(x, y *gorgonia.Node, g Gradients) (*Tape, error) {
+	t := &Tape{Run: b.run, Weights: b.weights, input: x, output: y, backward: g != NoGradients}
+	if t.backward {
+		if err := b.differentiate(t, x, y, g == OfWeightsInput); err != nil {
 			return nil, fmt.Errorf("derive backward: %w", err)
 		}
-		t.dinput = grads[0]
 	}
 	prog, locations, err := gorgonia.Compile(b.graph)
 	if err != nil {
@@ -72,6 +73,28 @@ func (b *Builder) Compile(x, y *gorgonia.Node, backward bool) (*Tape, error) {
 	return t, nil
 }
 
+// differentiate adds the backward pass to the graph.
+func (b *Builder) differentiate(t *Tape, x, y *gorgonia.Node, ofInput bool) error {
+	up := b.apply(&upstream{derivative{base{name: "upstream", arity: 1, cols: y.Shape()[1]}}, b.run}, y)
+	var wrt gorgonia.Nodes
+	if ofInput {
+		wrt = append(wrt, x)
+	}
+	for _, w := range b.weights {
+		if w.Trainable() {
+			wrt = append(wrt, w.node)
+		}
+	}
+	if len(wrt) == 0 {
+		return errors.New("nothing is trained")
+	}
+	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{y}, gorgonia.Nodes{up}, wrt)
+	if err == nil && ofInput {
+		t.dinput = grads[0]
+	}
+	return err
+}
+
 // Machine runs a tape. Machines of one tape share its slots and its Run: one runs at a time.
 type Machine struct {
 	tape  *Tape
@@ -79,7 +102,7 @@ type Machine struct {
 	arena *Arena
 }
 
-// NewMachine returns a machine whose forward results live in arena.
+// NewMachine returns a machine whose results live in arena.
 func (t *Tape) NewMachine(arena *Arena) *Machine {
 	return &Machine{tape: t, vm: t.compile(&engine{run: t.Run}), arena: arena}
 }
@@ -87,14 +110,16 @@ func (t *Tape) NewMachine(arena *Arena) *Machine {
 // Tape returns the tape that the machine runs.
 func (m *Machine) Tape() *Tape { return m.tape }
 
-// Forward runs the graph on x (rows, cols) and returns its output, which lives in the machine's
-// arena until the next Forward on it. The slots must be bound; x must stay as it is until Backward.
-func (m *Machine) Forward(x []float32) ([]float32, error) {
+// Forward runs the graph on x (rows, cols) and returns its output (rows, cols of the output): out
+// when the arena has a plan, or else memory of the arena, valid until the next Forward in it. The
+// slots must be bound; x must stay as it is until Backward.
+func (m *Machine) Forward(x, out []float32) ([]float32, error) {
 	run, shape := m.tape.Run, m.tape.input.Shape()
 	if err := gorgonia.Let(m.tape.input, newDense(shape[0], shape[1], x)); err != nil {
 		return nil, fmt.Errorf("bind input: %w", err)
 	}
 	m.arena.rewind()
+	m.arena.out = out
 	m.vm.Reset()
 	run.arena, run.kept, run.upstream, run.paused = m.arena, m.arena, nil, false
 	err := m.vm.RunAll()
@@ -103,22 +128,27 @@ func (m *Machine) Forward(x []float32) ([]float32, error) {
 		return run.output.Float32s(), nil
 	case err != nil:
 		return nil, err
-	case m.tape.dinput != nil:
+	case m.tape.backward:
 		return nil, errors.New("ops: the tape did not pause for its gradient")
 	}
-	return floats(m.tape.output.Value()), nil
+	run.output = m.tape.output.Value().(*tensor.Dense)
+	return run.output.Float32s(), nil
 }
 
 // Backward goes on after Forward: dy is the gradient of its output. It adds the gradients of the
 // trainable slots, which must be bound as they were, to their parameters, and returns the gradient
-// of the input. Results go to scratch, which must not be where dy lives.
-func (m *Machine) Backward(dy []float32, scratch *Arena) ([]float32, error) {
+// of the input, if the tape computes it: in dx when the arena has a plan, which must not be where
+// dy lives, or else in memory of the arena.
+func (m *Machine) Backward(dy, dx []float32) ([]float32, error) {
 	run, shape := m.tape.Run, m.tape.output.Shape()
-	scratch.rewind()
-	run.arena, run.kept = scratch, m.arena
+	m.arena.dx = dx
+	run.arena, run.kept = m.arena, m.arena
 	run.upstream = newDense(shape[0], shape[1], dy)
 	if err := m.vm.RunAll(); err != nil {
 		return nil, err
+	}
+	if m.tape.dinput == nil {
+		return nil, nil
 	}
 	return floats(m.tape.dinput.Value()), nil
 }

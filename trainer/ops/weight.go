@@ -81,13 +81,15 @@ func (w *Weight) vector() []float32 {
 // returns it.
 type accumulate struct {
 	derivative
+	run    *Run
 	weight *Weight
 	into   func(grad []float32, inputs []gorgonia.Value)
 }
 
-func newAccumulate(w *Weight, arity int, into func(grad []float32, inputs []gorgonia.Value)) *accumulate {
+func (b *Builder) accumulate(w *Weight, arity int, into func(grad []float32, inputs []gorgonia.Value)) *accumulate {
 	return &accumulate{
 		derivative: derivative{base{name: "∂" + w.Name, arity: arity, cols: w.Cols, rows: fixedRows(w.Rows)}},
+		run:        b.run,
 		weight:     w,
 		into:       into,
 	}
@@ -95,6 +97,8 @@ func newAccumulate(w *Weight, arity int, into func(grad []float32, inputs []gorg
 
 // Do implements gorgonia.Op.
 func (o *accumulate) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	o.into(o.weight.param.Grad, inputs)
+	if o.run.rehearsal == nil {
+		o.into(o.weight.param.Grad, inputs)
+	}
 	return o.weight.param.gradDense, nil
 }
