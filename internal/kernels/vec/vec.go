@@ -14,6 +14,8 @@ import (
 	"github.com/cultivar/cultivar/internal/cpu"
 )
 
+//go:generate go -C ../../../tools/asm run ./neon/vec -out ../../internal/kernels/vec/kernels_arm64.s -stubs ../../internal/kernels/vec/kernels_arm64.go
+
 // lanes is the width of every reduction: element i belongs to lane i mod 16.
 const lanes = 16
 
