@@ -2,7 +2,6 @@ package base
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -30,6 +29,15 @@ type Config struct {
 	MLPBias           bool
 	SlidingWindow     int // positions a query sees, itself included; 0 when unlimited
 
+	// LayerTypes says of each layer full_attention or sliding_attention; nil when absent.
+	LayerTypes []string
+	// Nested means that this is the text half of a multimodal model: its keys stand in text_config,
+	// and its weights have other names.
+	Nested bool
+	// NormsIncludeOne means that the weights of norms that multiply by 1 + w are stored with the one
+	// added, as in GGUF. No config.json says so; whoever reads such weights sets it.
+	NormsIncludeOne bool
+
 	// Rope is the rotary embedding of all layers, or of the full_attention layers where
 	// RopeByLayerType is set.
 	Rope Rope
@@ -45,6 +53,8 @@ type Config struct {
 	// Raw is every key of the file that is not null, for what only some families know, and for
 	// families to refuse what they do not implement.
 	Raw map[string]json.RawMessage
+
+	keys map[string]json.RawMessage // see Keys
 }
 
 // Bounds on what a config may ask for: far beyond published models, and small enough that no
@@ -58,13 +68,15 @@ const (
 
 // ParseConfig reads the text of a config.json.
 func ParseConfig(text []byte) (*Config, error) {
-	r, err := newReader(text)
+	file, err := parseObject(text)
 	if err != nil {
 		return nil, err
 	}
-	if r.has("text_config") && !r.has("hidden_size") {
-		return nil, errors.New("text_config: multimodal models are not supported; use the text-only model of the family")
+	keys, nested, err := textKeys(file)
+	if err != nil {
+		return nil, fmt.Errorf("text_config: %w", err)
 	}
+	r := &reader{raw: dropNulls(keys)}
 	c := &Config{
 		Architectures: r.strings("architectures"),
 		ModelType:     r.string("model_type", ""),
@@ -82,6 +94,8 @@ func ParseConfig(text []byte) (*Config, error) {
 		AttentionBias:     r.bool("attention_bias"),
 		MLPBias:           r.bool("mlp_bias"),
 		SlidingWindow:     r.int("sliding_window", 0, 0, maxLength),
+		LayerTypes:        r.strings("layer_types"),
+		Nested:            nested,
 
 		BOS: r.id("bos_token_id"),
 		Pad: r.id("pad_token_id"),
@@ -89,7 +103,8 @@ func ParseConfig(text []byte) (*Config, error) {
 
 		InitializerRange: r.float("initializer_range", 0.02),
 		DType:            strings.TrimPrefix(r.string("dtype", r.string("torch_dtype", "")), "torch."),
-		Raw:              r.raw,
+		Raw:              dropNulls(file),
+		keys:             r.raw,
 	}
 	c.NumKeyValueHeads = r.int("num_key_value_heads", c.NumAttentionHeads, 1, maxSize)
 	c.HeadDim = r.int("head_dim", 0, 0, maxSize)
@@ -113,6 +128,9 @@ func (c *Config) check() error {
 	}
 	if c.HeadDim*c.NumAttentionHeads > maxSize {
 		return fmt.Errorf("num_attention_heads %d of head_dim %d exceed %d", c.NumAttentionHeads, c.HeadDim, maxSize)
+	}
+	if n := len(c.LayerTypes); n != 0 && n != c.NumHiddenLayers {
+		return fmt.Errorf("layer_types has %d entries, num_hidden_layers is %d", n, c.NumHiddenLayers)
 	}
 	if c.RMSNormEps < 0 || c.RMSNormEps >= 1 {
 		return fmt.Errorf("rms_norm_eps %g is not in [0, 1)", c.RMSNormEps)

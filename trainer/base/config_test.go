@@ -32,7 +32,7 @@ func TestDefaults(t *testing.T) {
 		HiddenSize: 64, IntermediateSize: 112, NumHiddenLayers: 3, NumAttentionHeads: 4, NumKeyValueHeads: 4, HeadDim: 16, VocabSize: 700,
 		RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02,
 		Rope: Rope{Theta: 10000, Type: "default", PartialRotaryFactor: 1, BetaFast: 32, BetaSlow: 1, Truncate: true},
-		Raw:  c.Raw,
+		Raw:  c.Raw, keys: c.Raw,
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -144,7 +144,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`[]`, "not a JSON object"},
 		{`null`, "not a JSON object"},
 		{``, "not a JSON object"},
-		{`{"vision_config":{},"text_config":{}}`, "multimodal"},
+		{`{"vision_config":{},"text_config":{}}`, "hidden_size: is missing"},
+		{`{"vision_config":{},"text_config":1}`, "text_config: not a JSON object"},
+		{string(minimal(`,"layer_types":["full_attention"]`)), "layer_types has 1 entries, num_hidden_layers is 3"},
 		{without("hidden_size"), "hidden_size: is missing"},
 		{without("intermediate_size"), "intermediate_size: is missing"},
 		{without("num_hidden_layers"), "num_hidden_layers: is missing"},

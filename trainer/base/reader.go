@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 )
@@ -18,6 +19,15 @@ type reader struct {
 }
 
 func newReader(text []byte) (*reader, error) {
+	raw, err := parseObject(text)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{raw: dropNulls(raw)}, nil
+}
+
+// parseObject returns the values of a JSON object, nulls included.
+func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, fmt.Errorf("not a JSON object: %w", err)
@@ -25,12 +35,15 @@ func newReader(text []byte) (*reader, error) {
 	if raw == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	for key, value := range raw {
-		if bytes.Equal(value, []byte("null")) {
-			delete(raw, key)
-		}
-	}
-	return &reader{raw: raw}, nil
+	return raw, nil
+}
+
+func isNull(raw json.RawMessage) bool { return bytes.Equal(raw, []byte("null")) }
+
+// dropNulls removes the keys that are null and returns the map.
+func dropNulls(raw map[string]json.RawMessage) map[string]json.RawMessage {
+	maps.DeleteFunc(raw, func(_ string, value json.RawMessage) bool { return isNull(value) })
+	return raw
 }
 
 func (r *reader) has(key string) bool {

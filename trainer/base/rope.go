@@ -25,6 +25,8 @@ type Rope struct {
 	Truncate             bool    // yarn: round the correction range to whole dimensions; absent: true
 
 	ShortFactor, LongFactor []float64 // longrope, one per rotated pair
+
+	Llama4ScalingBeta float64 // Ministral 3: queries grow with the logarithm of their position
 }
 
 // layerTypes are the values of layer_types that may carry a rope of their own.
@@ -33,13 +35,11 @@ var layerTypes = []string{"full_attention", "sliding_attention"}
 // readRope reads both generations of the file: transformers 4 has rope_theta, rope_scaling and, in
 // Gemma 3, rope_local_base_freq; transformers 5 has rope_parameters, in Gemma 3 one per layer type.
 func (c *Config) readRope(r *reader) {
-	params := r.object("rope_parameters")
-	if params == nil {
-		c.Rope = r.rope(r.object("rope_scaling"))
-		if r.has("rope_local_base_freq") {
-			local := r.rope(nil)
-			local.Theta = r.float("rope_local_base_freq", local.Theta)
-			c.RopeByLayerType = map[string]Rope{"full_attention": c.Rope, "sliding_attention": local}
+	params, scaling := r.object("rope_parameters"), r.object("rope_scaling")
+	if params == nil || scaling != nil {
+		c.Rope = r.rope(scaling, "rope_theta")
+		if r.has(localTheta) {
+			c.RopeByLayerType = map[string]Rope{"full_attention": c.Rope, "sliding_attention": r.rope(nil, localTheta)}
 		}
 		return
 	}
@@ -48,38 +48,54 @@ func (c *Config) readRope(r *reader) {
 		if nested == nil {
 			continue
 		}
+		theta := "rope_theta"
+		if layerType == "sliding_attention" && r.has(localTheta) {
+			theta = localTheta
+		}
 		if c.RopeByLayerType == nil {
 			c.RopeByLayerType = map[string]Rope{}
 		}
-		c.RopeByLayerType[layerType] = r.rope(nested)
+		c.RopeByLayerType[layerType] = r.rope(nested, theta)
 		r.fail("rope_parameters."+layerType, nested.err)
 	}
 	r.fail("rope_parameters", params.err)
-	if c.RopeByLayerType == nil {
-		c.Rope = r.rope(params)
-		return
-	}
 	full, ok := c.RopeByLayerType["full_attention"]
-	if !ok {
+	switch {
+	case ok:
+		c.Rope = full
+	case c.RopeByLayerType != nil || r.has(localTheta):
 		r.fail("rope_parameters", errors.New("full_attention is missing"))
+	default:
+		c.Rope = r.rope(params, "rope_theta")
 	}
-	c.Rope = full
+}
+
+// localTheta is the key of the base of sliding_attention layers in Gemma 3's files of transformers 4.
+const localTheta = "rope_local_base_freq"
+
+// RopeOf is the rotary embedding of a type of layer.
+func (c *Config) RopeOf(layerType string) Rope {
+	if r, ok := c.RopeByLayerType[layerType]; ok {
+		return r
+	}
+	return c.Rope
 }
 
 // rope reads one rope object, nil for none. Keys it lacks are looked up at the top level, where
-// transformers 4 and Phi 3 have them.
-func (r *reader) rope(p *reader) Rope {
+// transformers 4 and Phi 3 have them; there the base is called theta.
+func (r *reader) rope(p *reader, theta string) Rope {
 	if p == nil {
 		p = &reader{}
 	}
 	rope := Rope{
-		Theta:               p.float("rope_theta", r.float("rope_theta", 10000)),
+		Theta:               p.float("rope_theta", r.float(theta, 10000)),
 		Type:                p.string("rope_type", p.string("type", "default")),
 		PartialRotaryFactor: p.float("partial_rotary_factor", r.float("partial_rotary_factor", 1)),
 
 		Factor: p.float("factor", 0),
-		OriginalMaxPositionEmbeddings: p.int("original_max_position_embeddings",
-			r.int("original_max_position_embeddings", 0, 0, maxLength), 0, maxLength),
+		// The top level wins, as in standardize_rope_params.
+		OriginalMaxPositionEmbeddings: r.int("original_max_position_embeddings",
+			p.int("original_max_position_embeddings", 0, 0, maxLength), 0, maxLength),
 
 		LowFreqFactor:  p.float("low_freq_factor", 0),
 		HighFreqFactor: p.float("high_freq_factor", 0),
@@ -93,8 +109,10 @@ func (r *reader) rope(p *reader) Rope {
 
 		ShortFactor: p.floats("short_factor"),
 		LongFactor:  p.floats("long_factor"),
+
+		Llama4ScalingBeta: p.float("llama_4_scaling_beta", 0),
 	}
-	// Phi 3 first called longrope "su", then "yarn" (configuration_phi3.py, _rope_scaling_adjustment).
+	// Phi 3 first called longrope "su", then "yarn" (configuration_phi3.py, convert_rope_params_to_dict).
 	if rope.Type == "su" || rope.Type == "yarn" && rope.ShortFactor != nil {
 		rope.Type = "longrope"
 	}
@@ -113,6 +131,7 @@ func (p Rope) check() error {
 	for name, v := range map[string]float64{
 		"factor": p.Factor, "low_freq_factor": p.LowFreqFactor, "high_freq_factor": p.HighFreqFactor,
 		"beta_fast": p.BetaFast, "beta_slow": p.BetaSlow, "attention_factor": p.AttentionFactor,
+		"llama_4_scaling_beta": p.Llama4ScalingBeta,
 	} {
 		if v < 0 {
 			return fmt.Errorf("%s %g is negative", name, v)
