@@ -73,6 +73,8 @@ func Widen(t Type, dst []float32, src []uint16) {
 // rounded to nearest even.
 func Round(t Type, dst []uint16, src []float32) {
 	mustMatch(t, len(dst), len(src))
+	done := roundVector(t, dst, src)
+	dst, src = dst[done:], src[done:]
 	if t == BF16 {
 		for i, f := range src {
 			dst[i] = F32ToBF16(f)

@@ -4,6 +4,8 @@ package dtype
 
 import "fmt"
 
+//go:generate go -C ../../tools/asm run ./neon/dtype -out ../../internal/dtype/vector_arm64.s -stubs ../../internal/dtype/stubs_arm64.go
+
 // Type is the element type of a stored tensor.
 type Type uint8
 

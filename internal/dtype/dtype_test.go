@@ -169,14 +169,42 @@ func checkWiden(t *testing.T, src []uint16) {
 	}
 }
 
+// Every float32 of which the upper half and the bits that decide rounding are given, and NaN of
+// every kind, at every length around the vector width.
 func TestRoundSlices(t *testing.T) {
-	src := []float32{1, -1.00390625, 65504, 1e-7, float32(math.Inf(1))}
-	dst := make([]uint16, len(src))
+	cputest.EachImplementation(t, func(t *testing.T) {
+		all := make([]float32, 0, 1<<19)
+		for upper := range 1 << 16 {
+			for _, lower := range []uint32{0, 1, 0x1000, 0x7fff, 0x8000, 0x8001, 0xefff, 0xffff} {
+				all = append(all, math.Float32frombits(uint32(upper)<<16|lower))
+			}
+		}
+		checkRound(t, all)
+		r := rand.New(rand.NewPCG(3, 4))
+		for n := range 70 {
+			at := r.IntN(1 << 18)
+			checkRound(t, all[at:at+n])
+		}
+	})
+}
+
+// checkRound compares Round with the single conversions and looks for writes beyond dst.
+func checkRound(t *testing.T, src []float32) {
+	t.Helper()
 	for typ, one := range map[Type]func(float32) uint16{BF16: F32ToBF16, F16: F32ToF16} {
-		Round(typ, dst, src)
-		for i, f := range src {
-			if dst[i] != one(f) {
-				t.Errorf("%v: [%d] = %#04x, want %#04x", typ, i, dst[i], one(f))
+		const guard = 8
+		dst := make([]uint16, guard+len(src)+guard)
+		for i := range dst {
+			dst[i] = 42
+		}
+		Round(typ, dst[guard:guard+len(src)], src)
+		for i, got := range dst {
+			want := uint16(42)
+			if j := i - guard; j >= 0 && j < len(src) {
+				want = one(src[j])
+			}
+			if got != want {
+				t.Fatalf("%v, %d elements: [%d] = %#04x, want %#04x", typ, len(src), i-guard, got, want)
 			}
 		}
 	}
