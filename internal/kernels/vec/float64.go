@@ -47,6 +47,30 @@ func Log64(x float64) float64 {
 	return math.FMA(k, ln2Hi64, -((half - tail) - f))
 }
 
+// expPoly are the coefficients 1/13! … 1/2! of eʳ, whose rest for |r| ≤ ln 2/2 is below 2⁻⁵⁷.
+var expPoly = [...]float64{
+	1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+	1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2,
+}
+
+// Exp64 returns eˣ within 1 ulp where the result is normal: x = n·ln 2 + r, eˣ = 2ⁿ·eʳ, and eʳ by
+// its Taylor polynomial of degree 13.
+func Exp64(x float64) float64 {
+	switch {
+	case x != x:
+		return x
+	case x > 709.78:
+		return math.Inf(1)
+	case x < -745.2:
+		return 0
+	}
+	n := math.RoundToEven(x / math.Ln2)
+	r := math.FMA(-n, ln2Hi64, x)
+	r = math.FMA(-n, ln2Lo64, r)
+	tail := math.FMA(float64(r*r), horner(r, expPoly[:]), r)
+	return math.Ldexp(1+tail, int(n))
+}
+
 // π/2 in three parts of decreasing size, each rounded to float64.
 const (
 	halfPi1 = 0x1.921fb54442d18p+0
