@@ -1,0 +1,14 @@
+//go:build !unix
+
+package gguf
+
+import "os"
+
+// mapFile reads the file into memory where mapping is not to be had.
+func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) {
+	data = make([]byte, size)
+	if _, err := f.ReadAt(data, 0); err != nil && size > 0 {
+		return nil, nil, err
+	}
+	return data, func() error { return nil }, nil
+}
