@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"unicode/utf8"
 )
@@ -10,7 +11,8 @@ import (
 // its characters, and the pair that comes first in the list of merges is joined until none is left.
 type bpe struct {
 	vocab  map[string]int32
-	order  []merge // as in the file, for the digest
+	order  []merge   // as in the file, for the digest
+	scores []float32 // by id; nil: merges are ranked by their place in the file
 	merges pairTable
 
 	bytes        bool       // words are raw bytes, not the alphabet's characters
@@ -24,6 +26,7 @@ type bpe struct {
 	byteFallback bool
 	ignoreMerges bool
 	whole        map[string]int32 // with ignoreMerges: ids by word, in the words' own form
+	absent       map[int32]string // characters that have an id only to merge with others
 
 	scan    scanner   // cuts a piece into words; nil: the piece is one, but for cuts
 	cuts    *cutTable // where a word may be cut because no merge reaches across; nil: nowhere
@@ -32,6 +35,12 @@ type bpe struct {
 }
 
 type merge struct{ left, right int32 }
+
+// rankedMerge is a merge with its place and what it makes.
+type rankedMerge struct {
+	merge
+	rank, made int32
+}
 
 // none is the rank of a pair that is not in the list of merges.
 const none = math.MaxInt32
@@ -120,6 +129,32 @@ func (m *bpe) merge(word string, sc *symbols) {
 	} else {
 		sc.mergeLong(&m.merges)
 	}
+	if m.absent != nil {
+		m.dropAbsent(sc)
+	}
+}
+
+// dropAbsent writes what is left of characters that have no token of their own as any other that is
+// unknown.
+func (m *bpe) dropAbsent(sc *symbols) {
+	if !slices.ContainsFunc(sc.ids, func(id int32) bool { return m.absent[id] != "" }) {
+		return
+	}
+	ids, lens := slices.Clone(sc.ids), slices.Clone(sc.lens)
+	sc.reset()
+	for i, id := range ids {
+		if c, ok := m.absent[id]; ok {
+			m.addChar(-1, c, int(lens[i]), sc)
+			continue
+		}
+		if id == m.unk && m.fuseUnk {
+			sc.unk += lens[i]
+			continue
+		}
+		m.flushUnk(sc)
+		sc.add(id, lens[i])
+	}
+	m.flushUnk(sc)
 }
 
 func (m *bpe) addByte(b byte, sc *symbols) {

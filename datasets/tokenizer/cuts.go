@@ -8,12 +8,12 @@ import (
 // metaspaceChar is SentencePiece's visible space.
 const metaspaceChar = "▁"
 
-// cutTable knows between which characters a text without pre-tokenizer can be cut before merging,
-// so that its words, not whole documents, go through the merges and the cache.
+// cutTable knows between which characters a text without pre-tokenizer can be cut before it goes
+// through a model, so that its words, not whole documents, are encoded and cached.
 //
-// A cut between characters a and b is exact when no merge joins a token that ends in a to one that
-// begins with b: whatever the order of merges, no symbol ever spans the cut. Characters are told
-// apart by class: each of ASCII, the visible space, and all others together.
+// A cut between characters a and b is exact when no token that can come out has them side by side:
+// then none ever spans the cut. Characters are told apart by class: each of ASCII, the visible
+// space, and all others together.
 type cutTable struct {
 	class [utf8.RuneSelf]uint8
 	cut   [classes130][classes130]bool
@@ -25,15 +25,62 @@ const (
 	classes130 = utf8.RuneSelf + 2
 )
 
+// newCutTable returns a table that cuts everywhere but where unknown characters may be side by
+// side: several of them may be one unknown token.
+func newCutTable(known func(rune) bool) *cutTable {
+	t := &cutTable{}
+	for c := range t.class {
+		t.class[c] = uint8(c)
+		if !known(rune(c)) {
+			t.class[c] = classOther
+		}
+	}
+	for i := range t.cut {
+		for j := range t.cut[i] {
+			t.cut[i][j] = true
+		}
+	}
+	t.cut[classOther][classOther] = false
+	if !known('▁') {
+		t.cut[classSpace][classSpace] = false
+		t.cut[classSpace][classOther] = false
+		t.cut[classOther][classSpace] = false
+	}
+	return t
+}
+
+// join forbids to cut between left and right.
+func (t *cutTable) join(left, right string) {
+	_, n := utf8.DecodeLastRuneInString(left)
+	a, _ := t.at(left, len(left)-n)
+	b, _ := t.at(right, 0)
+	t.cut[a][b] = false
+}
+
+// joinAll forbids to cut between any characters that token has side by side.
+func (t *cutTable) joinAll(token string) {
+	for i := range token {
+		if i > 0 {
+			t.join(token[:i], token[i:])
+		}
+	}
+}
+
 // next returns the end of the part of s that begins at start, start < len(s).
 func (t *cutTable) next(s string, start int) int {
 	last, i := t.at(s, start)
 	for i < len(s) {
-		c, end := t.at(s, i)
-		if t.cut[last][c] {
+		var class uint8
+		end := i + 1
+		if c := s[i]; c < utf8.RuneSelf {
+			class = t.class[c]
+		} else {
+			class, end = t.at(s, i)
+		}
+		if t.cut[last][class] {
 			return i
 		}
-		last, i = c, end
+		last, i = class, end
 	}
 	return len(s)
 }
@@ -56,7 +103,7 @@ func (m *bpe) setCuts() {
 	if m.bytes || m.ignoreMerges || m.prefix != "" || m.suffix != "" {
 		return
 	}
-	tokens := make(map[int32]string, len(m.vocab))
+	tokens := make(map[int32]string, len(m.vocab)+len(m.absent))
 	for token, id := range m.vocab {
 		tokens[id] = token
 	}
@@ -66,35 +113,20 @@ func (m *bpe) setCuts() {
 	for _, id := range m.byteIDs {
 		delete(tokens, id)
 	}
-	t := &cutTable{}
-	for c := range t.class {
-		t.class[c] = uint8(c)
-		if m.ascii[c] < 0 {
-			t.class[c] = classOther
-		}
+	for id, c := range m.absent {
+		tokens[id] = c
 	}
-	for i := range t.cut {
-		for j := range t.cut[i] {
-			t.cut[i][j] = true
-		}
-	}
-	// Unknown characters in a row may be one unknown token.
-	t.cut[classOther][classOther] = false
-	_, known := m.chars[[]rune(metaspaceChar)[0]]
-	if !known {
-		t.cut[classSpace][classSpace] = false
-		t.cut[classSpace][classOther] = false
-		t.cut[classOther][classSpace] = false
-	}
+	t := newCutTable(func(c rune) bool {
+		id := m.charID(c)
+		_, absent := m.absent[id]
+		return id >= 0 && (!absent || m.byteFallback)
+	})
 	for _, g := range m.order {
 		left, right := tokens[g.left], tokens[g.right]
 		if left == "" || right == "" {
 			return
 		}
-		_, n := utf8.DecodeLastRuneInString(left)
-		a, _ := t.at(left, len(left)-n)
-		b, _ := t.at(right, 0)
-		t.cut[a][b] = false
+		t.join(left, right)
 	}
 	m.cuts = t
 }

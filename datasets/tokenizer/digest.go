@@ -29,6 +29,9 @@ func (t *Tokenizer) sum(components []json.RawMessage) string {
 	switch m := t.model.(type) {
 	case *bpe:
 		_ = binary.Write(h, binary.LittleEndian, m.order) // a hash takes every write
+		if m.scores != nil {
+			_ = binary.Write(h, binary.LittleEndian, m.scores)
+		}
 	case *unigram:
 		_ = binary.Write(h, binary.LittleEndian, m.scores)
 	}

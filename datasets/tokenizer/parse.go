@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 )
 
 // Parse reads a tokenizer from the contents of tokenizer.json and, unless nil, of
@@ -27,99 +25,11 @@ func parse(data []byte, names names) (*Tokenizer, error) {
 	if err := strict(data, &f); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{}
-	var err error
-	if t.norm, err = parseNormalizer(f.Normalizer); err != nil {
-		return nil, err
-	}
-	if t.pre, err = parsePreTokenizer(f.PreTokenizer); err != nil {
-		return nil, err
-	}
-	if t.decode, err = parseDecoder(f.Decoder); err != nil {
-		return nil, err
-	}
-	p, err := parsePost(f.PostProcessor)
-	if err != nil {
-		return nil, err
-	}
-	t.prefix, t.suffix = p.prefix, p.suffix
-	vocab, err := t.parseModel(f.Model)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.addTokens(vocab, f.AddedTokens, names); err != nil {
-		return nil, err
-	}
-	for _, id := range slices.Concat(t.prefix, t.suffix) {
-		if !t.has(id) {
-			return nil, fmt.Errorf("post-processor adds id %d, which is not in the vocabulary", id)
-		}
-	}
-	if err := t.nameSpecial(names); err != nil {
-		return nil, err
-	}
-	components := []json.RawMessage{f.Normalizer, f.PreTokenizer, f.PostProcessor, f.Decoder}
-	t.digest = sync.OnceValue(func() string { return t.sum(components) })
-	return t, nil
-}
-
-// addTokens builds the table of tokens by id from the model's vocabulary and the added tokens.
-func (t *Tokenizer) addTokens(vocab map[string]int32, list []addedToken, names names) error {
-	if err := t.setTokens(vocab); err != nil {
-		return err
-	}
-	var added []addedToken
-	seen := map[string]bool{}
-	add := func(a addedToken) error {
-		if a.Content == "" || seen[a.Content] {
-			return nil
-		}
-		if len(a.Content) > maxAddedToken {
-			return fmt.Errorf("added token of %d bytes is longer than %d", len(a.Content), maxAddedToken)
-		}
-		// As HF does: a token keeps the model's id, or takes the next free one. A file that says
-		// otherwise means ids that HF would not give.
-		id, ok := t.model.id(a.Content)
-		if !ok {
-			id = int32(len(t.tokens))
-		}
-		if a.ID >= 0 && a.ID != id {
-			return fmt.Errorf("added token %q has id %d where Hugging Face tokenizers give it %d", a.Content, a.ID, id)
-		}
-		if !ok {
-			t.tokens, t.exists = append(t.tokens, a.Content), append(t.exists, true)
-		}
-		a.ID = id
-		seen[a.Content] = true
-		added = append(added, a)
-		return nil
-	}
-	for _, a := range slices.Concat(list, names.added) {
-		if err := add(a); err != nil {
-			return err
-		}
-	}
-	t.added = newAddedVocabulary(added, t.norm)
-	return nil
-}
-
-// setTokens fills the table of tokens by id.
-func (t *Tokenizer) setTokens(vocab map[string]int32) error {
-	n := 0
-	for token, id := range vocab {
-		if id < 0 || int(id) >= len(vocab)+maxHoles {
-			return fmt.Errorf("id %d of token %q is out of range", id, token)
-		}
-		n = max(n, int(id)+1)
-	}
-	t.tokens, t.exists = make([]string, n), make([]bool, n)
-	for token, id := range vocab {
-		if t.exists[id] {
-			return fmt.Errorf("tokens %q and %q have the same id", min(token, t.tokens[id]), max(token, t.tokens[id]))
-		}
-		t.tokens[id], t.exists[id] = token, true
-	}
-	return nil
+	return blueprint{
+		normalizer: f.Normalizer, preTokenizer: f.PreTokenizer, postProcessor: f.PostProcessor, decoder: f.Decoder,
+		model: func(t *Tokenizer) (map[string]int32, error) { return t.parseModel(f.Model) },
+		added: f.AddedTokens, names: names,
+	}.build()
 }
 
 // parseModel sets the model and returns its vocabulary.
@@ -172,7 +82,7 @@ func (t *Tokenizer) parseUnigram(data json.RawMessage) (map[string]int32, error)
 	}
 	v.Vocab = nil
 	t.params = v
-	m := newUnigram(tokens, scores, unk, v.ByteFallback)
+	m := newUnigram(tokens, scores, nil, lowest(scores), unk, v.ByteFallback)
 	t.model = m
 	return m.vocab, nil
 }

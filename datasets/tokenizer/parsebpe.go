@@ -106,6 +106,16 @@ func (m *bpe) setMerges(list []mergeJSON) error {
 	return nil
 }
 
+// setRanked fills the tables of merges; of equal pairs the last counts.
+func (m *bpe) setRanked(list []rankedMerge) {
+	m.order = make([]merge, len(list))
+	m.merges = newPairTable(len(list))
+	for i, g := range list {
+		m.order[i] = g.merge
+		m.merges.set(g.left, g.right, g.rank, g.made)
+	}
+}
+
 // useBytes makes the model work on bytes when a ByteLevel comes last before it, and takes the
 // alphabet out of that: mapping each byte to a character and back would change nothing but time.
 // A scanner that comes last then moves into the model. It returns what is left to do before.

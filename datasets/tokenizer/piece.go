@@ -1,6 +1,9 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // piece is a run of normalized text that knows where its bytes came from.
 type piece struct {
@@ -84,6 +87,16 @@ func (e *edit) put(s string, i, j int) {
 func (e *edit) prepend(s string) {
 	_, n := utf8.DecodeRuneInString(e.from.s)
 	e.put(s, 0, n)
+}
+
+// trimRight takes as many s from the end as there are.
+func (e *edit) trimRight(s string) {
+	for bytes.HasSuffix(e.out, []byte(s)) {
+		e.out = e.out[:len(e.out)-len(s)]
+	}
+	if e.from.track {
+		e.at = e.at[:len(e.out)]
+	}
 }
 
 func (e *edit) piece() piece {

@@ -102,31 +102,3 @@ func (t *trie) candidate(s string, i int) int {
 	}
 	return -1
 }
-
-// put is insert that lets the last of equal tokens stay.
-func (t *trie) put(s string, id int32) {
-	t.insert(s, id)
-	if s == "" {
-		return
-	}
-	node := t.root[s[0]]
-	for i := 1; i < len(s); i++ {
-		node = t.child[trieEdge{node, s[i]}]
-	}
-	t.value[node] = id
-}
-
-// prefixes calls yield for every token that s has at i, the shortest first.
-func (t *trie) prefixes(s string, i int, yield func(end int, id int32)) {
-	node := t.root[s[i]]
-	for node != 0 {
-		i++
-		if v := t.value[node]; v >= 0 {
-			yield(i, v)
-		}
-		if i == len(s) {
-			return
-		}
-		node = t.child[trieEdge{node, s[i]}]
-	}
-}

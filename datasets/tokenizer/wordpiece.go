@@ -12,15 +12,15 @@ type wordPiece struct {
 	unk     int32
 	maxWord int // characters of the longest word that is looked at
 
-	starts, inner trie // tokens that begin a word; the others, without their prefix
+	starts, inner edgeTrie // tokens that begin a word; the others, without their prefix
 }
 
 func newWordPiece(vocab map[string]int32, unk int32, prefix string, maxWord int) *wordPiece {
-	m := &wordPiece{vocab: vocab, unk: unk, maxWord: maxWord}
+	m := &wordPiece{vocab: vocab, unk: unk, maxWord: maxWord, starts: newEdgeTrie(), inner: newEdgeTrie()}
 	for t, id := range vocab {
-		m.starts.insert(t, id)
+		m.starts.put(t, id)
 		if rest, ok := strings.CutPrefix(t, prefix); ok {
-			m.inner.insert(rest, id)
+			m.inner.put(rest, id)
 		}
 	}
 	return m
