@@ -2,6 +2,8 @@ package gemm
 
 import "github.com/cultivar/cultivar/internal/kernels/fma"
 
+//go:generate go -C ../../../tools/asm run ./neon/gemm -out ../../internal/kernels/gemm/kernel_arm64.s -stubs ../../internal/kernels/gemm/stubs_arm64.go
+
 // multiplyGeneric is the micro-kernel by which the others are judged: it adds the product of two
 // panels, steps deep, to a tile of C of rows × width elements, width a multiple of 4. Without load
 // the tile starts from 0 instead of what C holds.

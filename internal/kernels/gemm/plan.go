@@ -26,6 +26,8 @@ func geometryOf(impl cpu.Implementation) geometry {
 		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 560, tileCols: 1024, serialBelow: 1 << 19}
 	case cpu.AVX2:
 		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 19}
+	case cpu.NEON:
+		return geometry{impl: impl, rows: 8, wide: 12, narrow: 4, tileRows: 256, tileCols: 1020, serialBelow: 1 << 18}
 	default:
 		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, tileRows: 128, tileCols: 512, serialBelow: 1 << 13}
 	}

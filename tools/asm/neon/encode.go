@@ -66,8 +66,8 @@ var instructions = map[string]instruction{
 	"zip1 2d": {0x4ec03800, "v%d.2d, v%n.2d, v%m.2d"},
 	"zip2 2d": {0x4ec07800, "v%d.2d, v%n.2d, v%m.2d"},
 	"uzp2":    {0x4e405800, "v%d.8h, v%n.8h, v%m.8h"},
-	"trn1 8h": {0x4e402800, "v%d.8h, v%n.8h, v%m.8h"},
-	"trn2 8h": {0x4e406800, "v%d.8h, v%n.8h, v%m.8h"},
+	"zip1 8h": {0x4e403800, "v%d.8h, v%n.8h, v%m.8h"},
+	"zip2 8h": {0x4e407800, "v%d.8h, v%n.8h, v%m.8h"},
 
 	// Widening the low or high four of eight 16-bit elements, and narrowing.
 	"shll":   {0x2e613800, "v%d.4s, v%n.4h, #16"},
@@ -80,10 +80,15 @@ var instructions = map[string]instruction{
 	// Memory. Offsets are in bytes.
 	"ldr q":    {0x3dc00000, "q%d, [x%x, #%q]"},
 	"str q":    {0x3d800000, "q%d, [x%x, #%q]"},
+	"ldur q":   {0x3cc00000, "q%d, [x%x, #%u]"},
 	"ldp q":    {0xad400000, "q%d, q%a, [x%x, #%p]"},
 	"stp q":    {0xad000000, "q%d, q%a, [x%x, #%p]"},
+	"ldr d":    {0xfd400000, "d%d, [x%x, #%o]"},
 	"ldr s":    {0xbd400000, "s%d, [x%x, #%s]"},
 	"str s":    {0xbd000000, "s%d, [x%x, #%s]"},
+	"ld1 1":    {0x4cc07800, "{ v%d.4s }, [x%x], x%y"},                 // then x += y
+	"ld1 2":    {0x4cc0a800, "{ v%d.4s, v%c.4s }, [x%x], x%y"},         // then x += y
+	"ld1 3":    {0x4cc06800, "{ v%d.4s, v%c.4s, v%c.4s }, [x%x], x%y"}, // likewise
 	"ld1 lane": {0x0d408000, "{ v%d.s }[%k], [x%x]"},
 	"st1 lane": {0x0d008000, "{ v%d.s }[%k], [x%x]"},
 }
@@ -105,7 +110,11 @@ func scaled(unit int) field {
 // fields by the letter that stands for them.
 var fields = map[byte]field{
 	'd': register(0), 'n': register(5), 'a': register(10), 'm': register(16),
-	'x': {1, 0, 30, func(r int) uint32 { return uint32(r) << 5 }}, // a general register
+	// General registers; 31 is not one of them.
+	'x': {1, 0, 30, func(r int) uint32 { return uint32(r) << 5 }},
+	'y': {1, 0, 30, func(r int) uint32 { return uint32(r) << 16 }},
+	// The register after the one before, which goes without saying.
+	'c': {1, 0, 31, func(int) uint32 { return 0 }},
 	// Immediates of shifts: the word has the value for a shift by 0.
 	'l': {1, 0, 31, func(n int) uint32 { return uint32(n) << 16 }},
 	'r': {1, 1, 32, func(n int) uint32 { return -(uint32(n) << 16) }},
@@ -113,7 +122,8 @@ var fields = map[byte]field{
 	'e': {1, 0, 3, func(i int) uint32 { return uint32(i&1)<<21 | uint32(i>>1)<<11 }},
 	'k': {1, 0, 3, func(i int) uint32 { return uint32(i&1)<<12 | uint32(i>>1)<<30 }},
 	't': {1, 0, 15, func(i int) uint32 { return uint32(i) << 11 }},
-	'q': scaled(16), 's': scaled(4),
+	'q': scaled(16), 'o': scaled(8), 's': scaled(4),
+	'u': {1, -256, 255, func(o int) uint32 { return uint32(o) & 0x1ff << 12 }},
 	'p': {16, -1024, 1008, func(o int) uint32 { return uint32(o/16) & 0x7f << 15 }},
 }
 
@@ -135,6 +145,9 @@ func encode(name string, operands ...int) (word uint32, text string) {
 		f := fields[letter]
 		if value%f.unit != 0 || value < f.low || value > f.high {
 			panic(fmt.Sprintf("%s: operand %d is %d, want a multiple of %d from %d to %d", name, at, value, f.unit, f.low, f.high))
+		}
+		if letter == 'c' && value != (operands[at-1]+1)%32 {
+			panic(fmt.Sprintf("%s: register %d does not follow %d", name, value, operands[at-1]))
 		}
 		word += f.put(value)
 		text += fmt.Sprint(value) + rest

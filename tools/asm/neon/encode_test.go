@@ -26,6 +26,9 @@ func examples() []string {
 		for i, part := range strings.Split(instructions[name].operands, "%")[1:] {
 			f := fields[part[0]]
 			low, high = append(low, f.low+i*f.unit), append(high, f.high-i*f.unit)
+			if part[0] == 'c' {
+				high[i] = (high[i-1] + 1) % 32
+			}
 		}
 		for _, operands := range [][]int{low, high} {
 			word, text := encode(name, operands...)
@@ -122,7 +125,7 @@ func assemble(t *testing.T, texts []string) []string {
 
 func TestWrongOperandsPanic(t *testing.T) {
 	for name, operands := range map[string][]int{
-		"no such": {0, 0}, "fadd": {0, 0}, "fneg": {0, 32}, "ldr q": {0, 0, 8}, "stp q": {0, 1, 2, 1024}, "ushr": {0, 0, 0},
+		"no such": {0, 0}, "fadd": {0, 0}, "fneg": {0, 32}, "ldr q": {0, 0, 8}, "stp q": {0, 1, 2, 1024}, "ushr": {0, 0, 0}, "ld1 2": {3, 5, 0, 1},
 	} {
 		func() {
 			defer func() {

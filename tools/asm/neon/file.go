@@ -175,3 +175,8 @@ func (fn *Func) Constants(constants []Constant, vectors []int, register int) {
 		fn.V("ldr q", vectors[i], register, fn.file.constant(c))
 	}
 }
+
+// LoadBool is Load for a parameter of type bool.
+func (fn *Func) LoadBool(parameter, register string) {
+	fn.G("MOVBU %s+%d(FP), %s", parameter, fn.offsets[parameter], register)
+}
