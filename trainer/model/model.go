@@ -4,33 +4,13 @@ package model
 
 import (
 	"fmt"
-	"sort"
-	"strings"
 
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/trainer/base"
-	"github.com/cultivar/cultivar/trainer/model/llama"
-	"github.com/cultivar/cultivar/trainer/model/qwen2"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
-
-// families lists the architectures; each is one package, one file.
-var families = map[string]func(*base.Config) (*nn.Family, error){
-	llama.Architecture: llama.New,
-	qwen2.Architecture: qwen2.New,
-}
-
-// Architectures lists what New supports, sorted.
-func Architectures() []string {
-	var names []string
-	for n := range families {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
-}
 
 // Source is where weights come from: an open base, or parameters in memory.
 type Source interface {
@@ -119,19 +99,6 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 	m.shape = m.shapes()
 	m.final, err = m.bind(family.FinalPrefix, func(l *nn.Layer, x *nn.Node) { family.Final(l, x) }, 0)
 	return m, err
-}
-
-func familyOf(c *base.Config) (*nn.Family, error) {
-	for _, a := range c.Architectures {
-		if f := families[a]; f != nil {
-			return f(c)
-		}
-	}
-	name := strings.Join(c.Architectures, ", ")
-	if name == "" {
-		name = "model_type " + c.ModelType
-	}
-	return nil, fmt.Errorf("architecture %s is not supported (supported: %s)", name, strings.Join(Architectures(), ", "))
 }
 
 // bind looks up every weight that one layer's graph names.

@@ -2,7 +2,9 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -83,17 +85,40 @@ func (s *scan) Vector(b *ops.Builder, name string) *ops.Weight {
 	return slotFor(b, name, m)
 }
 
+// VectorPlusOne implements nn.Weights. The sum is rounded to float32, as PyTorch does it in every
+// forward pass.
+func (s *scan) VectorPlusOne(b *ops.Builder, name string) *ops.Weight {
+	w := s.Vector(b, name)
+	if w.Trainable() {
+		panic(missing{fmt.Errorf("tensor %q cannot be trained: its norm multiplies by one more", s.prefix+name)})
+	}
+	if s.model.Config.NormsIncludeOne {
+		return w
+	}
+	sum := slices.Clone(s.found[name].matrix.F32)
+	for i := range sum {
+		sum[i]++
+	}
+	s.found[name] = matrixOrParam{matrix: gemm.F32(sum, 1, len(sum))}
+	return w
+}
+
 // Projection implements nn.Weights.
-func (s *scan) Projection(b *ops.Builder, module string) ops.Projection {
+func (s *scan) Projection(b *ops.Builder, module string, bias bool) ops.Projection {
 	weight := s.find(module + ".weight")
 	s.modules = append(s.modules, Module{Name: s.prefix + module, In: weight.get().Cols, Out: weight.get().Rows})
 	p := ops.Projection{Weight: slotFor(b, module+".weight", weight)}
-	if s.model.has(s.prefix + module + ".bias") {
+	switch there := s.model.has(s.prefix + module + ".bias"); {
+	case there && !bias:
+		panic(missing{fmt.Errorf("tensor %q is there, but by config.json the module has no bias", s.prefix+module+".bias")})
+	case there:
 		bias := s.find(module + ".bias")
 		if bias.get().Cols != weight.get().Rows {
 			panic(missing{fmt.Errorf("tensor %q has %d elements, its weight %d rows", s.prefix+module+".bias", bias.get().Cols, weight.get().Rows)})
 		}
 		p.Bias = slotFor(b, module+".bias", bias)
+	case bias:
+		panic(missing{fmt.Errorf("tensor %q is missing", s.prefix+module+".bias")})
 	}
 	if s.model.attach.LoRA == nil {
 		return p

@@ -42,12 +42,15 @@ type Layer struct {
 	Weights Weights
 }
 
-// Weights resolves published names to slots.
+// Weights resolves published names to slots. A name that the base has not, or has although it must
+// not, ends the building of the graph with an error.
 type Weights interface {
-	// Vector is a norm's weight or a bias, nil when the base has none of that name.
+	// Vector is a norm's weight.
 	Vector(b *ops.Builder, name string) *ops.Weight
-	// Projection is a linear module with whatever is attached to it.
-	Projection(b *ops.Builder, module string) ops.Projection
+	// VectorPlusOne is the weight of a norm that multiplies by 1 + w.
+	VectorPlusOne(b *ops.Builder, name string) *ops.Weight
+	// Projection is a linear module, with a bias or without, and with whatever is attached to it.
+	Projection(b *ops.Builder, module string, bias bool) ops.Projection
 }
 
 // RMSNorm normalises x with the named weight.
@@ -55,11 +58,35 @@ func (l *Layer) RMSNorm(x *Node, name string, eps float64) *Node {
 	return l.Builder.RMSNorm(x, l.Weights.Vector(l.Builder, name), float32(eps))
 }
 
-// Linear applies linear modules to x; their outputs stand side by side.
-func (l *Layer) Linear(x *Node, modules ...string) *Node {
+// RMSNormPlusOne normalises x and multiplies by one more than the named weight, as the Gemma family
+// does.
+func (l *Layer) RMSNormPlusOne(x *Node, name string, eps float64) *Node {
+	return l.Builder.RMSNorm(x, l.Weights.VectorPlusOne(l.Builder, name), float32(eps))
+}
+
+// QKNorm normalises the queries and keys of qkv = [q | k | v], each head by itself or all of them
+// together, as the weights are wide.
+func (l *Layer) QKNorm(qkv *Node, cfg attention.Config, q, k string, eps float64) *Node {
+	return l.qkNorm(qkv, cfg, l.Weights.Vector(l.Builder, q), l.Weights.Vector(l.Builder, k), eps)
+}
+
+// QKNormPlusOne is QKNorm by one more than the named weights.
+func (l *Layer) QKNormPlusOne(qkv *Node, cfg attention.Config, q, k string, eps float64) *Node {
+	return l.qkNorm(qkv, cfg, l.Weights.VectorPlusOne(l.Builder, q), l.Weights.VectorPlusOne(l.Builder, k), eps)
+}
+
+func (l *Layer) qkNorm(qkv *Node, cfg attention.Config, q, k *ops.Weight, eps float64) *Node {
+	return l.Builder.QKNorm(qkv, q, k, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim, float32(eps))
+}
+
+// Linear applies linear modules without bias to x; their outputs stand side by side.
+func (l *Layer) Linear(x *Node, modules ...string) *Node { return l.LinearBias(x, false, modules...) }
+
+// LinearBias applies linear modules that have a bias, or have none, to x.
+func (l *Layer) LinearBias(x *Node, bias bool, modules ...string) *Node {
 	var projs []ops.Projection
 	for _, m := range modules {
-		projs = append(projs, l.Weights.Projection(l.Builder, m))
+		projs = append(projs, l.Weights.Projection(l.Builder, m, bias))
 	}
 	return l.Builder.Linear(x, projs...)
 }

@@ -1,113 +1,263 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/ops"
 )
 
-// Unembed names the vocabulary projection: the embedding itself when the head is tied to it.
-func Unembed(c *base.Config, embed, head string) string {
-	if c.TieWordEmbeddings {
-		return embed
-	}
-	return head
-}
-
-// Require refuses a configuration value that a family does not implement.
-func Require(key, got string, supported ...string) error {
-	if slices.Contains(supported, got) {
-		return nil
-	}
-	return fmt.Errorf("config.json: %s %q is not supported by this architecture (supported: %s)", key, got, strings.Join(supported, ", "))
-}
-
-// RopeFrequencies returns the inverse frequencies (HeadDim/2) of a configuration and the factor on
-// cosines and sines (transformers modeling_rope_utils.py).
-func RopeFrequencies(c *base.Config) (freq []float64, scale float64, err error) {
-	r := c.Rope
+// Rope makes the rotary table that a rope of config.json describes, for families that turn whole
+// heads.
+func Rope(c *base.Config, r base.Rope) (*ops.Rope, error) {
 	if r.PartialRotaryFactor != 1 {
-		return nil, 0, fmt.Errorf("config.json: partial_rotary_factor %g is not supported by this architecture", r.PartialRotaryFactor)
+		return nil, fmt.Errorf("config.json: partial_rotary_factor %g is not supported by this architecture", r.PartialRotaryFactor)
 	}
-	dim := c.HeadDim
-	freq = make([]float64, dim/2)
-	for i := range freq {
-		freq[i] = 1 / math.Pow(r.Theta, float64(2*i)/float64(dim))
-	}
-	switch r.Type {
-	case "", "default":
-		return freq, 1, nil
-	case "linear":
-		for i := range freq {
-			freq[i] /= r.Factor
-		}
-		return freq, 1, nil
-	case "llama3":
-		llama3(freq, r)
-		return freq, 1, nil
-	case "yarn":
-		return freq, yarn(freq, r, c), nil
-	}
-	return nil, 0, fmt.Errorf("config.json: rope type %q is not supported (supported: default, linear, llama3, yarn)", r.Type)
+	return PartialRope(c, r, false)
 }
 
-// llama3 slows down long wavelengths and blends in between (modeling_rope_utils.py
-// _compute_llama3_parameters).
-func llama3(freq []float64, r base.Rope) {
-	old := float64(r.OriginalMaxPositionEmbeddings)
-	long, short := old/r.LowFreqFactor, old/r.HighFreqFactor
+// PartialRope is Rope for families that turn the first partial_rotary_factor of each head, by halves
+// or interleaved.
+func PartialRope(c *base.Config, r base.Rope, interleaved bool) (*ops.Rope, error) {
+	dim := int(float64(c.HeadDim) * r.PartialRotaryFactor)
+	if dim == 0 || dim%2 != 0 {
+		return nil, fmt.Errorf("config.json: %d of %d elements of a head cannot be turned in pairs", dim, c.HeadDim)
+	}
+	cfg := ops.RopeConfig{HeadDim: c.HeadDim, Scale: 1, Interleaved: interleaved}
+	err := scaleRope(&cfg, scaling{r, dim, c.MaxPositionEmbeddings})
+	if err != nil {
+		return nil, fmt.Errorf("config.json: rope: %w", err)
+	}
+	if cfg.QueryScale, err = queryScale(c, r); err != nil {
+		return nil, err
+	}
+	return ops.NewRopeOf(cfg), nil
+}
+
+// scaling is what the kinds of rope are computed from (transformers' modeling_rope_utils.py).
+type scaling struct {
+	base.Rope
+	dim          int // elements of a head that are turned
+	maxPositions int // max_position_embeddings, 0 when absent
+}
+
+// scaleRope fills in the frequencies of a kind of rope.
+func scaleRope(cfg *ops.RopeConfig, s scaling) error {
+	if old := s.maxPositions; s.OriginalMaxPositionEmbeddings == 0 {
+		s.OriginalMaxPositionEmbeddings = old // as standardize_rope_params does
+	}
+	fixed := func(freq []float64) { cfg.Frequencies = func(int) []float64 { return freq } }
+	switch s.Type {
+	case "", "default":
+		fixed(s.frequencies(s.Theta))
+		return nil
+	case "linear":
+		fixed(s.linear())
+		return s.need("factor", s.Factor)
+	case "dynamic":
+		return s.dynamic(cfg)
+	case "llama3":
+		fixed(s.llama3())
+		return errors.Join(s.need("factor", s.Factor), s.need("low_freq_factor", s.LowFreqFactor), s.need("high_freq_factor", s.HighFreqFactor),
+			s.need("original_max_position_embeddings", float64(s.OriginalMaxPositionEmbeddings)))
+	case "yarn":
+		return s.yarn(cfg)
+	case "longrope":
+		return s.longrope(cfg)
+	}
+	return fmt.Errorf("rope_type %q is not supported (supported: default, linear, dynamic, yarn, longrope, llama3)", s.Type)
+}
+
+// need refuses a parameter that a kind of rope cannot do without.
+func (s scaling) need(key string, value float64) error {
+	if value == 0 {
+		return fmt.Errorf("rope_type %s needs %s", s.Type, key)
+	}
+	return nil
+}
+
+// power is base^exponent for a positive base, the same on every architecture.
+func power(base, exponent float64) float64 { return vec.Exp64(exponent * vec.Log64(base)) }
+
+// frequencies are base^(−2i/dim), the inverse frequencies of arXiv:2104.09864.
+func (s scaling) frequencies(base float64) []float64 {
+	freq := make([]float64, s.dim/2)
+	for i := range freq {
+		freq[i] = 1 / power(base, float64(2*i)/float64(s.dim))
+	}
+	return freq
+}
+
+func (s scaling) linear() []float64 {
+	freq := s.frequencies(s.Theta)
+	for i := range freq {
+		freq[i] /= s.Factor
+	}
+	return freq
+}
+
+// llama3 slows down long wavelengths and blends in between (_compute_llama3_parameters).
+func (s scaling) llama3() []float64 {
+	freq := s.frequencies(s.Theta)
+	old := float64(s.OriginalMaxPositionEmbeddings)
+	long, short := old/s.LowFreqFactor, old/s.HighFreqFactor
 	for i, f := range freq {
 		wave := 2 * math.Pi / f
 		switch {
 		case wave > long:
-			freq[i] = f / r.Factor
+			freq[i] = f / s.Factor
 		case wave >= short:
-			smooth := (old/wave - r.LowFreqFactor) / (r.HighFreqFactor - r.LowFreqFactor)
-			freq[i] = (1-smooth)*f/r.Factor + smooth*f
+			smooth := (old/wave - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor)
+			freq[i] = float64((1-smooth)*f/s.Factor) + float64(smooth*f)
 		}
 	}
+	return freq
+}
+
+// dynamic raises the base for sequences that are longer than the model was trained for, each by its
+// own length ("NTK-aware" scaling, _compute_dynamic_ntk_parameters).
+func (s scaling) dynamic(cfg *ops.RopeConfig) error {
+	limit := s.maxPositions
+	cfg.Class = func(length int) int { return max(length, limit) }
+	cfg.Frequencies = func(length int) []float64 {
+		stretch := float64(s.Factor*float64(max(length, limit))/float64(limit)) - (s.Factor - 1)
+		return s.frequencies(s.Theta * power(stretch, float64(s.dim)/float64(s.dim-2)))
+	}
+	if s.dim <= 2 {
+		return errors.New("rope_type dynamic needs heads of more than two turned elements")
+	}
+	if s.Factor < 1 {
+		return fmt.Errorf("rope_type dynamic needs a factor of 1 at least, not %g", s.Factor)
+	}
+	return s.need("max_position_embeddings", float64(limit))
+}
+
+// longrope divides the frequencies by one list of factors up to the length of pretraining, and by
+// another beyond (Ding et al., arXiv:2402.13753; _compute_longrope_parameters).
+func (s scaling) longrope(cfg *ops.RopeConfig) error {
+	old := s.OriginalMaxPositionEmbeddings
+	if len(s.ShortFactor) != s.dim/2 || len(s.LongFactor) != s.dim/2 {
+		return fmt.Errorf("rope_type longrope has %d short and %d long factors for %d pairs", len(s.ShortFactor), len(s.LongFactor), s.dim/2)
+	}
+	divided := func(by []float64) []float64 {
+		freq := s.frequencies(s.Theta)
+		for i := range freq {
+			freq[i] /= by[i]
+		}
+		return freq
+	}
+	short, long := divided(s.ShortFactor), divided(s.LongFactor)
+	cfg.Class = func(length int) int {
+		if length > old {
+			return 1
+		}
+		return 0
+	}
+	cfg.Frequencies = func(length int) []float64 { return [][]float64{short, long}[cfg.Class(length)] }
+	factor := s.Factor
+	if factor == 0 {
+		factor = float64(s.maxPositions) / float64(max(old, 1))
+	}
+	switch {
+	case s.AttentionFactor != 0:
+		cfg.Scale = s.AttentionFactor
+	case factor > 1:
+		cfg.Scale = math.Sqrt(1 + vec.Log64(factor)/vec.Log64(float64(old)))
+	}
+	if old < 2 {
+		return errors.New("rope_type longrope needs original_max_position_embeddings")
+	}
+	return nil
 }
 
 // yarn interpolates low frequencies, keeps high ones and ramps between (Peng et al.,
-// arXiv:2309.00071; modeling_rope_utils.py _compute_yarn_parameters). It returns the attention factor.
-func yarn(freq []float64, r base.Rope, c *base.Config) float64 {
+// arXiv:2309.00071; _compute_yarn_parameters).
+func (s scaling) yarn(cfg *ops.RopeConfig) error {
+	old := float64(s.OriginalMaxPositionEmbeddings)
+	if s.Factor == 0 && old != 0 {
+		s.Factor = float64(s.maxPositions) / old
+	}
+	if err := errors.Join(s.need("factor", s.Factor), s.need("original_max_position_embeddings", old)); err != nil {
+		return err
+	}
+	cfg.Scale = s.yarnScale()
+	low, high := s.yarnRange(old)
+	freq := s.frequencies(s.Theta)
+	for i, f := range freq {
+		ramp := math.Min(math.Max((float64(i)-low)/(high-low), 0), 1)
+		freq[i] = float64(f/s.Factor*ramp) + float64(f*(1-ramp))
+	}
+	cfg.Frequencies = func(int) []float64 { return freq }
+	return nil
+}
+
+// yarnScale is the factor on cosines and sines.
+func (s scaling) yarnScale() float64 {
 	mscale := func(m float64) float64 {
-		if r.Factor <= 1 {
+		if s.Factor <= 1 {
 			return 1
 		}
-		return 0.1*m*math.Log(r.Factor) + 1
+		return float64(0.1*m*vec.Log64(s.Factor)) + 1
 	}
-	att := r.AttentionFactor
 	switch {
-	case att != 0:
-	case r.MScale != 0 && r.MScaleAllDim != 0:
-		att = mscale(r.MScale) / mscale(r.MScaleAllDim)
-	default:
-		att = mscale(1)
+	case s.AttentionFactor != 0:
+		return s.AttentionFactor
+	case s.MScale != 0 && s.MScaleAllDim != 0:
+		return mscale(s.MScale) / mscale(s.MScaleAllDim)
 	}
-	fast, slow := r.BetaFast, r.BetaSlow
-	old := float64(r.OriginalMaxPositionEmbeddings)
-	if old == 0 {
-		old = float64(c.MaxPositionEmbeddings)
+	return mscale(1)
+}
+
+// yarnRange returns the pairs between which the ramp goes: those that turn beta_fast and beta_slow
+// times within the length of pretraining.
+func (s scaling) yarnRange(old float64) (low, high float64) {
+	at := func(turns, otherwise float64) float64 {
+		if turns == 0 {
+			turns = otherwise
+		}
+		return float64(s.dim) * vec.Log64(old/(turns*2*math.Pi)) / (2 * vec.Log64(s.Theta))
 	}
-	dim := float64(2 * len(freq))
-	at := func(rotations float64) float64 {
-		return dim * math.Log(old/(rotations*2*math.Pi)) / (2 * math.Log(r.Theta))
-	}
-	low, high := at(fast), at(slow)
-	if r.Truncate {
+	low, high = at(s.BetaFast, 32), at(s.BetaSlow, 1)
+	if s.Truncate {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
-	low, high = math.Max(low, 0), math.Min(high, dim-1)
+	low, high = math.Max(low, 0), math.Min(high, float64(s.dim-1))
 	if low == high {
 		high += 0.001
 	}
-	for i, f := range freq {
-		ramp := math.Min(math.Max((float64(i)-low)/(high-low), 0), 1)
-		freq[i] = f/r.Factor*ramp + f*(1-ramp)
+	return low, high
+}
+
+// queryScale is Llama 4's and Ministral 3's factor on queries, 1 + β·log(1 + ⌊position/length of
+// pretraining⌋) (modeling_ministral3.py, get_llama_4_attn_scale); nil when there is none.
+func queryScale(c *base.Config, r base.Rope) (func(int) float32, error) {
+	beta := r.Llama4ScalingBeta
+	if beta == 0 {
+		return nil, nil
 	}
-	return att
+	if err := Require("model_type", c.ModelType, "ministral3"); err != nil {
+		return nil, fmt.Errorf("llama_4_scaling_beta: %w", err)
+	}
+	old := r.OriginalMaxPositionEmbeddings
+	if old == 0 {
+		return nil, errors.New("config.json: llama_4_scaling_beta needs original_max_position_embeddings")
+	}
+	return func(position int) float32 {
+		return float32(1 + float64(beta*vec.Log64(float64(1+position/old))))
+	}, nil
+}
+
+// Ropes makes the table of each kind of layer, where these are layer types.
+func Ropes(c *base.Config, kinds []string) ([]*ops.Rope, error) {
+	list := make([]*ops.Rope, len(kinds))
+	for i, layerType := range kinds {
+		var err error
+		if list[i], err = Rope(c, c.RopeOf(layerType)); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }

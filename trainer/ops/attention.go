@@ -38,7 +38,7 @@ func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	qw, kvw := o.widths()
 	qkv := floats(inputs[0])
 	if o.run.Rope != nil {
-		o.run.Rope.rotate(qkv, cols, qw+kvw, o.run.Layout.Positions, false)
+		o.run.Rope.rotate(qkv, cols, qw, kvw, o.run.Layout, false)
 	}
 	at := func(col int) attention.Heads { return attention.Heads{Data: qkv[col:], Stride: cols} }
 	out := o.run.arena.matrix(rows, qw)
@@ -103,7 +103,7 @@ func (o *attentionBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error)
 	attention.Backward(heads(d, 0), heads(d, qw), heads(d, qw+kvw), dout, out, lse,
 		heads(qkv, 0), heads(qkv, qw), heads(qkv, qw+kvw), f.run.Layout.Segments, f.cfg)
 	if f.run.Rope != nil {
-		f.run.Rope.rotate(d, cols, qw+kvw, f.run.Layout.Positions, true)
+		f.run.Rope.rotate(d, cols, qw, kvw, f.run.Layout, true)
 	}
 	return grad, nil
 }

@@ -245,8 +245,11 @@ func (o *linearBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func scale(x []float32, s float32) {
-	if s == 1 {
-		return
+	if s != 1 {
+		scaleInto(x, x, s)
 	}
-	parallel.For(len(x), elementGrain, func(lo, hi int) { vec.Scale(x[lo:hi], x[lo:hi], s) })
+}
+
+func scaleInto(dst, x []float32, s float32) {
+	parallel.For(len(x), elementGrain, func(lo, hi int) { vec.Scale(dst[lo:hi], x[lo:hi], s) })
 }

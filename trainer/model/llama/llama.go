@@ -4,9 +4,7 @@ package llama
 
 import (
 	"fmt"
-	"math"
 
-	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -20,41 +18,29 @@ func New(c *base.Config) (*nn.Family, error) {
 	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
 		return nil, err
 	}
-	freq, scale, err := nn.RopeFrequencies(c)
+	rope, err := nn.Rope(c, c.Rope)
 	if err != nil {
 		return nil, err
 	}
-	rope := ops.NewRope(freq, scale)
-	att := attention.Config{
-		Heads:   c.NumAttentionHeads,
-		KVHeads: c.NumKeyValueHeads,
-		HeadDim: c.HeadDim,
-		Scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
-	}
+	att := nn.Attention(c)
 
 	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
-		qkv := l.Linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
+		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
-		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		return l.Add(x, l.LinearBias(h, c.MLPBias, "mlp.down_proj"))
 	}
 
-	return &nn.Family{
+	f := &nn.Family{
 		Layer: layer,
 		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
 			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
 		},
-		Kinds:       1,
-		Kind:        func(int) int { return 0 },
-		Rope:        func(int) *ops.Rope { return rope },
-		LayerPrefix: "model.layers.%d.",
-		FinalPrefix: "model.",
-		Embed:       "model.embed_tokens.weight",
-		Unembed:     nn.Unembed(c, "model.embed_tokens.weight", "lm_head.weight"),
-	}, nil
+	}
+	return nn.Named(c, f.OneKind(rope)), nil
 }
 
 // Weights lists the weights of a model of this family with their shapes, in the order of the

@@ -1,13 +1,9 @@
 // Package qwen2 is the Qwen 2 and 2.5 family (transformers models/qwen2/modeling_qwen2.py): Llama
-// with biases on q, k and v, which are not in config.json but in the weights.
+// with biases on q, k and v, which are not in config.json but in the weights, and perhaps a sliding
+// window in the upper layers.
 package qwen2
 
 import (
-	"encoding/json"
-	"errors"
-	"math"
-
-	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -21,25 +17,19 @@ func New(c *base.Config) (*nn.Family, error) {
 	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
 		return nil, err
 	}
-	var window bool
-	if raw := c.Raw["use_sliding_window"]; raw != nil && (json.Unmarshal(raw, &window) != nil || window) {
-		return nil, errors.New("config.json: use_sliding_window is not supported by this architecture")
-	}
-	freq, scale, err := nn.RopeFrequencies(c)
+	kinds, kindOf, err := nn.UpperWindows(c)
 	if err != nil {
 		return nil, err
 	}
-	rope := ops.NewRope(freq, scale)
-	att := attention.Config{
-		Heads:   c.NumAttentionHeads,
-		KVHeads: c.NumKeyValueHeads,
-		HeadDim: c.HeadDim,
-		Scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
+	rope, err := nn.Rope(c, c.Rope)
+	if err != nil {
+		return nil, err
 	}
 
 	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
+		att := nn.Windowed(c, nn.Attention(c), kinds[l.Kind])
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
-		qkv := l.Linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+		qkv := l.LinearBias(h, true, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
@@ -47,17 +37,13 @@ func New(c *base.Config) (*nn.Family, error) {
 		return l.Add(x, l.Linear(h, "mlp.down_proj"))
 	}
 
-	return &nn.Family{
+	return nn.Named(c, &nn.Family{
 		Layer: layer,
 		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
 			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
 		},
-		Kinds:       1,
-		Kind:        func(int) int { return 0 },
-		Rope:        func(int) *ops.Rope { return rope },
-		LayerPrefix: "model.layers.%d.",
-		FinalPrefix: "model.",
-		Embed:       "model.embed_tokens.weight",
-		Unembed:     nn.Unembed(c, "model.embed_tokens.weight", "lm_head.weight"),
-	}, nil
+		Kinds: len(kinds),
+		Kind:  kindOf,
+		Rope:  func(int) *ops.Rope { return rope },
+	}), nil
 }

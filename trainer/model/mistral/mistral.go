@@ -1,0 +1,49 @@
+// Package mistral is the Mistral family (transformers models/mistral/modeling_mistral.py): Llama
+// without biases, and perhaps with a sliding window in all layers.
+package mistral
+
+import (
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Architecture is the name in config.json's "architectures"; Multimodal that of the models of which
+// this or Ministral 3 is the text half.
+const (
+	Architecture = "MistralForCausalLM"
+	Multimodal   = "Mistral3ForConditionalGeneration"
+)
+
+// New returns the family for a configuration.
+func New(c *base.Config) (*nn.Family, error) {
+	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+		return nil, err
+	}
+	att, err := nn.OneWindow(c, nn.Attention(c))
+	if err != nil {
+		return nil, err
+	}
+	rope, err := nn.Rope(c, c.Rope)
+	if err != nil {
+		return nil, err
+	}
+
+	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
+		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
+		qkv := l.Linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
+
+		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+	}
+
+	f := &nn.Family{
+		Layer: layer,
+		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
+			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
+		},
+	}
+	return nn.Named(c, f.OneKind(rope)), nil
+}

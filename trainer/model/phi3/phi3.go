@@ -1,0 +1,49 @@
+// Package phi3 is the Phi 3, 3.5 and 4 family, Phi 4 mini included (transformers
+// models/phi3/modeling_phi3.py): Llama whose q, k and v are one module and whose gate and up are one,
+// with part of each head turned, by longrope in the models for long texts.
+package phi3
+
+import (
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Architecture is the name in config.json's "architectures".
+const Architecture = "Phi3ForCausalLM"
+
+// New returns the family for a configuration.
+func New(c *base.Config) (*nn.Family, error) {
+	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+		return nil, err
+	}
+	if err := nn.Require("rope_type", c.Rope.Type, "default", "longrope"); err != nil {
+		return nil, err
+	}
+	att, err := nn.OneWindow(c, nn.Attention(c))
+	if err != nil {
+		return nil, err
+	}
+	rope, err := nn.PartialRope(c, c.Rope, false)
+	if err != nil {
+		return nil, err
+	}
+
+	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
+		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
+		qkv := l.Linear(h, "self_attn.qkv_proj")
+		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
+
+		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
+		h = l.Gated(l.Linear(h, "mlp.gate_up_proj"), ops.SiLU)
+		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+	}
+
+	f := &nn.Family{
+		Layer: layer,
+		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
+			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
+		},
+	}
+	return nn.Named(c, f.OneKind(rope)), nil
+}

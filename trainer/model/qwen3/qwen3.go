@@ -1,0 +1,49 @@
+// Package qwen3 is the dense Qwen 3 family (transformers models/qwen3/modeling_qwen3.py): Llama with
+// queries and keys normalised head by head, and perhaps a sliding window in the upper layers.
+package qwen3
+
+import (
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Architecture is the name in config.json's "architectures".
+const Architecture = "Qwen3ForCausalLM"
+
+// New returns the family for a configuration.
+func New(c *base.Config) (*nn.Family, error) {
+	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+		return nil, err
+	}
+	kinds, kindOf, err := nn.UpperWindows(c)
+	if err != nil {
+		return nil, err
+	}
+	rope, err := nn.Rope(c, c.Rope)
+	if err != nil {
+		return nil, err
+	}
+
+	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
+		att := nn.Windowed(c, nn.Attention(c), kinds[l.Kind])
+		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
+		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+		qkv = l.QKNorm(qkv, att, "self_attn.q_norm.weight", "self_attn.k_norm.weight", c.RMSNormEps)
+		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
+
+		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+	}
+
+	return nn.Named(c, &nn.Family{
+		Layer: layer,
+		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
+			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
+		},
+		Kinds: len(kinds),
+		Kind:  kindOf,
+		Rope:  func(int) *ops.Rope { return rope },
+	}), nil
+}

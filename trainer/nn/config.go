@@ -1,0 +1,170 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// The values of layer_types.
+const (
+	FullAttention    = "full_attention"
+	SlidingAttention = "sliding_attention"
+)
+
+// Named fills in the names that weights have in all families here: those of a text model, or of the
+// text half of a multimodal one as transformers 5 calls it.
+func Named(c *base.Config, f *Family) *Family {
+	f.FinalPrefix = "model."
+	if c.Nested {
+		f.FinalPrefix = "model.language_model."
+	}
+	f.LayerPrefix = f.FinalPrefix + "layers.%d."
+	f.Embed = f.FinalPrefix + "embed_tokens.weight"
+	f.Unembed = Unembed(c, f.Embed, "lm_head.weight")
+	return f
+}
+
+// OneKind says that all layers are of one kind, with one rotary table.
+func (f *Family) OneKind(rope *ops.Rope) *Family {
+	f.Kinds = 1
+	f.Kind = func(int) int { return 0 }
+	f.Rope = func(int) *ops.Rope { return rope }
+	return f
+}
+
+// Unembed names the vocabulary projection: the embedding itself when the head is tied to it.
+func Unembed(c *base.Config, embed, head string) string {
+	if c.TieWordEmbeddings {
+		return embed
+	}
+	return head
+}
+
+// Require refuses a configuration value that a family does not implement.
+func Require(key, got string, supported ...string) error {
+	if slices.Contains(supported, got) {
+		return nil
+	}
+	return fmt.Errorf("config.json: %s %q is not supported by this architecture (supported: %s)", key, got, strings.Join(supported, ", "))
+}
+
+// Refuse is the error for a key that must be absent, null or false.
+func Refuse(c *base.Config, keys ...string) error {
+	k := c.Keys()
+	for _, key := range keys {
+		if k.Has(key) && string(k.Raw(key)) != "false" {
+			return fmt.Errorf("config.json: %s is not supported by this architecture, but is %s", key, k.Raw(key))
+		}
+	}
+	return nil
+}
+
+// Attention is the shape of softmax attention with the usual scale, 1/√head_dim, over all keys.
+func Attention(c *base.Config) attention.Config {
+	return attention.Config{
+		Heads:   c.NumAttentionHeads,
+		KVHeads: c.NumKeyValueHeads,
+		HeadDim: c.HeadDim,
+		Scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
+	}
+}
+
+// LayerTypes returns the type of every layer: layer_types, or what sliding says of each.
+func LayerTypes(c *base.Config, sliding func(layer int) bool) ([]string, error) {
+	types := c.LayerTypes
+	if types == nil {
+		for i := range c.NumHiddenLayers {
+			t := FullAttention
+			if sliding(i) {
+				t = SlidingAttention
+			}
+			types = append(types, t)
+		}
+	}
+	for i, t := range types {
+		if t != FullAttention && t != SlidingAttention {
+			return nil, fmt.Errorf("config.json: layer_types[%d] %q is not supported by this architecture (supported: %s, %s)", i, t, FullAttention, SlidingAttention)
+		}
+	}
+	if slices.Contains(types, SlidingAttention) && c.SlidingWindow == 0 {
+		return nil, errors.New("config.json: layers of sliding_attention need a sliding_window")
+	}
+	return types, nil
+}
+
+// Windowed is att for a type of layer: sliding_attention sees sliding_window keys.
+func Windowed(c *base.Config, att attention.Config, layerType string) attention.Config {
+	if layerType == SlidingAttention {
+		att.Window = c.SlidingWindow
+	}
+	return att
+}
+
+// Kinds sorts layers: kinds are the distinct values in the order of their appearance, and of maps a
+// layer to the place of its value among them.
+func Kinds[T comparable](layers []T) (kinds []T, of func(layer int) int) {
+	index := make([]int, len(layers))
+	for i, v := range layers {
+		n := slices.Index(kinds, v)
+		if n < 0 {
+			n = len(kinds)
+			kinds = append(kinds, v)
+		}
+		index[i] = n
+	}
+	return kinds, func(layer int) int { return index[layer] }
+}
+
+// OneWindow is att with sliding_window, if there is one, in every layer. layer_types must not say
+// otherwise.
+func OneWindow(c *base.Config, att attention.Config) (attention.Config, error) {
+	types, err := LayerTypes(c, func(int) bool { return c.SlidingWindow > 0 })
+	if err != nil {
+		return att, err
+	}
+	if slices.Contains(types, FullAttention) && c.SlidingWindow > 0 {
+		return att, errors.New("config.json: layer_types with full_attention and a sliding_window are not supported by this architecture")
+	}
+	att.Window = c.SlidingWindow
+	return att, nil
+}
+
+// UpperWindows returns the kinds of layers of the Qwen families: with use_sliding_window the layers
+// from max_window_layers on have a window (configuration_qwen2.py).
+func UpperWindows(c *base.Config) (kinds []string, of func(layer int) int, err error) {
+	keys := c.Keys()
+	windows := keys.Bool("use_sliding_window") && c.SlidingWindow > 0
+	from := keys.Int("max_window_layers", 28, 0, 1<<20)
+	if err := keys.Err(); err != nil {
+		return nil, nil, fmt.Errorf("config.json: %w", err)
+	}
+	types, err := LayerTypes(c, func(i int) bool { return windows && i >= from })
+	if err != nil {
+		return nil, nil, err
+	}
+	if !windows && slices.Contains(types, SlidingAttention) {
+		return nil, nil, errors.New("config.json: layer_types has sliding_attention, but use_sliding_window is false")
+	}
+	kinds, of = Kinds(types)
+	return kinds, of, nil
+}
+
+// Finite refuses keys that could not be read, and factors that nothing can be computed with.
+func Finite(keys *base.Keys, att attention.Config, factors ...float32) error {
+	if err := keys.Err(); err != nil {
+		return fmt.Errorf("config.json: %w", err)
+	}
+	for _, f := range append(factors, att.Scale, att.SoftCap) {
+		if f < 0 || math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+			return fmt.Errorf("config.json: a scale, multiplier or soft cap comes out as %g", f)
+		}
+	}
+	return nil
+}
