@@ -25,6 +25,7 @@ var layers = []struct {
 	{"trainer/...", []string{"datasets/...", "adapters/...", "internal/..."}, "readers and writers are handed in by workflows/stages"},
 	{"workflows/...", []string{"pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, "workflows are called by the doors, never the reverse"},
 	{"cmd/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, ""},
+	{"bench/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, ""},
 }
 
 // vocabulary lists the rooms whose root package is their vocabulary: sub-packages import it, never
@@ -79,7 +80,7 @@ var narrow = []struct {
 	{"math/rand/v2", []string{"store/..."}, "use internal/rng, keyed by purpose and position"},
 	{"net", []string{"store/s3", "store/storetest/...", "internal/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
 	{"net/http", []string{"store/s3", "store/storetest/...", "internal/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
-	{"os/exec", []string{"store/storetest/..."}, "the binary needs nothing beside it"},
+	{"os/exec", []string{"store/storetest/...", "bench"}, "the binary needs nothing beside it"},
 	{"testing", support, "test support stays out of the binary"},
 	{"unsafe", []string{"internal/safetensors", "internal/dtype", "internal/kernels/...", "internal/gguf"}, "only views of mapped files and kernels may reinterpret memory"},
 }

@@ -1,0 +1,105 @@
+package main
+
+import "fmt"
+
+var tokensPerSecond = unit{Name: "tokens/s", Scale: 1}
+
+// stepTolerance is of the first step's loss: both sides have the same weights and B = 0, and differ
+// in rounding alone.
+const stepTolerance = 1e-4
+
+func stepRow() row {
+	return row{
+		name: "step", about: "a LoRA r16 all-linear training step, 135M Llama shape, 4×512 tokens, float32",
+		unit: tokensPerSecond, runs: 3, contests: stepContests(full), notes: utilisation,
+	}
+}
+
+func sftRow() row {
+	return row{
+		name: "sft", about: "the same step when 30 % of the tokens are trained",
+		unit: tokensPerSecond, runs: 3, contests: stepContests(chats),
+	}
+}
+
+// stepContests are our fast mode against plain PyTorch, and our small mode against its
+// checkpointing.
+func stepContests(d dataset) func(*bench) ([]contest, error) {
+	return func(b *bench) ([]contest, error) {
+		dir, err := b.baseDir("float32")
+		if err != nil {
+			return nil, err
+		}
+		data, ids, err := d.write(b, dir)
+		if err != nil {
+			return nil, err
+		}
+		peer := gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: rank, MicroBatch: batch}
+		plain, checkpointing := peer, peer
+		checkpointing.Checkpointing = true
+		return []contest{
+			{
+				name: "fast", cases: []string{d.name}, tolerance: stepTolerance,
+				sides: []side{
+					{label: "cultivar", program: "train", args: trainArgs{dir, data, configFor(d, "")}},
+					{label: "torch", peer: true, program: "step", args: plain},
+				},
+			},
+			{
+				name: "small", cases: []string{d.name}, tolerance: stepTolerance,
+				sides: []side{
+					{label: "cultivar", program: "train", args: trainArgs{dir, data, configFor(d, smallMode)}},
+					{label: "torch checkpointing", peer: true, program: "step", args: checkpointing},
+				},
+			},
+		}, nil
+	}
+}
+
+// smallMode asks for the mode that takes least memory.
+const smallMode = "gradient_checkpointing: true\n"
+
+// stepFLOPs counts the floating-point operations that a training step's mathematics needs for a
+// token, a multiply-add being two: forward, and backward to the inputs of every frozen matrix and
+// to both factors of every LoRA module. What is computed again to save memory is not counted, nor
+// the scores that attention computes again (Chowdhery et al., "PaLM", 2022, appendix B).
+func stepFLOPs(sequence int) float64 {
+	const q, kv = heads * (hidden / heads), kvHeads * (hidden / heads)
+	const frozen = layers*(hidden*q+2*hidden*kv+q*hidden+3*hidden*inner) + vocabulary*hidden
+	const factors = layers * rank * ((hidden + q) + 2*(hidden+kv) + (q + hidden) + 3*(hidden+inner))
+	attention := float64(layers) * 2 * q * float64(sequence+1) / 2 * 2 // scores and values, a token sees half on average
+	return 2*2*frozen + 3*2*factors + 3*attention
+}
+
+// utilisation relates the step's rate to that of a large matrix product.
+func utilisation(b *bench, r *report) error {
+	ours := r.side("fast", full.name, "cultivar")
+	if ours == nil {
+		return nil
+	}
+	rate := ours.Median * stepFLOPs(sequence) / 1e9
+	product, err := productRate(b)
+	if err != nil {
+		return err
+	}
+	r.note("step: %.0f GFLOP/s of the model's mathematics, %.0f %% of our matrix product's %.0f GFLOP/s (2048×576×1536, same threads)",
+		rate, 100*rate/product, product)
+	return nil
+}
+
+// productRate is the rate of our matrix product of the step's most frequent shape, in GFLOP/s.
+func productRate(b *bench) (float64, error) {
+	run, err := newGemmWorker(nil)
+	if err != nil {
+		return 0, err
+	}
+	var rates []float64
+	for range 6 {
+		s, err := run(fmt.Sprintf("%d %d %d forward", batch*sequence, inner, hidden))
+		if err != nil {
+			return 0, err
+		}
+		rates = append(rates, s.Work/s.Seconds/1e9)
+	}
+	return median(rates[1:]), nil
+}
