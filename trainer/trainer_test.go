@@ -74,7 +74,7 @@ func attach(t testing.TB, c trainer.Config) (*model.Model, []*ops.Param) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := lora.New(c.LoRA, modules, c.Seed)
+	f, err := lora.New(c.LoRA, modules, frozen, c.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}

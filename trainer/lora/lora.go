@@ -50,9 +50,6 @@ func (c Config) Validate() error {
 	if len(c.TargetModules) == 0 {
 		errs = append(errs, errors.New("lora.target_modules is empty"))
 	}
-	if c.UseDoRA {
-		errs = append(errs, errors.New("lora.use_dora is not supported: serving engines refuse DoRA adapters; train plain LoRA or use_rslora"))
-	}
 	return errors.Join(errs...)
 }
 
@@ -68,10 +65,10 @@ type Factors struct {
 }
 
 // New starts factors for the targeted modules: A uniform in ±1/√in (PyTorch's kaiming_uniform_
-// with a = √5), B zero, so that training starts from the base. Each A has a random stream of its
-// own, keyed by its name.
-func New(c Config, modules []model.Module, seed uint64) (*Factors, error) {
-	ac := adapters.Config{Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, UseRSLoRA: c.UseRSLoRA, TaskType: "CAUSAL_LM"}
+// with a = √5), B zero, so that training starts from the base, as do the magnitudes of DoRA, the
+// norms of the rows of the base's weights. Each A has a random stream of its own, keyed by its name.
+func New(c Config, modules []model.Module, src model.Source, seed uint64) (*Factors, error) {
+	ac := adapters.Config{Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, UseRSLoRA: c.UseRSLoRA, UseDoRA: c.UseDoRA, TaskType: "CAUSAL_LM"}
 	targeted, err := match(c.TargetModules, modules)
 	if err != nil {
 		return nil, err
@@ -84,6 +81,14 @@ func New(c Config, modules []model.Module, seed uint64) (*Factors, error) {
 		for i := range l.A.Value {
 			l.A.Value[i] = stream.Uniform(-bound, bound)
 		}
+		if l.Magnitude == nil {
+			continue
+		}
+		norms, err := m.RowNorms(src)
+		if err != nil {
+			return nil, fmt.Errorf("start magnitudes of %s: %w", m.Name, err)
+		}
+		copy(l.Magnitude.Value, norms)
 	}
 	f.Config.TargetModules = suffixes(targeted)
 	return f, nil
@@ -91,9 +96,6 @@ func New(c Config, modules []model.Module, seed uint64) (*Factors, error) {
 
 // FromAdapter takes the factors of an adapter. Every tensor must belong to a module.
 func FromAdapter(a *adapters.Adapter, modules []model.Module) (*Factors, error) {
-	if a.Config.UseDoRA {
-		return nil, errors.New("the adapter uses DoRA, which is not supported")
-	}
 	f := &Factors{Config: a.Config, byName: make(map[string]*model.LoRA)}
 	tensors := make(map[string]adapters.Tensor, len(a.Tensors))
 	for _, t := range a.Tensors {
@@ -117,6 +119,15 @@ func FromAdapter(a *adapters.Adapter, modules []model.Module) (*Factors, error) 
 		copy(l.B.Value, tb.Data)
 		delete(tensors, ta.Name)
 		delete(tensors, tb.Name)
+		if l.Magnitude == nil {
+			continue
+		}
+		tm, ok := tensors[l.Magnitude.Name]
+		if !ok || len(tm.Data) != m.Out {
+			return nil, fmt.Errorf("%w: %s has no lora_magnitude_vector of %d elements", adapters.ErrBaseMismatch, m.Name, m.Out)
+		}
+		copy(l.Magnitude.Value, tm.Data)
+		delete(tensors, tm.Name)
 	}
 	for _, name := range sortedKeys(tensors) {
 		return nil, fmt.Errorf("%w: the base has no module for tensor %q", adapters.ErrBaseMismatch, name)
@@ -130,6 +141,9 @@ func (f *Factors) add(m model.Module, rank int) *model.LoRA {
 		B:       ops.NewParam(tensorName(m.Name, "B"), m.Out, rank),
 		Scaling: float32(f.Config.ScalingOf(m.Name, rank)),
 		Dropout: float32(f.Config.Dropout),
+	}
+	if f.Config.UseDoRA { // its file name has no ".weight"
+		l.Magnitude = ops.NewParam("base_model.model."+m.Name+".lora_magnitude_vector", 1, m.Out)
 	}
 	f.modules = append(f.modules, m)
 	f.byName[m.Name] = l
@@ -146,11 +160,15 @@ func (f *Factors) Attachment() model.Attachment {
 	return model.Attachment{LoRA: func(module string) *model.LoRA { return f.byName[module] }}
 }
 
-// Params lists the factors, A before B, in module order.
+// Params lists the factors, A before B before the magnitude, in module order.
 func (f *Factors) Params() []*ops.Param {
 	var list []*ops.Param
 	for _, m := range f.modules {
-		list = append(list, f.byName[m.Name].A, f.byName[m.Name].B)
+		l := f.byName[m.Name]
+		list = append(list, l.A, l.B)
+		if l.Magnitude != nil {
+			list = append(list, l.Magnitude)
+		}
 	}
 	return list
 }
@@ -159,7 +177,11 @@ func (f *Factors) Params() []*ops.Param {
 func (f *Factors) Adapter() *adapters.Adapter {
 	a := &adapters.Adapter{Config: f.Config}
 	for _, p := range f.Params() {
-		a.Tensors = append(a.Tensors, adapters.Tensor{Name: p.Name, Shape: []int{p.Rows, p.Cols}, Data: slices.Clone(p.Value)})
+		shape := []int{p.Rows, p.Cols}
+		if strings.HasSuffix(p.Name, ".lora_magnitude_vector") {
+			shape = shape[1:]
+		}
+		a.Tensors = append(a.Tensors, adapters.Tensor{Name: p.Name, Shape: shape, Data: slices.Clone(p.Value)})
 	}
 	sort.Slice(a.Tensors, func(i, j int) bool { return a.Tensors[i].Name < a.Tensors[j].Name })
 	return a

@@ -33,7 +33,7 @@ func TestTargets(t *testing.T) {
 	} {
 		c := DefaultConfig()
 		c.TargetModules = tt.targets
-		f, err := New(c, modules, 1)
+		f, err := New(c, modules, nil, 1)
 		if tt.want == 0 {
 			if err == nil || !strings.Contains(err.Error(), "q_proj") {
 				t.Errorf("%v: error is %v, want the modules that exist", tt.targets, err)
@@ -50,12 +50,12 @@ func TestTargets(t *testing.T) {
 }
 
 func TestInit(t *testing.T) {
-	f, err := New(DefaultConfig(), modules, 1)
+	f, err := New(DefaultConfig(), modules, nil, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, _ := New(DefaultConfig(), modules[1:], 1)
-	other, _ := New(DefaultConfig(), modules, 2)
+	again, _ := New(DefaultConfig(), modules[1:], nil, 1)
+	other, _ := New(DefaultConfig(), modules, nil, 2)
 	for _, m := range modules {
 		l := f.byName[m.Name]
 		bound := float32(1 / math.Sqrt(float64(m.In)))
@@ -78,7 +78,7 @@ func TestInit(t *testing.T) {
 }
 
 func TestAdapterRoundTrip(t *testing.T) {
-	f, err := New(DefaultConfig(), modules, 1)
+	f, err := New(DefaultConfig(), modules, nil, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +120,8 @@ func TestTargetsYAML(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	err := Config{Rank: 0, Alpha: 0, Dropout: 1, UseDoRA: true}.Validate()
-	for _, want := range []string{"lora.r", "lora_alpha", "lora_dropout", "target_modules", "use_dora"} {
+	err := Config{Rank: 0, Alpha: 0, Dropout: 1}.Validate()
+	for _, want := range []string{"lora.r", "lora_alpha", "lora_dropout", "target_modules"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}

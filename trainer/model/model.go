@@ -30,9 +30,10 @@ type Attachment struct {
 
 // LoRA is the update of one module.
 type LoRA struct {
-	A, B    *ops.Param
-	Scaling float32
-	Dropout float32
+	A, B      *ops.Param
+	Magnitude *ops.Param // (1, out) of DoRA, nil without
+	Scaling   float32
+	Dropout   float32
 }
 
 // Model is a base with an attachment. It is not safe for concurrent use.

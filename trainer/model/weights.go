@@ -51,6 +51,15 @@ type Module struct {
 	In, Out int
 }
 
+// RowNorms returns the norms of the rows of the module's weight: the magnitudes that DoRA starts with.
+func (m Module) RowNorms(src Source) ([]float32, error) {
+	w, err := (&Model{source: src}).lookup(m.Name + ".weight")
+	if err != nil {
+		return nil, err
+	}
+	return ops.RowNorms(w.get()), nil
+}
+
 // Modules lists the linear modules of the decoder layers in the order in which they compute: what
 // an adapter can target.
 func Modules(c *base.Config, src Source) ([]Module, error) {
@@ -130,18 +139,25 @@ func (s *scan) Projection(b *ops.Builder, module string, bias bool) ops.Projecti
 		}
 		s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A}
 		s.found[module+".lora_B.weight"] = matrixOrParam{param: l.B}
+		if l.Magnitude != nil {
+			s.found[module+".lora_magnitude_vector"] = matrixOrParam{param: l.Magnitude}
+		}
 		p.LoRA = attached(b, module, l)
 	}
 	return p
 }
 
 func attached(b *ops.Builder, module string, l *LoRA) *ops.LoRA {
-	return &ops.LoRA{
+	o := &ops.LoRA{
 		A:       b.Trainable(module+".lora_A.weight", l.A.Rows, l.A.Cols),
 		B:       b.Trainable(module+".lora_B.weight", l.B.Rows, l.B.Cols),
 		Scaling: l.Scaling,
 		Dropout: l.Dropout,
 	}
+	if l.Magnitude != nil {
+		o.Magnitude = b.Trainable(module+".lora_magnitude_vector", 1, l.Magnitude.Cols)
+	}
+	return o
 }
 
 func slotFor(b *ops.Builder, name string, m matrixOrParam) *ops.Weight {

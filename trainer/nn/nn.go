@@ -85,8 +85,14 @@ func (l *Layer) Linear(x *Node, modules ...string) *Node { return l.LinearBias(x
 // LinearBias applies linear modules that have a bias, or have none, to x.
 func (l *Layer) LinearBias(x *Node, bias bool, modules ...string) *Node {
 	var projs []ops.Projection
+	rescaled := false
 	for _, m := range modules {
-		projs = append(projs, l.Weights.Projection(l.Builder, m, bias))
+		p := l.Weights.Projection(l.Builder, m, bias)
+		rescaled = rescaled || p.LoRA != nil && p.LoRA.Magnitude != nil
+		projs = append(projs, p)
+	}
+	if rescaled {
+		return l.DoRA(x, projs...)
 	}
 	return l.Builder.Linear(x, projs...)
 }

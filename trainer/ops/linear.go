@@ -16,6 +16,8 @@ type LoRA struct {
 	B       *Weight // (out, r)
 	Scaling float32
 	Dropout float32 // probability that an element of A's input is dropped
+
+	Magnitude *Weight // (1, out) of DoRA, which only [Builder.DoRA] computes; nil without
 }
 
 // Projection is one weight of a linear operator.

@@ -241,7 +241,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := trainer.DefaultConfig()
-	f, err := lora.New(cfg.LoRA, modules, 1)
+	f, err := lora.New(cfg.LoRA, modules, b, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

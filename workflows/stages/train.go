@@ -106,7 +106,7 @@ func (t *training) prepare() error {
 		if t.factors, err = lora.FromAdapter(a, modules); err != nil {
 			return fmt.Errorf("init_adapter: %w", err)
 		}
-	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.Config.Seed); err != nil {
+	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.base.Base, t.Config.Seed); err != nil {
 		return err
 	}
 	t.factors.Config.BaseModel = t.base.Name()

@@ -23,7 +23,7 @@ var descriptions = map[string]map[string]string{
 		"lora.target_modules":    "Modules to update: a list of last names, a regular expression over full names, or all-linear.",
 		"lora.lora_dropout":      "Share of the adapter's inputs that is zeroed in training.",
 		"lora.use_rslora":        "Scale by lora_alpha/√r instead, for large ranks.",
-		"lora.use_dora":          "Not supported, since serving engines refuse DoRA; must be false.",
+		"lora.use_dora":          "Train a magnitude for each row of a weight (DoRA). Serving engines refuse such adapters: export --format merged.",
 		"init_adapter":           "PEFT directory of an adapter to go on from, instead of lora.",
 		"max_seq_length":         "Tokens in a sequence, at most; longer texts are cut into windows.",
 		"packing":                "Put several short rows into one sequence; they do not see each other.",
