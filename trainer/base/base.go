@@ -1,5 +1,6 @@
 // Package base opens the frozen model that adapters are fitted to: a Hugging Face model directory
-// with config.json, safetensors weights, tokenizer and chat template. A base is never written.
+// with config.json, safetensors weights, tokenizer and chat template, or a GGUF file that holds all of
+// these. A base is never written.
 //
 // The package knows what is common to decoder-only models and nothing of any family: which tensors
 // must exist and which config keys are honoured is for trainer/model to decide, for which unknown
@@ -43,6 +44,8 @@ type Base struct {
 	config     *Config
 	generation Generation
 	weights    *safetensors.Sharded
+	gguf       *ggufWeights      // of a GGUF file; there are no weights then
+	names      map[string]string // in the files, by the names that transformers uses now; nil where they agree
 }
 
 // Generation is what generation_config.json says about where generation begins and ends; nil where
@@ -63,8 +66,11 @@ type View struct {
 	Shape []int
 }
 
-// Open opens the base in dir. Weights are mapped, not read.
+// Open opens the base in dir, which may also be a GGUF file. Weights are mapped, not read.
 func Open(dir string) (*Base, error) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		return openGGUF(dir)
+	}
 	b := &Base{dir: dir}
 	text, err := b.read(configName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,13 +88,21 @@ func Open(dir string) (*Base, error) {
 	if b.weights, err = safetensors.OpenSharded(dir); err != nil {
 		return nil, err
 	}
+	if b.names, err = laterNames(b.config, b.weights.Tensors()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), b.weights.Close())
+	}
 	return b, nil
 }
 
 // Close unmaps the weights; views of them must no longer be used.
-func (b *Base) Close() error { return b.weights.Close() }
+func (b *Base) Close() error {
+	if b.gguf != nil {
+		return b.gguf.file.Close()
+	}
+	return b.weights.Close()
+}
 
-// Dir is the directory the base was opened from.
+// Dir is the directory, or the GGUF file, that the base was opened from.
 func (b *Base) Dir() string { return b.dir }
 
 // Config returns the model's configuration, which the caller must not change.
@@ -107,10 +121,18 @@ func (b *Base) EOS() []int {
 }
 
 // Tensors returns the names of all tensors, sorted. The caller must not change the slice.
-func (b *Base) Tensors() []string { return b.weights.Tensors() }
+func (b *Base) Tensors() []string {
+	if b.gguf != nil {
+		return b.gguf.names
+	}
+	return b.tensorNames()
+}
 
 // Tensor returns a view of a tensor of F32, BF16 or F16.
 func (b *Base) Tensor(name string) (View, error) {
+	if b.gguf != nil {
+		return b.gguf.view(name)
+	}
 	t, err := b.Raw(name)
 	if err != nil {
 		return View{}, err
@@ -129,7 +151,10 @@ func (b *Base) Tensor(name string) (View, error) {
 
 // Raw returns a tensor of any type as bytes, for weights that are stored quantised.
 func (b *Base) Raw(name string) (safetensors.Tensor, error) {
-	t, ok := b.weights.Tensor(name)
+	if b.gguf != nil {
+		return b.gguf.raw(name)
+	}
+	t, ok := b.weights.Tensor(b.stored(name))
 	if !ok {
 		return safetensors.Tensor{}, fmt.Errorf("%s: %w: %q", b.dir, ErrNoTensor, name)
 	}
@@ -138,7 +163,11 @@ func (b *Base) Raw(name string) (safetensors.Tensor, error) {
 
 // Has reports whether the weights hold a tensor of that name.
 func (b *Base) Has(name string) bool {
-	_, ok := b.weights.Tensor(name)
+	if b.gguf != nil {
+		_, ok := b.gguf.places[name]
+		return ok
+	}
+	_, ok := b.weights.Tensor(b.stored(name))
 	return ok
 }
 

@@ -30,6 +30,9 @@ var cosmetic = []string{
 // chat template, as docs/format/base.md defines it. Adapters are bound to it. The first call reads
 // all weights; the digests of weight files are remembered while the process runs.
 func (b *Base) Digest() (string, error) {
+	if b.gguf != nil {
+		return digestGGUF(b.dir)
+	}
 	weights, err := digestWeights(b.weights)
 	if err != nil {
 		return "", err
@@ -45,6 +48,17 @@ func (b *Base) Digest() (string, error) {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "cultivar base 1\nweights %s\nconfig %s\ntokenizer %s\ntemplate %s\n",
 		weights, digestConfig(b.config), tokenizer, template)
+	return "sha256:" + hexSum(h), nil
+}
+
+// digestGGUF covers the bytes of the file, which hold everything.
+func digestGGUF(path string) (string, error) {
+	sum, err := digestFile(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "cultivar base 1\ngguf %s\n", sum)
 	return "sha256:" + hexSum(h), nil
 }
 
