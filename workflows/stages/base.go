@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -26,25 +27,29 @@ type Base struct {
 	Template  *chat.Template // nil when there is none
 }
 
-// OpenBase opens a model directory.
+// OpenBase opens a model directory or a GGUF file.
 func OpenBase(dir string) (*Base, error) {
 	b, err := base.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Open(dir)
+	tok, err := openTokenizer(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open tokenizer: %w", err), b.Close())
 	}
-	tmpl, err := chat.Open(dir, tok)
+	tmpl, err := openTemplate(dir, tok)
 	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
 		return nil, errors.Join(fmt.Errorf("open chat template: %w", err), b.Close())
 	}
 	return &Base{Base: b, Tokenizer: tok, Template: tmpl}, nil
 }
 
-// Name is what people call the base: the directory's name.
+// Name is what people call the base: the directory's name, or org/name in the cache of the hub,
+// where directories are named after commits.
 func (b *Base) Name() string {
+	if name, _ := hub.Name(b.Dir()); name != "" {
+		return name
+	}
 	abs, err := filepath.Abs(b.Dir())
 	if err != nil {
 		return filepath.Base(b.Dir())

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/base"
@@ -143,7 +143,7 @@ func (info *BaseInfo) target(b *base.Base) {
 // speak describes tokenizer, special tokens and template.
 func (info *BaseInfo) speak(b *base.Base) {
 	info.Tokenizer.Special = map[string]int32{}
-	tok, err := tokenizer.Open(b.Dir())
+	tok, err := openTokenizer(b.Dir())
 	if err != nil {
 		info.odd("tokenizer: %v", err)
 		return
@@ -156,7 +156,7 @@ func (info *BaseInfo) speak(b *base.Base) {
 			info.Tokenizer.Special[role] = named.ID
 		}
 	}
-	_, err = chat.Open(b.Dir(), tok)
+	_, err = openTemplate(b.Dir(), tok)
 	info.Template = err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		info.odd("chat template: %v", err)
@@ -188,6 +188,9 @@ func (info *BaseInfo) odd(format string, args ...any) {
 // tokenizerKind reads the type of a tokenizer's model. Old files leave it out; then the model is the
 // one that has merges (huggingface/tokenizers, models/mod.rs).
 func tokenizerKind(dir string) string {
+	if gguf.Is(dir) {
+		return ggufTokenizerKind(dir)
+	}
 	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return ""

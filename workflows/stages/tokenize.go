@@ -21,7 +21,7 @@ type TokenizeOptions struct {
 
 // Tokenize turns text into tokens, or tokens into text. It needs no weights.
 func Tokenize(o TokenizeOptions, in io.Reader, out io.Writer) error {
-	tok, err := tokenizer.Open(o.Base)
+	tok, err := openTokenizer(o.Base)
 	if err != nil {
 		return err
 	}
