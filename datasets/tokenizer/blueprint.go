@@ -17,6 +17,39 @@ type blueprint struct {
 	model func(*Tokenizer) (map[string]int32, error)
 	added []addedToken
 	names names
+	wrap  *wrap // in the place of postProcessor
+}
+
+// wrap says which named tokens go around a text.
+type wrap struct{ bos, eos, sep bool }
+
+// configure lets tokenizer_config.json have its way.
+func (w *wrap) configure(c tokenizerConfig) {
+	if c.AddBOS != nil {
+		w.bos = *c.AddBOS
+	}
+	if c.AddEOS != nil {
+		w.eos = *c.AddEOS
+	}
+}
+
+// set fills in what goes around a text, and returns that for the digest.
+func (w *wrap) set(t *Tokenizer) (json.RawMessage, error) {
+	for _, x := range []struct {
+		on   bool
+		name string
+		ids  *[]int32
+	}{{w.bos, "bos_token", &t.prefix}, {w.sep, "sep_token", &t.suffix}, {w.eos, "eos_token", &t.suffix}} {
+		if !x.on {
+			continue
+		}
+		id, ok := t.ID(t.names[x.name])
+		if !ok {
+			return nil, fmt.Errorf("%s is to be added to texts, and there is none", x.name)
+		}
+		*x.ids = append(*x.ids, id)
+	}
+	return component(object{"type": "wrap", "before": t.prefix, "after": t.suffix}), nil
 }
 
 func (b blueprint) build() (*Tokenizer, error) {
@@ -43,6 +76,11 @@ func (b blueprint) build() (*Tokenizer, error) {
 	}
 	if err := t.nameSpecial(b.names); err != nil {
 		return nil, err
+	}
+	if b.wrap != nil {
+		if b.postProcessor, err = b.wrap.set(t); err != nil {
+			return nil, err
+		}
 	}
 	components := []json.RawMessage{b.normalizer, b.preTokenizer, b.postProcessor, b.decoder}
 	t.digest = sync.OnceValue(func() string { return t.sum(components) })

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,15 +9,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // maxFile bounds the files of a tokenizer; the largest real one is about 35 MB.
 const maxFile = 256 << 20
 
-// Open reads the tokenizer of a model directory: tokenizer.json, or vocab.json and merges.txt as
-// GPT-2 has them, and for the names of special tokens tokenizer_config.json,
-// special_tokens_map.json and generation_config.json as far as they are there.
+// Open reads the tokenizer of a model directory, of the first of these files that is there:
+// tokenizer.json; tokenizer.model or spiece.model, of SentencePiece or in tiktoken's form;
+// tekken.json; a file *.tiktoken; vocab.json and merges.txt. The names of special tokens are in
+// tokenizer_config.json, special_tokens_map.json and generation_config.json as far as they are there.
 func Open(dir string) (*Tokenizer, error) {
 	t, err := open(dir)
 	if err != nil {
@@ -30,16 +33,58 @@ func open(dir string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := readOptional(dir, "tokenizer.json")
+	name, err := vocabularyFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	if data == nil {
-		if data, err = fromGPT2(dir, &n); err != nil {
+	data, err := readOptional(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if name != "tokenizer.json" {
+		if err := n.readOld(dir); err != nil {
 			return nil, err
 		}
 	}
-	return parse(data, n)
+	var t *Tokenizer
+	switch {
+	case name == "tokenizer.json":
+		t, err = parse(data, n)
+	case name == "vocab.json":
+		t, err = fromGPT2(dir, data, n)
+	case name == "tekken.json":
+		t, err = fromTekken(data, n)
+	case isTiktoken(data):
+		t, err = fromTiktoken(name, data, n)
+	default:
+		t, err = fromSPM(data, n)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parse %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// vocabularyFile returns the name of the file that a directory's vocabulary is in.
+func vocabularyFile(dir string) (string, error) {
+	for _, name := range []string{"tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "*.tiktoken", "vocab.json"} {
+		found, err := filepath.Glob(filepath.Join(escapeGlob(dir), name))
+		if err != nil {
+			return "", err
+		}
+		if len(found) > 0 {
+			return filepath.Base(found[0]), nil
+		}
+	}
+	return "", errors.New("there is no tokenizer.json, tokenizer.model, tekken.json, *.tiktoken or vocab.json")
+}
+
+// escapeGlob makes a path match itself alone.
+func escapeGlob(path string) string {
+	if filepath.Separator == '\\' {
+		return path // no escapes there
+	}
+	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `*`, `\*`, `?`, `\?`).Replace(path)
 }
 
 // readOptional returns nil when the file is not there.
@@ -95,42 +140,101 @@ func readNames(dir string) (names, error) {
 	return n, nil
 }
 
+// readOld adds added_tokens.json: the tokens and ids that models from before tokenizer.json add to
+// their vocabulary.
+func (n *names) readOld(dir string) error {
+	data, err := readOptional(dir, "added_tokens.json")
+	if err != nil || data == nil {
+		return err
+	}
+	var ids map[string]int32
+	if err := json.Unmarshal(data, &ids); err != nil {
+		return fmt.Errorf("parse added_tokens.json: %w", err)
+	}
+	var list []addedToken
+	for content, id := range ids {
+		list = append(list, addedToken{ID: id, Content: content, Special: true})
+	}
+	slices.SortFunc(list, func(a, b addedToken) int { return int(a.ID) - int(b.ID) })
+	// Files that say more of a token come first: the first of equal tokens counts.
+	n.added = append(n.added, list...)
+	slices.SortStableFunc(n.added, func(a, b addedToken) int {
+		return cmp.Compare(uint32(a.ID), uint32(b.ID)) // those without id, -1, last
+	})
+	return nil
+}
+
 // endOfText is GPT-2's only special token.
 const endOfText = "<|endoftext|>"
 
-// fromGPT2 writes the tokenizer.json that HF's converter makes of GPT-2's two files
-// (transformers, convert_slow_tokenizer.py, GPT2Converter).
-func fromGPT2(dir string, n *names) ([]byte, error) {
-	vocab, err := readOptional(dir, "vocab.json")
+// fromGPT2 makes a tokenizer of vocab.json and merges.txt as HF's converters do for GPT-2 and
+// Qwen 2 (transformers, convert_slow_tokenizer.py).
+func fromGPT2(dir string, vocab []byte, n names) (*Tokenizer, error) {
+	text, err := readOptional(dir, "merges.txt")
 	if err != nil {
 		return nil, err
 	}
-	merges, err := readOptional(dir, "merges.txt")
-	if err != nil {
+	if text == nil {
+		return nil, errors.New("there is no merges.txt beside it")
+	}
+	v := bpeJSON{typed: typed{"BPE"}}
+	if err := json.Unmarshal(vocab, &v.Vocab); err != nil {
 		return nil, err
 	}
-	if vocab == nil || merges == nil {
-		return nil, errors.New("there is neither a tokenizer.json nor a vocab.json with a merges.txt")
+	if len(v.Vocab) == 0 {
+		return nil, errors.New("vocabulary is empty")
 	}
-	lines := strings.Split(strings.ReplaceAll(string(merges), "\r\n", "\n"), "\n")
-	if len(lines) > 0 && strings.HasPrefix(lines[0], "#version") {
-		lines = lines[1:]
+	if v.Merges, err = parseMerges(string(text)); err != nil {
+		return nil, fmt.Errorf("parse merges.txt: %w", err)
 	}
-	list := make([]string, 0, len(lines))
-	for _, l := range lines {
-		if l != "" {
-			list = append(list, l)
+	b := blueprint{names: n, decoder: byteLevelComponent(false, true)}
+	b.model = func(t *Tokenizer) (map[string]int32, error) { return v.Vocab, t.setBPE(v) }
+	b.wrap = &wrap{}
+	b.wrap.configure(n.config)
+	prefix := n.config.AddPrefixSpace != nil && *n.config.AddPrefixSpace
+	if strings.HasPrefix(n.config.Class, "Qwen2Tokenizer") {
+		b.normalizer = component(object{"type": "NFC"})
+		b.preTokenizer = splitComponent(prefix, patternQwen2)
+		b.names.fallback("pad_token", endOfText)
+	} else {
+		b.preTokenizer = byteLevelComponent(prefix, true)
+		b.names.fallback("bos_token", endOfText)
+		b.names.fallback("unk_token", endOfText)
+	}
+	b.names.fallback("eos_token", endOfText)
+	b.names.added = append(b.names.added, addedToken{ID: -1, Content: endOfText, Special: true})
+	return b.build()
+}
+
+// parseMerges reads merges.txt.
+func parseMerges(text string) ([]mergeJSON, error) {
+	var list []mergeJSON
+	first := true
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		version := first && strings.HasPrefix(line, "#version")
+		if first = false; version || line == "" {
+			continue
 		}
-	}
-	for _, name := range []string{"bos_token", "eos_token", "unk_token"} {
-		if n.tokens[name] == "" {
-			n.tokens[name] = endOfText
-			n.added = append(n.added, addedToken{ID: -1, Content: endOfText, Special: true})
+		left, right, ok := strings.Cut(line, " ")
+		if !ok || strings.Contains(right, " ") {
+			return nil, fmt.Errorf("merge %d has not two parts", len(list))
 		}
+		list = append(list, mergeJSON{left, right})
 	}
-	byteLevel := map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}
-	return json.Marshal(map[string]any{
-		"pre_tokenizer": byteLevel, "decoder": byteLevel,
-		"model": map[string]any{"type": "BPE", "vocab": json.RawMessage(vocab), "merges": list},
-	})
+	return list, nil
+}
+
+// byteLevelComponent is ByteLevel, as pre-tokenizer and as decoder.
+func byteLevelComponent(prefixSpace, words bool) json.RawMessage {
+	return component(object{"type": "ByteLevel", "add_prefix_space": prefixSpace, "trim_offsets": true, "use_regex": words})
+}
+
+// splitComponent cuts by patterns, one after the other, and leaves bytes.
+func splitComponent(prefixSpace bool, patterns ...string) json.RawMessage {
+	parts := []any{}
+	for _, expr := range patterns {
+		parts = append(parts, object{"type": "Split", "pattern": object{"Regex": expr}, "behavior": "Isolated", "invert": false})
+	}
+	return component(object{"type": "Sequence", "pretokenizers": append(parts, byteLevelComponent(prefixSpace, false))})
 }

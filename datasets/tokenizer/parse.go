@@ -73,6 +73,9 @@ func (t *Tokenizer) parseUnigram(data json.RawMessage) (map[string]int32, error)
 	tokens, scores := make([]string, len(v.Vocab)), make([]float64, len(v.Vocab))
 	for i, s := range v.Vocab {
 		tokens[i], scores[i] = s.token, s.score
+		if len(s.token) > maxPiece {
+			return nil, fmt.Errorf("token %d is longer than %d bytes", i, maxPiece)
+		}
 	}
 	unk := int32(-1)
 	if v.UnkID != nil {
@@ -104,20 +107,35 @@ func (s *scoredJSON) UnmarshalJSON(data []byte) error {
 	return errors.Join(json.Unmarshal(raw[0], &s.token), json.Unmarshal(raw[1], &s.score))
 }
 
+// wordPieceJSON is the model WordPiece.
+type wordPieceJSON struct {
+	typed
+	Unk     string           `json:"unk_token"`
+	Prefix  string           `json:"continuing_subword_prefix"`
+	MaxWord int              `json:"max_input_chars_per_word"`
+	Vocab   map[string]int32 `json:"vocab"`
+}
+
+// maxWordPieceWord is tokenizers' max_input_chars_per_word where a file has none.
+const maxWordPieceWord = 100
+
 func (t *Tokenizer) parseWordPiece(data json.RawMessage) (map[string]int32, error) {
-	v := struct {
-		typed
-		Unk     string           `json:"unk_token"`
-		Prefix  string           `json:"continuing_subword_prefix"`
-		MaxWord int              `json:"max_input_chars_per_word"`
-		Vocab   map[string]int32 `json:"vocab"`
-	}{Unk: "[UNK]", Prefix: "##", MaxWord: 100}
+	v := wordPieceJSON{Unk: "[UNK]", Prefix: "##", MaxWord: maxWordPieceWord}
 	if err := strict(data, &v); err != nil {
 		return nil, err
 	}
+	return t.setWordPiece(v)
+}
+
+func (t *Tokenizer) setWordPiece(v wordPieceJSON) (map[string]int32, error) {
 	unk, ok := v.Vocab[v.Unk]
 	if !ok {
 		return nil, fmt.Errorf("unknown token %q is not in the vocabulary", v.Unk)
+	}
+	for token := range v.Vocab {
+		if len(token) > maxPiece {
+			return nil, fmt.Errorf("token of %d bytes is longer than %d", len(token), maxPiece)
+		}
 	}
 	vocab := v.Vocab
 	v.Vocab = nil

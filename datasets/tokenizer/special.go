@@ -27,6 +27,24 @@ type names struct {
 	stops  []int32           // generation_config.json's eos_token_id
 	bos    []int32           // the same of bos_token_id and pad_token_id
 	pad    []int32
+	config tokenizerConfig
+}
+
+// tokenizerConfig is what tokenizer_config.json says to vocabularies that are not tokenizer.json,
+// which says it itself; nil is the default of the kind of vocabulary.
+type tokenizerConfig struct {
+	Class          string `json:"tokenizer_class"`
+	AddBOS         *bool  `json:"add_bos_token"`
+	AddEOS         *bool  `json:"add_eos_token"`
+	AddPrefixSpace *bool  `json:"add_prefix_space"`
+	Legacy         *bool  `json:"legacy"`
+}
+
+// fallback names a token that the configuration leaves without a name.
+func (n *names) fallback(name, token string) {
+	if n.tokens[name] == "" && token != "" {
+		n.tokens[name] = token
+	}
 }
 
 // namedTokens are the names that HF gives tokens, in the order in which it adds them.
@@ -75,6 +93,9 @@ func parseNames(data []byte) (names, error) {
 			n.tokens[name] = t.content
 			list = append(list, t.token)
 		}
+	}
+	if err := json.Unmarshal(data, &n.config); err != nil {
+		return n, err
 	}
 	extra, err := extraTokens(raw)
 	if err != nil {

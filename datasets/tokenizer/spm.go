@@ -31,6 +31,10 @@ type pieces struct {
 	vocab map[string]int32
 }
 
+// maxPiece bounds the bytes of a piece, and so what looking for the longest one costs at each byte of
+// a text. Real ones stay below a hundred.
+const maxPiece = 1024
+
 // check fills vocab and refuses what no tool writes.
 func (v *pieces) check() error {
 	n := len(v.text)
@@ -128,8 +132,11 @@ func (v *pieces) addAbsent(m *bpe) {
 	}
 }
 
-// maxPairs bounds the ways to cut all pieces of a file together; real ones have about a million.
-const maxPairs = 1 << 24
+// maxPairs bounds the ways to cut all of n tokens in two; in real vocabularies a token has two or
+// three.
+func maxPairs(n int) int { return 1<<12 + 32*n }
+
+var errTooManyPairs = errors.New("tokens can be cut in too many ways")
 
 func (v *pieces) addMerges(m *bpe) error {
 	rank := ranks(v.score)
@@ -147,8 +154,8 @@ func (v *pieces) addMerges(m *bpe) error {
 				list = append(list, rankedMerge{merge{left, right}, rank[id], int32(id)})
 			}
 		}
-		if len(list) > maxPairs {
-			return fmt.Errorf("pieces can be cut in more than %d ways", maxPairs)
+		if len(list) > maxPairs(len(v.text)) {
+			return errTooManyPairs
 		}
 	}
 	m.setRanked(list)

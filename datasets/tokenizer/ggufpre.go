@@ -1,0 +1,76 @@
+package tokenizer
+
+// ggufPre is a pre-tokenizer that GGUF files name: patterns, each of which cuts what the one before
+// has left.
+type ggufPre struct {
+	patterns     []string
+	ignoreMerges bool
+	bos          bool // a text begins with BOS when the file does not say
+}
+
+// digit isolates digits.
+const digit = `\p{N}`
+
+// gpt2Like are the patterns that begin by isolating digits, or by nothing.
+var (
+	plainGPT2  = ggufPre{patterns: []string{patternGPT2}}
+	digitsGPT2 = ggufPre{patterns: []string{digit, patternGPT2}}
+	likeLlama3 = ggufPre{patterns: []string{patternGPT4}}
+	likeQwen2  = ggufPre{patterns: []string{patternQwen2}}
+	likeGPT4o  = ggufPre{patterns: []string{patternO200K}}
+	deepSeekV3 = ggufPre{patterns: []string{`\p{N}{1,3}`, patternCJK, patternDeepSeek}}
+)
+
+// ggufPres are the values of the key pre, as in llama.cpp's src/llama-vocab.cpp. The patterns are
+// those of the models' own tokenizer.json, which llama.cpp rewrites for its engine.
+var ggufPres = map[string]ggufPre{
+	"":        {patterns: []string{`[\p{P}\$\+<=>\^~\|]+`, patternGPT2, `\p{N}+`, `[0-9][0-9][0-9]`}},
+	"default": {patterns: []string{`[\p{P}\$\+<=>\^~\|]+`, patternGPT2, `\p{N}+`, `[0-9][0-9][0-9]`}},
+	"falcon":  {patterns: []string{"[\\p{P}\\$\\+<=>\\^~\\|`]+", patternGPT2, `[0-9][0-9][0-9]`}},
+
+	"gpt-2": plainGPT2, "phi-2": plainGPT2, "mpt": plainGPT2, "olmo": plainGPT2, "jais": plainGPT2, "trillion": plainGPT2,
+	"granite-docling": plainGPT2, "gigachat": plainGPT2, "mellum": plainGPT2, "modern-bert": plainGPT2, "exaone4": plainGPT2,
+	"a.x-4.0": plainGPT2, "jina-es": plainGPT2, "jina-de": plainGPT2, "jina-v2-es": plainGPT2, "jina-v2-de": plainGPT2,
+	"jina-v1-en": plainGPT2, "jina-v2-code": plainGPT2, "roberta-bpe": plainGPT2,
+
+	"starcoder": digitsGPT2, "refact": digitsGPT2, "command-r": digitsGPT2, "smollm": digitsGPT2, "codeshell": digitsGPT2,
+	"exaone": digitsGPT2, "minerva-7b": digitsGPT2, "mellum2": digitsGPT2,
+
+	"llama3": llama3Pre, "llama-v3": llama3Pre, "llama-bpe": llama3Pre, "falcon3": llama3Pre, "falcon-h1": llama3Pre,
+	"pixtral": llama3Pre, "midm-2.0": llama3Pre, "lfm2": llama3Pre, "jina-v5-nano": llama3Pre,
+	"dbrx": likeLlama3, "smaug-bpe": likeLlama3, "glm4": likeLlama3, "chatglm-bpe": likeLlama3,
+
+	"qwen2": likeQwen2, "stablelm2": likeQwen2, "deepseek-r1-qwen": likeQwen2, "kormo": likeQwen2, "f2llmv2": likeQwen2,
+	"megrez": likeQwen2, "hunyuan": likeQwen2, "solar-open": likeQwen2, "grok-2": likeQwen2,
+	"qwen35": {patterns: []string{patternQwen35}},
+
+	"tekken": {patterns: []string{patternTekken}, ignoreMerges: true, bos: true},
+	"gpt-4o": likeGPT4o, "llama4": likeGPT4o, "kanana2": likeGPT4o, "talkie": likeGPT4o, "minimax-m2": likeGPT4o,
+
+	"deepseek-v3": deepSeekV3, "hunyuan-dense": deepSeekV3, "joyai-llm": deepSeekV3, "hy_v4": deepSeekV3,
+	"deepseek-coder": {patterns: []string{"[\r\n]", `\s?\p{L}+`, `\s?\p{P}+`, deepSeekCJK, digit}},
+	"deepseek-llm": {patterns: []string{
+		"[\r\n]", deepSeekLetters, "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+", `\s+$`, deepSeekCJK, `\p{N}+`,
+	}},
+
+	"poro-chat": {patterns: []string{bloom}}, "bloom": {patterns: []string{bloom}}, "gpt3-finnish": {patterns: []string{bloom}},
+	"viking": {patterns: []string{bloom, digit}},
+	"chameleon": {patterns: []string{
+		`<sentinel:[0-9]+>`, `(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z`, `([\t\n]|    |  )`, digit, "[\\p{P}!-/:-@\\[-`{-~]", patternGPT2,
+	}, bos: true},
+	"bailingmoe": {patterns: []string{bailing}}, "bailingmoe2": {patterns: []string{bailing}}, "llada-moe": {patterns: []string{bailing}},
+	"seed-coder": {patterns: []string{
+		`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+`,
+	}},
+	"exaone-moe": {patterns: []string{patternExaone}},
+}
+
+var llama3Pre = ggufPre{patterns: []string{patternGPT4}, ignoreMerges: true, bos: true}
+
+const (
+	bloom       = ` ?[^(\s|.,!?…。，、।۔،)]+`
+	bailing     = `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`
+	deepSeekCJK = "[一-龥\u0800-一가-\uD7FF]+"
+	// deepSeekLetters are the cased letters of Unicode when DeepSeek's tokenizer was made.
+	deepSeekLetters = `\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+`
+)
