@@ -49,22 +49,32 @@ fit() {
 	shift
 	quietly "$@" train --base "$dir/base" --data "$dir/rows.jsonl" --config "$dir/train.yaml" --out "$out/adapter"
 	got=$(sha256sum <"$out/adapter/adapter_model.safetensors" | cut -d' ' -f1)
-	printf '%-8s %s\n' "$label" "$got"
+	printf '%-18s %s\n' "$label" "$got"
 	[ -z "$want" ] || [ "$got" = "$want" ] || { echo "determinism: the adapter of $label differs" >&2; return 1; }
 	want=$got
 }
 
+# each LABEL COMMAND… fits with every implementation that a binary has where it runs.
+each() {
+	local cpu threads ran= label=$1
+	shift
+	for cpu in generic avx2 avx512 neon; do
+		CULTIVAR_CPU=$cpu "$@" version >/dev/null 2>&1 || continue
+		for threads in 1 2; do
+			CULTIVAR_CPU=$cpu GOMAXPROCS=$threads fit "$label$cpu/$threads" "$@"
+		done
+		ran+=" $cpu"
+	done
+	[ -n "$ran" ] || { echo "determinism: no implementation ran" >&2; exit 1; }
+	implementations=$ran
+}
+
 quietly "$bin" pretrain --config "$dir/base.yaml" --out "$dir/base"
-for cpu in generic avx2 avx512 neon; do
-	CULTIVAR_CPU=$cpu "$bin" version >/dev/null 2>&1 || continue # not on this machine
+each "" "$bin"
+for cpu in $implementations; do
 	CULTIVAR_CPU=$cpu quietly "$bin" pretrain --config "$dir/base.yaml" --out "$dir/$cpu"
 	cmp "$dir/base/model.safetensors" "$dir/$cpu/model.safetensors"
-	for threads in 1 2; do
-		CULTIVAR_CPU=$cpu GOMAXPROCS=$threads fit "$cpu/$threads" "$bin"
-	done
 done
-[ -n "$want" ] || { echo "determinism: no implementation ran" >&2; exit 1; }
-
-if [ $# -gt 2 ]; then
-	fit "${2##*/}" "$2" "$(realpath "$3")"
+if [ $# -gt 2 ]; then # an emulator is too slow for more
+	each emulated- "$2" "$(realpath "$3")"
 fi
