@@ -230,19 +230,66 @@ func TestMergedShards(t *testing.T) {
 	}
 }
 
-func TestTiedHeadIsNotWritten(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 9))
-	from := baseDir(t, `{"tie_word_embeddings":true}`, true)
-	to := filepath.Join(t.TempDir(), "merged")
-	if _, err := Merged(context.Background(), from, adapterOn(r, false, qProj), to, Keep); err != nil {
+// withEmbeddings adds embeddings to a base: its head once more, or something else.
+func withEmbeddings(t *testing.T, dir string, repeat bool) {
+	t.Helper()
+	base := mustOpen(t, dir)
+	var entries []safetensors.Entry
+	for _, name := range base.Tensors() {
+		x, _ := base.Tensor(name)
+		entries = append(entries, safetensors.Entry{Name: name, DType: x.DType, Shape: x.Shape, Data: slices.Clone(x.Data)})
+		if name == "lm_head.weight" {
+			e := entries[len(entries)-1]
+			e.Name, e.Data = "model.embed_tokens.weight", slices.Clone(e.Data)
+			if !repeat {
+				e.Data[0]++
+			}
+			entries = append(entries, e)
+		}
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, entries); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := mustOpen(t, to).Tensor("lm_head.weight"); ok {
-		t.Error("the tied head was written")
+}
+
+func TestTiedHeadIsNotWritten(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, repeat := range []bool{true, false} {
+		from := baseDir(t, `{"tie_word_embeddings":true}`, true)
+		withEmbeddings(t, from, repeat)
+		to := filepath.Join(t.TempDir(), "merged")
+		if _, err := Merged(context.Background(), from, adapterOn(r, false, qProj), to, Keep); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := mustOpen(t, to).Tensor("lm_head.weight"); ok == repeat {
+			t.Errorf("a head that repeats the embeddings (%t) is written: %t", repeat, ok)
+		}
+		_, err := Merged(context.Background(), from, adapterOn(r, false, "lm_head"), to+"2", Keep)
+		if err == nil || !strings.Contains(err.Error(), "shares its weight") {
+			t.Errorf("tied head: %v", err)
+		}
 	}
-	_, err := Merged(context.Background(), from, adapterOn(r, false, "lm_head"), to+"2", Keep)
-	if err == nil || !strings.Contains(err.Error(), "shares its weight") {
-		t.Errorf("tied head: %v", err)
+}
+
+// The files of older multimodal models call weights otherwise than adapters do.
+func TestFormerNames(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	from := t.TempDir()
+	stored := "language_model.model.layers.0.self_attn.q_proj.weight"
+	if err := safetensors.WriteFile(filepath.Join(from, safetensors.SingleName), nil, []safetensors.Entry{safetensors.F32Entry(stored, []int{out, in}, random(r, out*in))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(from, configName), []byte(`{}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "merged")
+	if _, err := Merged(context.Background(), from, adapterOn(r, false, "model.language_model.layers.0.self_attn.q_proj"), to, Keep); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := floats(t, mustOpen(t, from), stored)
+	after, _ := floats(t, mustOpen(t, to), stored)
+	if slices.Equal(before, after) {
+		t.Error("nothing was merged")
 	}
 }
 

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (m *merger) plan(tied bool) error {
 		if tied && module.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", module.Name)
 		}
-		t, ok := m.base.Tensor(module.Name + weightSuffix)
+		t, ok := m.weightOf(module.Name)
 		if !ok {
 			return fmt.Errorf("%w: the base has no weight for module %q", adapters.ErrBaseMismatch, module.Name)
 		}
@@ -100,8 +101,8 @@ func (m *merger) plan(tied bool) error {
 		m.updates[t.Name] = module
 	}
 	for _, name := range m.base.Tensors() {
-		if tied && name == headModule+weightSuffix {
-			continue // it is the embeddings again; readers tie it themselves
+		if tied && name == headModule+weightSuffix && m.repeatsEmbeddings() {
+			continue // readers tie it themselves
 		}
 		if err := m.planTensor(name); err != nil {
 			return err
@@ -109,6 +110,24 @@ func (m *merger) plan(tied bool) error {
 	}
 	m.report.Modules, m.report.Tensors = len(modules), len(m.entries)
 	return nil
+}
+
+// weightOf finds a module's weight. Multimodal models from before transformers 4.52 have other names
+// in their files than adapters use.
+func (m *merger) weightOf(module string) (safetensors.Tensor, bool) {
+	name := module + weightSuffix
+	t, ok := m.base.Tensor(name)
+	if rest, nested := strings.CutPrefix(name, "model.language_model."); !ok && nested {
+		return m.base.Tensor("language_model.model." + rest)
+	}
+	return t, ok
+}
+
+// repeatsEmbeddings reports whether the head that the base holds is its embeddings once more.
+func (m *merger) repeatsEmbeddings() bool {
+	head, _ := m.base.Tensor(headModule + weightSuffix)
+	embeddings, ok := m.base.Tensor("model.embed_tokens" + weightSuffix)
+	return ok && head.DType == embeddings.DType && bytes.Equal(head.Data, embeddings.Data)
 }
 
 const (

@@ -79,13 +79,17 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 	if m.embed, err = m.lookup(family.Embed); err != nil {
 		return nil, err
 	}
-	if m.head, err = m.lookup(family.Unembed); err != nil {
+	head := family.Unembed
+	if family.Untied != "" && m.has(family.Untied) {
+		head = family.Untied
+	}
+	if m.head, err = m.lookup(head); err != nil {
 		return nil, err
 	}
 	for _, w := range []struct {
 		name string
 		m    matrixOrParam
-	}{{family.Embed, m.embed}, {family.Unembed, m.head}} {
+	}{{family.Embed, m.embed}, {head, m.head}} {
 		if g := w.m.get(); g.Cols != c.HiddenSize || g.Rows < c.VocabSize {
 			return nil, fmt.Errorf("tensor %q is %d×%d, config.json says %d×%d", w.name, g.Rows, g.Cols, c.VocabSize, c.HiddenSize)
 		}

@@ -27,7 +27,13 @@ func Named(c *base.Config, f *Family) *Family {
 	}
 	f.LayerPrefix = f.FinalPrefix + "layers.%d."
 	f.Embed = f.FinalPrefix + "embed_tokens.weight"
-	f.Unembed = Unembed(c, f.Embed, "lm_head.weight")
+	// Some files hold a head although their config.json ties it. Where the two differ transformers
+	// believes the weights (modeling_utils.py, tie_weights), and where they do not it is the same.
+	f.Untied = "lm_head.weight"
+	f.Unembed = f.Untied
+	if c.TieWordEmbeddings {
+		f.Unembed = f.Embed
+	}
 	return f
 }
 
@@ -37,14 +43,6 @@ func (f *Family) OneKind(rope *ops.Rope) *Family {
 	f.Kind = func(int) int { return 0 }
 	f.Rope = func(int) *ops.Rope { return rope }
 	return f
-}
-
-// Unembed names the vocabulary projection: the embedding itself when the head is tied to it.
-func Unembed(c *base.Config, embed, head string) string {
-	if c.TieWordEmbeddings {
-		return embed
-	}
-	return head
 }
 
 // Require refuses a configuration value that a family does not implement.

@@ -33,6 +33,7 @@ type Family struct {
 	FinalPrefix string // e.g. "model."
 	Embed       string // embedding weight
 	Unembed     string // vocabulary projection; equal to Embed when tied
+	Untied      string // takes its place where the weights hold it in spite of that
 }
 
 // Layer builds the graph of one layer.

@@ -27,7 +27,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		return nil, err
 	}
 	keys := c.Keys()
-	pattern := keys.Int("sliding_window_pattern", 6, 1, c.NumHiddenLayers)
+	pattern := keys.Int("sliding_window_pattern", 6, 1, 1<<20)
 	att := nn.Attention(c)
 	att.Scale = float32(1 / math.Sqrt(keys.Float("query_pre_attn_scalar", 256)))
 	softCap := float32(keys.Float("final_logit_softcapping", 0))
