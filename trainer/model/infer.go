@@ -102,11 +102,13 @@ type Batch struct {
 	caches [][]*ops.KVCache // by layer and sequence
 	length []int
 	logits []float32
+
+	history [][]int32 // of each sequence, where it may have to be computed from its start
 }
 
 // NewBatch starts n empty sequences.
 func (m *Model) NewBatch(n int) *Batch {
-	b := &Batch{pass: m.newForwardPass(), length: make([]int, n)}
+	b := &Batch{pass: m.newForwardPass(), length: make([]int, n), history: make([][]int32, n)}
 	for range m.layers {
 		list := make([]*ops.KVCache, n)
 		for i := range list {
@@ -121,6 +123,7 @@ func (m *Model) NewBatch(n int) *Batch {
 // nil for the others. They belong to the batch and are valid until the next call. The result is the
 // same to the bit however tokens are divided into calls, and whoever shares the batch.
 func (b *Batch) Append(tokens [][]int32) ([][]float32, error) {
+	tokens = b.renewed(tokens)
 	var all []int32
 	var layout ops.Layout
 	var last []int32 // row of each grown sequence's last token

@@ -118,7 +118,9 @@ func (s scaling) llama3() []float64 {
 }
 
 // dynamic raises the base for sequences that are longer than the model was trained for, each by its
-// own length ("NTK-aware" scaling, _compute_dynamic_ntk_parameters).
+// own length ("NTK-aware" scaling, _compute_dynamic_ntk_parameters). When such a sequence grows token
+// by token, earlier keys keep the angles of the length that it had then, as in transformers, and
+// decoding is not prefill.
 func (s scaling) dynamic(cfg *ops.RopeConfig) error {
 	limit := s.maxPositions
 	cfg.Class = func(length int) int { return max(length, limit) }
@@ -150,6 +152,7 @@ func (s scaling) longrope(cfg *ops.RopeConfig) error {
 		return freq
 	}
 	short, long := divided(s.ShortFactor), divided(s.LongFactor)
+	cfg.Restart = true
 	cfg.Class = func(length int) int {
 		if length > old {
 			return 1

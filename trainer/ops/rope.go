@@ -19,6 +19,9 @@ type RopeConfig struct {
 	// Class maps lengths to a number that is the same for all that have the same frequencies. Nil
 	// means that all have: then length is 0.
 	Class func(length int) int
+	// Restart means that a sequence that grows into another class is computed from its start.
+	// Otherwise earlier keys stay as they were turned.
+	Restart bool
 	// QueryScale multiplies the queries of a position; nil means 1.
 	QueryScale func(position int) float32
 }
@@ -57,6 +60,10 @@ func (r *Rope) Class(length int) int {
 	}
 	return r.cfg.Class(length)
 }
+
+// Restarts reports whether a sequence that grows from one length to another must be computed from
+// its start.
+func (r *Rope) Restarts(from, to int) bool { return r.cfg.Restart && r.Class(from) != r.Class(to) }
 
 // Grow makes sure that the tables for sequences of a length reach to its end. It must not run
 // beside readers.

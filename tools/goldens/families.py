@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Makes the tiny golden models of trainer/model/testdata with PyTorch, transformers and PEFT.
+
+usage: families.py OUT [CASE ...]
+
+A case is a model of a few thousand random weights (config.json, model.safetensors), a LoRA adapter
+(adapter_config.json, adapter_model.safetensors) and expected.json: log-probabilities of token ids,
+greedy continuations, and the losses and gradient norms of three AdamW steps. Everything is float32
+arithmetic with eager attention on the weights as they are stored. Every sequence is computed by
+itself, without padding, because some ropes depend on the length.
+"""
+import json, os, shutil, sys
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+
+VOCAB = 48
+SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+             vocab_size=VOCAB, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+FUSED_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
+VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
+PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
+TEXT = {k: v for k, v in SMALL.items() if not k.endswith("_id")}
+
+
+def v4(c):
+    """Writes a configuration as transformers 4 did."""
+    rope = c.pop("rope_parameters", None)
+    if rope and "full_attention" in rope:
+        local = rope["sliding_attention"]["rope_theta"]
+        rope = rope["full_attention"]
+        if c["model_type"] == "gemma3_text":
+            c["rope_local_base_freq"] = local
+    if rope:
+        c["rope_theta"] = rope.pop("rope_theta")
+        partial = rope.pop("partial_rotary_factor", None)
+        if partial is not None:
+            c["partial_rotary_factor"] = partial
+        c["rope_scaling"] = None if rope["rope_type"] == "default" else rope
+        if c["rope_scaling"] and "factor" in rope and rope["rope_type"] in ("linear", "dynamic") and c["model_type"] == "llama":
+            rope["type"] = rope.pop("rope_type")
+    if "dtype" in c:
+        c["torch_dtype"] = c.pop("dtype")
+    if "text_config" in c:
+        v4(c["text_config"])
+
+
+def sparse(c):
+    """Keeps what published Gemma 3 configurations keep of text_config."""
+    v4(c)
+    text = c["text_config"]
+    for key in ["tie_word_embeddings", "layer_types", "rope_theta", "rope_local_base_freq", "hidden_activation", "rms_norm_eps", "head_dim"]:
+        text.pop(key, None)
+    text["head_dim"] = 8  # the default is too large for a tiny model
+    c.pop("tie_word_embeddings", None)
+
+
+def no_layer_types(c):
+    v4(c)
+    c.pop("layer_types", None)
+
+
+def longrope_v4(c):
+    v4(c)
+    c["rope_scaling"] = dict(type="longrope", short_factor=c["rope_scaling"]["short_factor"], long_factor=c["rope_scaling"]["long_factor"])
+
+
+def old_names(name):
+    """The names of a multimodal model's weights before transformers 4.52."""
+    if name == "lm_head.weight":
+        return "language_model.lm_head.weight"
+    return name.replace("model.language_model.", "language_model.model.").replace("model.vision_tower.", "vision_tower.").replace(
+        "model.multi_modal_projector.", "multi_modal_projector.")
+
+
+def new_names(name):
+    for old, new in [("language_model.lm_head.", "lm_head."), ("language_model.model.", "model.language_model."),
+                     ("vision_tower.", "model.vision_tower."), ("multi_modal_projector.", "model.multi_modal_projector.")]:
+        if name.startswith(old):
+            return new + name[len(old):]
+    return name
+
+
+ROPE = lambda kind, theta=10000.0, **more: dict(rope_type=kind, rope_theta=theta, **more)
+# name: model_type, configuration, what else
+CASES = {
+    "llama-dynamic": ("llama", dict(SMALL, max_position_embeddings=24, rope_parameters=ROPE("dynamic", factor=2.0)), dict(config=v4)),
+    "llama-linear": ("llama", dict(SMALL, rope_parameters=ROPE("linear", factor=3.0), attention_bias=True, tie_word_embeddings=True), dict(dtype="float16", config=v4)),
+    "llama3-v4": ("llama", dict(SMALL, head_dim=8, rope_parameters=ROPE("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)), dict(config=v4, lora=dict(use_rslora=True))),
+    "llama-yarn": ("llama", dict(SMALL, rope_parameters=ROPE("yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=0.5, mscale=0.7, mscale_all_dim=0.4, truncate=False), mlp_bias=True), {}),
+    "mistral": ("mistral", dict(SMALL, sliding_window=5, head_dim=6), {}),
+    "ministral3": ("ministral3", dict(SMALL, head_dim=8, rope_parameters=ROPE("yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.3)), {}),
+    "mistral3": ("mistral3", dict(text_config=dict(TEXT, model_type="ministral3", head_dim=8, num_hidden_layers=2, rope_parameters=ROPE("yarn", factor=4.0, original_max_position_embeddings=16, llama_4_scaling_beta=0.3)), vision_config=PIXTRAL, tie_word_embeddings=False), dict(names=new_names)),
+    "mistral3-v4": ("mistral3", dict(text_config=dict(TEXT, model_type="mistral", head_dim=8, num_hidden_layers=2, sliding_window=None), vision_config=PIXTRAL, tie_word_embeddings=False), dict(names=old_names, config=v4)),
+    "qwen2-window": ("qwen2", dict(SMALL, use_sliding_window=True, sliding_window=6, max_window_layers=1, tie_word_embeddings=True), dict(lora=dict(use_dora=True))),
+    "qwen3-window": ("qwen3", dict(SMALL, head_dim=8, use_sliding_window=True, sliding_window=6, max_window_layers=2, attention_bias=True), dict(config=no_layer_types)),
+    "gemma": ("gemma", dict(SMALL, head_dim=8, hidden_act="gelu"), dict(config=v4)),
+    "gemma2": ("gemma2", dict(SMALL, hidden_size=24, head_dim=8, query_pre_attn_scalar=12, sliding_window=5, attn_logit_softcapping=4.0, final_logit_softcapping=5.0), {}),
+    "gemma3": ("gemma3_text", dict(SMALL, num_hidden_layers=4, head_dim=8, query_pre_attn_scalar=12, sliding_window=5, sliding_window_pattern=3, rope_parameters=dict(full_attention=ROPE("linear", 5000.0, factor=4.0), sliding_attention=ROPE("default", 500.0))), dict(config=no_layer_types)),
+    "gemma3-mm": ("gemma3", dict(text_config=dict(TEXT, model_type="gemma3_text", num_hidden_layers=2, head_dim=8, query_pre_attn_scalar=12, sliding_window=5, layer_types=["sliding_attention", "full_attention"]), vision_config=VISION, mm_tokens_per_image=4, image_token_index=46, boi_token_index=45, eoi_token_index=44), dict(names=new_names)),
+    "gemma3-mm-v4": ("gemma3", dict(text_config=dict(TEXT, model_type="gemma3_text", num_hidden_layers=6, head_dim=8, query_pre_attn_scalar=256, sliding_window=5, rope_parameters=dict(full_attention=ROPE("linear", 1000000.0, factor=8.0), sliding_attention=ROPE("default", 10000.0))), vision_config=VISION, mm_tokens_per_image=4, image_token_index=46, boi_token_index=45, eoi_token_index=44), dict(names=old_names, config=sparse)),
+    "phi4-mini": ("phi3", dict(SMALL, num_attention_heads=2, num_key_value_heads=1, original_max_position_embeddings=16, tie_word_embeddings=True, sliding_window=60, rope_parameters=ROPE("longrope", short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 3.0, 9.0], partial_rotary_factor=0.75)), dict(lora=dict(target_modules=["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]))),
+    "phi3-v4": ("phi3", dict(SMALL, original_max_position_embeddings=16, sliding_window=7, rope_parameters=ROPE("longrope", short_factor=[1.0, 1.2], long_factor=[2.0, 5.0], partial_rotary_factor=1.0)), dict(config=longrope_v4, lora=dict(target_modules=["qkv_proj", "gate_up_proj"]))),
+    "granite": ("granite", dict(SMALL, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True, attention_bias=True), dict(lora=dict(lora_alpha=6))),
+    "olmo2": ("olmo2", dict(SMALL, attention_bias=True), dict(dtype="float32")),
+    "olmo3": ("olmo3", dict(SMALL, num_hidden_layers=4, sliding_window=5, rope_parameters=dict(full_attention=ROPE("yarn", 500000.0, factor=4.0, original_max_position_embeddings=16, attention_factor=1.2), sliding_attention=ROPE("default", 500000.0))), {}),
+    "olmo3-v4": ("olmo3", dict(SMALL, num_hidden_layers=4, sliding_window=5, rope_parameters=dict(full_attention=ROPE("yarn", 500000.0, factor=4.0, original_max_position_embeddings=16, attention_factor=1.2), sliding_attention=ROPE("default", 500000.0))), dict(config=no_layer_types)),
+    "smollm3": ("smollm3", dict(SMALL, num_hidden_layers=4, no_rope_layer_interval=2, use_sliding_window=True, sliding_window=5, mlp_bias=True), {}),
+    "glm4": ("glm4", dict(SMALL, head_dim=8, rope_parameters=ROPE("default", partial_rotary_factor=0.5)), dict(lora=dict(target_modules=FUSED_MLP), config=v4)),
+    "exaone4": ("exaone4", dict(SMALL, num_hidden_layers=4, head_dim=8, sliding_window=5, sliding_window_pattern=2, rope_parameters=ROPE("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)), {}),
+    "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
+}
+
+
+def ids(seed, n):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randint(3, 44, (1, n), generator=g)
+
+
+def random_weights(m):
+    for n, p in m.named_parameters():
+        with torch.no_grad():
+            if p.dim() > 1:
+                p.normal_(0, 1.6 / p.shape[-1] ** 0.5)
+            elif "norm" in n:
+                p.add_(torch.randn_like(p) * 0.1)
+            else:
+                p.normal_(0, 0.1)
+
+
+def write(d, m, names):
+    """save_pretrained, with the weights under the names wanted."""
+    from safetensors.torch import load_file, save_file
+    m.save_pretrained(d)
+    os.path.exists(f"{d}/generation_config.json") and os.remove(f"{d}/generation_config.json")
+    if names:
+        f = f"{d}/model.safetensors"
+        save_file({names(k): v for k, v in load_file(f).items()}, f, metadata={"format": "pt"})
+
+
+def losses_of(m, docs):
+    """Per token log-probabilities, one sequence at a time."""
+    out = []
+    for x in docs:
+        more = dict(token_type_ids=torch.zeros_like(x)) if m.config.model_type == "gemma3" else {}
+        lo = m(input_ids=x, **more).logits[0, :-1]
+        out.append(torch.log_softmax(lo, -1).gather(1, x[0, 1:, None])[:, 0])
+    return out
+
+
+def make(out, name):
+    model_type, config, more = CASES[name]
+    seed = sum(map(ord, name))
+    d = f"{out}/{name}"
+    shutil.rmtree(d, ignore_errors=True)
+    torch.manual_seed(seed)
+    auto = AutoModelForImageTextToText if "text_config" in config else AutoModelForCausalLM
+    m = auto.from_config(AutoConfig.for_model(model_type, **config), attn_implementation="eager")
+    random_weights(m)
+    write(d, m.to(getattr(torch, more.get("dtype", "bfloat16"))), more.get("names"))
+    if "config" in more:
+        c = json.load(open(f"{d}/config.json"))
+        more["config"](c)
+        json.dump(c, open(f"{d}/config.json", "w"), indent=2, sort_keys=True)
+    load = lambda: auto.from_pretrained(d, dtype=torch.float32, attn_implementation="eager").eval()
+    m = load()
+    exp = dict(nll=[], greedy=[])
+    for n in (1, 7, 15, 20, 40):
+        x = ids(seed + n, n + 1)
+        with torch.no_grad():
+            exp["nll"].append(dict(ids=x[0].tolist(), token_logprobs=[round(v, 6) for v in losses_of(m, [x])[0].tolist()]))
+    for n in (4, 13):
+        x = ids(seed - n, n)
+        g = load().generate(x, max_new_tokens=10, do_sample=False, eos_token_id=None, pad_token_id=0)
+        exp["greedy"].append(dict(prompt_ids=x[0].tolist(), new_ids=g[0, n:].tolist()))
+
+    lora = dict(r=2, lora_alpha=4, target_modules=LLAMA, bias="none", task_type="CAUSAL_LM")
+    lora.update(more.get("lora", {}))
+    if "text_config" in config:
+        lora["target_modules"] = r".*language_model.*\.(" + "|".join(LLAMA) + ")"
+    torch.manual_seed(seed + 1)
+    pm = get_peft_model(load(), LoraConfig(**lora))
+    params = {n: p for n, p in pm.named_parameters() if p.requires_grad}
+    for n, p in params.items():
+        if "lora_B" in n:
+            torch.nn.init.normal_(p, std=0.05)
+    pm.save_pretrained(f"{d}/adapter")
+    os.remove(f"{d}/adapter/README.md")
+    c = json.load(open(f"{d}/adapter/adapter_config.json"))
+    c["base_model_name_or_path"] = name
+    json.dump(c, open(f"{d}/adapter/adapter_config.json", "w"), indent=2, sort_keys=True)
+    opt = torch.optim.AdamW(params.values(), lr=5e-3, weight_decay=0.01)
+    docs = [[ids(seed + 100 * s + i, 6 + 9 * i) for i in range(3)] for s in range(3)]
+    train = dict(docs=[[x[0].tolist() for x in step] for step in docs], losses=[], grad_norms=[], tensor_norms={})
+    pm.train()
+    for s, step in enumerate(docs):
+        loss = -torch.cat(losses_of(pm.base_model.model, step)).mean()
+        loss.backward()
+        if s == 0:
+            train["tensor_norms"] = {n.replace(".default", ""): p.grad.norm().item() for n, p in params.items()}
+        train["losses"].append(loss.item())
+        train["grad_norms"].append(torch.nn.utils.clip_grad_norm_(params.values(), 1.0).item())
+        opt.step()
+        opt.zero_grad()
+    exp["train"] = train
+    json.dump(exp, open(f"{d}/expected.json", "w"), indent=None)
+    print(name, "ok", [round(x, 4) for x in train["losses"]], flush=True)
+
+
+if __name__ == "__main__":
+    for case in sys.argv[2:] or CASES:
+        make(sys.argv[1], case)
