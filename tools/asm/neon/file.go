@@ -180,3 +180,6 @@ func (fn *Func) Constants(constants []Constant, vectors []int, register int) {
 func (fn *Func) LoadBool(parameter, register string) {
 	fn.G("MOVBU %s+%d(FP), %s", parameter, fn.offsets[parameter], register)
 }
+
+// Text returns the assembly so far, without the header and the table of constants.
+func (f *File) Text() string { return f.text.String() }
