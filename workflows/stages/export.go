@@ -14,16 +14,18 @@ type ExportOptions struct {
 	Home       string
 	Store      string // URL of the registry that Adapter is in, "" for the home's
 	Adapter    string // directory, or a version in the registry
-	Base       string // model directory, to merge into
+	Base       string // model directory or GGUF file, to merge into
 	DType      export.DType
+	OutType    export.OutType // of a GGUF file, "" for the default
 	FoldRSLoRA bool
-	Out        string // directory to make
+	Out        string // directory or GGUF file to make
 }
 
 // ExportResult is what was written.
 type ExportResult struct {
 	Adapter string // "name@3", or the directory
 	Merge   export.Report
+	Notes   []string // what the reader of a GGUF file should know
 	// OtherBase is the digest of the base that the adapter was trained on, where it is known and not
 	// that of the base it was merged into. That is right for a base whose original was quantised for
 	// training, and a mistake otherwise.

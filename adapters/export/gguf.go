@@ -1,0 +1,227 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/gguf/arch"
+	"github.com/cultivar/cultivar/internal/quant"
+)
+
+// OutType says how the matrices of a GGUF file are stored. Vectors, and the router of a mixture of
+// experts, are always float32, which llama.cpp wants.
+type OutType string
+
+// The names are those of llama.cpp's converter.
+const (
+	OutF32  OutType = "f32"
+	OutF16  OutType = "f16"
+	OutBF16 OutType = "bf16"
+	OutQ8   OutType = "q8_0"
+)
+
+// outTypes are the types with their numbers: of a tensor, and of a file that is mostly of that type
+// (llama.h, enum llama_ftype).
+var outTypes = map[OutType]struct {
+	tensor gguf.Type
+	file   uint32
+}{OutF32: {gguf.F32, 0}, OutF16: {gguf.F16, 1}, OutQ8: {gguf.Q8_0, 7}, OutBF16: {gguf.BF16, 32}}
+
+// ParseOutType reads a name as given on the command line.
+func ParseOutType(name string) (OutType, error) {
+	if _, ok := outTypes[OutType(name)]; ok {
+		return OutType(name), nil
+	}
+	return "", fmt.Errorf("outtype %q is none of f32, f16, bf16, q8_0", name)
+}
+
+// GGUFOptions are the choices of [GGUFAdapter] and [GGUFModel].
+type GGUFOptions struct {
+	Name string  // general.name
+	Type OutType // "": float32 for an adapter, else what the base is stored in, float16 where that is quantised
+	// Model is the base's. Of a GGUF file it is read from there.
+	Model *arch.Model
+	// Special and Template are the base's special tokens and chat template, where it is a directory.
+	Special  arch.Special
+	Template string
+}
+
+// GGUFReport is what was written.
+type GGUFReport struct {
+	Report
+	Notes []string // what the reader of the file should know
+}
+
+// GGUFAdapter writes an adapter as a GGUF file for llama.cpp's --lora (llama.cpp,
+// convert_lora_to_gguf.py): A and B of each module, the rows of B in the order of the base's. The
+// scaling there is alpha/rank, so rank-stabilised ones are folded into alpha; modules whose scaling
+// differs have the difference in B.
+func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	if err := peft.Check(a); err != nil {
+		return GGUFReport{}, err
+	}
+	if a.Config.UseDoRA {
+		return GGUFReport{}, errors.New("llama.cpp knows no DoRA: merge the adapter into its base instead")
+	}
+	modules, err := peft.Modules(a)
+	if err != nil {
+		return GGUFReport{}, err
+	}
+	alpha := a.Config.ScalingOf("", a.Config.Rank) * float64(a.Config.Rank)
+	if alpha == 0 {
+		alpha = 1 // llama.cpp takes 0 for no scaling at all; B is 0 then
+	}
+	entries, err := adapterEntries(modules, a.Config, o, alpha)
+	if err != nil {
+		return GGUFReport{}, err
+	}
+	pairs := []gguf.Pair{
+		gguf.NewPair("general.architecture", o.Model.Arch.Name),
+		gguf.NewPair("general.type", "adapter"),
+		gguf.NewPair("general.name", o.Name),
+		gguf.NewPair("adapter.type", "lora"),
+		gguf.NewPair("adapter.lora.alpha", float32(alpha)),
+	}
+	r := GGUFReport{Report: Report{Modules: len(modules), Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1}}
+	return r, writeGGUF(out, pairs, entries)
+}
+
+func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions, alpha float64) ([]gguf.Entry, error) {
+	var entries []gguf.Entry
+	typ := outTypes[OutF32].tensor
+	if o.Type != "" {
+		typ = outTypes[o.Type].tensor
+	}
+	for _, m := range modules {
+		if m.Name == headModule && o.Model.Tied {
+			return nil, fmt.Errorf("module %q shares its weight with the embeddings, which llama.cpp cannot adapt alone", m.Name)
+		}
+		name, expert := o.Model.Arch.InFile(m.Name + weightSuffix)
+		if name == "" || expert >= 0 {
+			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Model.Arch.Name)
+		}
+		b, err := rowsOfB(m, o.Model)
+		if err != nil {
+			return nil, err
+		}
+		// llama.cpp divides the one alpha by the rank of each module.
+		rank := m.A.Shape[0]
+		if scale := config.ScalingOf(m.Name, rank) * float64(rank) / alpha; scale != 1 {
+			for i := range b {
+				b[i] *= float32(scale)
+			}
+		}
+		entries = append(entries, entryOf(name+".lora_a", typ, m.A.Shape, func() ([]float32, error) { return m.A.Data, nil }))
+		entries = append(entries, entryOf(name+".lora_b", typ, m.B.Shape, func() ([]float32, error) { return b, nil }))
+	}
+	slices.SortFunc(entries, func(x, y gguf.Entry) int { return o.Model.Arch.Compare(x.Name, y.Name) })
+	return entries, nil
+}
+
+// rowsOfB is a copy of B with its rows in the order of the base's file, and with what the file has
+// folded into the base's weight.
+func rowsOfB(m peft.Module, model *arch.Model) ([]float32, error) {
+	b := slices.Clone(m.B.Data)
+	weight := m.Name + weightSuffix
+	if heads := model.Heads(weight); heads > 0 {
+		order, err := arch.Order(m.B.Shape[0], heads)
+		if err != nil {
+			return nil, fmt.Errorf("%w: module %q: %w", adapters.ErrBaseMismatch, m.Name, err)
+		}
+		permute(b, m.B.Data, order)
+	}
+	scale(b, model.Fold(weight))
+	return b, nil
+}
+
+// permute puts row i of src to row order[i] of dst.
+func permute(dst, src []float32, order []int) {
+	n := len(src) / len(order)
+	for i, row := range order {
+		copy(dst[row*n:(row+1)*n], src[i*n:(i+1)*n])
+	}
+}
+
+func scale(v []float32, factor float64) {
+	if factor == 1 {
+		return
+	}
+	for i := range v {
+		v[i] *= float32(factor)
+	}
+}
+
+// entryOf is a tensor that is stored as typ where it can be: vectors as float32, and as float16
+// what has no whole blocks of Q8_0.
+func entryOf(name string, typ gguf.Type, shape []int, load func() ([]float32, error)) gguf.Entry {
+	if len(shape) < 2 {
+		typ = gguf.F32
+	}
+	if _, err := typ.Size(shape); err != nil {
+		typ = gguf.F16
+	}
+	return gguf.Entry{Name: name, Type: typ, Shape: shape, Load: func() ([]byte, error) {
+		values, err := load()
+		if err != nil {
+			return nil, err
+		}
+		switch typ {
+		case gguf.Q8_0:
+			return quant.QuantiseQ8_0(values)
+		case gguf.BF16:
+			return encode(values, dtype.BF16)
+		case gguf.F16:
+			return encode(values, dtype.F16)
+		default:
+			return encode(values, dtype.F32)
+		}
+	}}
+}
+
+func sizeOf(entries []gguf.Entry) (total int64) {
+	for _, e := range entries {
+		if n, err := e.Type.Size(e.Shape); err == nil { // the writer says what is wrong
+			total += n
+		}
+	}
+	return total
+}
+
+// writeGGUF writes a file that was not there.
+func writeGGUF(path string, pairs []gguf.Pair, entries []gguf.Entry) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, os.ErrExist)
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(path)), 0o777); err != nil {
+		return err
+	}
+	return gguf.WriteFile(path, pairs, entries)
+}
+
+// GGUFModel writes the base at path, a model directory or a GGUF file, as a GGUF file, with an adapter
+// merged into it unless that is nil. It goes tensor by tensor, so that memory is a few times the
+// largest weight. The sums are those of [Merge], row by row.
+func GGUFModel(ctx context.Context, path string, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	open := openDirectory
+	if gguf.Is(path) {
+		open = openFile
+	}
+	base, err := open(path, &o)
+	if err != nil {
+		return GGUFReport{}, err
+	}
+	w := &ggufWriter{ctx: ctx, base: base, adapter: a, o: o}
+	r, err := w.write(out)
+	if err := errors.Join(err, base.close()); err != nil {
+		return GGUFReport{}, fmt.Errorf("write %s as GGUF: %w", path, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,95 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cultivar/cultivar/internal/gguf/arch"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
+)
+
+// ggufModel says in GGUF's words what a config says. What has no word there is refused.
+func ggufModel(c *base.Config) (*arch.Model, error) {
+	if len(c.Architectures) == 0 {
+		return nil, errors.New("config.json names no architecture")
+	}
+	if c.Nested {
+		return nil, errors.New("multimodal models cannot be written as GGUF; use the text-only model of the family")
+	}
+	a, err := arch.OfClass(c.Architectures[0])
+	if err != nil {
+		return nil, err
+	}
+	k := c.Keys()
+	m := &arch.Model{
+		Arch: a, Vocabulary: c.VocabSize, Context: c.MaxPositionEmbeddings, Hidden: c.HiddenSize, Intermediate: c.IntermediateSize,
+		Layers: c.NumHiddenLayers, AttentionHeads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
+		Rotated: int(float64(c.HeadDim) * c.Rope.PartialRotaryFactor), Eps: c.RMSNormEps, Tied: c.TieWordEmbeddings,
+		Theta: c.Rope.Theta, Rope: ggufRope(c.Rope), Window: c.SlidingWindow,
+
+		AttentionSoftcap: k.Float("attn_logit_softcapping", 0), FinalSoftcap: k.Float("final_logit_softcapping", 0),
+		QueryScalar:         k.Float("query_pre_attn_scalar", 0),
+		AttentionMultiplier: k.Float("attention_multiplier", 1), EmbeddingMultiplier: k.Float("embedding_multiplier", 1),
+		ResidualMultiplier: k.Float("residual_multiplier", 1), LogitsScaling: k.Float("logits_scaling", 1),
+
+		Experts:     k.Int("num_local_experts", k.Int("num_experts", 0, 0, 1<<16), 0, 1<<16),
+		ExpertsUsed: k.Int("num_experts_per_tok", 0, 0, 1<<16), ExpertIntermediate: k.Int("moe_intermediate_size", 0, 0, 1<<20),
+	}
+	if err := errors.Join(k.Err(), ggufLayers(m, c), m.ActsAs(c.HiddenAct)); err != nil {
+		return nil, err
+	}
+	if local, ok := c.RopeByLayerType[nn.SlidingAttention]; ok && a.ModelType == "gemma3_text" {
+		m.LocalTheta = local.Theta
+	}
+	if !c.Rope.Truncate && c.Rope.Type == "yarn" {
+		return nil, errors.New("yarn without truncate cannot be written as GGUF")
+	}
+	return m, nil
+}
+
+func ggufRope(r base.Rope) arch.Rope {
+	g := arch.Rope{
+		Type: r.Type, Factor: r.Factor, Original: r.OriginalMaxPositionEmbeddings, Low: r.LowFreqFactor, High: r.HighFreqFactor,
+		BetaFast: r.BetaFast, BetaSlow: r.BetaSlow, AttentionFactor: r.AttentionFactor, Short: r.ShortFactor, Long: r.LongFactor,
+	}
+	if g.Type == "yarn" && g.AttentionFactor == 0 && r.MScale != 0 && r.MScaleAllDim != 0 && r.Factor > 1 {
+		scale := func(m float64) float64 { return 0.1*m*math.Log(r.Factor) + 1 }
+		g.AttentionFactor = scale(r.MScale) / scale(r.MScaleAllDim)
+	}
+	if g.Type == "default" {
+		g.Type = ""
+	}
+	return g
+}
+
+// ggufLayers says which layers have a window or no rotation.
+func ggufLayers(m *arch.Model, c *base.Config) error {
+	k := c.Keys()
+	switch m.Arch.ModelType {
+	case "qwen2", "qwen3", "qwen3_moe", "smollm3":
+		if k.Bool("use_sliding_window") {
+			return fmt.Errorf("use_sliding_window cannot be written as GGUF's %s", m.Arch.Name)
+		}
+		m.Window = 0
+	case "gemma2", "gemma3_text", "olmo3":
+		period := k.Int("sliding_window_pattern", map[string]int{"gemma2": 2, "gemma3_text": 6, "olmo3": 4}[m.Arch.ModelType], 1, 1<<10)
+		types, err := nn.LayerTypes(c, func(layer int) bool { return (layer+1)%period != 0 })
+		if err != nil {
+			return err
+		}
+		for _, t := range types {
+			m.Sliding = append(m.Sliding, t == nn.SlidingAttention)
+		}
+	case "olmo2", "granite", "llama", "gemma":
+		m.Window = 0
+	}
+	if m.Arch.ModelType == "smollm3" {
+		rotated := k.Ints("no_rope_layers")
+		for i := range m.Layers {
+			m.NoRope = append(m.NoRope, len(rotated) == 0 && (i+1)%4 == 0 || i < len(rotated) && rotated[i] == 0)
+		}
+	}
+	return k.Err()
+}
