@@ -30,6 +30,9 @@ type Job struct {
 	RunDigest string     // of base, data and configuration: what a checkpoint belongs to
 	OutDir    string     // checkpoints and metrics.jsonl go here; must exist
 	Hooks     Hooks
+
+	WeightBytes int64 // of the frozen base as stored: what stays in memory beside the run itself
+	Memory      int64 // bytes that the process may take; 0 means no limit
 }
 
 // Hooks are called by the loop; nil ones are off.
@@ -84,6 +87,8 @@ type run struct {
 	schedule optim.Schedule
 	opt      *optim.AdamW
 	trainer  *model.Trainer
+	scorer   *model.Evaluator
+	atOnce   int // tokens in memory at a time
 	metrics  *metrics
 	at       checkpoint.Progress
 	result   Result
@@ -96,21 +101,24 @@ func start(job Job) (*run, error) {
 	if len(job.Train.Sequences) == 0 {
 		return nil, errors.New("no training rows")
 	}
-	total := c.steps(len(job.Train.Sequences))
-	keep := model.KeepAll
-	if c.GradientCheckpointing {
-		keep = model.Recompute
-	}
-	trainer, err := job.Model.NewTrainer(job.Model.Uniform(keep))
+	plan, err := job.Plan()
 	if err != nil {
 		return nil, err
 	}
+	total := plan.Steps
+	trainer, err := job.Model.NewTrainer(plan.Recompute)
+	if err != nil {
+		return nil, err
+	}
+	trainer.Reserve(plan.MicroBatchTokens)
 	r := &run{
 		Job:      job,
-		order:    order{sequences: len(job.Train.Sequences), batch: c.BatchSize, shuffle: c.Shuffle, seed: c.Seed},
+		order:    job.order(),
 		schedule: optim.Schedule{Type: c.LRSchedulerType, Peak: c.LearningRate, Warmup: c.warmup(total), Total: total},
 		opt:      optim.NewAdamW(job.Params, c.AdamBeta1, c.AdamBeta2, c.AdamEpsilon, c.WeightDecay),
 		trainer:  trainer,
+		scorer:   trainer.Evaluator(),
+		atOnce:   plan.MicroBatchTokens,
 		at:       checkpoint.Progress{RunDigest: job.RunDigest},
 	}
 	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, job.Params, r.opt)
@@ -215,7 +223,7 @@ func (r *run) evaluate(step int) (float64, error) {
 	if len(r.Eval) == 0 {
 		return 0, nil
 	}
-	s, err := eval.NLL(r.Model, r.Eval)
+	s, err := eval.NLL(r.scorer, r.Eval, r.atOnce)
 	if err != nil {
 		return 0, err
 	}

@@ -266,14 +266,14 @@ func TestTrainingLearns(t *testing.T) {
 	c.MaxSteps, c.LoRA.Dropout = 60, 0
 	m, params := attach(t, c)
 	rows := sequences(t, 8, pack.BestFit)
-	before, err := eval.NLL(m, rows.Rows)
+	before, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Params: params, Train: rows, RunDigest: "r", OutDir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
-	after, err := eval.NLL(m, rows.Rows)
+	after, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,12 +286,12 @@ func TestTrainingLearns(t *testing.T) {
 func TestEvaluationOfRowsIsIndependent(t *testing.T) {
 	m, _ := attach(t, config())
 	rows := sequences(t, 9, pack.None).Rows
-	all, err := eval.NLL(m, rows)
+	all, err := eval.NLL(m.NewEvaluator(), rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, r := range rows {
-		alone, err := eval.NLL(m, []pack.Row{r})
+		alone, err := eval.NLL(m.NewEvaluator(), []pack.Row{r}, eval.TokensAtOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -328,7 +328,7 @@ func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 		if _, err := m.NewSession().Append([]int32{id}); err == nil {
 			t.Errorf("token %d is taken", id)
 		}
-		if _, err := eval.NLL(m, []pack.Row{{IDs: []int32{1, id}}}); err == nil {
+		if _, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: []int32{1, id}}}, eval.TokensAtOnce); err == nil {
 			t.Errorf("token %d is scored", id)
 		}
 	}
@@ -358,7 +358,7 @@ func BenchmarkStep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tr, err := m.NewTrainer(m.Uniform(model.KeepAll))
+	tr, err := m.NewTrainer(0)
 	if err != nil {
 		b.Fatal(err)
 	}

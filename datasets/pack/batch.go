@@ -1,6 +1,9 @@
 package pack
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // Batch is what one forward and backward pass sees: the tokens of its segments one after the other,
 // without padding. The three token arrays have the same length.
@@ -37,23 +40,43 @@ func (b Batch) Trained() int {
 // the data, the chain, and with it every bit of the adapter, depends on which rows are in the step
 // and neither on how they were packed nor on the size of a micro-batch.
 func (s *Sequences) Step(sequences []int, microBatch int) []Batch {
+	var batches []Batch
+	for rows, tokens := range s.microBatches(sequences, microBatch) {
+		batches = append(batches, s.batch(rows, tokens))
+	}
+	return batches
+}
+
+// Sizes returns the numbers of tokens of the micro-batches that Step makes.
+func (s *Sequences) Sizes(sequences []int, microBatch int) []int {
+	var sizes []int
+	for _, tokens := range s.microBatches(sequences, microBatch) {
+		sizes = append(sizes, tokens)
+	}
+	return sizes
+}
+
+// microBatches yields the rows of each micro-batch and the number of their tokens.
+func (s *Sequences) microBatches(sequences []int, microBatch int) iter.Seq2[[]int, int] {
 	var rows []int
 	for _, i := range sequences {
 		rows = append(rows, s.Sequences[i]...)
 	}
 	slices.Sort(rows)
 	limit := max(microBatch, 1) * s.MaxLen
-	var batches []Batch
-	for len(rows) > 0 {
-		n, tokens := 0, 0
-		for n < len(rows) && tokens+len(s.Rows[rows[n]].IDs) <= limit {
-			tokens += len(s.Rows[rows[n]].IDs)
-			n++
+	return func(yield func([]int, int) bool) {
+		for len(rows) > 0 {
+			n, tokens := 0, 0
+			for n < len(rows) && tokens+len(s.Rows[rows[n]].IDs) <= limit {
+				tokens += len(s.Rows[rows[n]].IDs)
+				n++
+			}
+			if !yield(rows[:n], tokens) {
+				return
+			}
+			rows = rows[n:]
 		}
-		batches = append(batches, s.batch(rows[:n], tokens))
-		rows = rows[n:]
 	}
-	return batches
 }
 
 // batch lays rows out in the given order; tokens is their total length.

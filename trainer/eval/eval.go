@@ -22,17 +22,17 @@ type Summary struct {
 	Rows    []Row
 }
 
-// tokensAtOnce bounds the activations of an evaluation.
-const tokensAtOnce = 2048
+// TokensAtOnce bounds the activations of an evaluation well enough.
+const TokensAtOnce = 2048
 
-// NLL scores rows. Rows never see each other, so the result does not depend on their order.
-func NLL(m *model.Model, rows []pack.Row) (Summary, error) {
-	e := m.NewEvaluator()
+// NLL scores rows, as many at a time as have no more than atOnce tokens. Rows never see each other,
+// so the result depends neither on that nor on their order.
+func NLL(e *model.Evaluator, rows []pack.Row, atOnce int) (Summary, error) {
 	var s Summary
 	var total float64
 	for lo := 0; lo < len(rows); {
 		hi, n := lo, 0
-		for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= tokensAtOnce) {
+		for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= atOnce) {
 			n += len(rows[hi].IDs)
 			hi++
 		}

@@ -17,8 +17,8 @@ type forwardPass struct {
 	x       [2][]float32 // hidden states, alternating
 }
 
-func (m *Model) newForwardPass() forwardPass {
-	return forwardPass{model: m, scratch: new(ops.Scratch), arenas: make(map[int]*ops.Arena), head: ops.NewArena(nil, nil)}
+func (m *Model) newForwardPass() *forwardPass {
+	return &forwardPass{model: m, scratch: new(ops.Scratch), arenas: make(map[int]*ops.Arena), head: ops.NewArena(nil, nil)}
 }
 
 // run returns the hidden states after the last layer, (rows, hidden), valid until the next run. The
@@ -74,7 +74,7 @@ func sized(x []float32, n int) []float32 {
 }
 
 // Evaluator runs forward passes for likelihoods.
-type Evaluator struct{ pass forwardPass }
+type Evaluator struct{ pass *forwardPass }
 
 // NewEvaluator returns an evaluator for the model.
 func (m *Model) NewEvaluator() *Evaluator { return &Evaluator{pass: m.newForwardPass()} }
@@ -98,7 +98,7 @@ func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
 // Batch is sequences that grow together, with their keys and values cached: every weight is read
 // once for all of them.
 type Batch struct {
-	pass   forwardPass
+	pass   *forwardPass
 	caches [][]*ops.KVCache // by layer and sequence
 	length []int
 	logits []float32

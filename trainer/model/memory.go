@@ -2,46 +2,21 @@ package model
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
+	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
-// Keep says what the forward pass of a layer leaves for its backward pass, beside its input. All
-// choices give the same bits.
-type Keep int
-
-// The choices, from fast to small.
-const (
-	KeepAll   Keep = iota // everything that the backward pass reads
-	KeepSome              // not what costs next to nothing to compute again: norms, activations
-	Recompute             // nothing; the forward pass runs twice (Chen et al., arXiv:1604.06174)
-)
-
-// String is what the user reads.
-func (k Keep) String() string { return [...]string{"keep-all", "keep-some", "recompute"}[k] }
-
-// Memory is what the activations of a trainer take, in bytes.
-type Memory struct {
-	Keep  []Keep // by layer
-	Bytes int64  // at the largest micro-batch
-}
-
-// Uniform is the same choice for every layer.
-func (m *Model) Uniform(k Keep) []Keep {
-	list := make([]Keep, len(m.layers))
-	for i := range list {
-		list[i] = k
-	}
-	return list
-}
-
-// Footprint predicts the activations of micro-batches of up to rows tokens, labelled of which have
-// a label.
-func (m *Model) Footprint(keep []Keep, rows, labelled int) (int64, error) {
-	t := &Trainer{model: m, keep: keep, first: m.firstTrained()}
+// Footprint predicts the bytes that training takes for activations, with micro-batches of up to
+// rows tokens of which labelled have a label, and the first recompute layers computed twice.
+func (m *Model) Footprint(recompute, rows, labelled int) (int64, error) {
+	t := &Trainer{model: m, first: m.firstTrained()}
+	// Inputs of the layers and the last output, two gradients, and two for evaluation.
 	width := 4 * int64(m.Config.HiddenSize)
-	total := m.headBytes(rows, labelled) + int64(rows)*width*int64(len(m.layers)-t.first+1+2)
+	total := m.headBytes(rows, labelled) + int64(rows)*width*int64(len(m.layers)-t.first+1+4)
 	var scratch int64
 	shared := make(map[tapeKey]bool)
 	for i := t.first; i < len(m.layers); i++ {
@@ -51,10 +26,10 @@ func (m *Model) Footprint(keep []Keep, rows, labelled int) (int64, error) {
 			return 0, err
 		}
 		scratch = max(scratch, p.ScratchBytes(rows))
-		if keep[i] != Recompute || !shared[key] {
+		if i >= recompute || !shared[key] {
 			total += p.KeptBytes(rows)
 		}
-		shared[key] = keep[i] == Recompute
+		shared[key] = true
 	}
 	return total + scratch, nil
 }
@@ -63,26 +38,148 @@ func (m *Model) Footprint(keep []Keep, rows, labelled int) (int64, error) {
 // gradients, and the logits of as many rows as exist at a time.
 func (m *Model) headBytes(rows, labelled int) int64 {
 	hidden := int64(m.Config.HiddenSize)
-	logits := int64(min(labelled, ops.LogitRows)) * int64(m.Vocab())
+	logits := int64(min(labelled, ops.LogitRows(m.Vocab()))) * int64(m.Vocab())
 	return 4 * (logits + hidden*int64(5*labelled+rows))
 }
 
-// Fit chooses what to keep so that the activations of micro-batches of up to rows tokens take no
-// more than budget bytes: everything if that fits; else less of as many layers, from the first on,
-// as it takes. When nothing fits it returns the smallest, which Bytes tells apart.
-func (m *Model) Fit(rows, labelled int, budget int64) (Memory, error) {
-	keep := m.Uniform(KeepAll)
-	bytes, err := m.Footprint(keep, rows, labelled)
-	for next := KeepSome; next <= Recompute && err == nil && bytes > budget; next++ {
-		for i := m.firstTrained(); i < len(keep) && err == nil && bytes > budget; i++ {
-			keep[i] = next
-			bytes, err = m.Footprint(keep, rows, labelled)
+// Fit returns for how many layers to recompute, and the bytes of activations then: for none if
+// budget allows, else for as few as it takes. When nothing fits that is for all of them.
+func (m *Model) Fit(rows, labelled int, budget int64) (recompute int, bytes int64, err error) {
+	for ; ; recompute++ {
+		bytes, err = m.Footprint(recompute, rows, labelled)
+		if err != nil {
+			return 0, 0, fmt.Errorf("plan memory: %w", err)
+		}
+		if bytes <= budget || recompute == len(m.layers) {
+			return recompute, bytes, nil
 		}
 	}
-	if err != nil {
-		return Memory{}, fmt.Errorf("plan memory: %w", err)
+}
+
+// WeightBytes is what the frozen weights take as they are stored.
+func (m *Model) WeightBytes() int64 {
+	var n int64
+	for _, b := range append(slices.Clone(m.layers), m.final, bindings{"": m.embed}) {
+		for _, w := range b {
+			n += w.bytes()
+		}
 	}
-	return Memory{Keep: keep, Bytes: bytes}, nil
+	if m.family.Unembed != m.family.Embed {
+		n += m.head.bytes()
+	}
+	return n
+}
+
+// bytes is the size of a frozen matrix as it is stored.
+func (w matrixOrParam) bytes() int64 {
+	n := int64(w.matrix.Rows) * int64(w.matrix.Cols)
+	stored, ok := w.matrix.Blocks.(interface{ Bytes() int64 })
+	switch {
+	case w.param != nil:
+		return 0
+	case ok:
+		return stored.Bytes()
+	case w.matrix.Type == dtype.F32:
+		return 4 * n
+	}
+	return 2 * n
+}
+
+// FLOPs is how many floating-point operations a step takes over a number of tokens, all of them
+// trained, each of which attends to keys others on average; a multiply-add is two. Computing layers
+// again is included.
+func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
+	first := m.firstTrained()
+	c := m.Config
+	attention := 4 * keys * float64(c.NumAttentionHeads*c.HeadDim) // q·k and p·v
+	total := 4 * float64(m.Vocab()*c.HiddenSize)
+	for i, b := range m.layers {
+		var forward, backward float64
+		for _, w := range b {
+			g := w.get()
+			n := 2 * float64(g.Rows) * float64(g.Cols)
+			switch {
+			case g.Rows == 1:
+			case w.param != nil:
+				forward, backward = forward+n, backward+2*n
+			case i == first:
+				forward += n // nearly all of the gradient below the lowest factors is not computed
+			default:
+				forward, backward = forward+n, backward+n
+			}
+		}
+		forward += attention
+		switch {
+		case i < first:
+			total += forward
+		case i < recompute:
+			total += 2*forward + backward + 2.5*attention
+		default:
+			total += forward + backward + 2.5*attention
+		}
+	}
+	return total * tokens
+}
+
+// Time measures a micro-batch: one layer of each shape, forward and backward, and the head, each
+// for as many as there are. It spoils the gradients.
+func (t *Trainer) Time(mb *MicroBatch) (time.Duration, error) {
+	m := t.model
+	if err := m.checkTokens(mb.Tokens); err != nil {
+		return 0, err
+	}
+	m.growRope(mb.Layout)
+	t.Reserve(len(mb.Tokens))
+	x := m.embedTokens(t.inputs[t.first], mb.Tokens)
+	var total time.Duration
+	measured := make(map[tapeKey][2]time.Duration)
+	for i := range m.layers {
+		key := tapeKey{shape: m.shape[i], grads: ops.NoGradients}
+		if i >= t.first {
+			key = t.key(i, 1)
+		}
+		d, ok := measured[key]
+		if !ok {
+			var err error
+			if d, err = t.timeLayer(i, mb, x); err != nil {
+				return 0, err
+			}
+			measured[key] = d
+		}
+		total += d[0] + d[1]
+		if i >= t.first && i < t.recompute-1 {
+			total += d[0]
+		}
+	}
+	copy(t.inputs[len(m.layers)], x)
+	began := time.Now()
+	_, _, err := t.loss(mb)
+	return total + time.Since(began), err
+}
+
+// timeLayer measures a layer forward and backward, once everything has been touched.
+func (t *Trainer) timeLayer(layer int, mb *MicroBatch, x []float32) (d [2]time.Duration, err error) {
+	for range 2 {
+		began := time.Now()
+		if layer < t.first {
+			if err = t.model.forwardLayer(layer, t.pass, mb.Layout, nil, x, t.grads[0]); err != nil {
+				return d, err
+			}
+			d[0] = time.Since(began)
+			continue
+		}
+		copy(t.inputs[layer], x)
+		if err = t.forward(layer, mb); err != nil {
+			return d, err
+		}
+		d[0] = time.Since(began)
+		began = time.Now()
+		if _, err = t.backward(layer, mb, x, false); err != nil {
+			return d, err
+		}
+		d[1] = time.Since(began)
+	}
+	return d, nil
 }
 
 // oneRow is the layout of a rehearsal.

@@ -140,6 +140,9 @@ func (m *Model) lookup(name string) (matrixOrParam, error) {
 
 func asMatrix(v base.View) gemm.Matrix {
 	rows, cols := v.Shape[0], v.Shape[1]
+	if v.Quant != nil {
+		return gemm.Quantised(v.Quant, rows, cols)
+	}
 	if v.Type == dtype.F32 {
 		return gemm.F32(v.F32, rows, cols)
 	}
@@ -147,6 +150,11 @@ func asMatrix(v base.View) gemm.Matrix {
 }
 
 func widen(v base.View) []float32 {
+	if v.Quant != nil {
+		out := make([]float32, v.Shape[0])
+		v.Quant.Decode(out, 0, 0)
+		return out
+	}
 	if v.Type == dtype.F32 {
 		return v.F32
 	}

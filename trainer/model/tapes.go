@@ -15,7 +15,6 @@ type tapeKey struct {
 	rows     int
 	labelled int // rows of the head that are computed
 	grads    ops.Gradients
-	thrifty  bool
 }
 
 // The heads' shapes.
@@ -65,7 +64,6 @@ func (m *Model) tape(key tapeKey) (*compiled, error) {
 
 func (m *Model) compile(key tapeKey) (*compiled, error) {
 	b := ops.NewBuilder()
-	b.Thrifty = key.thrifty
 	x := b.Input("x", key.rows, m.Config.HiddenSize)
 	var y *nn.Node
 	var picked *[]int32

@@ -24,33 +24,34 @@ type MicroBatch struct {
 
 // Trainer runs forward and backward passes. Gradients are summed into the attachment's parameters.
 type Trainer struct {
-	model   *Model
-	keep    []Keep
-	first   int // the lowest layer in which, or below which, something is trained
-	scratch *ops.Scratch
-	arenas  []*ops.Arena // of each layer from first on; those that recompute share one
-	below   forwardPass  // of the layers before first
-	head    *ops.Arena
-	inputs  [][]float32  // of each layer from first on, and the output of the last
-	grads   [2][]float32 // of inputs, alternating
+	model *Model
+	first int // the lowest layer in which, or below which, something is trained
+	// Layers below this one compute their forward pass twice.
+	recompute int
+	scratch   *ops.Scratch
+	arenas    []*ops.Arena // of each layer from first on; those that recompute share one
+	pass      *forwardPass // of the layers before first, and of evaluation
+	head      *ops.Arena
+	inputs    [][]float32  // of each layer from first on, and the output of the last
+	grads     [2][]float32 // of inputs, alternating
 
 	machines []*ops.Machine // of the micro-batch, by layer
 }
 
-// NewTrainer returns a trainer for the model that keeps for each layer what keep says.
-func (m *Model) NewTrainer(keep []Keep) (*Trainer, error) {
+// NewTrainer returns a trainer for the model. The first recompute layers keep nothing of their
+// forward pass but its input, and run it twice (Chen et al., arXiv:1604.06174); the others keep what
+// their backward pass reads. The bits are the same.
+func (m *Model) NewTrainer(recompute int) (*Trainer, error) {
 	t := &Trainer{
-		model: m, keep: keep, first: m.firstTrained(),
-		scratch: new(ops.Scratch), head: ops.NewArena(nil, nil), below: m.newForwardPass(),
+		model: m, first: m.firstTrained(), recompute: recompute, head: ops.NewArena(nil, nil), pass: m.newForwardPass(),
 		arenas: make([]*ops.Arena, len(m.layers)), inputs: make([][]float32, len(m.layers)+1),
 		machines: make([]*ops.Machine, len(m.layers)),
 	}
-	t.below.scratch = t.scratch
+	t.scratch, t.head = t.pass.scratch, t.pass.head
 	shared := make(map[tapeKey]*ops.Arena)
 	for i := t.first; i < len(m.layers); i++ {
 		key := t.key(i, 1)
-		if a := shared[key]; a != nil && keep[i] == Recompute {
-			t.arenas[i] = a
+		if t.arenas[i] = shared[key]; t.arenas[i] != nil && i < recompute {
 			continue
 		}
 		plan, err := m.plan(key)
@@ -58,12 +59,28 @@ func (m *Model) NewTrainer(keep []Keep) (*Trainer, error) {
 			return nil, err
 		}
 		t.arenas[i] = ops.NewArena(plan, t.scratch)
-		if keep[i] == Recompute {
-			shared[key] = t.arenas[i]
-		}
+		shared[key] = t.arenas[i]
 	}
 	return t, nil
 }
+
+// Reserve takes the memory for micro-batches of up to rows tokens at once, so that what smaller ones
+// took before does not linger.
+func (t *Trainer) Reserve(rows int) {
+	n := rows * t.model.Config.HiddenSize
+	for i := t.first; i <= len(t.model.layers); i++ {
+		t.inputs[i] = sized(t.inputs[i], n)
+	}
+	t.grads[0], t.grads[1] = sized(t.grads[0], n), sized(t.grads[1], n)
+	for _, a := range t.arenas {
+		if a != nil {
+			a.Reserve(rows)
+		}
+	}
+}
+
+// Evaluator returns an evaluator that shares the trainer's memory: they run one after the other.
+func (t *Trainer) Evaluator() *Evaluator { return &Evaluator{pass: t.pass} }
 
 // firstTrained is the lowest layer in which something is trained: 0 when the embedding is.
 func (m *Model) firstTrained() int {
@@ -86,7 +103,7 @@ func (t *Trainer) key(layer, rows int) tapeKey {
 	if layer == t.first && t.model.embed.param == nil {
 		grads = ops.OfWeights
 	}
-	return tapeKey{shape: t.model.shape[layer], rows: rows, grads: grads, thrifty: t.keep[layer] == KeepSome}
+	return tapeKey{shape: t.model.shape[layer], rows: rows, grads: grads}
 }
 
 // Bytes is the memory that activations take now.
@@ -155,7 +172,7 @@ func (t *Trainer) start(mb *MicroBatch) error {
 		if i == t.first-1 {
 			y = t.inputs[t.first]
 		}
-		if err := m.forwardLayer(i, &t.below, mb.Layout, nil, x, y); err != nil {
+		if err := m.forwardLayer(i, t.pass, mb.Layout, nil, x, y); err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
 		x = y
@@ -269,6 +286,10 @@ func (m *Model) embedTokens(dst []float32, tokens []int32) []float32 {
 }
 
 func embedRow(dst []float32, w gemm.Matrix, token int) {
+	if w.Blocks != nil {
+		w.Blocks.Decode(dst, token, 0)
+		return
+	}
 	if w.Type == dtype.F32 {
 		copy(dst, w.F32[token*w.RowStride:])
 		return

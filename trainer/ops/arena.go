@@ -37,6 +37,12 @@ func NewArena(plan *Plan, scratch *Scratch) *Arena {
 	return &Arena{plan: plan, scratch: scratch, kept: make(map[string][]float32)}
 }
 
+// Reserve takes the planned memory for up to rows rows.
+func (a *Arena) Reserve(rows int) {
+	a.results = grow(a.results, a.plan.kept*planRows(rows))
+	a.scratch.memory = grow(a.scratch.memory, a.plan.scratch*planRows(rows))
+}
+
 func (a *Arena) rewind() { a.next = 0 }
 
 // matrix returns a rows×cols block whose contents are undefined.

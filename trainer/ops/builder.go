@@ -10,10 +10,6 @@ import (
 
 // Builder builds one graph. It panics on misuse: a graph is our own code, not input.
 type Builder struct {
-	// Thrifty has the backward pass compute the results of cheap operators again, instead of
-	// keeping them from the forward pass. Either way gives the same bits.
-	Thrifty bool
-
 	graph   *gorgonia.ExprGraph
 	run     *Run
 	weights []*Weight
@@ -22,7 +18,8 @@ type Builder struct {
 	repeats map[*gorgonia.Node]*gorgonia.Node // of their results
 }
 
-// cheap is an operator whose result costs less to compute again than it takes to keep.
+// cheap is an operator whose result the backward pass computes again: that takes no longer than
+// fetching it from memory (docs/decisions/0005), and it need not be kept.
 type cheap interface {
 	// again is the operator that does so. It has the same inputs and one more, which is not read:
 	// it only makes the repetition wait for the backward pass.
@@ -78,7 +75,7 @@ func (b *Builder) apply(op op, inputs ...*gorgonia.Node) *gorgonia.Node {
 // n itself, or its repetition.
 func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 	inputs, ok := b.inputs[n]
-	if !ok || !b.Thrifty {
+	if !ok {
 		return n
 	}
 	if b.repeats[n] == nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// LogitRows is how many rows of logits exist at a time: the logits of a whole batch never do.
-const LogitRows = 128
+// LogitRows is how many rows of logits exist at a time: the logits of a whole batch never do. As
+// many as take 64 MB, since the vocabulary projection is read anew for each lot.
+func LogitRows(vocab int) int { return min(max(16<<20/vocab, 64), 512) }
 
 // HeadConfig is what a family does to its logits.
 type HeadConfig struct {
@@ -43,13 +44,14 @@ func (b *Builder) CrossEntropy(h *gorgonia.Node, w *Weight, cfg HeadConfig, grad
 func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
 	h, vocab := floats(inputs[0]), o.weight.Rows
-	logits := o.run.kept.keep(o.name+" logits", min(rows, LogitRows)*vocab)
+	atOnce := min(rows, LogitRows(vocab))
+	logits := o.run.kept.keep(o.name+" logits", atOnce*vocab)
 	var dh []float32
 	if o.grad {
 		dh = o.run.kept.keep(o.name+" grad", rows*hidden)
 	}
-	for lo := 0; lo < rows; lo += LogitRows {
-		hi := min(lo+LogitRows, rows)
+	for lo := 0; lo < rows; lo += atOnce {
+		hi := min(lo+atOnce, rows)
 		chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
 		Logits(logits, chunk, o.weight.matrix(), o.cfg)
 		parallel.For(hi-lo, 1, func(a, b int) {

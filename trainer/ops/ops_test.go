@@ -29,14 +29,13 @@ var testAttention = attention.Config{Heads: 2, KVHeads: 1, HeadDim: 4, Scale: 0.
 
 func newLayer(t *testing.T, dropout float32) *layer {
 	t.Helper()
-	return buildLayer(t, dropout, testRows, false)
+	return buildLayer(t, dropout, testRows)
 }
 
-func buildLayer(t *testing.T, dropout float32, rows int, thrifty bool) *layer {
+func buildLayer(t *testing.T, dropout float32, rows int) *layer {
 	t.Helper()
 	l := &layer{frozen: map[string][]float32{}, params: map[string]*Param{}}
 	b := NewBuilder()
-	b.Thrifty = thrifty
 	x := b.Input("x", rows, testHidden)
 	norm := b.Trainable("norm", 1, testHidden)
 	bias := b.Frozen("q.bias", 1, 8)
@@ -227,31 +226,24 @@ func TestPlannedMemoryGivesTheSameBits(t *testing.T) {
 	}
 	for _, dropout := range []float32{0, 0.3} {
 		want := run(newLayer(t, dropout), NewArena(nil, nil))
-		var kept [2]int64
-		for i, thrifty := range []bool{false, true} {
-			plan, err := buildLayer(t, dropout, 1, thrifty).tape.Rehearse()
-			if err != nil {
-				t.Fatal(err)
-			}
-			scratch := new(Scratch)
-			a := NewArena(plan, scratch)
-			if got := run(buildLayer(t, dropout, testRows, thrifty), a); !reflect.DeepEqual(got, want) {
-				t.Errorf("dropout %g, thrifty %t: the results differ from those of unplanned memory", dropout, thrifty)
-			}
-			if a.Bytes() != plan.KeptBytes(testRows) || scratch.Bytes() != plan.ScratchBytes(testRows) {
-				t.Errorf("dropout %g, thrifty %t: arena and scratch take %d and %d bytes, the plan says %d and %d",
-					dropout, thrifty, a.Bytes(), scratch.Bytes(), plan.KeptBytes(testRows), plan.ScratchBytes(testRows))
-			}
-			kept[i] = plan.KeptBytes(testRows)
+		plan, err := buildLayer(t, dropout, 1).tape.Rehearse()
+		if err != nil {
+			t.Fatal(err)
 		}
-		if kept[1] >= kept[0] {
-			t.Errorf("dropout %g: thrifty keeps %d bytes, not thrifty %d", dropout, kept[1], kept[0])
+		scratch := new(Scratch)
+		a := NewArena(plan, scratch)
+		if got := run(newLayer(t, dropout), a); !reflect.DeepEqual(got, want) {
+			t.Errorf("dropout %g: the results differ from those of unplanned memory", dropout)
+		}
+		if a.Bytes() != plan.KeptBytes(testRows) || scratch.Bytes() != plan.ScratchBytes(testRows) {
+			t.Errorf("dropout %g: arena and scratch take %d and %d bytes, the plan says %d and %d",
+				dropout, a.Bytes(), scratch.Bytes(), plan.KeptBytes(testRows), plan.ScratchBytes(testRows))
 		}
 	}
 }
 
 func TestRehearsalLeavesGradientsAlone(t *testing.T) {
-	l := buildLayer(t, 0, 1, false)
+	l := buildLayer(t, 0, 1)
 	if _, err := l.tape.Rehearse(); err != nil {
 		t.Fatal(err)
 	}

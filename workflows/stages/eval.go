@@ -57,7 +57,7 @@ func Eval(_ context.Context, o EvalOptions) (EvalResult, error) {
 	if err != nil {
 		return EvalResult{}, err
 	}
-	s, err := eval.NLL(m, encoded)
+	s, err := eval.NLL(m.NewEvaluator(), encoded, eval.TokensAtOnce)
 	return EvalResult{s}, err
 }
 

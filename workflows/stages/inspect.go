@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // BaseInfo is what can be said about a base without running it.
@@ -219,14 +220,14 @@ type MemoryInfo struct {
 	AdapterSize int64 `json:"adapter_bytes"` // of that adapter's file
 }
 
-// memoryOf estimates memory from shapes. Training holds, besides the weights:
+// memoryOf estimates memory from shapes; `train --plan` tells it exactly. Training holds, besides the
+// weights:
 //   - 16 bytes a trained parameter: value, gradient and AdamW's two moments, float32;
-//   - the results of every operator of a layer, kept for its backward pass: for each token the two
-//     norms, both residual sums, attention's q, k, v and output, the projections back to hidden size,
-//     three of the MLP's width, and the adapter's rank for each module. Of every layer, or with
-//     checkpointing of one, beside the inputs of all;
-//   - as much again, twice, for the gradients of two neighbouring layers;
-//   - 128 rows of logits, and the gradient of the last hidden states.
+//   - for each token and layer what its backward pass reads: attention's q, k, v and output, the
+//     residual sum, both halves of the MLP, and the adapter's rank for each module. Of every layer,
+//     or with checkpointing of one;
+//   - the inputs of all layers, a few more of their size, and what one layer's operators share;
+//   - the logits of some rows, and five times the last hidden states.
 func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	tokens := cfg.MicroBatchSize * cfg.MaxSeqLength
 	if c.MaxPositionEmbeddings > 0 {
@@ -248,12 +249,14 @@ func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 		perLayer += t.Count * cfg.LoRA.Rank
 	}
 	perLayer /= c.NumHiddenLayers
-	layer := 4 * int64(tokens) * int64(6*c.HiddenSize+2*q+2*kv+3*c.IntermediateSize+perLayer)
-	inputs := 4 * int64(tokens) * int64(c.HiddenSize)
-	head := 4 * int64(128*c.VocabSize+2*tokens*c.HiddenSize)
-	fixed := info.WeightBytes + 16*trained + head + 2*layer
+	row := 4 * int64(tokens)
+	layer := row * int64(2*q+2*kv+c.HiddenSize+2*c.IntermediateSize+perLayer)
+	shared := row * int64(4*c.IntermediateSize+3*c.HiddenSize)
+	inputs := row * int64((c.NumHiddenLayers+11)*c.HiddenSize)
+	logits := 4 * int64(ops.LogitRows(c.VocabSize)) * int64(c.VocabSize)
+	fixed := info.WeightBytes + 16*trained + shared + inputs + logits
 	m.Train = fixed + int64(c.NumHiddenLayers)*layer
-	m.TrainLess = fixed + layer + int64(c.NumHiddenLayers)*inputs
+	m.TrainLess = fixed + layer
 	return m
 }
 

@@ -35,6 +35,7 @@ type TrainOptions struct {
 	Config  trainer.Config
 	OutDir  string
 	Restart bool      // discard what OutDir holds of another run
+	Memory  int64     // bytes that the process may take; 0 means most of what is free
 	Now     time.Time // the chat template's clock
 	Hooks   trainer.Hooks
 }
@@ -62,21 +63,50 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 		return TrainResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+	t, err := openTraining(o, b)
 	if err != nil {
-		return TrainResult{}, err
-	}
-	if b.Template != nil {
-		b.Template = b.Template.WithNow(o.Now)
-	}
-	t := &training{TrainOptions: o, base: b, data: data}
-	if err := t.prepare(); err != nil {
 		return TrainResult{}, err
 	}
 	if done, result, err := t.finished(); done || err != nil {
 		return result, err
 	}
 	return t.run(ctx)
+}
+
+// PlanTraining predicts what Train will take, and writes nothing. A plan that does not fit comes with
+// [trainer.ErrMemory].
+func PlanTraining(o TrainOptions) (trainer.Plan, error) {
+	b, err := OpenBase(o.Base)
+	if err != nil {
+		return trainer.Plan{}, err
+	}
+	defer func() { _ = b.Close() }()
+	t, err := openTraining(o, b)
+	if err != nil {
+		return trainer.Plan{}, err
+	}
+	job, err := t.job()
+	if err != nil {
+		return trainer.Plan{}, err
+	}
+	plan, err := job.Plan()
+	if err != nil {
+		return plan, err
+	}
+	return plan, plan.Time(job)
+}
+
+// openTraining reads everything that the run depends on.
+func openTraining(o TrainOptions, b *Base) (*training, error) {
+	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if b.Template != nil {
+		b.Template = b.Template.WithNow(o.Now)
+	}
+	t := &training{TrainOptions: o, base: b, data: data}
+	return t, t.prepare()
 }
 
 // training is the state of one call of Train.
@@ -278,14 +308,11 @@ func (t *training) run(ctx context.Context) (TrainResult, error) {
 	if err := os.MkdirAll(t.OutDir, 0o777); err != nil {
 		return TrainResult{}, fmt.Errorf("create output directory: %w", err)
 	}
-	m, err := model.New(t.base.Config(), t.base.Base, t.factors.Attachment())
+	job, err := t.job()
 	if err != nil {
 		return TrainResult{}, err
 	}
-	result, err := trainer.Run(ctx, trainer.Job{
-		Config: t.Config, Model: m, Params: t.factors.Params(), Train: t.rows, Eval: t.eval,
-		RunDigest: t.lineage.RunDigest, OutDir: t.OutDir, Hooks: t.Hooks,
-	})
+	result, err := trainer.Run(ctx, job)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -301,6 +328,24 @@ func (t *training) run(ctx context.Context) (TrainResult, error) {
 		Result: result, Lineage: t.lineage, Digest: peft.Digest(a),
 		Trainable: t.trainable(), Dropped: len(t.rows.Dropped), Windowed: t.rows.Windowed,
 	}, nil
+}
+
+// job binds the base and the factors.
+func (t *training) job() (trainer.Job, error) {
+	m, err := model.New(t.base.Config(), t.base.Base, t.factors.Attachment())
+	if err != nil {
+		return trainer.Job{}, err
+	}
+	job := trainer.Job{
+		Config: t.Config, Model: m, Params: t.factors.Params(), Train: t.rows, Eval: t.eval,
+		RunDigest: t.lineage.RunDigest, OutDir: t.OutDir, Hooks: t.Hooks,
+		WeightBytes: m.WeightBytes(), Memory: t.Memory,
+	}
+	if job.Memory == 0 {
+		_, free := memory()
+		job.Memory = free / 10 * 9
+	}
+	return job, nil
 }
 
 // write writes the adapter; the lineage comes last, since its presence means that all is there.

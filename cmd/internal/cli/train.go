@@ -14,7 +14,8 @@ import (
 
 type trainOptions struct {
 	base, data, config, out string
-	restart                 bool
+	restart, plan           bool
+	memory                  string
 	maxSteps                int
 	seed                    uint64
 	learningRate            float64
@@ -32,25 +33,32 @@ func (a *app) trainCommand() *cobra.Command {
 The output directory gets the adapter in PEFT's format, its lineage, metrics.jsonl and checkpoints.
 Interrupted and called again, training goes on and ends with the same bits as if it had not been.
 
+--plan says what the run would take, in memory, time and arithmetic, and trains nothing. Where the
+activations of all layers do not fit into --memory, some layers are computed twice instead; that
+changes the time and no bit of the result.
+
 EXIT STATUS
   0 done, or done before   1 failed   2 usage   3 the directory holds another run`,
 		Example: `  cultivar train --base ./smollm --data handbook --out ./handbook-adapter
-  cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter`,
+  cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter
+  cultivar train --base ./smollm --data handbook --memory 4GB --plan`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return a.runTrain(c, o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.base, "base", "", "model directory")
+	f.StringVar(&o.base, "base", "", baseUsage)
 	f.StringVar(&o.data, "data", "", "dataset name, dataset directory, or a .jsonl, .parquet or .txt file")
 	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
 	f.StringVar(&o.out, "out", "", "output directory")
+	f.BoolVar(&o.plan, "plan", false, "say what the run would take, and stop")
+	f.StringVar(&o.memory, "memory", "", "what the process may take, such as 1.2GB (default 90 % of what is free)")
 	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
 	f.StringVar(&o.objective, "objective", "", "override objective: clm or sft")
 	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
 	f.Uint64Var(&o.seed, "seed", 0, "override seed")
-	require(c, "base", "data", "out")
+	require(c, "base", "data")
 	return c
 }
 
@@ -68,7 +76,14 @@ func require(c *cobra.Command, names ...string) {
 }
 
 func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
+	if !o.plan && o.out == "" {
+		return usagef("--out is missing; see `cultivar train --help`")
+	}
 	cfg, err := o.resolve(c)
+	if err != nil {
+		return err
+	}
+	memory, err := parseMemory(o.memory)
 	if err != nil {
 		return err
 	}
@@ -80,10 +95,18 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.base, err = a.localBase(c.Context(), o.base); err != nil {
+		return err
+	}
+	opts := stages.TrainOptions{
+		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Memory: memory,
+	}
+	if o.plan {
+		return a.planTraining(opts)
+	}
 	view := newTrainView(a)
-	result, err := stages.Train(c.Context(), stages.TrainOptions{
-		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Hooks: view.hooks(),
-	})
+	opts.Hooks = view.hooks()
+	result, err := stages.Train(c.Context(), opts)
 	view.close()
 	if err != nil {
 		return err

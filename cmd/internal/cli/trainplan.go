@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	human "github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// parseMemory reads a size such as 1.2GB or 800MiB; "" is 0.
+func parseMemory(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n == 0 || n > 1<<60 {
+		return 0, usagef("--memory is %q, want a size such as 1.2GB or 800MiB", s)
+	}
+	return int64(n), nil
+}
+
+// planTraining prints what a run would take. A run that does not fit fails after that.
+func (a *app) planTraining(o stages.TrainOptions) error {
+	plan, err := stages.PlanTraining(o)
+	if plan.Peak == 0 {
+		return err
+	}
+	if a.json {
+		if printErr := a.printJSON(plan); printErr != nil {
+			return printErr
+		}
+		return err
+	}
+	a.printPlan(plan)
+	return err
+}
+
+func (a *app) printPlan(p trainer.Plan) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+	line("steps      %d of %s tokens on average, at most %s at a time",
+		p.Steps, human.Count(int64(p.TokensPerStep)), human.Count(int64(p.MicroBatchTokens)))
+	line("trained    %s parameters", human.Count(p.Trainable))
+	line("memory     %s at its peak", human.Bytes(p.Peak))
+	line("           %s weights, %s adapter, %s activations, %s else",
+		human.Bytes(p.Weights), human.Bytes(p.Adapter), human.Bytes(p.Activate), human.Bytes(p.Process))
+	switch p.Recompute {
+	case 0:
+		line("           the activations of all %d layers are kept", p.Layers)
+	case p.Layers:
+		line("           all %d layers are computed twice", p.Layers)
+	default:
+		line("           %d of %d layers are computed twice to stay below %s", p.Recompute, p.Layers, human.Bytes(p.Budget))
+	}
+	if p.SecondsPerStep == 0 {
+		return
+	}
+	step := time.Duration(p.SecondsPerStep * float64(time.Second))
+	line("work       %.3g TFLOP a step, at %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
+	line("time       %s a step (%.0f tokens/s), %s in all, evaluation not counted",
+		human.Duration(step), p.TokensPerStep/p.SecondsPerStep, human.Duration(step*time.Duration(p.Steps)))
+}

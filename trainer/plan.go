@@ -1,0 +1,128 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/trainer/model"
+)
+
+// ErrMemory means that a run does not fit in the memory it may take.
+var ErrMemory = errors.New("not enough memory")
+
+// Plan is what a run will take, known before it starts.
+type Plan struct {
+	Steps            int     `json:"steps"`
+	TokensPerStep    float64 `json:"tokens_per_step"` // mean
+	MicroBatchTokens int     `json:"micro_batch_tokens"`
+	Trainable        int64   `json:"trainable_parameters"`
+
+	Layers    int   `json:"layers"`
+	Recompute int   `json:"recompute_layers"` // computed twice, to save memory
+	Budget    int64 `json:"memory_budget"`    // bytes; 0 when there is no limit
+	Weights   int64 `json:"weights"`          // bytes of the frozen base, as stored
+	Adapter   int64 `json:"adapter"`          // bytes of what is trained: values, gradients, AdamW's moments
+	Activate  int64 `json:"activations"`      // bytes
+	Process   int64 `json:"process"`          // bytes of everything else: the program and the data
+	Peak      int64 `json:"peak_memory"`      // the sum
+
+	FLOPsPerStep   float64 `json:"flops_per_step"`             // floating-point operations, a multiply-add being two
+	SecondsPerStep float64 `json:"seconds_per_step,omitempty"` // measured on one layer of each sort; 0 when it was not
+}
+
+// programBytes is what the program itself takes beside Go's heap: its code, its tables, stacks, and
+// the packing buffers of the kernels.
+const programBytes = 48 << 20
+
+// Plan predicts what the job takes and chooses how many layers to recompute so that it fits.
+func (j Job) Plan() (Plan, error) {
+	rows, tokens, steps := j.sizes()
+	p := Plan{
+		Steps: steps, TokensPerStep: tokens, MicroBatchTokens: rows,
+		Layers: j.Model.Config.NumHiddenLayers, Budget: j.Memory, Weights: j.WeightBytes,
+	}
+	for _, q := range j.Params {
+		p.Trainable += int64(len(q.Value))
+	}
+	p.Adapter = 16 * p.Trainable
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	p.Process = programBytes + int64(mem.HeapInuse) - 8*p.Trainable // values and gradients are in the heap already
+	if err := p.fit(j, rows); err != nil {
+		return Plan{}, err
+	}
+	p.Peak = p.Weights + p.Adapter + p.Activate + p.Process
+	if p.Budget > 0 && p.Peak > p.Budget {
+		return p, fmt.Errorf("%w: the run takes %s with every layer recomputed, and may take %s; lower micro_batch_size or max_seq_length, or allow more with --memory",
+			ErrMemory, humanize.Bytes(p.Peak), humanize.Bytes(p.Budget))
+	}
+	return p, nil
+}
+
+// fit chooses the layers to recompute.
+func (p *Plan) fit(j Job, rows int) (err error) {
+	switch {
+	case j.Config.GradientCheckpointing:
+		p.Recompute = p.Layers
+		p.Activate, err = j.Model.Footprint(p.Layers, rows, rows)
+	case p.Budget == 0:
+		p.Activate, err = j.Model.Footprint(0, rows, rows)
+	default:
+		p.Recompute, p.Activate, err = j.Model.Fit(rows, rows, p.Budget-p.Weights-p.Adapter-p.Process)
+	}
+	p.FLOPsPerStep = j.Model.FLOPs(p.Recompute, p.TokensPerStep, float64(j.Config.MaxSeqLength)/2)
+	return err
+}
+
+// sizes returns the tokens of the largest micro-batch, the mean of a step, and the number of steps.
+func (j Job) sizes() (largest int, mean float64, steps int) {
+	o := j.order()
+	steps = j.Config.steps(o.sequences)
+	perEpoch := min(steps, (o.sequences+o.batch-1)/o.batch)
+	total := 0
+	for s := range perEpoch {
+		for _, n := range j.Train.Sizes(o.step(s), j.Config.MicroBatchSize) {
+			largest = max(largest, n)
+			total += n
+		}
+	}
+	if perEpoch < steps { // later epochs are shuffled anew
+		largest = max(largest, min(j.Config.MicroBatchSize*j.Train.MaxLen, total))
+	}
+	return largest, float64(total) / float64(perEpoch), steps
+}
+
+func (j Job) order() order {
+	return order{sequences: len(j.Train.Sequences), batch: j.Config.BatchSize, shuffle: j.Config.Shuffle, seed: j.Config.Seed}
+}
+
+// Time measures how long a step takes, on the largest micro-batch of the first step, and fills in
+// SecondsPerStep. Gradients are zero afterwards.
+func (p *Plan) Time(j Job) error {
+	t, err := j.Model.NewTrainer(p.Recompute)
+	if err != nil {
+		return err
+	}
+	mbs, _ := MicroBatches(j.Train.Step(j.order().step(0), j.Config.MicroBatchSize), j.Config.Seed, 0)
+	var largest *model.MicroBatch
+	for _, mb := range mbs {
+		if len(mb.Rows) > 0 && (largest == nil || len(mb.Tokens) > len(largest.Tokens)) {
+			largest = mb
+		}
+	}
+	if largest == nil {
+		return errors.New("no token of the first batch is trained")
+	}
+	var d time.Duration
+	if d, err = t.Time(largest); err != nil {
+		return err
+	}
+	for _, q := range j.Params {
+		clear(q.Grad)
+	}
+	p.SecondsPerStep = d.Seconds() * p.TokensPerStep / float64(len(largest.Tokens))
+	return nil
+}
