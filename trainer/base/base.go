@@ -45,6 +45,7 @@ type Base struct {
 	generation Generation
 	weights    *safetensors.Sharded
 	gguf       *ggufWeights      // of a GGUF file; there are no weights then
+	quantised  *quantised        // nil when the files hold plain tensors
 	names      map[string]string // in the files, by the names that transformers uses now; nil where they agree
 }
 
@@ -88,7 +89,10 @@ func Open(dir string) (*Base, error) {
 	if b.weights, err = safetensors.OpenSharded(dir); err != nil {
 		return nil, err
 	}
-	if b.names, err = laterNames(b.config, b.weights.Tensors()); err != nil {
+	if b.quantised, err = readQuantised(b.config, b.weights); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), b.weights.Close())
+	}
+	if b.names, err = laterNames(b.config, b.storedNames()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), b.weights.Close())
 	}
 	return b, nil
@@ -128,10 +132,17 @@ func (b *Base) Tensors() []string {
 	return b.tensorNames()
 }
 
-// Tensor returns a view of a tensor of F32, BF16 or F16.
+// Tensor returns a view of a tensor of F32, BF16 or F16, or of a quantised weight.
 func (b *Base) Tensor(name string) (View, error) {
 	if b.gguf != nil {
 		return b.gguf.view(name)
+	}
+	if w, ok := b.quantised.weight(b.stored(name)); ok {
+		v, err := w.view()
+		if err != nil {
+			return View{}, fmt.Errorf("%s: %w", b.dir, err)
+		}
+		return v, nil
 	}
 	t, err := b.Raw(name)
 	if err != nil {
@@ -149,12 +160,12 @@ func (b *Base) Tensor(name string) (View, error) {
 	return v, err
 }
 
-// Raw returns a tensor of any type as bytes, for weights that are stored quantised.
+// Raw returns a tensor of any type as bytes. That of a quantised weight is its codes alone.
 func (b *Base) Raw(name string) (safetensors.Tensor, error) {
 	if b.gguf != nil {
 		return b.gguf.raw(name)
 	}
-	t, ok := b.weights.Tensor(b.stored(name))
+	t, ok := b.storedTensor(b.stored(name))
 	if !ok {
 		return safetensors.Tensor{}, fmt.Errorf("%s: %w: %q", b.dir, ErrNoTensor, name)
 	}
@@ -167,7 +178,7 @@ func (b *Base) Has(name string) bool {
 		_, ok := b.gguf.places[name]
 		return ok
 	}
-	_, ok := b.weights.Tensor(b.stored(name))
+	_, ok := b.storedTensor(b.stored(name))
 	return ok
 }
 

@@ -58,7 +58,7 @@ func (b *Base) stored(name string) string {
 // tensorNames lists the names of all tensors, sorted.
 func (b *Base) tensorNames() []string {
 	if b.names == nil {
-		return b.weights.Tensors()
+		return b.storedNames()
 	}
 	return slices.Sorted(maps.Keys(b.names))
 }
