@@ -378,7 +378,7 @@ func TestKill(t *testing.T) {
 	blobs := filepath.Join(h.cfg.Cache, "models--org--name", "blobs")
 	for wait := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		list, _ := filepath.Glob(filepath.Join(blobs, "*.incomplete"))
-		if slices.ContainsFunc(list, func(p string) bool { info, err := os.Stat(p); return err == nil && info.Size() > 0 }) {
+		if slices.ContainsFunc(list, func(p string) bool { info, err := os.Stat(p); return err == nil && info.Size() > 10_000 }) {
 			break
 		}
 		if time.Since(wait) > 20*time.Second {
@@ -389,12 +389,11 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = process.Wait()
-	if h.cfg.Offline = true; true {
-		if _, err := h.Snapshot(t.Context(), parse(t, "hf://org/name")); !errors.Is(err, ErrOffline) {
-			t.Errorf("half a download counts as there: %v", err)
-		}
-		h.cfg.Offline = false
+	h.cfg.Offline = true
+	if _, err := h.Snapshot(t.Context(), parse(t, "hf://org/name")); !errors.Is(err, ErrOffline) {
+		t.Errorf("half a download counts as there: %v", err)
 	}
+	h.cfg.Offline = false
 	s.Requests()
 	had := int64(0)
 	h.cfg.OnStart = func(_ int, _, n int64) { had = n }

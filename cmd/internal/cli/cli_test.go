@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/hub/hubtest"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer/base"
@@ -27,16 +28,20 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command line as users do; see testdata.
 func TestScripts(t *testing.T) {
+	models := hubtest.New(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CULTIVAR_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("USER", "ann")
+			e.Setenv("HF_ENDPOINT", models.URL)
+			e.Setenv("HF_HOME", filepath.Join(e.WorkDir, "hf"))
 			e.Setenv("PEFT", filepath.Join(testkit.Root(t), "adapters", "peft", "testdata", "qwen3"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "base": makeBase, "adapter": makeAdapter, "overwrite": overwrite, "truncate": truncate,
+			"hub": func(ts *testscript.TestScript, _ bool, args []string) { onHub(ts, models, args) },
 		},
 		RequireExplicitExec: true,
 	})
@@ -109,6 +114,15 @@ func tinyAdapter(seed uint64) *adapters.Adapter {
 		}
 	}
 	return a
+}
+
+// onHub is the command `hub NAME DIR [gated]`: it puts a directory on the hub that HF_ENDPOINT names,
+// and its commit into $COMMIT.
+func onHub(ts *testscript.TestScript, models *hubtest.Server, args []string) {
+	commit, err := models.AddDir(args[0], ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Setenv("COMMIT", commit)
+	models.Repo(args[0]).Gated = len(args) > 2
 }
 
 // overwrite PATTERN OFFSET TEXT damages the first file that matches; a negative offset counts from

@@ -25,6 +25,9 @@ A row longer than the model's context is an error.`,
 			if o.Home, err = a.homeDir(); err != nil {
 				return err
 			}
+			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+				return err
+			}
 			r, err := stages.Eval(c.Context(), o)
 			if err != nil {
 				return err
@@ -38,7 +41,7 @@ A row longer than the model's context is an error.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
 	f.StringVar(&o.Data, "data", "", "dataset, or a file of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")

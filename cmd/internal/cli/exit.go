@@ -11,6 +11,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer"
@@ -70,8 +71,12 @@ func (a *app) fail(ctx context.Context, err error) int {
 
 func classify(ctx context.Context, err error) (code int, way string) {
 	var h hinted
-	if errors.As(err, &h) {
+	var far *hub.Error
+	switch {
+	case errors.As(err, &h):
 		way = h.hint
+	case errors.As(err, &far):
+		way = far.Way
 	}
 	var u usageError
 	var r refusal

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,37 +14,50 @@ import (
 
 func (a *app) exportCommand() *cobra.Command {
 	var o stages.ExportOptions
-	var format, dtype string
+	var format, dtype, outType string
 	c := &cobra.Command{
-		Use:   "export ADAPTER --format peft|merged --out PATH [--base BASE]",
-		Short: "Turn an adapter into a PEFT directory, or merge it into its base",
+		Use:   "export ADAPTER --format peft|merged|gguf|merged-gguf --out PATH [--base BASE]",
+		Short: "Turn an adapter into a PEFT directory or GGUF, or merge it into its base",
 		Long: `Turn an adapter into what other programs take.
 
 peft is the adapter as PEFT writes it. merged is a whole model in Hugging Face's format, the base with
-the adapter added to its weights, for programs that load no adapters.
+the adapter added to its weights, for programs that load no adapters. gguf and merged-gguf are the same
+two for llama.cpp; merged-gguf without an ADAPTER is the base alone.
 
 ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 		Example: `  cultivar export handbook:prod --format merged --base ./smollm --out ./handbook-model
-  cultivar export ./adapter --format peft --fold-rslora --out ./for-llama.cpp`,
-		Args: exactArgs("ADAPTER"),
+  cultivar export ./adapter --format peft --fold-rslora --out ./for-vllm
+  cultivar export handbook:prod --format gguf --base ./smollm --out handbook.gguf`,
+		Args: func(c *cobra.Command, args []string) error {
+			if format == mergedGGUF && len(args) == 0 {
+				return nil
+			}
+			return exactArgs("ADAPTER")(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Adapter = args[0]
-			return a.runExport(c, o, format, dtype)
+			if len(args) > 0 {
+				o.Adapter = args[0]
+			}
+			return a.runExport(c, o, format, dtype, outType)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "", "peft or merged")
-	f.StringVar(&o.Out, "out", "", "directory to make")
-	f.StringVar(&o.Base, "base", "", "merged: the model directory to merge into")
+	f.StringVar(&format, "format", "", "peft, merged, gguf or merged-gguf")
+	f.StringVar(&o.Out, "out", "", "directory to make, or for GGUF the file")
+	f.StringVar(&o.Base, "base", "", "merged: the model to merge into, a directory or hf://org/name@revision")
 	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's")
+	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own type for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
 	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
 	require(c, "format", "out")
 	return c
 }
 
-func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype string) error {
-	if err := oneOf("format", format, "peft", "merged"); err != nil {
+// mergedGGUF is the format that needs no adapter.
+const mergedGGUF = "merged-gguf"
+
+func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype, outType string) error {
+	if err := oneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
 		return err
 	}
 	if err := exclusive(c, format); err != nil {
@@ -52,13 +67,20 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype 
 	if o.DType, err = export.ParseDType(dtype); err != nil {
 		return usageError{err}
 	}
+	if outType != "" {
+		if o.OutType, err = export.ParseOutType(outType); err != nil {
+			return usageError{err}
+		}
+	}
 	if o.Home, err = a.homeDir(); err != nil {
 		return err
 	}
-	run := stages.ExportPEFT
-	if format == "merged" {
-		run = stages.ExportMerged
+	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+		return err
 	}
+	run := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
+		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
+	}[format]
 	r, err := run(c.Context(), o)
 	if err != nil {
 		return err
@@ -66,22 +88,24 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype 
 	if r.OtherBase != "" {
 		a.note("warning: %s was trained on another base, %s; that is right only when it was trained on this one quantised", r.Adapter, r.OtherBase)
 	}
+	for _, note := range r.Notes {
+		a.note("note: %s", note)
+	}
 	return a.printExported(r, o, format)
 }
 
-// exclusive refuses flags that belong to the other format, and wants those that the format needs.
+// exclusive refuses flags that belong to another format, and wants those that the format needs.
 func exclusive(c *cobra.Command, format string) error {
-	others := []string{"base", "dtype"}
-	if format == "merged" {
-		others = []string{"fold-rslora"}
-		if !c.Flags().Changed("base") {
-			return usagef("--base is missing: --format merged needs the model to merge into")
-		}
-	}
-	for _, name := range others {
-		if c.Flags().Changed(name) {
+	takes := map[string][]string{
+		"peft": {"fold-rslora"}, "merged": {"base", "dtype"}, "gguf": {"base", "outtype"}, mergedGGUF: {"base", "outtype"},
+	}[format]
+	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora"} {
+		if c.Flags().Changed(name) && !slices.Contains(takes, name) {
 			return usagef("--%s does not go with --format %s", name, format)
 		}
+	}
+	if slices.Contains(takes, "base") && !c.Flags().Changed("base") {
+		return usagef("--base is missing: --format %s needs the model that the adapter is for", format)
 	}
 	return nil
 }
@@ -89,13 +113,17 @@ func exclusive(c *cobra.Command, format string) error {
 func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, format string) error {
 	if a.json {
 		out := map[string]any{"adapter": r.Adapter, "format": format, "out": o.Out}
-		if format == "merged" {
+		if format != "peft" {
 			out["modules"], out["tensors"], out["bytes"], out["shards"] = r.Merge.Modules, r.Merge.Tensors, r.Merge.Bytes, r.Merge.Shards
 		}
 		return a.printJSON(out)
 	}
 	if format == "peft" {
 		_, err := fmt.Fprintf(a.out, "%s in %s\n", r.Adapter, o.Out)
+		return err
+	}
+	if format == "gguf" || r.Adapter == "" {
+		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)
 		return err
 	}
 	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Merge.Modules, r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)

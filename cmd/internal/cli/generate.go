@@ -36,7 +36,7 @@ written as it is made. The same seed gives the same answer on every machine.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
 	f.StringVar(&o.Prompt, "prompt", "", "text to continue")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
@@ -79,6 +79,9 @@ func parseIDs(list string) ([]int32, error) {
 func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 	var err error
 	if o.Now, err = now(); err != nil {
+		return err
+	}
+	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
 		return err
 	}
 	if !a.json {
@@ -133,6 +136,9 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 			if c.Flags().Changed("add-generation-prompt") {
 				o.AddGenerationPrompt = &generation
 			}
+			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+				return err
+			}
 			text, err := stages.Render(o)
 			if err != nil {
 				return err
@@ -145,7 +151,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
 	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
 	f.BoolVar(&generation, "add-generation-prompt", false, "end with the start of an answer")
@@ -161,13 +167,17 @@ func (a *app) tokenizeCommand() *cobra.Command {
 		Long: `Turn text from standard input into tokens: one JSON array for all of it, or with --json one for each
 line, which is then a JSON string. With --decode the way back.`,
 		Args: exactArgs(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+				return err
+			}
 			o.JSON = a.json
 			return stages.Tokenize(o, a.in, a.out)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", "model directory")
+	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.BoolVar(&o.NoSpecial, "no-special", false, "without the special tokens that the tokenizer adds")
 	f.BoolVar(&o.Decode, "decode", false, "arrays of tokens to text")
 	require(c, "base")

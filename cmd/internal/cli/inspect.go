@@ -27,7 +27,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long: `Say what something is, without running it: a model directory (shapes, sizes, memory, tokenizer, what
 an adapter can target), an adapter (its settings, its lineage, what can serve it), or a dataset.
 
-PATH is a directory. REF is the name of a dataset or of a published adapter.`,
+PATH is a directory, or hf://org/name@revision for a base on the Hugging Face Hub. REF is the
+name of a dataset or of a published adapter.`,
 		Args: exactArgs("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return a.inspect(c.Context(), args[0], store) },
 	}
@@ -36,6 +37,10 @@ PATH is a directory. REF is the name of a dataset or of a published adapter.`,
 }
 
 func (a *app) inspect(ctx context.Context, what, store string) error {
+	what, err := a.localBase(ctx, what)
+	if err != nil {
+		return err
+	}
 	if info, err := os.Stat(what); err == nil {
 		if !info.IsDir() {
 			return fmt.Errorf("%s is a file; want a directory of a base, an adapter or a dataset", what)

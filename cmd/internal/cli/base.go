@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/cultivar/cultivar/internal/hub"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/internal/version"
+)
+
+// baseUsage is what --base takes.
+const baseUsage = "model directory, or hf://org/name@revision"
+
+// localBase returns the path of a base: what a reference to the hub names is downloaded first, as
+// far as it is not there; anything else is a path already.
+func (a *app) localBase(ctx context.Context, base string) (string, error) {
+	if !hub.IsRef(base) {
+		return base, nil
+	}
+	ref, err := hub.ParseRef(base)
+	if err != nil {
+		return "", usageError{err}
+	}
+	cfg, err := hub.FromEnv()
+	if err != nil {
+		return "", err
+	}
+	view := &downloadView{app: a, ref: ref, cache: cfg.Cache}
+	defer view.close()
+	cfg.Agent = version.Tool
+	cfg.OnStart, cfg.OnBytes = view.start, view.bytes
+	cfg.OnNotice = func(text string) { a.note("warning: %s", text) }
+	return hub.New(cfg).Snapshot(ctx, ref)
+}
+
+// downloadView shows a download: a bar on a terminal, a line now and then elsewhere.
+type downloadView struct {
+	app   *app
+	ref   hub.Ref
+	cache string
+	bar   *bar
+	total int64
+	last  time.Time
+}
+
+// megabyte is the unit of the bar.
+const megabyte = 1_000_000
+
+func (v *downloadView) start(files int, total, had int64) {
+	v.close()
+	v.app.note("downloading %s into %s: %s in %d files", v.ref, v.cache, humanize.Bytes(total), files)
+	if had > 0 {
+		v.app.note("going on after %s of an earlier download", humanize.Bytes(had))
+	}
+	v.total, v.last = total, time.Now()
+	v.bar = newBar(v.app.err, "download", int(total/megabyte), int(had/megabyte))
+}
+
+func (v *downloadView) bytes(done int64) {
+	if v.bar == nil || v.bar.set(int(done/megabyte), "MB") {
+		return
+	}
+	if time.Since(v.last) > 10*time.Second && v.total > 0 {
+		v.last = time.Now()
+		v.app.note("downloaded %s of %s (%d%%)", humanize.Bytes(done), humanize.Bytes(v.total), 100*done/v.total)
+	}
+}
+
+func (v *downloadView) close() { v.bar.clear() }
