@@ -14,6 +14,7 @@ type contest struct {
 	sides     []side // ours first; a peer's is left out when there is none
 	cases     []string
 	tolerance float64 // of the relative difference between the losses of the first runs; 0 compares none
+	unlike    bool    // the sides do not compute the same on purpose: only rates are compared
 }
 
 // measure runs the contests of a row.
@@ -76,7 +77,12 @@ func (b *bench) contest(ctx context.Context, c contest, runs int, rep *report) (
 	first := len(rep.Cases)
 	for _, name := range c.cases {
 		_, _ = fmt.Fprintf(b.log, "%s %s\n", c.name, name)
-		samples, err := turns(running, name, runs, c.tolerance)
+		samples, err := turns(running, name, runs, func(s []sample) error {
+			if c.unlike {
+				return nil
+			}
+			return sameWork(s, c.tolerance)
+		})
 		if err != nil {
 			return err
 		}
@@ -105,7 +111,7 @@ type sided interface {
 
 // turns has every side run a case once to warm up, which is also where their results are compared,
 // and then measures runs in turns.
-func turns[S sided](sides []S, name string, runs int, tolerance float64) ([][]sample, error) {
+func turns[S sided](sides []S, name string, runs int, check func([]sample) error) ([][]sample, error) {
 	var warm []sample
 	for _, s := range sides {
 		w, err := s.run(name)
@@ -114,7 +120,7 @@ func turns[S sided](sides []S, name string, runs int, tolerance float64) ([][]sa
 		}
 		warm = append(warm, w)
 	}
-	if err := sameWork(warm, tolerance); err != nil {
+	if err := check(warm); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	samples := make([][]sample, len(sides))

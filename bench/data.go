@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/rng"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // dataSteps is how many different steps the data of a training row has; then it starts anew.
@@ -85,6 +87,14 @@ type peerRow struct {
 // write puts the data into the bench's directory, for us and for the peer: the rows of each of our
 // steps, in our order.
 func (d dataset) write(b *bench, baseDir string) (path, peerPath string, err error) {
+	e, err := encoderOf(baseDir)
+	if err != nil {
+		return "", "", err
+	}
+	return d.writeRows(b, e)
+}
+
+func (d dataset) writeRows(b *bench, e examples.Encoder) (path, peerPath string, err error) {
 	var lines bytes.Buffer
 	enc := json.NewEncoder(&lines)
 	enc.SetEscapeHTML(false)
@@ -97,7 +107,7 @@ func (d dataset) write(b *bench, baseDir string) (path, peerPath string, err err
 	if err := os.WriteFile(path, lines.Bytes(), 0o666); err != nil {
 		return "", "", err
 	}
-	steps, err := d.steps(path, baseDir)
+	steps, err := d.steps(path, e)
 	if err != nil {
 		return "", "", err
 	}
@@ -109,21 +119,12 @@ func (d dataset) write(b *bench, baseDir string) (path, peerPath string, err err
 }
 
 // steps tokenises and packs the rows as training does, and returns those of each step.
-func (d dataset) steps(path, baseDir string) ([][]peerRow, error) {
-	base, err := stages.OpenBase(baseDir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = base.Close() }()
-	encoder, err := base.Encoder(false)
-	if err != nil {
-		return nil, err
-	}
+func (d dataset) steps(path string, e examples.Encoder) ([][]peerRow, error) {
 	rows, err := examples.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := encoder.Encode(rows)
+	encoded, err := e.Encode(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +150,20 @@ func (d dataset) steps(path, baseDir string) ([][]peerRow, error) {
 		return nil, fmt.Errorf("%s makes %d steps, want %d", path, len(steps), dataSteps)
 	}
 	return steps, nil
+}
+
+// encoderOf reads the tokenizer and the chat template of a base.
+func encoderOf(baseDir string) (examples.Encoder, error) {
+	tok, err := tokenizer.Open(baseDir)
+	if err != nil {
+		return examples.Encoder{}, err
+	}
+	template, err := chat.Open(baseDir, tok)
+	if err != nil {
+		return examples.Encoder{}, err
+	}
+	turns := func(m []datasets.Message) ([]int32, []bool, error) { return template.Example(tok, m) }
+	return examples.Encoder{Tokenizer: tok, Chat: turns}, nil
 }
 
 func forPeer(r pack.Row) peerRow {

@@ -65,6 +65,16 @@ func procFields(path string) map[string]string {
 	return fields
 }
 
+// highWater is the most memory that a running process has had resident, in bytes, 0 when the system
+// does not say.
+func highWater(pid int) int64 {
+	var kb int64
+	if _, err := fmt.Sscan(procFields(fmt.Sprintf("/proc/%d/status", pid))["VmHWM"], &kb); err != nil {
+		return 0
+	}
+	return kb << 10
+}
+
 // String is a line for people.
 func (m machine) String() string {
 	name := m.CPU

@@ -41,7 +41,8 @@ type row struct {
 // rows are the lines of the table in the order of README.md.
 func rows() []row {
 	return []row{
-		stepRow(), sftRow(), gemmRow(),
+		stepRow(), sftRow(), packedRow(), scalingRow(), gemmRow(),
+		attentionRow(), decodeRow(), tokenizerRow(), startupRow(),
 	}
 }
 

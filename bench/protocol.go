@@ -37,8 +37,12 @@ type runner func(name string) (sample, error)
 
 // workers are our sides by name, each made from the arguments that its row gives it.
 var workers = map[string]func(args json.RawMessage) (runner, error){
-	"train": newTrainWorker,
-	"gemm":  newGemmWorker,
+	"train":     newTrainWorker,
+	"gemm":      newGemmWorker,
+	"attention": newAttentionWorker,
+	"decode":    newDecodeWorker,
+	"tokenizer": newTokenizerWorker,
+	"startup":   newStartupWorker,
 }
 
 // workerArg is the first argument of a process that is a side.

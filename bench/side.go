@@ -121,14 +121,20 @@ func (p *process) failed(err error) error {
 }
 
 // stop ends a process and returns the most memory that it had resident, in bytes.
+//
+// Linux is asked before the end: what wait4 reports there includes what the parent had resident when
+// it made the child, up to exec.
 func (p *process) stop() (peak int64, err error) {
 	if p.ended {
 		return 0, nil
 	}
 	p.ended = true
-	err = errors.Join(p.in.Close(), p.cmd.Wait())
-	if err != nil {
+	peak = highWater(p.cmd.Process.Pid)
+	if err := errors.Join(p.in.Close(), p.cmd.Wait()); err != nil {
 		return 0, fmt.Errorf("%s: %w", p.label, err)
 	}
-	return peakMemory(p.cmd.ProcessState), nil
+	if peak == 0 {
+		peak = peakMemory(p.cmd.ProcessState)
+	}
+	return peak, nil
 }

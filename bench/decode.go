@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/trainer/generate"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// decodeArgs say what is decoded from.
+type decodeArgs struct {
+	Base  string `json:"base"`
+	DType string `json:"dtype"` // of the peer's weights
+}
+
+// promptTokens are read before the first token that is timed.
+const promptTokens = 16
+
+// decodePrompt is ids spread over the vocabulary; the peer computes the same.
+func decodePrompt() []int32 {
+	ids := make([]int32, promptTokens)
+	for i := range ids {
+		ids[i] = int32(firstWord + i*2999%(vocabulary-firstWord))
+	}
+	return ids
+}
+
+// newDecodeWorker decodes greedily, one sequence; a case is the number of tokens.
+func newDecodeWorker(text json.RawMessage) (runner, error) {
+	var args decodeArgs
+	if err := json.Unmarshal(text, &args); err != nil {
+		return nil, err
+	}
+	base, err := stages.OpenBase(args.Base)
+	if err != nil {
+		return nil, err
+	}
+	m, err := base.Model("")
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) (sample, error) {
+		var n int
+		if _, err := fmt.Sscanf(name, "%d tokens", &n); err != nil {
+			return sample{}, fmt.Errorf("read case %q: %w", name, err)
+		}
+		session := m.NewSession()
+		var ids []int32
+		var began time.Time
+		// The first token comes with the prompt and is not timed.
+		for id, err := range generate.Tokens(context.Background(), session, decodePrompt(), generate.Options{MaxNewTokens: n + 1}) {
+			if err != nil {
+				return sample{}, err
+			}
+			if ids = append(ids, id); len(ids) == 1 {
+				began = time.Now()
+			}
+		}
+		return sample{Seconds: time.Since(began).Seconds(), Work: float64(len(ids) - 1), Check: digestOf(ids)}, nil
+	}, nil
+}
+
+// digestOf names a list of ids.
+func digestOf(ids []int32) string {
+	h := sha256.New()
+	var word [4]byte
+	for _, id := range ids {
+		binary.LittleEndian.PutUint32(word[:], uint32(id))
+		_, _ = h.Write(word[:]) // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// readBandwidth is the best of some sweeps over n bytes on all threads, in bytes a second: what
+// decoding, which reads every weight once for a token, can reach.
+func readBandwidth(n int) float64 {
+	data := make([]float32, n/4)
+	for i := range data {
+		data[i] = 1
+	}
+	const grain = 1 << 16
+	sums := make([]float32, len(data)/grain+1)
+	var best float64
+	for range 12 {
+		began := time.Now()
+		parallel.For(len(data), grain, func(lo, hi int) { sums[lo/grain] = vec.Sum(data[lo:hi]) })
+		best = max(best, float64(n)/time.Since(began).Seconds())
+	}
+	return best
+}
