@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
@@ -125,5 +127,68 @@ func TestValidate(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
+	}
+}
+
+// weights is a source of the modules' weights.
+type weights struct{}
+
+func (weights) Has(string) bool { return true }
+
+func (weights) Tensor(name string) (base.View, error) {
+	for _, m := range modules {
+		if m.Name+".weight" != name {
+			continue
+		}
+		data := make([]float32, m.In*m.Out)
+		for i := range data {
+			data[i] = float32(i/m.In) / float32(math.Sqrt(float64(m.In))) // row r has norm r
+		}
+		return base.View{F32: data, Shape: []int{m.Out, m.In}}, nil
+	}
+	return base.View{}, base.ErrNoTensor
+}
+
+func TestDoRA(t *testing.T) {
+	c := DefaultConfig()
+	c.UseDoRA = true
+	f, err := New(c, modules, weights{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Params()) != 3*len(modules) || !f.Config.UseDoRA {
+		t.Fatalf("%d parameters", len(f.Params()))
+	}
+	m := f.Params()[2]
+	if m.Name != "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector" || m.Cols != 8 {
+		t.Errorf("the magnitude is %s, %d×%d", m.Name, m.Rows, m.Cols)
+	}
+	for i, v := range m.Value {
+		if math.Abs(float64(v)-float64(i)) > 1e-5 {
+			t.Errorf("magnitude %d starts at %g, not at the norm of the row", i, v)
+		}
+	}
+	m.Value[3] = 0.5
+	a := f.Adapter()
+	for _, x := range a.Tensors {
+		if x.Name == m.Name && (len(x.Shape) != 1 || x.Shape[0] != 8) {
+			t.Errorf("%s has shape %v on disk", x.Name, x.Shape)
+		}
+	}
+	if err := peft.Check(a); err != nil {
+		t.Error(err)
+	}
+	back, err := FromAdapter(a, modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range f.Params() {
+		if q := back.Params()[i]; q.Name != p.Name || !slices.Equal(p.Value, q.Value) {
+			t.Errorf("%s does not come back", p.Name)
+		}
+	}
+	a.Tensors = slices.DeleteFunc(a.Tensors, func(x adapters.Tensor) bool { return x.Name == m.Name })
+	if _, err := FromAdapter(a, modules); !errors.Is(err, adapters.ErrBaseMismatch) {
+		t.Errorf("without a magnitude: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/trainer/base"
@@ -28,6 +29,9 @@ func PartialRope(c *base.Config, r base.Rope, interleaved bool) (*ops.Rope, erro
 	}
 	cfg := ops.RopeConfig{HeadDim: c.HeadDim, Scale: 1, Interleaved: interleaved}
 	err := scaleRope(&cfg, scaling{r, dim, c.MaxPositionEmbeddings})
+	if err == nil {
+		err = slowEnough(cfg.Frequencies(1))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("config.json: rope: %w", err)
 	}
@@ -35,6 +39,17 @@ func PartialRope(c *base.Config, r base.Rope, interleaved bool) (*ops.Rope, erro
 		return nil, err
 	}
 	return ops.NewRopeOf(cfg), nil
+}
+
+// slowEnough refuses frequencies that no angle can be computed from: those of every model are at
+// most 1, and the sines of vec hold for angles up to 2³⁰.
+func slowEnough(freq []float64) error {
+	for i, f := range freq {
+		if !(f >= 0 && f <= 64) {
+			return fmt.Errorf("frequency %d comes out as %g", i, f)
+		}
+	}
+	return nil
 }
 
 // scaling is what the kinds of rope are computed from (transformers' modeling_rope_utils.py).
@@ -152,14 +167,16 @@ func (s scaling) longrope(cfg *ops.RopeConfig) error {
 		return freq
 	}
 	short, long := divided(s.ShortFactor), divided(s.LongFactor)
-	cfg.Restart = true
-	cfg.Class = func(length int) int {
+	cfg.Frequencies = func(length int) []float64 {
 		if length > old {
-			return 1
+			return long
 		}
-		return 0
+		return short
 	}
-	cfg.Frequencies = func(length int) []float64 { return [][]float64{short, long}[cfg.Class(length)] }
+	if !slices.Equal(short, long) {
+		cfg.Restart = true
+		cfg.Class = func(length int) int { return min(max(length-old, 0), 1) }
+	}
 	factor := s.Factor
 	if factor == 0 {
 		factor = float64(s.maxPositions) / float64(max(old, 1))
