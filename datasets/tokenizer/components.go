@@ -29,6 +29,8 @@ func init() {
 		"Lowercase":      plainNormalizer(mapRunes(lowercase)),
 		"StripAccents":   plainNormalizer(without(oldMarks)),
 		"ByteLevel":      plainNormalizer(alphabetNormalizer{}),
+		"Nmt":            plainNormalizer(mapRunes(cleanNmt)),
+		"Precompiled":    precompiledNormalizer,
 		"Prepend":        prependNormalizer,
 		"Replace":        replaceNormalizer,
 		"Strip":          stripNormalizer,

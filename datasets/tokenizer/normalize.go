@@ -38,7 +38,7 @@ func (n prependText) normalize(p piece) piece {
 type replaceText struct{ old, new string }
 
 func (n replaceText) normalize(p piece) piece {
-	if !p.track {
+	if !p.track && n.new != "" {
 		p.s = strings.ReplaceAll(p.s, n.old, n.new)
 		return p
 	}
@@ -135,9 +135,7 @@ func (n stripSpace) normalize(p piece) piece {
 	if n.left {
 		i = leadingSpace(p.s[:j])
 	}
-	q := p.sub(i, j)
-	q.first = p.first
-	return q
+	return p.sub(i, j)
 }
 
 // cleanBERT removes control characters and makes all white space a space.
@@ -148,6 +146,18 @@ func cleanBERT(r rune) string {
 	case unicode.Is(oldControl, r):
 		return ""
 	case unicode.IsSpace(r):
+		return " "
+	}
+	return string(r)
+}
+
+// cleanNmt removes control characters and makes spaces of others, as the normalizer Nmt.
+func cleanNmt(r rune) string {
+	switch {
+	case 0x1 <= r && r <= 0x8, r == 0xB, 0xE <= r && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		return ""
+	case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, 0x200B <= r && r <= 0x200F, r == 0x2028, r == 0x2029,
+		r == 0x2581, r == 0xFEFF, r == 0xFFFD:
 		return " "
 	}
 	return string(r)

@@ -34,8 +34,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{map[string]string{"surprise": `1`}, `"surprise"`},
 		{map[string]string{"normalizer": `{"type": "Precompiled", "precompiled_charsmap": ""}`}, `"Precompiled"`},
+		{map[string]string{"normalizer": `{"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAABh"}`}, `do not end`},
 		{map[string]string{"normalizer": `{"type": "NFC", "extra": 1}`}, `"extra"`},
-		{map[string]string{"normalizer": `{"type": "Sequence", "normalizers": [{"type": "Nmt"}]}`}, `"Nmt"`},
+		{map[string]string{"normalizer": `{"type": "Sequence", "normalizers": [{"type": "Sloppy"}]}`}, `"Sloppy"`},
 		{map[string]string{"normalizer": `{"type": "Replace", "pattern": {"Regex": "(?<n>a)"}, "content": ""}`}, `group`},
 		{map[string]string{"pre_tokenizer": `{"type": "UnicodeScripts"}`}, `"UnicodeScripts"`},
 		{map[string]string{"pre_tokenizer": `{"type": "Split", "pattern": {"String": " "}, "behavior": "Sideways", "invert": false}`}, `"Sideways"`},

@@ -42,17 +42,26 @@ func (p piece) span(i, j int) Span {
 
 // edit builds a changed copy of a piece.
 type edit struct {
-	from piece
-	out  []byte
-	at   []Span
+	from  piece
+	out   []byte
+	at    []Span
+	first bool // what is written begins where the original begins
 }
 
 func newEdit(p piece) *edit {
 	return &edit{from: p, out: make([]byte, 0, len(p.s)+8)}
 }
 
+// begin notes where the first byte of all comes from, when n bytes are written that come from byte i.
+func (e *edit) begin(i, n int) {
+	if len(e.out) == 0 && n > 0 {
+		e.first = e.from.first && i == 0
+	}
+}
+
 // keep copies the bytes i to j as they are.
 func (e *edit) keep(i, j int) {
+	e.begin(i, j-i)
 	e.out = append(e.out, e.from.s[i:j]...)
 	if !e.from.track {
 		return
@@ -72,6 +81,7 @@ func (e *edit) keep(i, j int) {
 
 // put writes s in the place of the bytes i to j.
 func (e *edit) put(s string, i, j int) {
+	e.begin(i, len(s))
 	e.out = append(e.out, s...)
 	if !e.from.track {
 		return
@@ -100,7 +110,7 @@ func (e *edit) trimRight(s string) {
 }
 
 func (e *edit) piece() piece {
-	p := piece{s: string(e.out), base: e.from.base, first: e.from.first, track: e.from.track}
+	p := piece{s: string(e.out), base: e.from.base, first: e.first, track: e.from.track}
 	if e.from.track {
 		p.at = e.at
 		if p.at == nil {

@@ -1,15 +1,13 @@
 package tokenizer
 
 import (
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"slices"
 	"testing"
 )
 
 // madeCase is a small tokenizer with what Hugging Face tokenizers 0.23 make of some texts. They are
-// made by testdata/vectors.py, one for each component and parameter.
+// made by testdata/vectors.py and precompiled.py, one for each component and parameter.
 type madeCase struct {
 	Name      string
 	Tokenizer json.RawMessage
@@ -21,24 +19,18 @@ type madeCase struct {
 
 func madeCases(t testing.TB) []madeCase {
 	t.Helper()
-	f, err := os.Open("testdata/vectors.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return readCases(t, "testdata/vectors.json.gz")
+}
+
+func readCases(t testing.TB, path string) []madeCase {
+	t.Helper()
 	var cases []madeCase
-	if err := json.NewDecoder(z).Decode(&cases); err != nil {
-		t.Fatal(err)
-	}
+	readGzip(t, path, &cases)
 	return cases
 }
 
 func TestComponents(t *testing.T) {
-	for _, c := range madeCases(t) {
+	for _, c := range append(madeCases(t), readCases(t, "testdata/precompiled.json.gz")...) {
 		t.Run(c.Name, func(t *testing.T) {
 			tok, err := Parse(c.Tokenizer, nil)
 			if err != nil {
