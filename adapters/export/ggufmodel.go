@@ -18,7 +18,7 @@ import (
 
 // ggufBase is a base with its tensors as a GGUF file has them.
 type ggufBase struct {
-	pairs   []gguf.Pair // but for the type of the file
+	pairs   []gguf.Pair
 	tensors []ggufTensor
 	stored  OutType // of the embeddings; "" where they are quantised
 	notes   []string
@@ -64,7 +64,7 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 	if len(w.updates) > 0 {
 		return GGUFReport{}, fmt.Errorf("%w: the base has no weight for %d modules of the adapter", adapters.ErrBaseMismatch, len(w.updates))
 	}
-	pairs := append(slices.Clone(w.base.pairs), gguf.NewPair("general.file_type", outTypes[w.o.Type].file))
+	pairs := withFileType(w.base.pairs, outTypes[w.o.Type].file)
 	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1}, Notes: w.base.notes}
 	if w.adapter != nil {
 		modules, err := peft.Modules(w.adapter)
@@ -74,6 +74,17 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 		r.Modules = len(modules)
 	}
 	return r, writeGGUF(out, pairs, entries)
+}
+
+// withFileType says what most tensors of a file are, in the place where the file said it before.
+func withFileType(pairs []gguf.Pair, file uint32) []gguf.Pair {
+	p := gguf.NewPair("general.file_type", file)
+	pairs = slices.Clone(pairs)
+	if i := slices.IndexFunc(pairs, func(old gguf.Pair) bool { return old.Key == p.Key }); i >= 0 {
+		pairs[i] = p
+		return pairs
+	}
+	return append(pairs, p)
 }
 
 // plan finds out what the adapter updates.
@@ -165,7 +176,7 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 	}
 	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
 	for _, key := range f.Keys() {
-		if p, ok := f.Pair(key); ok && key != "general.file_type" && key != "general.alignment" && key != "general.quantization_version" {
+		if p, ok := f.Pair(key); ok && key != "general.alignment" && key != "general.quantization_version" {
 			b.pairs = append(b.pairs, p)
 		}
 	}

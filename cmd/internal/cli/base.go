@@ -10,7 +10,7 @@ import (
 )
 
 // baseUsage is what --base takes.
-const baseUsage = "model directory, or hf://org/name@revision"
+const baseUsage = "model directory, GGUF file, or hf://org/name@revision"
 
 // localBase returns the path of a base: what a reference to the hub names is downloaded first, as
 // far as it is not there; anything else is a path already.

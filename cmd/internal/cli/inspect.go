@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/stages"
@@ -27,7 +28,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long: `Say what something is, without running it: a model directory (shapes, sizes, memory, tokenizer, what
 an adapter can target), an adapter (its settings, its lineage, what can serve it), or a dataset.
 
-PATH is a directory, or hf://org/name@revision for a base on the Hugging Face Hub. REF is the
+PATH is a directory, a GGUF file, or hf://org/name@revision for a base on the Hugging Face Hub. REF is the
 name of a dataset or of a published adapter.`,
 		Args: exactArgs("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return a.inspect(c.Context(), args[0], store) },
@@ -42,8 +43,11 @@ func (a *app) inspect(ctx context.Context, what, store string) error {
 		return err
 	}
 	if info, err := os.Stat(what); err == nil {
-		if !info.IsDir() {
-			return fmt.Errorf("%s is a file; want a directory of a base, an adapter or a dataset", what)
+		switch {
+		case gguf.Is(what):
+			return a.inspectBase(what)
+		case !info.IsDir():
+			return fmt.Errorf("%s is a file but no GGUF; want a directory of a base, an adapter or a dataset", what)
 		}
 		return a.inspectDir(ctx, what)
 	}
@@ -82,14 +86,7 @@ func (a *app) inspectDir(ctx context.Context, dir string) error {
 	case has(peft.ConfigName):
 		return a.inspectAdapter(ctx, "", dir)
 	case has("config.json"):
-		info, err := stages.InspectBase(dir)
-		if err != nil {
-			return err
-		}
-		if a.json {
-			return a.printJSON(info)
-		}
-		return a.printBase(info)
+		return a.inspectBase(dir)
 	case has("manifest.json"):
 		abs, err := filepath.Abs(dir)
 		if err != nil {
@@ -102,6 +99,17 @@ func (a *app) inspectDir(ctx context.Context, dir string) error {
 		return a.showDataset(d)
 	}
 	return fmt.Errorf("%s: neither a base, an adapter nor a dataset: it has no config.json, %s or manifest.json", dir, peft.ConfigName)
+}
+
+func (a *app) inspectBase(path string) error {
+	info, err := stages.InspectBase(path)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(info)
+	}
+	return a.printBase(info)
 }
 
 func (a *app) inspectAdapter(ctx context.Context, store, ref string) error {
