@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"go/format"
+	"math/bits"
 	"os"
 	"strings"
 )
@@ -64,8 +65,8 @@ func (f *File) assembly() []byte {
 		b.WriteString("\n")
 		for i, c := range f.constants {
 			for half := range 2 {
-				bits := uint64(c[2*half+1])<<32 | uint64(c[2*half])
-				fmt.Fprintf(&b, "DATA constants<>+%d(SB)/8, $0x%016x\n", 16*i+8*half, bits)
+				pair := uint64(c[2*half+1])<<32 | uint64(c[2*half])
+				fmt.Fprintf(&b, "DATA constants<>+%d(SB)/8, $0x%016x\n", 16*i+8*half, pair)
 			}
 		}
 		fmt.Fprintf(&b, "GLOBL constants<>(SB), RODATA|NOPTR, $%d\n", 16*len(f.constants))
@@ -73,6 +74,9 @@ func (f *File) assembly() []byte {
 	b.Write(f.text.Bytes())
 	return b.Bytes()
 }
+
+// Text returns the assembly so far, without the header and the table of constants.
+func (f *File) Text() string { return f.text.String() }
 
 // A Parameter of a function. Type is int, float32, bool, a pointer or a slice.
 type Parameter struct{ Name, Type string }
@@ -91,8 +95,8 @@ func (p Parameter) size() int {
 
 func (p Parameter) align() int { return min(p.size(), 8) }
 
-// A Func is a function being written. Vector registers are numbers, general registers are the names
-// of Go's assembler.
+// A Func is a function being written. Registers are numbers: n is Vn of the vector unit, and Xn of
+// ARM, Rn of Go among the general ones.
 type Func struct {
 	file    *File
 	offsets map[string]int // of parameters in the caller's frame
@@ -135,27 +139,40 @@ func (fn *Func) G(format string, args ...any) {
 // Label marks a place to branch to.
 func (fn *Func) Label(name string) { fmt.Fprintf(&fn.file.text, "\n%s:\n", name) }
 
-// Load writes the load of a parameter, or of the part of a slice, "base" or "len", into a general
-// register.
-func (fn *Func) Load(parameter, part, register string) {
+// Load writes the load of a parameter into a general register: an integer, a pointer, or a part of a
+// slice, x_base or x_len.
+func (fn *Func) Load(name string, register int) {
+	parameter, part, _ := strings.Cut(name, "_")
+	at := fn.offset(parameter)
+	if part == "len" {
+		at += 8
+	}
+	fn.G("MOVD %s+%d(FP), R%d", name, at, register)
+}
+
+// LoadBytes is Load for a count of elements of some bytes each, and makes it one of bytes.
+func (fn *Func) LoadBytes(name string, register, size int) {
+	fn.Load(name, register)
+	fn.G("LSL $%d, R%d, R%d", bits.TrailingZeros(uint(size)), register, register)
+}
+
+// LoadBool is Load for a parameter of type bool.
+func (fn *Func) LoadBool(name string, register int) {
+	fn.G("MOVBU %s+%d(FP), R%d", name, fn.offset(name), register)
+}
+
+func (fn *Func) offset(parameter string) int {
 	at, ok := fn.offsets[parameter]
 	if !ok {
 		panic("no parameter " + parameter)
 	}
-	name := parameter
-	if part != "" {
-		name += "_" + part
-	}
-	if part == "len" {
-		at += 8
-	}
-	fn.G("MOVD %s+%d(FP), %s", name, at, register)
+	return at
 }
 
 // Broadcast writes the load of a float32 parameter into every lane of v, by way of a general
 // register.
-func (fn *Func) Broadcast(parameter string, v, register int) {
-	fn.G("MOVWU %s+%d(FP), R%d", parameter, fn.offsets[parameter], register)
+func (fn *Func) Broadcast(name string, v, register int) {
+	fn.G("MOVWU %s+%d(FP), R%d", name, fn.offset(name), register)
 	fn.V("dup", v, register)
 }
 
@@ -175,11 +192,3 @@ func (fn *Func) Constants(constants []Constant, vectors []int, register int) {
 		fn.V("ldr q", vectors[i], register, fn.file.constant(c))
 	}
 }
-
-// LoadBool is Load for a parameter of type bool.
-func (fn *Func) LoadBool(parameter, register string) {
-	fn.G("MOVBU %s+%d(FP), %s", parameter, fn.offsets[parameter], register)
-}
-
-// Text returns the assembly so far, without the header and the table of constants.
-func (f *File) Text() string { return f.text.String() }

@@ -31,9 +31,9 @@ const (
 // begin opens a function that converts n elements from src to dst.
 func begin(f *neon.File, name, doc, to, from string) *neon.Func {
 	fn := f.Func(name, doc, []neon.Parameter{{Name: "dst", Type: "*" + to}, {Name: "src", Type: "*" + from}, {Name: "n", Type: "int"}}, "")
-	fn.Load("dst", "", fmt.Sprintf("R%d", dst))
-	fn.Load("src", "", fmt.Sprintf("R%d", src))
-	fn.Load("n", "", fmt.Sprintf("R%d", n))
+	fn.Load("dst", dst)
+	fn.Load("src", src)
+	fn.Load("n", n)
 	return fn
 }
 

@@ -20,18 +20,3 @@ func main() {
 		os.Exit(1)
 	}
 }
-
-// load writes the loads of parameters into general registers. Those in bytes are counted in elements
-// by the caller.
-func load(fn *neon.Func, registers map[string]int, bytes map[string]int, names ...string) {
-	for _, name := range names {
-		r := registers[name]
-		fn.Load(name, "", fmt.Sprintf("R%d", r))
-		switch bytes[name] {
-		case 2:
-			fn.G("LSL $1, R%d, R%d", r, r)
-		case 4:
-			fn.G("LSL $2, R%d, R%d", r, r)
-		}
-	}
-}

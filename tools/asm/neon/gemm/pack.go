@@ -34,13 +34,18 @@ const (
 	fourth
 )
 
+// begin opens a routine for one type of elements; counted is the name of its fifth parameter.
 func begin(f *neon.File, e element, name, doc, counted string) *neon.Func {
 	fn := f.Func(name+e.name, doc, []neon.Parameter{
 		{Name: "dst", Type: "*float32"}, {Name: "width", Type: "int"}, {Name: "src", Type: "*" + e.goType}, {Name: "stride", Type: "int"},
 		{Name: counted, Type: "int"}, {Name: "steps", Type: "int"},
 	}, "")
-	load(fn, map[string]int{"dst": dst, "width": width, "src": src, "stride": stride, counted: count, "steps": steps},
-		map[string]int{"width": 4, "stride": e.size}, "dst", "width", "src", "stride", counted, "steps")
+	fn.Load("dst", dst)
+	fn.LoadBytes("width", width, 4)
+	fn.Load("src", src)
+	fn.LoadBytes("stride", stride, e.size)
+	fn.Load(counted, count)
+	fn.Load("steps", steps)
 	return fn
 }
 

@@ -47,9 +47,15 @@ func tile(f *neon.File, width int) {
 	}
 	name := fmt.Sprintf("tile%dx%dNEON", tallest, 4*width)
 	fn := f.Func(name, fmt.Sprintf("adds a product of depth k to a tile of 1 to %d rows of %d.", tallest, 4*width), parameters, "")
-	load(fn, map[string]int{"rows": rows, "k": depth, "a": a, "aStep": aStep, "b": b, "bStep": bStep, "c": c, "ldc": ldc},
-		map[string]int{"aStep": 4, "bStep": 4, "ldc": 4}, "rows", "k", "a", "aStep", "b", "bStep", "c", "ldc")
-	fn.LoadBool("load", fmt.Sprintf("R%d", start))
+	fn.Load("rows", rows)
+	fn.Load("k", depth)
+	fn.Load("a", a)
+	fn.LoadBytes("aStep", aStep, 4)
+	fn.Load("b", b)
+	fn.LoadBytes("bStep", bStep, 4)
+	fn.Load("c", c)
+	fn.LoadBytes("ldc", ldc, 4)
+	fn.LoadBool("load", start)
 	for r := tallest; r > 1; r-- {
 		fn.G("CMP $%d, R%d", r, rows)
 		fn.G("BEQ rows%d", r)
@@ -146,7 +152,7 @@ func (t tileBody) moveTile(one, two string) {
 // benchmarks are compared with.
 func peak(f *neon.File) {
 	fn := f.Func("peakNEON", "does 24 vector multiply-adds in registers n times.", []neon.Parameter{{Name: "n", Type: "int"}}, "")
-	fn.Load("n", "", "R0")
+	fn.Load("n", 0)
 	for i := range 26 {
 		fn.V("movi", i)
 	}

@@ -52,9 +52,9 @@ func begin(f *neon.File, width int, name, doc string, slices, scalars []string, 
 		fixed: map[value]int{}, constants: map[neon.Constant]value{},
 	}
 	for i, s := range slices {
-		k.fn.Load(s, "base", fmt.Sprintf("R%d", i))
+		k.fn.Load(s+"_base", i)
 	}
-	k.fn.Load(slices[0], "len", fmt.Sprintf("R%d", left))
+	k.fn.Load(slices[0]+"_len", left)
 	broadcast := map[string]vec{}
 	for _, s := range scalars {
 		v := k.fix()
