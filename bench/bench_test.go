@@ -16,6 +16,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 func TestMedian(t *testing.T) {
@@ -124,12 +125,13 @@ func TestReport(t *testing.T) {
 		summarise("torch", true, []sample{{Seconds: 2, Work: 16}}, r.Unit),
 	}}}
 	r.Cases[0].Sides[0].PeakRSS = 1_499_600_000
+	r.Cases = append(r.Cases, caseResult{Contest: "fast", Name: "half", Sides: r.Cases[0].Sides})
 	r.noteRatios()
 	var out bytes.Buffer
 	if err := r.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"fast full", "20.0", "10.0–30.0", "8.00", "2.50×", "1500 MB", "geometric mean of 1"} {
+	for _, want := range []string{"fast full", "20.0", "10.0–30.0", "8.00", "2.50×", "1500 MB", "2.50× the peer (geometric mean of 2)"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
@@ -188,7 +190,7 @@ func TestStepFLOPs(t *testing.T) {
 
 func TestConfigFor(t *testing.T) {
 	for _, d := range []dataset{full, mixed, chats} {
-		c, err := trainer.ParseConfig([]byte(configFor(d, smallMode)))
+		c, err := trainer.ParseConfig([]byte(configFor(d)))
 		if err != nil {
 			t.Errorf("%s: %v", d.name, err)
 		}
@@ -263,6 +265,24 @@ func checkSteps(t *testing.T, d dataset, steps [][]peerRow) {
 		t.Errorf("mixed: %d rows are no mixture", rows)
 	case d.name == "chats" && math.Abs(share-0.3) > 0.005, d.name != "chats" && share != 1:
 		t.Errorf("%s: %.3f of the tokens are trained", d.name, share)
+	}
+}
+
+// TestQuantisedEntries: a base that says it is quantised is read as such, with every part in place.
+func TestQuantisedEntries(t *testing.T) {
+	for typ, parts := range map[string]int{"float32": 1, "bfloat16": 1, "int8": 3, "nf4": 4} {
+		for name, want := range map[string]int{
+			"model.layers.0.mlp.up_proj.weight": parts, "model.layers.0.input_layernorm.weight": 1, "model.embed_tokens.weight": 1,
+		} {
+			p := ops.NewParam(name, 4, 128)
+			if strings.Contains(name, "norm") {
+				p = ops.NewParam(name, 1, 128)
+			}
+			entries, err := entriesOf(p, typ)
+			if err != nil || len(entries) != want || entries[0].Name != name {
+				t.Errorf("%s in %s: %d tensors, want %d: %v", name, typ, len(entries), want, err)
+			}
+		}
 	}
 }
 

@@ -27,27 +27,32 @@ const (
 )
 
 // modelConfig is config.json for weights of a type.
-func modelConfig(dtype string) map[string]any {
-	return map[string]any{
+func modelConfig(typ string) map[string]any {
+	c := map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama",
 		"hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
 		"num_attention_heads": heads, "num_key_value_heads": kvHeads, "head_dim": hidden / heads,
 		"vocab_size": vocabulary, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5,
 		"hidden_act": "silu", "tie_word_embeddings": true, "attention_bias": false, "mlp_bias": false,
-		"rope_theta": 10000.0, "initializer_range": 0.02, "dtype": dtype,
+		"rope_theta": 10000.0, "initializer_range": 0.02, "dtype": typ,
 		"bos_token_id": endToken, "eos_token_id": endToken, "pad_token_id": endToken,
 	}
+	if q := quantisationConfig(typ); q != nil {
+		c["quantization_config"], c["dtype"] = q, "bfloat16"
+	}
+	return c
 }
 
-// baseDir makes, once, a base directory of the shape with random weights in float32 or bfloat16,
-// which hold the same numbers: the float32 ones are what bfloat16 can say.
-func (b *bench) baseDir(dtype string) (string, error) {
-	dir := filepath.Join(b.dir, "base-135m-"+dtype)
+// baseDir makes, once, a base directory of the shape with random weights in float32, bfloat16, int8
+// or nf4. They come from the same numbers: the float32 ones are what bfloat16 can say, and what is
+// not quantised is in bfloat16.
+func (b *bench) baseDir(typ string) (string, error) {
+	dir := filepath.Join(b.dir, "base-135m-"+typ)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return dir, err
 	}
 	_, _ = fmt.Fprintln(b.log, "making", dir)
-	text, err := json.Marshal(modelConfig(dtype))
+	text, err := json.Marshal(modelConfig(typ))
 	if err != nil {
 		return "", err
 	}
@@ -70,19 +75,27 @@ func (b *bench) baseDir(dtype string) (string, error) {
 		}
 		var entries []safetensors.Entry
 		for _, p := range weights.Params() {
-			entries = append(entries, entry(p, dtype))
+			e, err := entriesOf(p, typ)
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e...)
 		}
 		return safetensors.WriteFile(filepath.Join(tmp, safetensors.SingleName), map[string]string{"format": "pt"}, entries)
 	})
 }
 
-func entry(p *ops.Param, typ string) safetensors.Entry {
+// entriesOf are the tensors that a parameter is stored as.
+func entriesOf(p *ops.Param, typ string) ([]safetensors.Entry, error) {
+	if quantisationConfig(typ) != nil && quantisable(p) {
+		return quantisedEntries(p, typ)
+	}
 	shape := []int{p.Rows, p.Cols}
 	if p.Rows == 1 {
 		shape = shape[1:]
 	}
 	if typ == "float32" {
-		return safetensors.F32Entry(p.Name, shape, p.Value)
+		return []safetensors.Entry{safetensors.F32Entry(p.Name, shape, p.Value)}, nil
 	}
 	bits := make([]uint16, len(p.Value))
 	dtype.Round(dtype.BF16, bits, p.Value)
@@ -90,7 +103,7 @@ func entry(p *ops.Param, typ string) safetensors.Entry {
 	for _, b := range bits {
 		data = binary.LittleEndian.AppendUint16(data, b)
 	}
-	return safetensors.Entry{Name: p.Name, DType: safetensors.BF16, Shape: shape, Data: data}
+	return []safetensors.Entry{{Name: p.Name, DType: safetensors.BF16, Shape: shape, Data: data}}, nil
 }
 
 // The tokenizer has a word for every id, so that data is text for us and ids for whoever wants ids.

@@ -41,7 +41,7 @@ type row struct {
 // rows are the lines of the table in the order of README.md.
 func rows() []row {
 	return []row{
-		stepRow(), sftRow(), packedRow(), scalingRow(), gemmRow(),
+		stepRow(), sftRow(), packedRow(), scalingRow(), quantisedRow(), gemmRow(),
 		attentionRow(), decodeRow(), tokenizerRow(), startupRow(),
 	}
 }

@@ -106,6 +106,9 @@ func (r *report) noteRatios() {
 	}
 	for _, name := range order {
 		g := groups[name]
+		if g.n == 1 {
+			continue // the table says it
+		}
 		r.note("%s: %.2f× the peer (geometric mean of %d), lowest %.2f× (%s)", name, math.Exp(g.logs/float64(g.n)), g.n, g.worst, g.where)
 	}
 }

@@ -27,8 +27,8 @@ func packedContests(b *bench) ([]contest, error) {
 	if err != nil {
 		return nil, err
 	}
-	packed := side{label: "cultivar packed", program: "train", args: trainArgs{dir, lengths, configFor(mixed, "")}}
-	whole := side{label: "cultivar full", program: "train", args: trainArgs{dir, plain, configFor(full, "")}}
+	packed := side{label: "cultivar packed", program: "train", args: trainArgs{Base: dir, Data: lengths, Config: configFor(mixed)}}
+	whole := side{label: "cultivar full", program: "train", args: trainArgs{Base: dir, Data: plain, Config: configFor(full)}}
 	peer := side{label: "torch padded", peer: true, program: "step",
 		args: gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: rank, MicroBatch: batch}}
 	return []contest{
@@ -47,7 +47,7 @@ func packedNotes(_ *bench, r *report) error {
 
 func scalingRow() row {
 	return row{
-		name: "scaling", about: "the step and a matrix product on one thread and on all",
+		name: "scaling", about: "the step on one thread and on all",
 		unit: tokensPerSecond, runs: 1, contests: scalingContests, notes: scalingNotes,
 	}
 }

@@ -16,6 +16,7 @@ type trainArgs struct {
 	Base   string `json:"base"`
 	Data   string `json:"data"`
 	Config string `json:"config"`
+	Memory int64  `json:"memory"` // bytes, as --memory takes it; 0 leaves it to the program
 }
 
 // gradientArgs say the same to the peer.
@@ -23,14 +24,13 @@ type gradientArgs struct {
 	Base          string `json:"base"`
 	Steps         string `json:"steps"` // file of rows as ids
 	DType         string `json:"dtype"` // in which the base is held
-	Quantised     string `json:"quantised"`
 	Checkpointing bool   `json:"checkpointing"`
 	Rank          int    `json:"rank"`
 	MicroBatch    int    `json:"micro_batch"` // rows, padded to the longest
 }
 
-// configFor is the configuration of all training rows; more is added to it, a key a line.
-func configFor(d dataset, more string) string {
+// configFor is the configuration of all training rows.
+func configFor(d dataset) string {
 	return fmt.Sprintf(`objective: %s
 lora: {r: %d, lora_alpha: %d, target_modules: all-linear, lora_dropout: 0.0}
 max_seq_length: %d
@@ -47,7 +47,7 @@ max_grad_norm: 1.0
 eval_fraction: 0
 eval_steps: 0
 save_steps: 0
-%s`, d.objective, rank, 2*rank, sequence, batch, batch, more)
+`, d.objective, rank, 2*rank, sequence, batch, batch)
 }
 
 // A trainWorker is `cultivar train` that stops after every step until it is asked for the next.
@@ -75,7 +75,7 @@ func newTrainWorker(text json.RawMessage) (runner, error) {
 	started := make(chan struct{})
 	go func() {
 		_, err := stages.Train(context.Background(), stages.TrainOptions{
-			Base: args.Base, Data: args.Data, Config: cfg, OutDir: out,
+			Base: args.Base, Data: args.Data, Config: cfg, OutDir: out, Memory: args.Memory,
 			Hooks: trainer.Hooks{
 				OnStart: func(int, int) { close(started); <-w.next },
 				OnStep:  func(s trainer.Step) { w.steps <- s; <-w.next },

@@ -13,14 +13,7 @@ IGNORE = -100
 
 def load(args):
     dtype = getattr(torch, args["dtype"])
-    extra = {}
-    if args["quantised"] == "nf4":
-        extra["quantization_config"] = transformers.BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32
-        )
-    elif args["quantised"] == "int8":
-        extra["quantization_config"] = transformers.BitsAndBytesConfig(load_in_8bit=True)
-    model = transformers.AutoModelForCausalLM.from_pretrained(args["base"], dtype=dtype, attn_implementation="sdpa", **extra)
+    model = transformers.AutoModelForCausalLM.from_pretrained(args["base"], dtype=dtype, attn_implementation="sdpa")
     model.config.use_cache = False
     if args["checkpointing"]:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
