@@ -91,7 +91,7 @@ ROPE = lambda kind, theta=10000.0, **more: dict(rope_type=kind, rope_theta=theta
 # name: model_type, configuration, what else
 CASES = {
     "llama-dynamic": ("llama", dict(SMALL, max_position_embeddings=24, rope_parameters=ROPE("dynamic", factor=2.0)), dict(config=v4)),
-    "llama-linear": ("llama", dict(SMALL, rope_parameters=ROPE("linear", factor=3.0), attention_bias=True, tie_word_embeddings=True), dict(dtype="float16", config=v4)),
+    "llama-linear": ("llama", dict(SMALL, hidden_act="gelu_pytorch_tanh", rope_parameters=ROPE("linear", factor=3.0), attention_bias=True, tie_word_embeddings=True), dict(dtype="float16", config=v4)),
     "llama3-v4": ("llama", dict(SMALL, head_dim=8, rope_parameters=ROPE("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)), dict(config=v4, lora=dict(use_rslora=True))),
     "llama-yarn": ("llama", dict(SMALL, rope_parameters=ROPE("yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=0.5, mscale=0.7, mscale_all_dim=0.4, truncate=False), mlp_bias=True), {}),
     "mistral": ("mistral", dict(SMALL, sliding_window=5, head_dim=6), {}),

@@ -53,6 +53,17 @@ func Require(key, got string, supported ...string) error {
 	return fmt.Errorf("config.json: %s %q is not supported by this architecture (supported: %s)", key, got, strings.Join(supported, ", "))
 }
 
+// Gate is the activation of a gated unit by its name in transformers' ACT2FN.
+func Gate(c *base.Config) (ops.Gate, error) {
+	switch c.HiddenAct {
+	case "silu", "swish":
+		return ops.SiLU, nil
+	case "gelu_pytorch_tanh", "gelu_new": // one formula
+		return ops.GELUTanh, nil
+	}
+	return ops.Gate{}, Require("hidden_act", c.HiddenAct, "silu", "swish", "gelu_pytorch_tanh", "gelu_new")
+}
+
 // Refuse is the error for a key that must be absent, null or false.
 func Refuse(c *base.Config, keys ...string) error {
 	k := c.Keys()

@@ -18,7 +18,8 @@ const Architecture = "Exaone4ForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	sliding, err := pattern(c)
@@ -42,7 +43,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		h := l.Linear(l.Attention(qkv, att), "self_attn.o_proj")
 		x = l.Add(x, l.RMSNorm(h, "post_attention_layernorm.weight", c.RMSNormEps))
 
-		h = l.Gated(l.Linear(x, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(x, "mlp.gate_proj", "mlp.up_proj"), gate)
 		h = l.Linear(h, "mlp.down_proj")
 		return l.Add(x, l.RMSNorm(h, "post_feedforward_layernorm.weight", c.RMSNormEps))
 	}

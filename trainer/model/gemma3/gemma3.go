@@ -20,7 +20,8 @@ const (
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_activation", c.HiddenAct, "gelu_pytorch_tanh"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	if err := nn.Refuse(c, "use_bidirectional_attention", "attn_logit_softcapping"); err != nil {
@@ -53,7 +54,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.RMSNormPlusOne(h, "post_attention_layernorm.weight", c.RMSNormEps))
 
 		h = l.RMSNormPlusOne(x, "pre_feedforward_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.GELUTanh)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), gate)
 		h = l.Linear(h, "mlp.down_proj")
 		return l.Add(x, l.RMSNormPlusOne(h, "post_feedforward_layernorm.weight", c.RMSNormEps))
 	}

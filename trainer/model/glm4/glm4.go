@@ -6,7 +6,6 @@ package glm4
 import (
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
-	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Architecture is the name in config.json's "architectures".
@@ -14,7 +13,8 @@ const Architecture = "Glm4ForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	rope, err := nn.PartialRope(c, c.Rope, true)
@@ -30,7 +30,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.RMSNorm(h, "post_self_attn_layernorm.weight", c.RMSNormEps))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(h, "mlp.gate_up_proj"), gate)
 		h = l.Linear(h, "mlp.down_proj")
 		return l.Add(x, l.RMSNorm(h, "post_mlp_layernorm.weight", c.RMSNormEps))
 	}

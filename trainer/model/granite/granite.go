@@ -15,7 +15,8 @@ const Architecture = "GraniteForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	rope, err := nn.Rope(c, c.Rope)
@@ -42,7 +43,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.Scale(h, ofBlock))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), gate)
 		return l.Add(x, l.Scale(l.LinearBias(h, c.MLPBias, "mlp.down_proj"), ofBlock))
 	}
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
-	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Architecture is the name in config.json's "architectures".
@@ -15,7 +14,8 @@ const Architecture = "LlamaForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	rope, err := nn.Rope(c, c.Rope)
@@ -30,7 +30,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), gate)
 		return l.Add(x, l.LinearBias(h, c.MLPBias, "mlp.down_proj"))
 	}
 

@@ -5,7 +5,6 @@ package mistral
 import (
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
-	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Architecture is the name in config.json's "architectures"; Multimodal that of the models of which
@@ -17,7 +16,8 @@ const (
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	att, err := nn.OneWindow(c, nn.Attention(c))
@@ -35,7 +35,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), gate)
 		return l.Add(x, l.Linear(h, "mlp.down_proj"))
 	}
 

@@ -13,7 +13,8 @@ const Architecture = "Olmo3ForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	types, err := nn.LayerTypes(c, func(i int) bool { return (i+1)%4 != 0 })
@@ -33,7 +34,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		h := l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj")
 		x = l.Add(x, l.RMSNorm(h, "post_attention_layernorm.weight", c.RMSNormEps))
 
-		h = l.Gated(l.Linear(x, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(x, "mlp.gate_proj", "mlp.up_proj"), gate)
 		h = l.Linear(h, "mlp.down_proj")
 		return l.Add(x, l.RMSNorm(h, "post_feedforward_layernorm.weight", c.RMSNormEps))
 	}

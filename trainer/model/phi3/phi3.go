@@ -6,7 +6,6 @@ package phi3
 import (
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
-	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Architecture is the name in config.json's "architectures".
@@ -14,7 +13,8 @@ const Architecture = "Phi3ForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	if err := nn.Require("rope_type", c.Rope.Type, "default", "longrope"); err != nil {
@@ -35,7 +35,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(h, "mlp.gate_up_proj"), gate)
 		return l.Add(x, l.Linear(h, "mlp.down_proj"))
 	}
 

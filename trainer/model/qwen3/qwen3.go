@@ -13,7 +13,8 @@ const Architecture = "Qwen3ForCausalLM"
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	kinds, kindOf, err := nn.UpperWindows(c)
@@ -33,7 +34,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), gate)
 		return l.Add(x, l.Linear(h, "mlp.down_proj"))
 	}
 

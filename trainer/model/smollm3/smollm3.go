@@ -21,7 +21,8 @@ type kind struct {
 
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
-	if err := nn.Require("hidden_act", c.HiddenAct, "silu"); err != nil {
+	gate, err := nn.Gate(c)
+	if err != nil {
 		return nil, err
 	}
 	layers, err := layerKinds(c)
@@ -41,7 +42,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), ops.SiLU)
+		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), gate)
 		return l.Add(x, l.LinearBias(h, c.MLPBias, "mlp.down_proj"))
 	}
 

@@ -1,0 +1,100 @@
+package model
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/trainer/base"
+)
+
+// FuzzFamilies: whatever a config says, a family refuses it or can be asked for every layer.
+func FuzzFamilies(f *testing.F) {
+	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9`
+	for _, family := range families {
+		f.Add(`{` + sizes + `,"architectures":["` + family.architecture + `"],"model_type":"` + family.modelType + `"}`)
+	}
+	for _, more := range []string{
+		`"model_type":"llama","max_position_embeddings":8,"rope_scaling":{"type":"dynamic","factor":2}`,
+		`"model_type":"phi3","original_max_position_embeddings":2,"rope_scaling":{"type":"longrope","short_factor":[1,2],"long_factor":[3,4]}`,
+		`"model_type":"smollm3","no_rope_layers":[1,0,1],"use_sliding_window":true,"sliding_window":2`,
+		`"model_type":"exaone4","sliding_window_pattern":"LLG"`,
+		`"model_type":"gemma2","query_pre_attn_scalar":0`,
+		`"model_type":"ministral3"`,
+	} {
+		f.Add(`{` + sizes + `,` + more + `}`)
+	}
+	f.Add(`{"architectures":["Gemma3ForConditionalGeneration"],"text_config":{` + sizes + `,"model_type":"gemma3_text"}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := base.ParseConfig([]byte(text))
+		if err != nil || c.NumHiddenLayers > 100 || c.HeadDim > 1<<12 {
+			return
+		}
+		family, err := familyOf(c)
+		if err != nil {
+			return
+		}
+		for i := range c.NumHiddenLayers {
+			if k := family.Kind(i); k < 0 || k >= family.Kinds {
+				t.Fatalf("layer %d is of kind %d of %d", i, k, family.Kinds)
+			}
+		}
+		for k := range family.Kinds {
+			if r := family.Rope(k); r != nil {
+				r.Grow(20)
+			}
+		}
+		if family.Embed == "" || !strings.Contains(family.LayerPrefix, "%d") {
+			t.Fatalf("names %+v", family)
+		}
+	})
+}
+
+// Every architecture has its family, and model_type alone finds it where no architecture is named.
+func TestFamilyOf(t *testing.T) {
+	for _, f := range families {
+		for _, text := range []string{`"architectures":["` + f.architecture + `"],"model_type":"` + f.modelType + `"`, `"model_type":"` + f.modelType + `"`} {
+			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9,` + text + `}`
+			c, err := base.ParseConfig([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := familyOf(c); err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+	c, err := base.ParseConfig([]byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"hidden_size":16,"intermediate_size":24,
+		"num_hidden_layers":3,"num_attention_heads":4,"vocab_size":9,"model_type":"mamba"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := familyOf(c); err == nil || !strings.Contains(err.Error(), "Mistral3ForConditionalGeneration model_type mamba is not supported") {
+		t.Errorf("the text half of an unknown kind: %v", err)
+	}
+}
+
+// What a family does not implement is refused by the name of the key.
+func TestFamiliesRefuse(t *testing.T) {
+	for more, want := range map[string]string{
+		`"model_type":"llama","hidden_act":"relu"`:                                                     `hidden_act "relu" is not supported`,
+		`"model_type":"gemma3_text","attn_logit_softcapping":50.0`:                                     "attn_logit_softcapping is not supported",
+		`"model_type":"gemma2","use_bidirectional_attention":true`:                                     "use_bidirectional_attention is not supported",
+		`"model_type":"gemma2","query_pre_attn_scalar":0`:                                              "comes out as +Inf",
+		`"model_type":"granite","embedding_multiplier":0`:                                              "embedding_multiplier is 0",
+		`"model_type":"granite","residual_multiplier":"x"`:                                             "residual_multiplier",
+		`"model_type":"phi3","rope_scaling":{"type":"linear","factor":2}`:                              `rope_type "linear" is not supported`,
+		`"model_type":"smollm3","no_rope_layers":[1]`:                                                  "no_rope_layers has 1 entries for 3 layers",
+		`"model_type":"exaone4","sliding_window_pattern":"LXG"`:                                        "no sequence of the letters L and G",
+		`"model_type":"glm4","partial_rotary_factor":0.3`:                                              "1 of 4 elements of a head cannot be turned in pairs",
+		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                             "partial_rotary_factor 0.5 is not supported",
+		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`: "layer_types with full_attention and a sliding_window",
+	} {
+		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9,` + more + `}`))
+		if err != nil {
+			t.Fatalf("%s: %v", more, err)
+		}
+		if _, err := familyOf(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want %q", more, err, want)
+		}
+	}
+}
