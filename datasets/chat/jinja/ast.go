@@ -102,6 +102,7 @@ type (
 		body     []stmt
 		varargs  bool // the body uses varargs
 		kwargs   bool // the body uses kwargs
+		caller   bool // the body uses caller
 	}
 	callStmt struct {
 		call   *callExpr

@@ -54,6 +54,16 @@ func (r *renderer) member(of any, name string) (any, bool) {
 		if m, ok := listMethods[name]; ok && v.kind <= isTuple {
 			return bound(name, v, m), true
 		}
+		if at := slices.Index([]string{"grouper", "list"}, name); v.group && at >= 0 {
+			return v.Items[at], true
+		}
+	case *function:
+		if v.macro != nil {
+			return v.macro.member(name)
+		}
+		if v.name == "dict" {
+			return dictMember(name)
+		}
 	case *namespace:
 		return v.attrs.Get(name)
 	case *loop:
@@ -66,7 +76,28 @@ func (r *renderer) member(of any, name string) (any, bool) {
 
 // bound makes a function of a method and the value it belongs to.
 func bound[T any](name string, v T, m func(*renderer, T, *callArgs) (any, error)) *function {
-	return &function{name, func(r *renderer, a *callArgs) (any, error) { return m(r, v, a) }}
+	return &function{name: name, call: func(r *renderer, a *callArgs) (any, error) { return m(r, v, a) }}
+}
+
+// member is what a macro says about itself.
+func (m *macroStmt) member(name string) (any, bool) {
+	switch name {
+	case "name":
+		return m.name, true
+	case "arguments":
+		l := &List{kind: isTuple}
+		for _, p := range m.params {
+			l.Items = append(l.Items, p)
+		}
+		return l, true
+	case "catch_kwargs":
+		return m.kwargs, true
+	case "catch_varargs":
+		return m.varargs, true
+	case "caller":
+		return m.caller, true
+	}
+	return nil, false
 }
 
 func (r *renderer) loopMember(l *loop, name string) (any, bool) {
@@ -101,9 +132,9 @@ func (r *renderer) loopMember(l *loop, name string) (any, bool) {
 	case "nextitem":
 		return item(l.at+1, "next"), true
 	case "cycle":
-		return &function{name, l.cycle}, true
+		return &function{name: name, call: l.cycle}, true
 	case "changed":
-		return &function{name, l.changed}, true
+		return &function{name: name, call: l.changed}, true
 	}
 	return nil, false
 }
@@ -231,6 +262,9 @@ func (r *renderer) slice(of any, e *sliceExpr) (any, error) {
 			out[k] = v.Items[i]
 		}
 		return r.newList(v.kind, out)
+	}
+	if _, ok := of.(*Dict); ok {
+		return nil, r.fail("unhashable type: 'slice'")
 	}
 	return &undefined{fmt.Sprintf("'%s' cannot be sliced", objectName(of))}, nil
 }

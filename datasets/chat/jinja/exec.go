@@ -189,6 +189,9 @@ func (r *renderer) assign(target expr, v any) error {
 		if !ok {
 			return r.fail("cannot assign attribute %q on something that is no namespace", t.name)
 		}
+		if err := namespaceName(t.name); err != nil {
+			return err
+		}
 		n.attrs.Set(t.name, v)
 		return nil
 	case *listExpr:
@@ -219,6 +222,9 @@ func (r *renderer) callBlock(s *callStmt) error {
 	if err != nil {
 		return err
 	}
+	if f, ok := fn.(*function); ok && f.macro != nil && !f.macro.caller {
+		return r.fail("macro %q is called with a body and has no use for it", f.name)
+	}
 	args.setNamed("caller", r.macro(s.caller, r.scope))
 	v, err := r.call(fn, args)
 	if err != nil {
@@ -234,7 +240,7 @@ func (r *renderer) callBlock(s *callStmt) error {
 // macro makes a function of a macro. It sees the variables around its definition as they are when
 // it is called.
 func (r *renderer) macro(m *macroStmt, outer *scope) *function {
-	return &function{m.name, func(r *renderer, a *callArgs) (any, error) {
+	return &function{name: m.name, macro: m, call: func(r *renderer, a *callArgs) (any, error) {
 		if r.depth++; r.depth > r.opt.Limits.Depth {
 			return nil, r.fail("macros call each other too deeply")
 		}

@@ -92,6 +92,10 @@ func roundFilter(r *renderer, v any, a *callArgs) (any, error) {
 		if method == "common" && digits >= 0 {
 			return n, nil // round of an int is an int
 		}
+		if method == "common" && digits > -18 {
+			scale := math.Pow(10, float64(-digits))
+			return int64(math.RoundToEven(float64(n)/scale) * scale), nil
+		}
 		f = float64(n)
 	case float64:
 		f = n

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 )
 
 // filterFunc is a filter: the value it is applied to, then its arguments.
@@ -19,7 +19,7 @@ func init() {
 		"abs": absFilter, "attr": attrFilter, "batch": batchFilter, "capitalize": textFilter(capitalize),
 		"center": centerFilter, "count": lengthFilter, "d": defaultFilter, "default": defaultFilter,
 		"dictsort": dictSortFilter, "e": textFilter(escape), "escape": textFilter(escape), "first": firstFilter,
-		"float": floatFilter, "format": formatFilter, "groupby": groupByFilter, "indent": indentFilter,
+		"float": floatFilter, "forceescape": textFilter(escape), "format": formatFilter, "groupby": groupByFilter, "indent": indentFilter,
 		"int": intFilter, "items": itemsFilter, "join": joinFilter, "last": lastFilter, "length": lengthFilter,
 		"list": listFilter, "lower": textFilter(lower), "map": mapFilter, "max": extreme(1), "min": extreme(-1),
 		"reject": choose(false, false), "rejectattr": choose(true, false), "replace": replaceFilter,
@@ -27,7 +27,7 @@ func init() {
 		"select": choose(false, true), "selectattr": choose(true, true), "slice": sliceFilter, "sort": sortFilter,
 		"string": textFilter(func(s string) string { return s }), "sum": sumFilter, "title": textFilter(titleFilter),
 		"tojson": toJSONFilter, "trim": trimFilter, "truncate": truncateFilter, "unique": uniqueFilter,
-		"upper": textFilter(upper), "urlencode": textFilter(urlencode), "wordcount": wordCountFilter,
+		"upper": textFilter(upper), "urlencode": urlencodeFilter, "wordcount": wordCountFilter,
 	}
 }
 
@@ -71,20 +71,65 @@ func urlencode(s string) string {
 	return strings.NewReplacer("+", "%20", "%2F", "/", "%7E", "~").Replace(url.QueryEscape(s))
 }
 
+// urlencodeFilter quotes a text, or makes the query of a mapping or of pairs.
+func urlencodeFilter(r *renderer, v any, a *callArgs) (any, error) {
+	if _, err := a.bind("urlencode"); err != nil {
+		return nil, err
+	}
+	d, isDict := v.(*Dict)
+	l, isPairs := v.(*List)
+	if !isDict && !isPairs {
+		return textFilter(urlencode)(r, v, a)
+	}
+	if isDict {
+		pairs, err := r.items(d, isList)
+		if err != nil {
+			return nil, err
+		}
+		l = pairs.(*List)
+	}
+	parts := make([]string, len(l.Items))
+	for i, p := range l.Items {
+		pair, ok := p.(*List)
+		if !ok || len(pair.Items) != 2 {
+			return nil, r.fail("urlencode needs pairs")
+		}
+		name, err := r.str(pair.Items[0])
+		if err != nil {
+			return nil, err
+		}
+		value, err := r.str(pair.Items[1])
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = quotePlus(name) + "=" + quotePlus(value)
+	}
+	return r.joinStrings(parts, "&")
+}
+
+// quotePlus is urllib.parse.quote_plus.
+func quotePlus(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%7E", "~") }
+
 // titleFilter is Jinja's title, which begins words after white space, hyphens and opening brackets.
 func titleFilter(s string) string {
-	start := true
-	return strings.Map(func(c rune) rune {
-		if isSpace(c) || strings.ContainsRune("-({[<", c) {
-			start = true
-			return c
+	var b strings.Builder
+	for s != "" {
+		end := strings.IndexFunc(s, func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
+		if end < 0 {
+			end = len(s)
 		}
-		if start {
-			start = false
-			return unicode.ToUpper(c)
+		if word := s[:end]; word != "" {
+			_, n := utf8.DecodeRuneInString(word)
+			b.WriteString(upper(word[:n]) + lower(word[n:]))
 		}
-		return unicode.ToLower(c)
-	}, s)
+		if end < len(s) {
+			_, n := utf8.DecodeRuneInString(s[end:])
+			b.WriteString(s[end : end+n])
+			end += n
+		}
+		s = s[end:]
+	}
+	return b.String()
 }
 
 func absFilter(r *renderer, v any, a *callArgs) (any, error) {

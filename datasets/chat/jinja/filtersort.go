@@ -166,4 +166,4 @@ func groupByFilter(r *renderer, v any, a *callArgs) (any, error) {
 	return r.newList(isList, out)
 }
 
-func newGroup(name any) *List { return &List{Items: []any{name, &List{}}, kind: isTuple} }
+func newGroup(name any) *List { return &List{Items: []any{name, &List{}}, kind: isTuple, group: true} }

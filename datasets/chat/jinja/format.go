@@ -29,6 +29,17 @@ func (r *renderer) percent(format string, args any) (any, error) {
 			return nil, err
 		}
 		i += n - 1
+		for strings.Contains(spec, "*") {
+			width, ok := int64(0), false
+			if used < len(list) {
+				width, ok = asNumber(list[used]).(int64)
+			}
+			if !ok || width < -maxWidth || width > maxWidth {
+				return nil, r.fail("* wants int")
+			}
+			used++
+			spec = strings.Replace(spec, "*", strconv.FormatInt(width, 10), 1)
+		}
 		if verb == '%' {
 			b.WriteByte('%')
 			continue
@@ -89,6 +100,10 @@ func parsePercent(s string) (spec string, verb byte, name string, n int, err err
 			i++
 		}
 		from := i
+		if i < len(s) && s[i] == '*' {
+			i++
+			continue
+		}
 		for i < len(s) && '0' <= s[i] && s[i] <= '9' {
 			i++
 		}
@@ -104,11 +119,8 @@ func parsePercent(s string) (spec string, verb byte, name string, n int, err err
 
 func (r *renderer) convert(spec string, verb byte, v any) (string, error) {
 	switch verb {
-	case 's', 'r':
-		text := r.str
-		if verb == 'r' {
-			text = r.repr
-		}
+	case 's', 'r', 'a':
+		text := map[byte]func(any) (string, error){'s': r.str, 'r': r.repr, 'a': r.ascii}[verb]
 		s, err := text(v)
 		// Go pads text with zeros for the flag 0, Python with spaces.
 		return fmt.Sprintf("%"+strings.TrimLeft(spec, "0# +")+"s", s), err
@@ -122,7 +134,10 @@ func (r *renderer) convert(spec string, verb byte, v any) (string, error) {
 			}
 		}
 	case 'x', 'X', 'o':
-		if n, ok := asNumber(v).(int64); ok && !strings.Contains(spec, "#") {
+		if n, ok := asNumber(v).(int64); ok {
+			if verb == 'o' && strings.Contains(spec, "#") {
+				spec, verb = strings.ReplaceAll(spec, "#", ""), 'O' // Go's %#o writes 0, Python's 0o
+			}
 			return fmt.Sprintf("%"+spec+string(verb), n), nil
 		}
 	case 'f', 'F', 'e', 'E', 'g', 'G':
@@ -173,34 +188,42 @@ func formatFilter(r *renderer, v any, a *callArgs) (any, error) {
 	return r.percent(s, &List{Items: a.positional, kind: isTuple})
 }
 
-// formatMethod is str.format with plain fields: {}, {0}, {name}, and a format spec for text width
-// and number precision is refused rather than approximated.
+// fields are the arguments of a str.format, and how the next field finds its own.
+type fields struct {
+	args   *callArgs
+	next   int
+	manual bool // fields had numbers
+}
+
+// formatMethod is str.format: {}, {0}, {name}, with .attribute, [item], !r and a format spec.
 func formatMethod(r *renderer, s string, a *callArgs) (any, error) {
+	return r.formatFields(s, &fields{args: a}, 0)
+}
+
+func (r *renderer) formatFields(s string, f *fields, depth int) (string, error) {
+	if depth > 1 && s != "" {
+		return "", r.fail("max string recursion exceeded")
+	}
 	var b strings.Builder
-	auto := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case (c == '{' || c == '}') && i+1 < len(s) && s[i+1] == c:
+		case (c == '{' || c == '}') && i+1 < len(s) && s[i+1] == c && depth == 0:
 			b.WriteByte(c)
 			i++
 		case c == '}':
-			return nil, r.fail("single '}' encountered in format string")
+			return "", r.fail("single '}' encountered in format string")
 		case c == '{':
-			end := strings.IndexByte(s[i:], '}')
+			end := fieldEnd(s[i:])
 			if end < 0 {
-				return nil, r.fail("expected '}' before end of string")
+				return "", r.fail("expected '}' before end of string")
 			}
-			v, err := r.field(s[i+1:i+end], &auto, a)
+			text, err := r.field(s[i+1:i+end], f, depth)
 			if err != nil {
-				return nil, err
-			}
-			text, err := r.str(v)
-			if err != nil {
-				return nil, err
+				return "", err
 			}
 			if err := r.charge(len(text)); err != nil {
-				return nil, err
+				return "", err
 			}
 			b.WriteString(text)
 			i += end
@@ -211,24 +234,136 @@ func formatMethod(r *renderer, s string, a *callArgs) (any, error) {
 	return b.String(), r.charge(len(s))
 }
 
-func (r *renderer) field(name string, auto *int, a *callArgs) (any, error) {
-	if strings.ContainsAny(name, ":!.[") {
-		return nil, r.fail("format field {%s} is not supported", name)
+// fieldEnd returns where the field that s begins with ends, −1 when it does not.
+func fieldEnd(s string) int {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
 	}
-	at := *auto
-	if name == "" {
-		*auto++
-	} else if n, err := strconv.Atoi(name); err == nil {
-		at = n
-	} else {
-		v, ok := a.named[name]
+	return -1
+}
+
+// field formats what stands between braces: NAME!CONVERSION:SPEC.
+func (r *renderer) field(text string, f *fields, depth int) (string, error) {
+	name, spec := text, ""
+	if i := strings.IndexAny(text, "!:"); i >= 0 {
+		name, spec = text[:i], text[i:]
+	}
+	v, err := r.fieldValue(name, f)
+	if err != nil {
+		return "", err
+	}
+	if rest, ok := strings.CutPrefix(spec, "!"); ok {
+		if rest == "" || len(rest) > 1 && rest[1] != ':' {
+			return "", r.fail("expected ':' after conversion specifier")
+		}
+		spec = rest[1:]
+		switch rest[0] {
+		case 's':
+			v, err = r.str(v)
+		case 'r':
+			v, err = r.repr(v)
+		case 'a':
+			v, err = r.ascii(v)
+		default:
+			return "", r.fail("unknown conversion specifier")
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if spec, err = r.formatFields(strings.TrimPrefix(spec, ":"), f, depth+1); err != nil {
+		return "", err
+	}
+	return r.format(v, spec)
+}
+
+// fieldValue finds the argument, then its attributes and items.
+func (r *renderer) fieldValue(name string, f *fields) (v any, err error) {
+	n := strings.IndexAny(name, ".[")
+	if n < 0 {
+		n = len(name)
+	}
+	first, rest := name[:n], name[n:]
+	if v, err = r.fieldArgument(first, f); err != nil {
+		return nil, err
+	}
+	for rest != "" {
+		if key, ok := strings.CutPrefix(rest, "."); ok {
+			n := strings.IndexAny(key, ".[")
+			if n < 0 {
+				n = len(key)
+			}
+			if v, err = r.attr(v, key[:n]); err != nil {
+				return nil, err
+			}
+			rest = key[n:]
+			continue
+		}
+		end := strings.IndexByte(rest, ']')
+		if rest[0] != '[' || end < 0 {
+			return nil, r.fail("expected '.' or '[' in a format field")
+		}
+		key := any(rest[1:end])
+		if i, err := strconv.ParseInt(rest[1:end], 10, 64); err == nil && isDigits(rest[1:end]) {
+			key = i
+		}
+		if v, err = r.item(v, key); err != nil {
+			return nil, err
+		}
+		rest = rest[end+1:]
+	}
+	return v, nil
+}
+
+func (r *renderer) fieldArgument(name string, f *fields) (any, error) {
+	at, err := strconv.Atoi(name)
+	switch {
+	case name == "" && f.manual, name != "" && err == nil && f.next > 0:
+		return nil, r.fail("cannot switch between manual field specification and automatic field numbering")
+	case name == "":
+		at = f.next
+		f.next++
+	case err != nil:
+		v, ok := f.args.named[name]
 		if !ok {
 			return nil, r.fail("format has no argument %q", name)
 		}
 		return v, nil
+	default:
+		f.manual = true
 	}
-	if at < 0 || at >= len(a.positional) {
+	if at < 0 || at >= len(f.args.positional) {
 		return nil, r.fail("replacement index %d out of range", at)
 	}
-	return a.positional[at], nil
+	return f.args.positional[at], nil
+}
+
+// ascii is Python's ascii(v): repr with escapes for all that is not ASCII.
+func (r *renderer) ascii(v any) (string, error) {
+	s, err := r.repr(v)
+	if err != nil || isASCII(s) {
+		return s, err
+	}
+	var b strings.Builder
+	for _, c := range s {
+		switch {
+		case c < utf8.RuneSelf:
+			b.WriteRune(c)
+		case c < 0x100:
+			b.WriteString(`\x` + hexDigits(c, 2))
+		case c < 0x10000:
+			b.WriteString(`\u` + hexDigits(c, 4))
+		default:
+			b.WriteString(`\U` + hexDigits(c, 8))
+		}
+	}
+	return b.String(), r.charge(b.Len())
 }

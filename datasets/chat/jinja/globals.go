@@ -1,11 +1,18 @@
 package jinja
 
+import (
+	"fmt"
+	"strings"
+)
+
 // maxRange is the longest range() the sandbox allows.
 const maxRange = 100_000
 
 // globals are the names every template sees. The map is the caller's.
 func globals() map[string]any {
-	fn := func(name string, f func(*renderer, *callArgs) (any, error)) *function { return &function{name, f} }
+	fn := func(name string, f func(*renderer, *callArgs) (any, error)) *function {
+		return &function{name: name, call: f}
+	}
 	return map[string]any{
 		"range":           fn("range", rangeGlobal),
 		"dict":            fn("dict", dictGlobal),
@@ -46,7 +53,11 @@ func rangeGlobal(r *renderer, a *callArgs) (any, error) {
 			break // overflow
 		}
 	}
-	return r.newList(isList, items)
+	label := fmt.Sprintf("range(%d, %d)", start, stop)
+	if step != 1 {
+		label = fmt.Sprintf("range(%d, %d, %d)", start, stop, step)
+	}
+	return &List{Items: items, label: label}, r.charge(16 * len(items))
 }
 
 // entries returns the entries of dict(…) and namespace(…): of a mapping or pairs, then the named
@@ -82,7 +93,48 @@ func dictGlobal(r *renderer, a *callArgs) (any, error) { return r.entries(a) }
 
 func namespaceGlobal(r *renderer, a *callArgs) (any, error) {
 	d, err := r.entries(a)
-	return &namespace{d}, err
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range d.keys {
+		if err := namespaceName(k); err != nil {
+			return nil, err
+		}
+	}
+	return &namespace{d}, nil
+}
+
+// namespaceName refuses what transformers' sandbox does.
+func namespaceName(name any) error {
+	if s, ok := name.(string); ok && strings.HasPrefix(s, "_") {
+		return fmt.Errorf("a namespace cannot hold %q, which begins with an underscore", s)
+	}
+	return nil
+}
+
+// dictMember is dict.fromkeys.
+func dictMember(name string) (any, bool) {
+	if name != "fromkeys" {
+		return nil, false
+	}
+	return &function{name: name, call: func(r *renderer, a *callArgs) (any, error) {
+		b, err := a.bind("fromkeys", "iterable", "value")
+		if err != nil {
+			return nil, err
+		}
+		keys, err := r.iterate(b["iterable"])
+		if err != nil {
+			return nil, err
+		}
+		d := NewDict()
+		for _, k := range keys {
+			if !hashable(k) {
+				return nil, r.fail("unhashable type: '%s'", typeName(k))
+			}
+			d.Set(k, b["value"])
+		}
+		return d, r.charge(48 * d.Len())
+	}}, true
 }
 
 // cycler walks round its items.
@@ -103,13 +155,13 @@ func (c *cycler) member(name string) (any, bool) {
 	case "current":
 		return c.items[c.at], true
 	case "next":
-		return &function{name, func(*renderer, *callArgs) (any, error) {
+		return &function{name: name, call: func(*renderer, *callArgs) (any, error) {
 			v := c.items[c.at]
 			c.at = (c.at + 1) % len(c.items)
 			return v, nil
 		}}, true
 	case "reset":
-		return &function{name, func(*renderer, *callArgs) (any, error) {
+		return &function{name: name, call: func(*renderer, *callArgs) (any, error) {
 			c.at = 0
 			return nil, nil
 		}}, true
@@ -128,7 +180,7 @@ func joinerGlobal(r *renderer, a *callArgs) (any, error) {
 		sep = ", "
 	}
 	used := false
-	return &function{"joiner", func(*renderer, *callArgs) (any, error) {
+	return &function{name: "joiner", call: func(*renderer, *callArgs) (any, error) {
 		if !used {
 			used = true
 			return "", nil

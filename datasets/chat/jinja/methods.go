@@ -52,9 +52,67 @@ func init() {
 		"isalpha":      every(unicode.IsLetter),
 		"isalnum":      every(func(c rune) bool { return unicode.IsLetter(c) || unicode.Is(unicode.N, c) }),
 		"isspace":      every(isSpace),
-		"isupper":      cased(unicode.IsUpper, unicode.IsLower),
-		"islower":      cased(unicode.IsLower, unicode.IsUpper),
+		"isascii":      func(_ *renderer, s string, _ *callArgs) (any, error) { return isASCII(s), nil },
+		"isprintable": func(_ *renderer, s string, _ *callArgs) (any, error) {
+			return strings.IndexFunc(s, notPrintable) < 0, nil
+		},
+		"istitle":    func(_ *renderer, s string, _ *callArgs) (any, error) { return isTitle(s), nil },
+		"expandtabs": expandTabs,
+		"isupper":    cased(unicode.IsUpper, unicode.IsLower),
+		"islower":    cased(unicode.IsLower, unicode.IsUpper),
 	}
+}
+
+func notPrintable(c rune) bool { return !printable(c) }
+
+// isTitle is str.istitle: upper case begins each run of letters, and there is one.
+func isTitle(s string) bool {
+	inWord, some := false, false
+	for _, c := range s {
+		switch begins := unicode.IsUpper(c) || unicode.IsTitle(c); {
+		case begins && inWord, unicode.IsLower(c) && !inWord:
+			return false
+		case begins:
+			inWord, some = true, true
+		case !unicode.IsLower(c):
+			inWord = false
+		}
+	}
+	return some
+}
+
+func expandTabs(r *renderer, s string, a *callArgs) (any, error) {
+	v, err := a.bind("expandtabs", "tabsize")
+	if err != nil {
+		return nil, err
+	}
+	size := int64(8)
+	if n, ok := v["tabsize"]; ok {
+		if size, ok = asNumber(n).(int64); !ok || size > maxWidth {
+			return nil, r.fail("expandtabs needs a number of columns")
+		}
+	}
+	if err := r.charge(len(s) + strings.Count(s, "\t")*int(max(size, 0))); err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	column := int64(0)
+	for _, c := range s {
+		switch c {
+		case '\t':
+			if size > 0 {
+				n := size - column%size
+				b.WriteString(strings.Repeat(" ", int(n)))
+				column += n
+			}
+			continue
+		case '\n', '\r':
+			column = -1
+		}
+		b.WriteRune(c)
+		column++
+	}
+	return b.String(), nil
 }
 
 // superscript are the digits that are No: superscripts and subscripts.
@@ -90,12 +148,23 @@ func titleCase(s string) string {
 }
 
 func swapCase(s string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsUpper(c) {
-			return unicode.ToLower(c)
+	var b strings.Builder
+	for i, c := range s {
+		switch {
+		case c == 'Σ': // its lower case depends on what is around it
+			next, _ := utf8.DecodeRuneInString(s[i+len("Σ"):])
+			folded := lower(s[:i+len("Σ")])
+			if unicode.IsLetter(next) {
+				folded = "σ"
+			}
+			b.WriteString(folded[len(folded)-len("σ"):])
+		case unicode.IsUpper(c):
+			b.WriteString(lower(string(c)))
+		default:
+			b.WriteString(upper(string(c)))
 		}
-		return unicode.ToUpper(c)
-	}, s)
+	}
+	return b.String()
 }
 
 func mapped(f func(string) string) stringMethod {

@@ -3,13 +3,13 @@ package jinja
 type dictMethod = func(*renderer, *Dict, *callArgs) (any, error)
 
 var dictMethods = map[string]dictMethod{
-	"keys": func(r *renderer, d *Dict, _ *callArgs) (any, error) { return r.newList(isView, d.Keys()) },
+	"keys": func(r *renderer, d *Dict, _ *callArgs) (any, error) { return r.view("dict_keys", d.Keys()) },
 	"values": func(r *renderer, d *Dict, _ *callArgs) (any, error) {
 		items := make([]any, len(d.keys))
 		for i, k := range d.keys {
 			items[i] = d.values[k]
 		}
-		return r.newList(isView, items)
+		return r.view("dict_values", items)
 	},
 	"items": func(r *renderer, d *Dict, _ *callArgs) (any, error) { return r.items(d, isView) },
 	"copy":  func(_ *renderer, d *Dict, _ *callArgs) (any, error) { return d, nil }, // nothing can change it
@@ -34,7 +34,14 @@ func (r *renderer) items(d *Dict, kind listKind) (any, error) {
 	if err := r.charge(64 * len(items)); err != nil {
 		return nil, err
 	}
+	if kind == isView {
+		return r.view("dict_items", items)
+	}
 	return r.newList(kind, items)
+}
+
+func (r *renderer) view(label string, items []any) (any, error) {
+	return &List{Items: items, kind: isView, label: label}, r.charge(16 * len(items))
 }
 
 type listMethod = func(*renderer, *List, *callArgs) (any, error)

@@ -158,6 +158,9 @@ func (p *parser) test(of expr) (expr, error) {
 	c := p.cur()
 	takes := c.kind == tokString || c.kind == tokInt || c.kind == tokFloat || p.isOp("[") || p.isOp("{") ||
 		c.kind == tokName && c.text != "else" && c.text != "or" && c.text != "and" && c.text != "is" && c.text != "if" && c.text != "in" && c.text != "not"
+	if c.kind == tokName && c.text == "is" {
+		return nil, p.fail("tests cannot be chained with is")
+	}
 	if !takes {
 		return t, nil
 	}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,7 +189,7 @@ func (p *parser) primary() (expr, error) {
 		return &literalExpr{n}, nil
 	case tokFloat:
 		f, err := strconv.ParseFloat(strings.ReplaceAll(t.text, "_", ""), 64)
-		if err != nil {
+		if err != nil && !math.IsInf(f, 0) { // as Python reads 1e400
 			return nil, p.fail("number %s is out of range", t.text)
 		}
 		return &literalExpr{f}, nil

@@ -165,6 +165,7 @@ func (p *parser) macroBody(m *macroStmt, end string) (err error) {
 	for _, t := range p.toks[start:p.i] {
 		m.varargs = m.varargs || t.kind == tokName && t.text == "varargs"
 		m.kwargs = m.kwargs || t.kind == tokName && t.text == "kwargs"
+		m.caller = m.caller || t.kind == tokName && t.text == "caller"
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -59,6 +60,8 @@ func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 			return err
 		}
 		b.WriteString(">")
+	case *loop:
+		b.WriteString(fmt.Sprintf("<LoopContext %d/%d>", v.at+1, len(v.items)))
 	case *function:
 		b.WriteString("<function " + v.name + ">")
 	default:
@@ -69,6 +72,10 @@ func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 
 func (r *renderer) writeList(b *strings.Builder, l *List, depth int) error {
 	open, end := "[", "]"
+	if l.kind == isList && l.label != "" { // a range
+		b.WriteString(l.label)
+		return nil
+	}
 	switch l.kind {
 	case isTuple:
 		open, end = "(", ")"
@@ -76,7 +83,7 @@ func (r *renderer) writeList(b *strings.Builder, l *List, depth int) error {
 			end = ",)"
 		}
 	case isView:
-		open, end = "dict_items([", "])"
+		open, end = l.label+"([", "])"
 	case isGenerator:
 		b.WriteString("<generator>")
 		return nil

@@ -74,7 +74,7 @@ func (w *jsonWriter) value(v any, depth int) error {
 	case string:
 		w.text(v)
 	case *List:
-		if v.kind <= isTuple {
+		if v.kind <= isTuple && v.label == "" {
 			return w.array(v.Items, depth)
 		}
 		return w.r.fail("object of type %s is not JSON serializable", typeName(v))

@@ -25,7 +25,9 @@ const (
 type List struct {
 	Items []any
 	kind  listKind
-	done  bool // a generator that was walked
+	done  bool   // a generator that was walked
+	label string // of views and ranges: how Python writes them, up to the items
+	group bool   // a pair of groupby, which has names for its parts
 }
 
 // Dict is a mapping that keeps the order of its keys.
@@ -97,8 +99,9 @@ type namespace struct{ attrs *Dict }
 
 // function is anything that can be called.
 type function struct {
-	name string
-	call func(r *renderer, a *callArgs) (any, error)
+	name  string
+	call  func(r *renderer, a *callArgs) (any, error)
+	macro *macroStmt // nil unless it is one
 }
 
 // From converts Go values: nil, bool, all integers and floats, string, json.Number, slices, and

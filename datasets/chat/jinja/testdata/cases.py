@@ -1,8 +1,21 @@
 """Writes cases.json: templates with what Jinja makes of them in the environment of transformers.
 
-usage: cases.py cases.json   (needs transformers and jinja2)"""
-import json, sys
+usage: cases.py cases.json   (needs transformers and jinja2)
+
+The templates are those below, a line each, and those of tricky.txt beside this file, where "---"
+stands between two and \\CR for a carriage return."""
+import datetime, json, os, sys
+from transformers.utils import chat_template_utils
 from transformers.utils.chat_template_utils import _compile_jinja_template
+
+
+class Clock(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2024, 7, 26, 13, 5, 9)
+
+
+chat_template_utils.datetime = Clock
 V = {"x": 5, "f": 2.5, "s": "héllo World", "e": "", "n": None, "t": True, "l": [3, 1, 2], "d": {"b": 1, "a": {"z": [1, 2.0, None, True, "q\"'\n\u00e9\u0001"]}, "items": "I"},
      "ms": [{"role": "system", "content": "Sys"}, {"role": "user", "content": " hi "}, {"role": "assistant", "content": "yo", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}],
      "words": ["b", "A", "c", "a"], "big": 1e16, "small": 1e-5, "neg": -7}
@@ -197,8 +210,10 @@ multi
 z
 """, "a\r\nb{% if t %}\r\nc\r{% endif %}\n\n", "{# a\n #}\nb\n{#- c -#}\n d", "{% raw -%}\n  a {{ b }}\n{%- endraw %}\nc", "{% raw %}\n  a\n  {% endraw %}\nc", "x\n   {{ x }}\n   {%- if t %}\n y\n {%- endif -%}\n z\n",
 "{% macro a() %}\n  one\n  {% if t %}two{% endif %}\n{% endmacro %}\n[{{ a() }}]", "\n\n{% for i in l %}\n  - {{ i }}\n{% endfor %}\n\n"]
+with open(os.path.join(os.path.dirname(__file__), "tricky.txt"), encoding="utf-8") as f:
+    tricky = f.read().rstrip("\n").replace("\\CR", "\r").split("\n---\n")
 out = []
-for t in lines + multi:
+for t in lines + multi + tricky:
     c = {"template": t}
     try:
         c["text"] = _compile_jinja_template(t).render(**json.loads(json.dumps(V)))
