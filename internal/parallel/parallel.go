@@ -2,18 +2,15 @@
 // callers split work so that no result depends on the split (docs/numerics.md).
 package parallel
 
-import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
+import "runtime"
 
 // Workers returns how many goroutines a loop uses: GOMAXPROCS at the time of the call.
 func Workers() int { return runtime.GOMAXPROCS(0) }
 
 // For calls body(lo, hi) for consecutive pieces of [0, n), each at most grain long, from several
 // goroutines, and returns when all are done. Pieces are taken one by one, so that uneven work
-// balances. A panic in body is raised again in the caller.
+// balances. A panic in body is raised again in the caller. A loop within a loop, or beside one of
+// another goroutine, is one call of body: the cores are busy already.
 func For(n, grain int, body func(lo, hi int)) {
 	if n <= 0 {
 		return
@@ -23,33 +20,33 @@ func For(n, grain int, body func(lo, hi int)) {
 	}
 	pieces := (n + grain - 1) / grain
 	workers := min(Workers(), pieces)
-	if workers <= 1 {
+	if workers <= 1 || !crew.busy.CompareAndSwap(false, true) {
 		body(0, n)
 		return
 	}
-	var next atomic.Int64
-	var failure atomic.Pointer[any]
-	work := func() {
-		defer func() {
-			if r := recover(); r != nil {
-				failure.CompareAndSwap(nil, &r)
-			}
-		}()
-		for failure.Load() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= pieces {
-				return
-			}
-			body(i*grain, min((i+1)*grain, n))
+	if failure := run(loop{body: body, n: n, grain: grain, pieces: pieces}, workers-1); failure != nil {
+		panic(*failure)
+	}
+}
+
+// A loop is one call of For.
+type loop struct {
+	body             func(lo, hi int)
+	n, grain, pieces int
+}
+
+// work computes pieces until there are none left, or until one has panicked.
+func (l *loop) work() {
+	defer func() {
+		if r := recover(); r != nil {
+			crew.failure.CompareAndSwap(nil, &r)
 		}
-	}
-	var done sync.WaitGroup
-	for range workers - 1 {
-		done.Go(work)
-	}
-	work()
-	done.Wait()
-	if r := failure.Load(); r != nil {
-		panic(*r)
+	}()
+	for crew.failure.Load() == nil {
+		i := int(crew.next.Add(1)) - 1
+		if i >= l.pieces {
+			return
+		}
+		l.body(i*l.grain, min((i+1)*l.grain, l.n))
 	}
 }
