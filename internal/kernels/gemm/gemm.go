@@ -9,75 +9,47 @@
 // stay in cache, and a micro-kernel holds a tile of C in registers while it walks a panel of each.
 package gemm
 
-import (
-	"fmt"
+// A Term is one matrix product of a sum.
+type Term struct{ A, B Matrix }
 
-	"github.com/cultivar/cultivar/internal/cpu"
-	"github.com/cultivar/cultivar/internal/parallel"
-)
+// A Product is C = Scale·(start + Σ A·B): one chain of multiply-adds for each element, over the terms in
+// order. It equals a [Gemm] for each term, accumulating from the second on, in one pass over C.
+type Product struct {
+	C          []float32 // A.Rows × B.Cols, overlapping no operand
+	Stride     int       // elements between the beginnings of rows of C
+	Terms      []Term    // at least one
+	Accumulate bool      // start from what C holds
+	Bias       []float32 // (B.Cols) start from it in every row; nil means from 0
+	Scale      float32   // 0 means 1
+}
 
 // Gemm computes C = A·B, or C += A·B when accumulate is set, on all cores. C is a.Rows × b.Cols with
 // rows ldc elements apart, and must not overlap the operands. Shapes that do not fit are a bug in
 // the caller and panic.
 func Gemm(c []float32, ldc int, a, b Matrix, accumulate bool) {
-	if settle(c, ldc, a, b, accumulate) {
-		return
-	}
-	p := newPlan(c, ldc, a, b, accumulate)
-	workers := parallel.Workers()
-	if workers == 1 || p.m*p.n*p.k < p.serialBelow {
-		p.serial()
-		return
-	}
-	p.split(workers)
-	shared := p // only this copy escapes to other goroutines, so that the serial path allocates nothing
-	parallel.For(p.rowTiles*p.colTiles, 1, shared.tiles)
+	j := jobs.Get().(*job)
+	defer j.release()
+	j.addOne(c, ldc, a, b, accumulate)
+	j.run()
 }
 
-// Serial is [Gemm] on the calling goroutine, without allocating: for small products inside kernels
-// that are parallel themselves.
+// Serial is [Gemm] on the calling goroutine: for small products inside kernels that are parallel
+// themselves.
 func Serial(c []float32, ldc int, a, b Matrix, accumulate bool) {
-	if settle(c, ldc, a, b, accumulate) {
-		return
-	}
-	p := newPlan(c, ldc, a, b, accumulate)
-	p.serial()
+	j := jobs.Get().(*job)
+	defer j.release()
+	j.addOne(c, ldc, a, b, accumulate)
+	j.split(1)
+	j.body(0, j.tiles)
 }
 
-// settle checks the shapes and completes the products that have nothing to add.
-func settle(c []float32, ldc int, a, b Matrix, accumulate bool) (done bool) {
-	a.mustFit("A")
-	b.mustFit("B")
-	m, n, k := a.Rows, b.Cols, a.Cols
-	if b.Rows != k {
-		panic(fmt.Sprintf("gemm: A is %d×%d but B is %d×%d", m, k, b.Rows, n))
+// Group computes products, none of which reads or overlaps what another writes, on all cores at once.
+// Several products of the same input, as of a layer's query, key and value, cost one parallel loop.
+func Group(products ...Product) {
+	j := jobs.Get().(*job)
+	defer j.release()
+	for i := range products {
+		j.add(&products[i])
 	}
-	if m == 0 || n == 0 {
-		return true
-	}
-	if ldc < n || len(c) < (m-1)*ldc+n {
-		panic(fmt.Sprintf("gemm: C is %d×%d but has %d elements in rows of %d", m, n, len(c), ldc))
-	}
-	if k > 0 {
-		return false
-	}
-	if !accumulate {
-		for i := range m {
-			clear(c[i*ldc : i*ldc+n])
-		}
-	}
-	return true
-}
-
-func newPlan(c []float32, ldc int, a, b Matrix, accumulate bool) plan {
-	p := plan{
-		geometry: geometryOf(cpu.Current()),
-		c:        c, cRow: ldc, cCol: 1, accumulate: accumulate,
-		m: a.Rows, n: b.Cols, k: a.Cols,
-		a: lanesOf(a), b: lanesOf(b.T()),
-	}
-	if p.n <= thin && p.n < p.m {
-		p.transpose()
-	}
-	return p
+	j.run()
 }

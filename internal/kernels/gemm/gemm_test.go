@@ -275,6 +275,10 @@ func TestBlocks(t *testing.T) {
 					{m: 600, n: 8, k: depth, b: layout{typ: dtype.BF16, transposed: true}},
 					{m: 1, n: 2070, k: depth + 1, b: layout{typ: dtype.BF16, transposed: true}},
 					{m: 130, n: 520, k: 64, a: layout{transposed: true}},
+					{m: 300, n: 16, k: 2*depth + 3, a: layout{transposed: true}},
+					{m: 16, n: 300, k: depth + 3, a: layout{transposed: true}},
+					{m: 7, n: 2100, k: depth + 3, b: layout{transposed: true}},
+					{m: 29, n: 70, k: 1024, b: layout{transposed: true}},
 					{m: 70, n: 530, k: 2*depth + 5, b: layout{blocks: true, transposed: true}},
 					{m: 40, n: 300, k: depth + 3, a: layout{blocks: true}, b: layout{blocks: true}},
 					{m: 3, n: 300, k: 2*depth + 3, a: layout{blocks: true, transposed: true}, b: layout{blocks: true, transposed: true}},
@@ -376,6 +380,11 @@ func TestBadShapesPanic(t *testing.T) {
 		"short U16":  func() { Gemm(x, 3, F32(x, 3, 4), U16(dtype.F16, make([]uint16, 11), 4, 3), false) },
 		"short C":    func() { Serial(x[:8], 3, F32(x, 3, 4), F32(x, 4, 3), false) },
 		"narrow C":   func() { Serial(x, 2, F32(x, 3, 4), F32(x, 4, 3), false) },
+		"no terms":   func() { Group(Product{C: x, Stride: 3}) },
+		"short bias": func() { Group(Product{C: x, Stride: 3, Terms: []Term{{F32(x, 3, 4), F32(x, 4, 3)}}, Bias: x[:2]}) },
+		"two shapes": func() {
+			Group(Product{C: x, Stride: 3, Terms: []Term{{F32(x, 3, 4), F32(x, 4, 3)}, {F32(x, 3, 4), F32(x, 4, 2)}}})
+		},
 		"negative":   func() { Gemm(x, 3, F32(x, -3, 4), F32(x, 4, 3), false) },
 		"type":       func() { Gemm(x, 3, Matrix{Type: 7, Rows: 1, Cols: 1}, F32(x, 1, 3), false) },
 		"slice":      func() { F32(x, 3, 4).Slice(0, 4, 0, 4) },
@@ -394,13 +403,83 @@ func TestBadShapesPanic(t *testing.T) {
 	}
 }
 
-func TestSerialDoesNotAllocate(t *testing.T) {
+func TestCallsDoNotAllocate(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	cputest.EachImplementation(t, func(t *testing.T) {
 		a, b, c := F32(make([]float32, 20*30), 20, 30), F32(make([]float32, 30*50), 50, 30).T(), make([]float32, 20*50)
-		if n := testing.AllocsPerRun(100, func() { Serial(c, 50, a, b, false) }); n != 0 {
-			t.Errorf("%v allocations", n)
+		large := F32(make([]float32, 130*130), 130, 130)
+		out := make([]float32, 130*130)
+		products := []Product{{C: out, Stride: 130, Terms: []Term{{large, large}, {large, large.T()}}}}
+		for name, f := range map[string]func(){
+			"Serial":         func() { Serial(c, 50, a, b, false) },
+			"Gemm":           func() { Gemm(c, 50, a, b, false) },
+			"Gemm, parallel": func() { Gemm(out, 130, large, large, false) },
+			"Group":          func() { Group(products...) },
+		} {
+			if n := testing.AllocsPerRun(50, f); n != 0 {
+				t.Errorf("%s: %v allocations", name, n)
+			}
 		}
 	})
+}
+
+// A Group equals its products one by one, from a bias, from C or from nothing, over several terms.
+func TestGroup(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	cputest.EachImplementation(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for round := range 150 {
+			var products []Product
+			var want [][]float32
+			for range 1 + r.IntN(3) {
+				o, c := randomProduct(r)
+				products, want = append(products, o), append(want, c)
+			}
+			Group(products...)
+			for i, o := range products {
+				if at := firstDifference(o.C, want[i]); at >= 0 {
+					t.Fatalf("round %d, product %d: %d×%d, %d terms, bias %v, accumulate %v, scale %v: C[%d, %d] = %v, want %v",
+						round, i, o.Terms[0].A.Rows, o.Terms[0].B.Cols, len(o.Terms), o.Bias != nil, o.Accumulate, o.Scale,
+						at/o.Stride, at%o.Stride, o.C[at], want[i][at])
+				}
+			}
+		}
+	})
+}
+
+// randomProduct makes a product and what its C will be.
+func randomProduct(r *rand.Rand) (o Product, want []float32) {
+	pick := func() int { return sizes[r.IntN(len(sizes))] }
+	m, n := pick(), pick()
+	o = Product{Stride: n + r.IntN(4), Accumulate: r.IntN(3) == 0}
+	o.C = make([]float32, m*o.Stride)
+	for i := range o.C {
+		o.C[i] = normal(r)
+	}
+	want = append(want, o.C...)
+	if !o.Accumulate && r.IntN(2) == 0 {
+		o.Bias = make([]float32, n)
+		for i := range o.Bias {
+			o.Bias[i] = normal(r)
+		}
+		for i := range m {
+			copy(want[i*o.Stride:], o.Bias)
+		}
+	}
+	for i := range 1 + r.IntN(3) {
+		k := pick()
+		t := Term{randomLayout(r).matrix(r, m, k, normal), randomLayout(r).matrix(r, k, n, normal)}
+		o.Terms = append(o.Terms, t)
+		reference(want, o.Stride, t.A, t.B, o.Accumulate || o.Bias != nil || i > 0)
+	}
+	if o.Scale = []float32{0, 1, 0.3, -2}[r.IntN(4)]; o.Scale != 0 {
+		for i := range m {
+			for j := range n {
+				want[i*o.Stride+j] *= o.Scale
+			}
+		}
+	}
+	return o, want
 }
 
 func FuzzGemm(f *testing.F) {

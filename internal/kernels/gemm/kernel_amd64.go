@@ -1,27 +1,68 @@
 package gemm
 
 import (
+	"unsafe"
+
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/dtype"
 )
 
 //go:generate go -C ../../../tools/asm run ./gemm -out ../../internal/kernels/gemm/kernel_amd64.s
 
-// multiplyPanels runs the micro-kernel of impl that is width columns wide.
-func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
+// multiplyPanels is the micro-kernel for one tile, which is only needed for the reference: the others
+// take a whole strip.
+func multiplyPanels(_ cpu.Implementation, rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
+	multiplyGeneric(rows, width, steps, a, b, c, ldc, load)
+}
+
+// vector computes the strip, if there is assembly for it.
+func (s *strip) vector(impl cpu.Implementation) bool {
+	if impl == cpu.Generic {
+		return false
+	}
+	r := &s.registers
+	*r = rowArgs{
+		a: address(s.a), aRow: 4 * s.aRow, aStep: 4 * s.aStep,
+		b: address(s.b), bStep: 4 * s.bStep, bPanel: 4 * s.bPanel,
+		c: address(s.c), cRow: 4 * s.ldc, from: address(s.from), fromRow: 4 * s.fromRow,
+		steps: s.steps, panels: s.panels, rows: s.rows, last: s.last, scale: s.scale,
+	}
+	if s.scale != 0 && s.scale != 1 {
+		r.scaled = 1
+	}
+	r.ahead = r.a
 	switch {
-	case impl == cpu.AVX512 && width == 32:
-		tile14x32AVX512(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
+	case s.direct: // the same steps of the next panel of B, which are not adjacent
+		r.ahead, r.aheadStep, r.aheadPanel = r.b+uintptr(4*s.width), r.bStep, 4*s.width
+	case s.follows: // the rows that are next, while the first panel of B passes by
+		r.ahead, r.aheadStep, r.panels = r.a+uintptr(4*s.rows*s.aRow), 4*s.rows, 1
+		if s.panels == 1 {
+			break
+		}
+		r.last = s.width
+		s.tiles(impl)
+		r.ahead, r.aheadStep, r.panels, r.last = r.a, 0, s.panels-1, s.last
+	}
+	s.tiles(impl)
+	return true
+}
+
+// tiles runs the micro-kernel along the strip.
+func (s *strip) tiles(impl cpu.Implementation) {
+	switch {
+	case impl == cpu.AVX512 && s.width == 32:
+		tile14x32AVX512(&s.registers)
 	case impl == cpu.AVX512:
-		tile14x16AVX512(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
-	case impl == cpu.AVX2 && width == 16:
-		tile6x16AVX2(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
-	case impl == cpu.AVX2:
-		tile6x8AVX2(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
+		tile14x16AVX512(&s.registers)
+	case s.width == 16:
+		tile6x16AVX2(&s.registers)
 	default:
-		multiplyGeneric(rows, width, steps, a, b, c, ldc, load)
+		tile12x8AVX2(&s.registers)
 	}
 }
+
+// address is where x begins. What the assembly is given stays reachable through the plan.
+func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
 
 // packVector packs the first steps of a panel and returns how many. It uses AVX2 under AVX-512 too:
 // packing is bound by memory.
@@ -87,19 +128,19 @@ func (l *lanes) packRows(dst []float32, width, at, n, steps int) int {
 	return steps
 }
 
-// The micro-kernels, as [multiplyGeneric]. Steps and ldc are in elements.
+// The micro-kernels. They move the addresses in args to the end of the strip.
 
 //go:noescape
-func tile6x16AVX2(rows, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile6x16AVX2(args *rowArgs)
 
 //go:noescape
-func tile6x8AVX2(rows, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile12x8AVX2(args *rowArgs)
 
 //go:noescape
-func tile14x32AVX512(rows, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile14x32AVX512(args *rowArgs)
 
 //go:noescape
-func tile14x16AVX512(rows, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile14x16AVX512(args *rowArgs)
 
 // The packing routines. Steps must be positive; width and stride are in elements.
 

@@ -20,61 +20,99 @@ type panel struct {
 	direct      bool // data is the operand's own
 }
 
-// from is the panel without its first steps.
-func (p panel) from(step int) panel {
-	p.data = p.data[step*p.step:]
-	return p
-}
-
 // panels is a run of panels and the memory they are packed in.
 type panels struct {
-	list    []panel
-	buffer  []float32
-	decoded []float32 // a piece of an operand in blocks, on its way into a panel
+	list     []panel
+	distance int // from the beginning of a packed panel to that of the next
+	buffer   []float32
+	decoded  []float32 // a piece of an operand in blocks, on its way into a panel
 }
 
 // A span is a range of lanes and of steps.
 type span struct{ lane0, lane1, step, steps int }
 
+// reserve makes room for n elements.
+func (v *panels) reserve(n int) {
+	if len(v.buffer) < n {
+		v.buffer = make([]float32, n+n/8)
+	}
+}
+
 // fill makes v the panels of a span, width lanes each; the last is narrow instead if that is enough.
-// When they are to be used only once, those that need no conversion are left where they are.
+// When they are to be used only once and need no conversion, they are left where they are.
 func (v *panels) fill(impl cpu.Implementation, l *lanes, s span, width, narrow int, once bool) {
 	v.list = v.list[:0]
-	size := width*s.steps + slack
-	if need := size * ceilDiv(s.lane1-s.lane0, width); len(v.buffer) < need {
-		v.buffer = make([]float32, need)
-	}
-	for lane, at := s.lane0, 0; lane < s.lane1; lane, at = lane+width, at+size {
-		w := width
+	direct := once
+	for lane := s.lane0; lane < s.lane1; lane += width {
+		p := panel{step: width, width: width}
 		if s.lane1-lane <= narrow {
-			w = narrow
+			p.step, p.width = narrow, narrow
 		}
-		p := panel{v.buffer[at : at+size], w, w, false}
-		if once {
-			l.direct(&p, lane, s.step, s.steps)
-		}
+		direct = direct && l.direct(&p, lane, s.step, s.steps)
 		v.list = append(v.list, p)
+	}
+	if direct {
+		return
+	}
+	v.distance = width*s.steps + slack
+	v.reserve(v.distance * len(v.list))
+	for i := range v.list {
+		p := &v.list[i]
+		p.data, p.step, p.direct = v.buffer[i*v.distance:], p.width, false
+	}
+	if l.blocks != nil {
+		v.decode(impl, l, s, width)
+		return
 	}
 	v.pack(impl, l, s, width)
 }
 
-// pack fills the panels of v that have memory of their own.
+// pack fills panels from an operand in memory.
 func (v *panels) pack(impl cpu.Implementation, l *lanes, s span, width int) {
 	batch := s.steps
 	if l.lane == 1 && len(v.list) > 2 {
 		batch = stretch
 	}
 	for done := 0; done < s.steps; done += batch {
-		steps := min(batch, s.steps-done)
-		for i, p := range v.list {
-			lane := s.lane0 + i*width
-			switch n := min(width, s.lane1-lane); {
-			case p.direct:
-			case l.blocks != nil:
-				v.packBlocks(impl, l, p.data[done*p.width:], p.width, lane, n, s.step+done, steps)
-			default:
-				l.pack(impl, p.data[done*p.width:], p.width, lane, n, s.step+done, steps)
+		v.packSteps(impl, l, 0, done, width, span{s.lane0, s.lane1, s.step + done, min(batch, s.steps-done)})
+	}
+}
+
+// packSteps packs a span into panels from number first on, where it begins with step done.
+func (v *panels) packSteps(impl cpu.Implementation, l *lanes, first, done, width int, s span) {
+	for i, lane := first, s.lane0; lane < s.lane1; i, lane = i+1, lane+width {
+		p := &v.list[i]
+		l.pack(impl, p.data[done*p.width:], p.width, lane, min(width, s.lane1-lane), s.step, s.steps)
+	}
+}
+
+// decode fills panels from an operand in blocks. Pieces of its rows are widened into memory that stays
+// in the first-level cache, and packed from there.
+func (v *panels) decode(impl cpu.Implementation, l *lanes, s span, width int) {
+	const size = 8192 // elements
+	if v.decoded == nil {
+		v.decoded = make([]float32, size)
+	}
+	lanes0, deep := width, size/width/32*32 // of a piece
+	if l.turned {
+		lanes0, deep = roundUp(256, width), stretch
+	}
+	for lane := s.lane0; lane < s.lane1; lane += lanes0 {
+		n := min(lanes0, s.lane1-lane)
+		for done := 0; done < s.steps; done += deep {
+			steps := min(deep, s.steps-done)
+			piece := lanes{f32: v.decoded, lane: steps, step: 1}
+			if l.turned {
+				piece.lane, piece.step = 1, n
+				for i := range steps {
+					l.blocks.Decode(piece.f32[i*n:(i+1)*n], l.row+s.step+done+i, l.col+lane)
+				}
+			} else {
+				for i := range n {
+					l.blocks.Decode(piece.f32[i*steps:(i+1)*steps], l.row+lane+i, l.col+s.step+done)
+				}
 			}
+			v.packSteps(impl, &piece, (lane-s.lane0)/width, done, width, span{0, n, 0, steps})
 		}
 	}
 }
@@ -101,38 +139,53 @@ func lanesOf(m Matrix) lanes {
 	return l
 }
 
-// packBlocks is [lanes.pack] for an operand in blocks: pieces of its rows are decoded into memory
-// that stays in the first-level cache, and packed from there.
-func (v *panels) packBlocks(impl cpu.Implementation, l *lanes, dst []float32, width, lane, n, step, steps int) {
-	if v.decoded == nil {
-		v.decoded = make([]float32, decodedLanes*depth)
+// inRows reports whether lanes are adjacent float32: those of A when it is a transpose, of B when not.
+func (l *lanes) inRows() bool { return l.typ == dtype.F32 && l.blocks == nil && l.lane == 1 }
+
+// inColumns reports whether lanes are adjacent, of whatever type.
+func (l *lanes) inColumns() bool {
+	if l.blocks != nil {
+		return l.turned
 	}
-	for done := 0; done < steps; done += depth {
-		part := lanes{f32: v.decoded[:n*depth], lane: depth, step: 1}
-		deep := min(depth, steps-done)
-		if l.turned {
-			part.lane, part.step = 1, n
-			for s := range deep {
-				l.blocks.Decode(part.f32[s*n:s*n+n], l.row+step+done+s, l.col+lane)
-			}
-		} else {
-			for i := range n {
-				l.blocks.Decode(part.f32[i*depth:i*depth+deep], l.row+lane+i, l.col+step+done)
-			}
-		}
-		part.pack(impl, dst[done*width:], width, 0, n, 0, deep)
+	return l.lane == 1
+}
+
+// inColumnsOf32 reports whether lanes are rows of float32, which a kernel can broadcast in place.
+func (l *lanes) inColumnsOf32() bool { return l.typ == dtype.F32 && l.blocks == nil && l.step == 1 }
+
+// alongRows reports whether the steps of a lane are adjacent.
+func (l *lanes) alongRows() bool {
+	if l.blocks != nil {
+		return !l.turned
+	}
+	return l.step == 1
+}
+
+// collides reports whether the same step of several lanes falls into the same few sets of the
+// first-level cache, which are chosen by 12 bits of an address.
+func (l *lanes) collides() bool { return l.lane != 1 && l.lane%512 == 0 }
+
+// read widens steps of a lane whose steps are adjacent.
+func (l *lanes) read(dst []float32, lane, step int) {
+	at := lane*l.lane + step
+	switch {
+	case l.blocks != nil:
+		l.blocks.Decode(dst, l.row+lane, l.col+step)
+	case l.typ == dtype.F32:
+		copy(dst, l.f32[at:])
+	default:
+		dtype.Widen(l.typ, dst, l.u16[at:at+len(dst)])
 	}
 }
 
-// decodedLanes is how many lanes a panel has at most.
-const decodedLanes = 32
-
 // direct points p to where its lanes are, if they can be read in place.
-func (l *lanes) direct(p *panel, lane, step, steps int) {
+func (l *lanes) direct(p *panel, lane, step, steps int) bool {
 	at := lane + step*l.step
-	if l.typ == dtype.F32 && l.blocks == nil && l.lane == 1 && at+(steps-1)*l.step+p.width <= len(l.f32) {
-		p.data, p.step, p.direct = l.f32[at:], l.step, true
+	if !l.inRows() || at+(steps-1)*l.step+p.width > len(l.f32) {
+		return false
 	}
+	p.data, p.step, p.direct = l.f32[at:], l.step, true
+	return true
 }
 
 // pack widens n lanes into dst, in steps of width elements. Lanes n to width are left undefined: no
@@ -164,6 +217,33 @@ func (l *lanes) packScalar(dst []float32, width, at, n, steps int) {
 			for j := range row {
 				row[j] = dtype.F16ToF32(l.u16[i+j*l.lane])
 			}
+		}
+	}
+}
+
+// turn writes the transpose of src to dst, which becomes rows × cols.
+func turn(impl cpu.Implementation, dst []float32, dstRow int, src []float32, srcRow, rows, cols int) {
+	l := lanes{f32: src, lane: srcRow, step: 1}
+	whole := cols &^ 7
+	if impl != cpu.Generic && impl != cpu.NEON && whole > 0 {
+		done := 0
+		for j := 0; j < whole; j += 8 {
+			done = l.packVector(dst[j:], dstRow, j*srcRow, 8, rows)
+		}
+		if done < rows {
+			l.packScalarTo(dst[done*dstRow:], dstRow, 0, whole, done, rows-done)
+		}
+	} else {
+		whole = 0
+	}
+	l.packScalarTo(dst, dstRow, whole, cols, 0, rows)
+}
+
+// packScalarTo packs lanes j0 to j1 of steps at, at+1, … into rows of dst.
+func (l *lanes) packScalarTo(dst []float32, width, j0, j1, at, steps int) {
+	for s := range steps {
+		for j := j0; j < j1; j++ {
+			dst[s*width+j] = l.f32[j*l.lane+at+s]
 		}
 	}
 }

@@ -1,173 +1,153 @@
 package gemm
 
 import (
-	"sync"
-
 	"github.com/cultivar/cultivar/internal/cpu"
 )
 
-// depth is how many steps along k are packed at a time. A panel of B of that depth, 16 or 32 columns
-// wide, stays in the first-level cache while the panels of A pass by.
-const depth = 256
-
-// A geometry is the shape of an implementation's micro-kernel and of the tiles made from it.
+// A geometry is the shape of an implementation's micro-kernels.
 type geometry struct {
 	impl         cpu.Implementation
-	rows         int // of C in the tallest micro-kernel
+	rows         int // of C in the tallest micro-kernel that is wide
 	wide, narrow int // columns of C in either micro-kernel
-	tileRows     int // a packed tile of A, tileRows × depth, stays in the second-level cache
-	tileCols     int // bounds how often A is packed again: once for every tileCols columns
+	narrowRows   int // of C in the tallest micro-kernel that is narrow
+	strided      bool
 	serialBelow  int // multiply-adds that are done sooner than another goroutine wakes
 }
 
+// geometryOf is what there is for an implementation. Those that are strided read the rows of A where
+// they are; for the others A is packed as B is.
 func geometryOf(impl cpu.Implementation) geometry {
 	switch impl {
 	case cpu.AVX512:
-		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, tileRows: 560, tileCols: 1024, serialBelow: 1 << 19}
+		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, narrowRows: 14, strided: true, serialBelow: 1 << 19}
 	case cpu.AVX2:
-		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, tileRows: 384, tileCols: 1024, serialBelow: 1 << 19}
+		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, narrowRows: 12, strided: true, serialBelow: 1 << 18}
 	case cpu.NEON:
-		return geometry{impl: impl, rows: 8, wide: 12, narrow: 4, tileRows: 256, tileCols: 1020, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 8, wide: 12, narrow: 4, narrowRows: 8, serialBelow: 1 << 18}
 	default:
-		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, tileRows: 128, tileCols: 512, serialBelow: 1 << 13}
+		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, narrowRows: 4, serialBelow: 1 << 13}
 	}
 }
 
-// A plan is one product, cut into tiles of C. A tile is computed by one goroutine, all of k in
-// order, from panels that it packs itself: packing again for every tile costs a few percent, and in
-// return there is nothing to wait for and the panels are in the caches of the core that uses them.
+// A term is one product of a plan, with the rows of A and the columns of B as lanes.
+type term struct {
+	a, b lanes
+	k    int
+}
+
+// A plan is one [Product], cut into tiles of C. A tile is computed by one goroutine, all terms and all
+// of k in order, from panels of B that it packs itself: packing again for every row of tiles costs
+// a percent or two, and in return there is nothing to wait for and the panels are in the caches of
+// the core that uses them.
 type plan struct {
 	geometry
 	c          []float32
-	cRow, cCol int // strides of C
+	ldc        int
+	m, n       int
+	terms      []term
+	bias       []float32
 	accumulate bool
-	m, n, k    int
-	a, b       lanes
+	scale      float32 // 0 and 1 are none
+	turned     bool    // m and n are exchanged: C is computed by columns
 
 	rowTiles, colTiles     int
 	rowsOfTile, colsOfTile int
 }
 
-// thin is the width of C up to which the transposed product is computed instead: LoRA's smallest
-// ranks would leave most lanes of a micro-kernel idle, but are a good height for one.
-const thin = 8
-
-// transpose makes p the plan of Cᵀ = Bᵀ·Aᵀ, the same chains with the factors of each term exchanged.
-func (p *plan) transpose() {
-	p.m, p.n = p.n, p.m
-	p.a, p.b = p.b, p.a
-	p.cRow, p.cCol = p.cCol, p.cRow
-}
-
-// split chooses tiles: no larger than the geometry allows, and enough of them to keep the workers
-// busy to the end.
-func (p *plan) split(workers int) {
-	const perWorker = 4
-	p.rowTiles = ceilDiv(p.m, p.tileRows)
-	p.colTiles = ceilDiv(p.n, p.tileCols)
-	for workers > 1 && p.rowTiles*p.colTiles < perWorker*workers {
-		rows, cols := ceilDiv(p.m, p.rowTiles), ceilDiv(p.n, p.colTiles)
-		if cols >= rows && cols > 2*p.wide {
-			p.colTiles++
-		} else if rows > 2*p.rows {
-			p.rowTiles++
-		} else {
-			break
+// setUp makes p the plan of a product that has terms.
+func (p *plan) setUp(impl cpu.Implementation, o *Product) {
+	*p = plan{
+		geometry: geometryOf(impl), c: o.C, ldc: o.Stride, m: o.Terms[0].A.Rows, n: o.Terms[0].B.Cols,
+		terms: p.terms[:0], bias: o.Bias, accumulate: o.Accumulate, scale: o.Scale,
+	}
+	for _, t := range o.Terms {
+		if t.A.Cols > 0 {
+			p.terms = append(p.terms, term{lanesOf(t.A), lanesOf(t.B.T()), t.A.Cols})
 		}
 	}
-	p.rowsOfTile = roundUp(ceilDiv(p.m, p.rowTiles), p.rows)
-	p.colsOfTile = roundUp(ceilDiv(p.n, p.colTiles), p.wide)
+	if p.worthTurning() {
+		p.m, p.n, p.turned = p.n, p.m, true
+		for i, t := range p.terms {
+			p.terms[i].a, p.terms[i].b = t.b, t.a
+		}
+	}
+}
+
+// forget drops what p holds of its caller's, keeping the memory of the terms.
+func (p *plan) forget() {
+	clear(p.terms)
+	*p = plan{terms: p.terms[:0]}
+}
+
+// worthTurning reports whether Cᵀ = Bᵀ·Aᵀ, the same chains with the factors of each term exchanged, is
+// computed sooner than C: where few columns would leave lanes idle or few rows do not pay for packing B.
+func (p *plan) worthTurning() bool {
+	t := &p.terms[0]
+	if !p.strided {
+		return p.n <= 8 && p.n < p.m
+	}
+	if t.a.inRows() && t.b.inColumns() && p.n < p.m && p.n <= 2*p.rows {
+		return true // the factors of a weight gradient: few columns, and A lies ready as lanes
+	}
+	// Few rows: packing B would cost more than the product, but B can be broadcast from where it is.
+	return t.b.inColumnsOf32() && p.m < p.n && p.m > turnAbove && p.m <= p.narrow
+}
+
+// turnAbove is how many rows leave so few lanes busy that packing B is the lesser evil.
+const turnAbove = 2
+
+// work is the number of multiply-adds.
+func (p *plan) work() int {
+	k := 0
+	for i := range p.terms {
+		k += p.terms[i].k
+	}
+	return p.m * p.n * k
+}
+
+// height is how high the micro-kernels for n columns are.
+func (p *plan) height(n int) int {
+	if n <= p.narrow {
+		return p.narrowRows
+	}
+	return p.rows
+}
+
+// split chooses tiles: few for one worker, else enough to keep all of them busy to the end. Cutting
+// columns comes first, since each column of tiles packs B of its own.
+func (p *plan) split(workers int) {
+	const perWorker, minCols, maxTurned = 6, 128, 1 << 16
+	p.rowTiles, p.colTiles = 1, 1
+	rows := p.height(p.n)
+	for workers > 1 && p.rowTiles*p.colTiles < perWorker*workers {
+		m, n := ceilDiv(p.m, p.rowTiles), ceilDiv(p.n, p.colTiles)
+		switch {
+		case n >= 2*minCols && (n >= m/4 || m <= 4*rows):
+			p.colTiles++
+		case m >= 8*rows:
+			p.rowTiles++
+		case n >= 2*p.wide:
+			p.colTiles++
+		case m >= 2*rows:
+			p.rowTiles++
+		default:
+			workers = 0
+		}
+	}
+	p.rowsOfTile = roundUp(ceilDiv(p.m, p.rowTiles), rows)
+	unit := p.wide
+	if p.n >= 1024 && p.terms[0].b.blocks != nil {
+		unit = roundUp(256, p.wide)
+	}
+	p.colsOfTile = roundUp(ceilDiv(p.n, p.colTiles), unit)
+	if p.turned { // bounds the memory in which Cᵀ is computed
+		p.colsOfTile = min(p.colsOfTile, max(unit, maxTurned/p.rowsOfTile/unit*unit))
+	}
 	p.rowTiles = ceilDiv(p.m, p.rowsOfTile)
 	p.colTiles = ceilDiv(p.n, p.colsOfTile)
 }
 
+func (p *plan) tiles() int { return p.rowTiles * p.colTiles }
+
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 func roundUp(a, b int) int { return ceilDiv(a, b) * b }
-
-func (p *plan) serial() {
-	p.split(1)
-	p.tiles(0, p.rowTiles*p.colTiles)
-}
-
-// tiles computes tiles lo to hi of C, counted along rows.
-func (p *plan) tiles(lo, hi int) {
-	w := workspaces.Get().(*workspace)
-	defer workspaces.Put(w)
-	for t := lo; t < hi; t++ {
-		i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.colsOfTile
-		p.tile(w, i, min(p.m, i+p.rowsOfTile), j, min(p.n, j+p.colsOfTile))
-	}
-}
-
-// tile computes rows i0 to i1 and columns j0 to j1 of C. A panel of B stays in the first-level cache
-// while all of A passes by.
-func (p *plan) tile(w *workspace, i0, i1, j0, j1 int) {
-	height := p.height(i1 - i0)
-	if i1-i0 <= height {
-		p.strip(w, i0, i1, j0, j1)
-		return
-	}
-	for at := 0; at < p.k; at += depth {
-		steps := min(depth, p.k-at)
-		w.a.fill(p.impl, &p.a, span{i0, i1, at, steps}, height, 0, j1-j0 <= p.wide)
-		for j := j0; j < j1; j += p.wide {
-			w.b.fill(p.impl, &p.b, span{j, min(j1, j+p.wide), at, steps}, p.wide, p.narrow, false)
-			i := i0
-			for r := range w.a.list {
-				p.multiply(w, &w.a.list[r], steps, i, min(height, i1-i), j, p.accumulate || at > 0)
-				i += height
-			}
-		}
-	}
-}
-
-// strip is tile for no more rows than one panel has. Then nearly all the time goes into reading B,
-// which is done along k to the end for the sake of prefetching, from all of A packed once.
-func (p *plan) strip(w *workspace, i0, i1, j0, j1 int) {
-	w.a.fill(p.impl, &p.a, span{i0, i1, 0, p.k}, i1-i0, 0, true)
-	for j := j0; j < j1; j += p.wide {
-		for at := 0; at < p.k; at += depth {
-			steps := min(depth, p.k-at)
-			w.b.fill(p.impl, &p.b, span{j, min(j1, j+p.wide), at, steps}, p.wide, p.narrow, true)
-			a := w.a.list[0].from(at)
-			p.multiply(w, &a, steps, i0, i1-i0, j, p.accumulate || at > 0)
-		}
-	}
-}
-
-// height divides m rows evenly into as few panels as there can be.
-func (p *plan) height(m int) int { return ceilDiv(m, ceilDiv(m, p.rows)) }
-
-// multiply adds the product of a and the panel of B in w to the tile of C at (i, j). A tile that
-// sticks out of C, or that is stored by columns, goes through scratch memory.
-func (p *plan) multiply(w *workspace, a *panel, steps, i, rows, j int, load bool) {
-	b := &w.b.list[0]
-	c, cols := p.c[i*p.cRow+j*p.cCol:], min(b.width, p.n-j)
-	if cols == b.width && p.cCol == 1 {
-		multiplyPanels(p.impl, rows, b.width, steps, a, b, c, p.cRow, load)
-		return
-	}
-	if load {
-		move(w.scratch[:], b.width, 1, c, p.cRow, p.cCol, rows, cols)
-	}
-	multiplyPanels(p.impl, rows, b.width, steps, a, b, w.scratch[:], b.width, load)
-	move(c, p.cRow, p.cCol, w.scratch[:], b.width, 1, rows, cols)
-}
-
-// move copies rows × cols elements from src to dst, each with its row and column strides.
-func move(dst []float32, dstRow, dstCol int, src []float32, srcRow, srcCol, rows, cols int) {
-	for i := range rows {
-		for j := range cols {
-			dst[i*dstRow+j*dstCol] = src[i*srcRow+j*srcCol]
-		}
-	}
-}
-
-// A workspace is what one goroutine needs to compute tiles.
-type workspace struct {
-	a       panels // of a tile
-	b       panels // a single one
-	scratch [14 * 32]float32
-}
-
-var workspaces = sync.Pool{New: func() any { return new(workspace) }}

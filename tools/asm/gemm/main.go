@@ -4,10 +4,10 @@ package main
 import . "github.com/mmcloughlin/avo/build"
 
 func main() {
-	tile(avx2, 2)
-	tile(avx2, 1)
-	tile(avx512, 2)
-	tile(avx512, 1)
+	tile(avx2, 6, 2)
+	tile(avx2, 12, 1)
+	tile(avx512, 14, 2)
+	tile(avx512, 14, 1)
 	transposes()
 	copies()
 	peak(avx2)

@@ -56,6 +56,12 @@ func copies() {
 	}
 }
 
+// bytes turns a count of float32 into bytes.
+func bytes(r reg.Register) reg.Register {
+	SHLQ(U8(2), r)
+	return r
+}
+
 // shift turns a count of elements into bytes.
 func shift(r reg.Register, size int) {
 	if size == 4 {
