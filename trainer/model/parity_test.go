@@ -1,12 +1,14 @@
 package model_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/testkit"
@@ -57,6 +59,7 @@ func TestFamilies(t *testing.T) {
 			}
 			checkLikelihoods(t, bare, want)
 			checkGreedy(t, bare, want)
+			checkMerged(t, b, filepath.Join(dir, "adapter"), want)
 			for _, recompute := range []int{0, b.Config().NumHiddenLayers} {
 				checkTraining(t, b, filepath.Join(dir, "adapter"), recompute, want)
 			}
@@ -150,6 +153,45 @@ func checkTraining(t *testing.T, b *base.Base, adapter string, recompute int, wa
 		norm := optim.GradNorm(f.Params())
 		near(t, norm, want.Train.GradNorms[step], 2e-4, "gradient norm of step", step)
 		opt.Step(5e-3, optim.ClipScale(norm, 1), false)
+	}
+}
+
+// checkMerged holds the base with the adapter merged into it to the base with the adapter on it.
+func checkMerged(t *testing.T, b *base.Base, adapter string, want expected) {
+	t.Helper()
+	a, err := peft.Read(adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := model.Modules(b.Config(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := lora.FromAdapter(a, modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "merged")
+	if _, err := export.Merged(context.Background(), b.Dir(), a, to, export.Float32); err != nil {
+		t.Fatal(err)
+	}
+	merged := open(t, to)
+	rows := []pack.Row{{IDs: want.NLL[len(want.NLL)-1].IDs}}
+	var scores [2]eval.Summary
+	for i, m := range []struct {
+		base   *base.Base
+		attach model.Attachment
+	}{{b, f.Attachment()}, {merged, model.Attachment{}}} {
+		opened, err := model.New(m.base.Config(), m.base, m.attach)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scores[i], err = eval.NLL(opened.NewEvaluator(), rows, eval.TokensAtOnce); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for j, p := range scores[0].Rows[0].Logprobs {
+		near(t, scores[1].Rows[0].Logprobs[j], p, 5e-5, "merged log-probability", j)
 	}
 }
 
