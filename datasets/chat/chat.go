@@ -14,16 +14,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
-	"github.com/cultivar/cultivar/datasets/tokenizer"
 )
 
 // ErrNoTemplate means that a model directory has no chat template.
@@ -35,6 +29,7 @@ type Template struct {
 	program *jinja.Template
 	tools   *Template         // what is used when there are tools; nil: this one
 	special map[string]string // bos_token and the like
+	names   []string          // of the templates it was opened from, sorted
 	now     time.Time         // for inputs without a time of their own
 }
 
@@ -86,93 +81,6 @@ func ParseInput(data []byte) (Input, error) {
 	return in, nil
 }
 
-// maxFile bounds the files that hold templates.
-const maxFile = 16 << 20
-
-// Open reads the chat template of a model directory: chat_template.jinja, else the chat_template of
-// tokenizer_config.json, which is a template or a list of them by name. Of a list the "default" is
-// used, and "tool_use" when there are tools. tok, which may be nil, gives the special tokens.
-func Open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
-	t, err := open(dir, tok)
-	if err != nil {
-		return nil, fmt.Errorf("open chat template %s: %w", dir, err)
-	}
-	return t, nil
-}
-
-func open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
-	var special map[string]string
-	if tok != nil {
-		special = tok.Names()
-	}
-	source, err := readFile(filepath.Join(dir, "chat_template.jinja"))
-	if err == nil {
-		return Parse(string(source), special)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	config, err := readFile(filepath.Join(dir, "tokenizer_config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoTemplate
-	}
-	if err != nil {
-		return nil, err
-	}
-	return fromConfig(config, special)
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", filepath.Base(path), maxFile)
-	}
-	return data, err
-}
-
-func fromConfig(config []byte, special map[string]string) (*Template, error) {
-	var c struct {
-		Template json.RawMessage `json:"chat_template"`
-	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return nil, fmt.Errorf("parse tokenizer_config.json: %w", err)
-	}
-	if len(c.Template) == 0 || string(c.Template) == "null" {
-		return nil, ErrNoTemplate
-	}
-	var source string
-	if json.Unmarshal(c.Template, &source) == nil {
-		return Parse(source, special)
-	}
-	var list []struct{ Name, Template string }
-	if err := json.Unmarshal(c.Template, &list); err != nil {
-		return nil, errors.New("parse tokenizer_config.json: chat_template is neither a template nor a list of them")
-	}
-	byName := map[string]string{}
-	for _, e := range list {
-		byName[e.Name] = e.Template
-	}
-	source, ok := byName["default"]
-	if !ok {
-		return nil, errors.New("parse tokenizer_config.json: no chat_template has the name default")
-	}
-	t, err := Parse(source, special)
-	if err != nil {
-		return nil, err
-	}
-	if source, ok := byName["tool_use"]; ok {
-		if t.tools, err = Parse(source, special); err != nil {
-			return nil, fmt.Errorf("template tool_use: %w", err)
-		}
-	}
-	return t, nil
-}
-
 // Parse reads a template. special are the tokens it may name, such as "bos_token".
 func Parse(source string, special map[string]string) (*Template, error) {
 	p, err := jinja.Parse(source)
@@ -184,6 +92,15 @@ func Parse(source string, special map[string]string) (*Template, error) {
 
 // Source returns the template's text.
 func (t *Template) Source() string { return t.source }
+
+// Names lists the templates that a model directory had, sorted; one alone is "default".
+func (t *Template) Names() []string { return t.names }
+
+// Generation reports whether the template marks with {% generation %} what the assistant says.
+func (t *Template) Generation() bool { return t.program.Generation() }
+
+// Tools returns the template that is used when there are tools, nil when it is this one.
+func (t *Template) Tools() *Template { return t.tools }
 
 // WithNow returns a copy of the template whose clock stands at now. Templates that write today's
 // date would otherwise write that of the zero time: nothing here reads the machine's clock, so that
@@ -222,7 +139,11 @@ func (t *Template) render(in Input) (jinja.Output, error) {
 	if t.tools != nil && in.Tools != nil {
 		t = t.tools
 	}
-	vars, err := t.vars(in)
+	talk, err := conversation(in.Messages)
+	if err != nil {
+		return jinja.Output{}, fmt.Errorf("render chat: %w", err)
+	}
+	vars, err := t.vars(in, talk)
 	if err != nil {
 		return jinja.Output{}, fmt.Errorf("render chat: %w", err)
 	}
@@ -247,7 +168,7 @@ func (t *Template) render(in Input) (jinja.Output, error) {
 }
 
 // vars returns a function that makes the template's variables anew.
-func (t *Template) vars(in Input) (func() *jinja.Dict, error) {
+func (t *Template) vars(in Input, talk *jinja.List) (func() *jinja.Dict, error) {
 	list := make([]any, 0, 8)
 	add := func(name string, v any) error {
 		x, err := jinja.From(v)
@@ -265,9 +186,7 @@ func (t *Template) vars(in Input) (func() *jinja.Dict, error) {
 			return nil, err
 		}
 	}
-	if err := add("messages", messages(in.Messages)); err != nil {
-		return nil, err
-	}
+	list = append(list, "messages", talk)
 	if in.Tools != nil {
 		if err := add("tools", in.Tools); err != nil {
 			return nil, err
@@ -281,22 +200,4 @@ func (t *Template) vars(in Input) (func() *jinja.Dict, error) {
 		}
 		return d
 	}, nil
-}
-
-// messages makes lists of what jinja.From does not know; role comes first, as people write it.
-func messages(v any) any {
-	switch v := v.(type) {
-	case nil:
-		return []any{}
-	case []datasets.Message:
-		l := &jinja.List{Items: make([]any, len(v))}
-		for i, m := range v {
-			d := jinja.NewDict()
-			d.Set("role", m.Role)
-			d.Set("content", m.Content)
-			l.Items[i] = d
-		}
-		return l
-	}
-	return v
 }

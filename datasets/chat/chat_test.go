@@ -172,10 +172,11 @@ func TestExampleMasks(t *testing.T) {
 		{"generation", "{% for m in messages %}{% if m.role == 'assistant' %}A {% generation %}{{ m.content }}{% endgeneration %}\n{% else %}U {{ m.content }}\n{% endif %}{% endfor %}", talk, "Two.|Four.", ""},
 		{"special token in the words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b<|im_end|>c"}}, "b<|im_end|>c<|im_end|>", ""},
 		{"empty words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant"}}, "<|im_end|>", ""},
-		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error()},
+		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error() + `; it renders "<|im_start|>user\n[message 0]<|im_end|>\n"`},
 		{"nothing is marked", "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}", talk, "", ErrNothingTrained.Error()},
 		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "", `message 1: the template's generation prompt "<|im_start|>assistant\n<think>\n"`},
-		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", "message 1: "},
+		{"other prompt, shown", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}bot: {% endif %}", talk, "", `it renders "user: [message 0]\nassistant: [message 1]\n"`},
+		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", `it renders "[message 0].[message 1]!"`},
 		{"refusal", "{{ raise_exception('no thanks') }}", talk, "", "no thanks"},
 	} {
 		got, err := trainedText(t, c.source, c.messages)
@@ -205,6 +206,9 @@ func TestOpen(t *testing.T) {
 	write := func(t *testing.T, files map[string]string) string {
 		dir := t.TempDir()
 		for name, text := range files {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -221,6 +225,8 @@ func TestOpen(t *testing.T) {
 		{"file first", map[string]string{"chat_template.jinja": "file", "tokenizer_config.json": `{"chat_template": "config"}`}, "file", "file", nil},
 		{"config", map[string]string{"tokenizer_config.json": `{"chat_template": "config"}`}, "config", "config", nil},
 		{"named", map[string]string{"tokenizer_config.json": `{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}`}, "D", "T", nil},
+		{"folder", map[string]string{"chat_template.jinja": "D", "additional_chat_templates/tool_use.jinja": "T", "additional_chat_templates/rag.jinja": "R", "additional_chat_templates/note.txt": "{{"}, "D", "T", nil},
+		{"folder alone", map[string]string{"additional_chat_templates/default.jinja": "D", "tokenizer_config.json": `{"chat_template": "config"}`}, "D", "D", nil},
 		{"none", map[string]string{"tokenizer_config.json": `{}`}, "", "", ErrNoTemplate},
 		{"no files", nil, "", "", ErrNoTemplate},
 	} {
@@ -237,8 +243,19 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: got %q and %q, want %q and %q", c.name, plain, tool, c.plain, c.tool)
 		}
 	}
-	if _, err := Open(write(t, map[string]string{"tokenizer_config.json": `{"chat_template": 7}`}), nil); err == nil {
-		t.Error("a number is accepted as template")
+	for _, files := range []map[string]string{
+		{"tokenizer_config.json": `{"chat_template": 7}`},
+		{"tokenizer_config.json": `{"chat_template": [{"name": "rag", "template": "R"}]}`},
+		{"additional_chat_templates/tool_use.jinja": "T"},
+		{"chat_template.jinja": "D", "additional_chat_templates/tool_use.jinja": "{% broken"},
+	} {
+		if tmpl, err := Open(write(t, files), nil); err == nil {
+			t.Errorf("%v is accepted: %v", files, tmpl.Names())
+		}
+	}
+	tmpl, err := Open(write(t, map[string]string{"chat_template.jinja": "D", "additional_chat_templates/rag.jinja": "R"}), nil)
+	if err != nil || !slices.Equal(tmpl.Names(), []string{"default", "rag"}) || tmpl.Tools() != nil || tmpl.Generation() {
+		t.Errorf("got %v, %v", tmpl, err)
 	}
 }
 
@@ -257,6 +274,9 @@ func TestRenderVariables(t *testing.T) {
 		{"{{ tools|tojson }}", Input{Tools: json.RawMessage(`[{"z": 1, "a": 1.0}]`)}, `[{"z": 1, "a": 1.0}]`},
 		{"{{ add_generation_prompt }}{{ x.y }}", Input{AddGenerationPrompt: true, Vars: map[string]any{"x": map[string]any{"y": 3}}}, "True3"},
 		{"{{ messages|tojson }}", Input{Messages: []datasets.Message{{Role: "user", Content: "é\n"}}}, `[{"role": "user", "content": "é\n"}]`},
+		{"{{ messages[0]|tojson }}", Input{Messages: json.RawMessage(`[{"role": "user", "content": null, "x": 1}]`)}, `{"role": "user", "x": 1}`},
+		{"{{ messages[0]|tojson }}", Input{Messages: json.RawMessage(`[{"reasoning": "r", "role": "a"}]`)}, `{"thinking": "r", "reasoning": "r", "role": "a", "reasoning_content": "r"}`},
+		{"{{ messages[0]|tojson }}", Input{Messages: json.RawMessage(`[{"reasoning_content": "r", "thinking": "t", "role": "a"}]`)}, `{"thinking": "t", "reasoning_content": "r", "role": "a"}`},
 		{"{{ strftime_now('%Y-%m-%d') }}", Input{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}, "2026-11-24"},
 	} {
 		tmpl, err := Parse(c.source, special)

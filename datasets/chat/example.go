@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat/jinja"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 )
 
@@ -30,12 +31,8 @@ func (t *Template) Example(tok *tokenizer.Tokenizer, messages []datasets.Message
 	if err != nil {
 		return nil, nil, err
 	}
-	var turns []span
-	if t.program.Generation() {
-		for _, g := range full.Generation {
-			turns = append(turns, span{g.Start, g.End})
-		}
-	} else if turns, err = t.turns(tok, messages, full.Text); err != nil {
+	turns, err := t.assistant(tok, messages, full)
+	if err != nil {
 		return nil, nil, err
 	}
 	ids, at := tok.EncodeOffsets(full.Text, false)
@@ -51,9 +48,21 @@ func (t *Template) Example(tok *tokenizer.Tokenizer, messages []datasets.Message
 		}
 	}
 	if !some {
-		return nil, nil, ErrNothingTrained
+		return nil, nil, fmt.Errorf("%w%s", ErrNothingTrained, t.outline(messages))
 	}
 	return ids, trained, nil
+}
+
+// assistant finds what the assistant says: what the template marks, or its turns.
+func (t *Template) assistant(tok *tokenizer.Tokenizer, messages []datasets.Message, full jinja.Output) ([]span, error) {
+	if !t.program.Generation() {
+		return t.turns(tok, messages, full.Text)
+	}
+	var marked []span
+	for _, g := range full.Generation {
+		marked = append(marked, span{g.Start, g.End})
+	}
+	return marked, nil
 }
 
 // turns finds the assistant's turns in the rendered conversation.
@@ -77,8 +86,8 @@ func (t *Template) turns(tok *tokenizer.Tokenizer, messages []datasets.Message, 
 			return nil, t.promptError(i, messages[:i], before, after)
 		}
 		if !strings.HasPrefix(full, after) {
-			return nil, fmt.Errorf("message %d: the template writes it differently when more messages follow (from byte %d of %d on); its assistant turns cannot be told apart without {%% generation %%}",
-				i, common(full, after), len(full))
+			return nil, fmt.Errorf("message %d: the template writes it differently when more messages follow (from byte %d of %d on); its assistant turns cannot be told apart without {%% generation %%}%s",
+				i, common(full, after), len(full), t.outline(messages))
 		}
 		turn := after[len(before):]
 		if end := len(before) + turnEnd(tok, turn, m.Content); end > len(before) {
@@ -97,15 +106,28 @@ func (t *Template) promptError(i int, head []datasets.Message, before, after str
 			prompt = p
 		}
 	}
-	return fmt.Errorf("message %d: the template's generation prompt %q (bytes %d to %d) is not how it begins an assistant's turn (they part at byte %d); its assistant turns cannot be told apart without {%% generation %%}",
-		i, excerpt(prompt), len(before)-len(prompt), len(before), common(before, after))
+	return fmt.Errorf("message %d: the template's generation prompt %q (bytes %d to %d) is not how it begins an assistant's turn (they part at byte %d); its assistant turns cannot be told apart without {%% generation %%}%s",
+		i, excerpt(prompt, 80), len(before)-len(prompt), len(before), common(before, after), t.outline(append(head[:i:i], datasets.Message{Role: "assistant"})))
 }
 
-const maxExcerpt = 80
+// outline shows what a template makes of a conversation, for errors: the text with a number in place
+// of each message's words, which belong into no error. It is "" when the template refuses that.
+func (t *Template) outline(messages []datasets.Message) string {
+	const most = 6 // messages: what is wrong shows in the first turns
+	numbered := make([]datasets.Message, min(len(messages), most))
+	for i := range numbered {
+		numbered[i] = datasets.Message{Role: messages[i].Role, Content: fmt.Sprintf("[message %d]", i)}
+	}
+	text, err := t.Render(Input{Messages: numbered})
+	if err != nil || text == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it renders %q", excerpt(text, 400))
+}
 
-func excerpt(s string) string {
-	if len(s) > maxExcerpt {
-		return s[:maxExcerpt] + "…"
+func excerpt(s string, most int) string {
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }
