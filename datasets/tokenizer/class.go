@@ -12,26 +12,42 @@ const (
 	letter = 1 << iota // \p{L}
 	number             // \p{N}
 	space              // \s: White_Space
+	mark               // \p{M}
+	upper              // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+	lower              // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+	symbol             // [\p{P}\p{S}]
+
+	// text is what [^\s\p{L}\p{N}] leaves out.
+	text = letter | number | space
 )
 
 // classes holds the class of every character of the basic plane; 64 KiB buy one load in the place
 // of three binary searches for each character of a text.
 var classes = sync.OnceValue(func() *[1 << 16]byte {
 	t := new([1 << 16]byte)
-	for _, r := range letters {
-		mark(t, r, letter)
+	for _, c := range classTables {
+		for _, r := range c.tables {
+			setClass(t, r, c.class)
+		}
 	}
-	for _, r := range numbers {
-		mark(t, r, number)
-	}
-	mark(t, unicode.White_Space, space)
 	return t
 })
 
-func mark(t *[1 << 16]byte, r *unicode.RangeTable, bit byte) {
+// classTables say which characters are in which classes.
+var classTables = []struct {
+	class  byte
+	tables []*unicode.RangeTable
+}{
+	{letter, letters}, {number, numbers}, {space, []*unicode.RangeTable{unicode.White_Space}}, {mark | upper | lower, marks},
+	{upper, []*unicode.RangeTable{unicode.Lu, newLu, unicode.Lt}}, {lower, []*unicode.RangeTable{unicode.Ll, newLl}},
+	{upper | lower, []*unicode.RangeTable{unicode.Lm, newLm, unicode.Lo, newLo}},
+	{symbol, []*unicode.RangeTable{unicode.P, newP, unicode.S, newS}},
+}
+
+func setClass(t *[1 << 16]byte, r *unicode.RangeTable, class byte) {
 	for _, g := range r.R16 {
 		for c := int(g.Lo); c <= int(g.Hi); c += int(g.Stride) {
-			t[c] |= bit
+			t[c] |= class
 		}
 	}
 }
@@ -43,15 +59,14 @@ var (
 	numbers = []*unicode.RangeTable{unicode.N, newNd}
 )
 
-// classOf returns the class of a character above the basic plane, where no white space is.
-func classOf(r rune) byte {
-	switch {
-	case unicode.In(r, letters...):
-		return letter
-	case unicode.In(r, numbers...):
-		return number
+// classOf returns the classes of a character above the basic plane.
+func classOf(r rune) (class byte) {
+	for _, c := range classTables {
+		if unicode.In(r, c.tables...) {
+			class |= c.class
+		}
 	}
-	return 0
+	return class
 }
 
 // wordTables are what all notions of \w share: letters, marks, decimal digits, connectors, and the

@@ -42,8 +42,8 @@ func init() {
 		"Split":              splitPreTokenizer,
 		"Metaspace":          metaspacePreTokenizer,
 		"Whitespace":         plainSplitter(splitWords{}),
-		"WhitespaceSplit":    plainSplitter(splitRunes{unicode.IsSpace, removed}),
-		"BertPreTokenizer":   plainSplitter(splitRunes{unicode.IsSpace, removed}, splitRunes{isPunctuation, isolated}),
+		"WhitespaceSplit":    plainSplitter(splitRunes{is: unicode.IsSpace, behavior: removed}),
+		"BertPreTokenizer":   plainSplitter(splitRunes{is: unicode.IsSpace, behavior: removed}, splitRunes{is: isPunctuation, behavior: isolated}),
 		"Punctuation":        punctuationPreTokenizer,
 		"Digits":             digitsPreTokenizer,
 		"CharDelimiterSplit": delimiterPreTokenizer,
@@ -212,7 +212,11 @@ func splitPreTokenizer(data json.RawMessage) ([]splitter, error) {
 	if !ok {
 		return nil, fmt.Errorf("behavior %q is not supported", v.Behavior)
 	}
-	return []splitter{splitPattern{p, b, v.Invert}}, nil
+	split := splitPattern{pattern: p, behavior: b, invert: v.Invert}
+	if v.Pattern.Regex != nil {
+		split.source = *v.Pattern.Regex
+	}
+	return []splitter{split}, nil
 }
 
 // metaspaceJSON are Metaspace's parameters; add_prefix_space and str_rep are from old files.
@@ -268,7 +272,7 @@ func punctuationPreTokenizer(data json.RawMessage) ([]splitter, error) {
 	if !ok {
 		return nil, fmt.Errorf("behavior %q is not supported", v.Behavior)
 	}
-	return []splitter{splitRunes{isPunctuation, b}}, nil
+	return []splitter{splitRunes{is: isPunctuation, behavior: b}}, nil
 }
 
 func digitsPreTokenizer(data json.RawMessage) ([]splitter, error) {
@@ -280,9 +284,9 @@ func digitsPreTokenizer(data json.RawMessage) ([]splitter, error) {
 		return nil, err
 	}
 	if v.Individual {
-		return []splitter{splitRunes{isNumeric, isolated}}, nil
+		return []splitter{splitRunes{is: isNumeric, behavior: isolated, source: digit}}, nil
 	}
-	return []splitter{splitRunes{isNumeric, contiguous}}, nil
+	return []splitter{splitRunes{is: isNumeric, behavior: contiguous}}, nil
 }
 
 func delimiterPreTokenizer(data json.RawMessage) ([]splitter, error) {

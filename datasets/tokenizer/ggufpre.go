@@ -8,17 +8,14 @@ type ggufPre struct {
 	bos          bool // a text begins with BOS when the file does not say
 }
 
-// digit isolates digits.
-const digit = `\p{N}`
-
-// gpt2Like are the patterns that begin by isolating digits, or by nothing.
+// What several names stand for.
 var (
 	plainGPT2  = ggufPre{patterns: []string{patternGPT2}}
 	digitsGPT2 = ggufPre{patterns: []string{digit, patternGPT2}}
 	likeLlama3 = ggufPre{patterns: []string{patternGPT4}}
 	likeQwen2  = ggufPre{patterns: []string{patternQwen2}}
 	likeGPT4o  = ggufPre{patterns: []string{patternO200K}}
-	deepSeekV3 = ggufPre{patterns: []string{`\p{N}{1,3}`, patternCJK, patternDeepSeek}}
+	deepSeekV3 = ggufPre{patterns: []string{threeDigits, patternCJK, patternDeepSeek}}
 )
 
 // ggufPres are the values of the key pre, as in llama.cpp's src/llama-vocab.cpp. The patterns are

@@ -133,15 +133,7 @@ func (m *bpe) useBytes(pre []splitter) []splitter {
 		b.alphabet = false
 		return append(rest, b)
 	}
-	if m.scan = b.words; m.scan != nil || len(rest) == 0 {
-		return rest
-	}
-	if s, ok := rest[len(rest)-1].(splitPattern); ok && s.behavior == isolated {
-		if scan, ok := s.pattern.(scanner); ok {
-			m.scan = scan
-			return rest[:len(rest)-1]
-		}
-	}
+	m.scan, rest = fuse(rest, b.words)
 	return rest
 }
 

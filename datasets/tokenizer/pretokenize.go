@@ -31,7 +31,8 @@ var behaviors = map[string]behavior{
 type splitPattern struct {
 	pattern  pattern
 	behavior behavior
-	invert   bool // what lies between the matches is the delimiter
+	invert   bool   // what lies between the matches is the delimiter
+	source   string // of the pattern, when it is one; for fuse
 }
 
 func (s splitPattern) split(p piece, emit func(piece)) {
@@ -54,6 +55,7 @@ func (s splitPattern) split(p piece, emit func(piece)) {
 type splitRunes struct {
 	is       func(rune) bool
 	behavior behavior
+	source   string // a pattern of the same characters, when scanners know it; for fuse
 }
 
 func (s splitRunes) split(p piece, emit func(piece)) {
@@ -221,7 +223,12 @@ func (m metaspace) split(p piece, emit func(piece)) {
 }
 
 // isNumeric is Rust's char::is_numeric.
-func isNumeric(r rune) bool { return unicode.In(r, numbers...) }
+func isNumeric(r rune) bool {
+	if r < 1<<16 {
+		return classes()[r]&number != 0
+	}
+	return unicode.In(r, numbers...)
+}
 
 // byteChars is GPT-2's alphabet (bytes_to_unicode in its encoder.py): bytes that print keep their
 // Latin-1 character, the others take the characters from U+0100 on, in order.

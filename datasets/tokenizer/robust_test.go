@@ -36,23 +36,62 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// scanTexts returns texts of all that patterns tell apart, in arbitrary order.
+func scanTexts() []string {
+	parts := []string{"a", "S", "s", "t", "re", "LL", "'", "’", " ", "  ", "\n", "\r\n", "\t", "1", "12345", "½", "é", "中", "\u0301", "ſ", "\u00a0", "\u3000", "\u2028", "!", "--", "🙂", "\x00", "\u200b", "𐐀", "ⅷ", "/", "A", "ǅ", "ʰ", "あ", "ー", "/\n", "€"}
+	list := make([]string, 5000)
+	state := uint32(1)
+	for i := range list {
+		var b strings.Builder
+		for range 12 {
+			state = state*1664525 + 1013904223
+			b.WriteString(parts[int(state>>16)%len(parts)])
+		}
+		list[i] = b.String()
+	}
+	return list
+}
+
 // TestScanners holds the hand-written scanners against their patterns in the general engine.
 func TestScanners(t *testing.T) {
-	parts := []string{"a", "S", "s", "t", "re", "LL", "'", "’", " ", "  ", "\n", "\r\n", "\t", "1", "12345", "½", "é", "中", "\u0301", "ſ", "\u00a0", "\u3000", "\u2028", "!", "--", "🙂", "\x00", "\u200b", "𐐀", "ⅷ"}
 	for expr, scan := range scanners {
 		p, err := compileProgram(expr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		state := uint32(1)
-		for range 5000 {
-			var b strings.Builder
-			for range 12 {
-				state = state*1664525 + 1013904223
-				b.WriteString(parts[int(state>>16)%len(parts)])
+		for _, text := range scanTexts() {
+			if got, want := cutBy(scan, text), cutBy(p, text); !slices.Equal(got, want) {
+				t.Fatalf("%q by %.20q…\n got %q\nwant %q", text, expr, got, want)
 			}
-			if got, want := cutBy(scan, b.String()), cutBy(p, b.String()); !slices.Equal(got, want) {
-				t.Fatalf("%q by %.20q…\n got %q\nwant %q", b.String(), expr, got, want)
+		}
+	}
+}
+
+// TestFused holds the scanners that stand for several pre-tokenizers against those.
+func TestFused(t *testing.T) {
+	for _, f := range fused {
+		var chain []splitter
+		for _, source := range f.sources {
+			p, err := compileProgram(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chain = append(chain, splitPattern{pattern: p, behavior: isolated, source: source})
+		}
+		scan, rest := fuse(chain, nil)
+		if len(rest) > 0 {
+			t.Fatalf("%q is not fused", f.sources)
+		}
+		for _, text := range scanTexts() {
+			var want []string
+			emit := func(p piece) { want = append(want, p.s) }
+			for i := len(chain) - 1; i >= 0; i-- {
+				s, next := chain[i], emit
+				emit = func(p piece) { s.split(p, next) }
+			}
+			emit(piece{s: text})
+			if got := cutBy(scan, text); !slices.Equal(got, want) {
+				t.Fatalf("%q by %.20q…\n got %q\nwant %q", text, f.sources, got, want)
 			}
 		}
 	}

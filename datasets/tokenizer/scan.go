@@ -35,9 +35,12 @@ var scanners = map[string]scanner{
 	patternGPT2:  scanGPT2,
 	patternGPT4:  func(s string, i int) int { return scanGPT4(s, i, 3) },
 	patternQwen2: func(s string, i int) int { return scanGPT4(s, i, 1) },
+
+	patternO200K:  func(s string, i int) int { return scanO200K(s, i, 3, true) },
+	patternTekken: func(s string, i int) int { return scanO200K(s, i, 1, false) },
 }
 
-// at returns the class and the length of the character at s[i], and -1 bits at the end.
+// classAt returns the classes and the length of the character at s[i], 0 and 0 at the end.
 func classAt(t *[1 << 16]byte, s string, i int) (class byte, n int) {
 	if i >= len(s) {
 		return 0, 0
@@ -68,7 +71,7 @@ func run(t *[1 << 16]byte, s string, i int, class byte) int {
 func runOther(t *[1 << 16]byte, s string, i int) int {
 	for {
 		c, n := classAt(t, s, i)
-		if n == 0 || c != 0 {
+		if n == 0 || c&text != 0 {
 			return i
 		}
 		i += n
@@ -93,7 +96,7 @@ func scanGPT2(s string, i int) int {
 		return run(t, s, i+n, letter)
 	case c&number != 0:
 		return run(t, s, i+n, number)
-	case c == 0:
+	case c&text == 0:
 		return runOther(t, s, i+n)
 	}
 	return scanSpace(t, s, start)
@@ -126,7 +129,7 @@ func scanGPT4(s string, i, digits int) int {
 			c = space
 		}
 	}
-	if c == 0 {
+	if c&text == 0 {
 		return runNewlines(s, runOther(t, s, i+n))
 	}
 	return scanNewlines(t, s, start)
