@@ -105,7 +105,10 @@ func exclusive(c *cobra.Command, format string) error {
 		}
 	}
 	if slices.Contains(takes, "base") && !c.Flags().Changed("base") {
-		return usagef("--base is missing: --format %s needs the model that the adapter is for", format)
+		if format == "gguf" {
+			return usagef("--base is missing: --format gguf needs the model that the adapter is for")
+		}
+		return usagef("--base is missing: --format %s needs the model to merge into", format)
 	}
 	return nil
 }
