@@ -77,7 +77,9 @@ type Example struct {
 	Start      int64 // rune span of the document's text
 	End        int64
 	Text       string    // clm rows
-	Messages   []Message // sft rows
+	Messages   []Message // sft rows; of dpo rows the prompt
+	Chosen     string    // dpo rows: the preferred answer
+	Rejected   string    // dpo rows: the other one
 }
 
 // Message is one turn of a conversation.

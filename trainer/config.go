@@ -19,7 +19,11 @@ import (
 const (
 	CLM = "clm" // every token of a text
 	SFT = "sft" // the assistant's tokens of a conversation
+	DPO = "dpo" // the preference for one of two answers
 )
+
+// Objectives lists them.
+var Objectives = []string{CLM, SFT, DPO}
 
 // Config is a training configuration. Keys are those of transformers' TrainingArguments, TRL's
 // SFTConfig and PEFT's LoraConfig.
@@ -32,6 +36,7 @@ type Config struct {
 	Shuffle      bool        `yaml:"shuffle" json:"shuffle"`
 	Seed         uint64      `yaml:"seed" json:"seed"`
 	AppendEOS    bool        `yaml:"append_eos" json:"append_eos"` // of clm rows
+	DPOBeta      float64     `yaml:"dpo_beta" json:"dpo_beta"`     // how far dpo may go from the base
 
 	BatchSize      int     `yaml:"batch_size" json:"batch_size"`             // sequences in an optimizer step
 	MicroBatchSize int     `yaml:"micro_batch_size" json:"micro_batch_size"` // sequences in memory at a time; changes no result
@@ -66,6 +71,7 @@ func DefaultConfig() Config {
 		Shuffle:         true,
 		Seed:            17,
 		AppendEOS:       true,
+		DPOBeta:         0.1,
 		BatchSize:       16,
 		MicroBatchSize:  4,
 		NumEpochs:       3,
@@ -92,7 +98,8 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(c.Objective != CLM && c.Objective != SFT, "objective is %q, want clm or sft", c.Objective)
+	bad(!slices.Contains(Objectives, c.Objective), "objective is %q, want one of %s", c.Objective, strings.Join(Objectives, ", "))
+	bad(!(c.DPOBeta > 0), "dpo_beta is %g, want more than 0", c.DPOBeta)
 	if c.InitAdapter == "" {
 		errs = append(errs, c.LoRA.Validate())
 	}

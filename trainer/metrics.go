@@ -20,6 +20,7 @@ const MetricsFile = "metrics.jsonl"
 type evalLine struct {
 	Step     int     `json:"step"`
 	EvalLoss float64 `json:"eval_loss"`
+	*Preference
 }
 
 // metrics appends lines to metrics.jsonl.

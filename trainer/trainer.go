@@ -23,6 +23,7 @@ var ErrDiverged = errors.New("training diverged")
 type Job struct {
 	Config    Config
 	Model     *model.Model
+	Reference *model.Model // of dpo: the base alone
 	Params    []*ops.Param // what is trained, attached to the model
 	Pretrain  bool         // norm weights are not decayed
 	Train     *pack.Sequences
@@ -52,6 +53,7 @@ type Step struct {
 	Tokens          int64   `json:"tokens"`         // since the start of the run
 	TrainedTokens   int64   `json:"trained_tokens"` // those with a label
 	TokensPerSecond float64 `json:"tokens_per_second"`
+	*Preference             // of dpo
 }
 
 // Result of a run.
@@ -88,7 +90,8 @@ type run struct {
 	opt      *optim.AdamW
 	trainer  *model.Trainer
 	scorer   *model.Evaluator
-	atOnce   int // tokens in memory at a time
+	prefs    *preferences // nil unless the objective is dpo
+	atOnce   int          // tokens in memory at a time
 	metrics  *metrics
 	at       checkpoint.Progress
 	result   Result
@@ -120,6 +123,11 @@ func start(job Job) (*run, error) {
 		scorer:   trainer.Evaluator(),
 		atOnce:   plan.MicroBatchTokens,
 		at:       checkpoint.Progress{RunDigest: job.RunDigest},
+	}
+	if c.Objective == DPO {
+		if r.prefs, err = newPreferences(job, r.atOnce); err != nil {
+			return nil, err
+		}
 	}
 	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, job.Params, r.opt)
 	if err != nil {
@@ -174,26 +182,15 @@ func due(step, every int) bool { return every > 0 && step%every == 0 }
 // step is one optimizer step: gradients over all micro-batches, clip, update.
 func (r *run) step() error {
 	began := time.Now()
-	mbs, labels := MicroBatches(r.Train.Step(r.order.step(r.at.Step), r.Config.MicroBatchSize), r.Config.Seed, r.at.Step)
+	batch := r.Train.Step(r.order.step(r.at.Step), r.Config.MicroBatchSize)
+	mbs, labels := MicroBatches(batch, r.Config.Seed, r.at.Step)
 	if labels == 0 {
 		return fmt.Errorf("step %d: no token of the batch is trained", r.at.Step+1)
 	}
-	var loss float64
-	tokens := 0
-	for _, mb := range mbs {
-		tokens += len(mb.Tokens)
-		if len(mb.Rows) == 0 {
-			continue
-		}
-		nll, err := r.trainer.Step(mb)
-		if err != nil {
-			return fmt.Errorf("step %d: %w", r.at.Step+1, err)
-		}
-		for _, x := range nll {
-			loss += x
-		}
+	loss, tokens, prefer, err := r.gradients(batch, mbs, labels)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", r.at.Step+1, err)
 	}
-	loss /= float64(labels)
 	norm := optim.GradNorm(r.Params)
 	if math.IsNaN(loss+norm) || math.IsInf(loss+norm, 0) {
 		return fmt.Errorf("step %d: %w: loss %g, gradient norm %g; try a lower learning_rate", r.at.Step+1, ErrDiverged, loss, norm)
@@ -211,11 +208,40 @@ func (r *run) step() error {
 	if r.at.Step%r.Config.LoggingSteps != 0 && r.at.Step != r.schedule.Total {
 		return nil
 	}
-	s := Step{r.at.Step, loss, norm, lr, r.at.Tokens, r.at.TrainedTokens, float64(tokens) / seconds}
+	s := Step{r.at.Step, loss, norm, lr, r.at.Tokens, r.at.TrainedTokens, float64(tokens) / seconds, prefer}
 	if r.Hooks.OnStep != nil {
 		r.Hooks.OnStep(s)
 	}
 	return r.metrics.write(s)
+}
+
+// gradients runs the micro-batches of a step and returns its loss.
+func (r *run) gradients(batch []pack.Batch, mbs []*model.MicroBatch, labels int) (loss float64, tokens int, prefer *Preference, err error) {
+	var s score
+	pairs := 0
+	for _, b := range batch {
+		pairs += len(b.Segments) / 2
+	}
+	for i, mb := range mbs {
+		tokens += len(mb.Tokens)
+		if len(mb.Rows) == 0 {
+			continue
+		}
+		if r.prefs != nil {
+			r.prefs.weigh(mb, batch[i].Segments, pairs, &s)
+		}
+		nll, err := r.trainer.Step(mb)
+		if err != nil {
+			return 0, 0, nil, err
+		}
+		for _, x := range nll {
+			loss += x
+		}
+	}
+	if r.prefs != nil {
+		return s.loss / float64(pairs), tokens, s.preference(), nil
+	}
+	return loss / float64(labels), tokens, nil, nil
 }
 
 // evaluate scores the held-out rows and logs the result under a step.
@@ -223,14 +249,24 @@ func (r *run) evaluate(step int) (float64, error) {
 	if len(r.Eval) == 0 {
 		return 0, nil
 	}
-	s, err := eval.NLL(r.scorer, r.Eval, r.atOnce)
-	if err != nil {
-		return 0, err
+	line := evalLine{Step: step}
+	if r.prefs != nil {
+		s, err := r.prefs.evaluate(r.scorer, r.Eval, r.atOnce)
+		if err != nil {
+			return 0, err
+		}
+		line.EvalLoss, line.Preference = s.loss/float64(s.pairs), s.preference()
+	} else {
+		s, err := eval.NLL(r.scorer, r.Eval, r.atOnce)
+		if err != nil {
+			return 0, err
+		}
+		line.EvalLoss = s.MeanNLL
 	}
 	if r.Hooks.OnEval != nil {
-		r.Hooks.OnEval(step, s.MeanNLL)
+		r.Hooks.OnEval(step, line.EvalLoss)
 	}
-	return s.MeanNLL, r.metrics.write(evalLine{Step: step, EvalLoss: s.MeanNLL})
+	return line.EvalLoss, r.metrics.write(line)
 }
 
 func (r *run) save() error {

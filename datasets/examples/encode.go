@@ -19,8 +19,10 @@ type Chat func(messages []datasets.Message) (ids []int32, trained []bool, err er
 // Encoder turns rows into tokens.
 type Encoder struct {
 	Tokenizer Tokenizer
-	Chat      Chat   // nil when the base has no chat template
-	EOS       *int32 // appended to texts; nil for none
+	Chat      Chat // nil when the base has no chat template
+	// Answer turns a prompt and an answer to it into tokens; nil with Chat.
+	Answer func(prompt []datasets.Message, answer string) (promptIDs, answerIDs []int32, err error)
+	EOS    *int32 // appended to texts; nil for none
 }
 
 // ErrNoTemplate means that a conversation cannot be rendered.

@@ -48,6 +48,12 @@ func ReadFile(path string) ([]datasets.Example, error) {
 type line struct {
 	Text     *string            `json:"text"`
 	Messages []datasets.Message `json:"messages"`
+
+	// TRL's prompt-completion and preference rows.
+	Prompt     *turns `json:"prompt"`
+	Completion *turns `json:"completion"`
+	Chosen     *turns `json:"chosen"`
+	Rejected   *turns `json:"rejected"`
 }
 
 func readJSONL(path string) ([]datasets.Example, error) {
@@ -104,8 +110,12 @@ func parseLine(text []byte, n int) (datasets.Example, error) {
 		return row(n, "", l.Messages), nil
 	case l.Text != nil:
 		return row(n, *l.Text, nil), nil
+	case l.Chosen != nil || l.Rejected != nil:
+		return l.preference(n)
+	case l.Prompt != nil && l.Completion != nil:
+		return row(n, "", append(l.Prompt.as("user"), l.Completion.as("assistant")...)), nil
 	}
-	return datasets.Example{}, errors.New(`has neither "text" nor "messages"`)
+	return datasets.Example{}, errors.New(`has neither "text" nor "messages", nor "prompt" with "completion" or "chosen" and "rejected"`)
 }
 
 // describeJSON keeps the decoder's position and leaves out the content.

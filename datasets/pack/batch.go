@@ -63,13 +63,24 @@ func (s *Sequences) microBatches(sequences []int, microBatch int) iter.Seq2[[]in
 		rows = append(rows, s.Sequences[i]...)
 	}
 	slices.Sort(rows)
-	limit := max(microBatch, 1) * s.MaxLen
+	unit := 1
+	if s.Pairs {
+		unit = 2
+	}
+	limit := max(microBatch, 1) * s.MaxLen * unit
 	return func(yield func([]int, int) bool) {
 		for len(rows) > 0 {
 			n, tokens := 0, 0
-			for n < len(rows) && tokens+len(s.Rows[rows[n]].IDs) <= limit {
-				tokens += len(s.Rows[rows[n]].IDs)
-				n++
+			for n < len(rows) {
+				more := 0
+				for _, r := range rows[n : n+unit] {
+					more += len(s.Rows[r].IDs)
+				}
+				if tokens+more > limit {
+					break
+				}
+				tokens += more
+				n += unit
 			}
 			if !yield(rows[:n], tokens) {
 				return

@@ -58,6 +58,9 @@ type Options struct {
 	MaxLen   int
 	Strategy Strategy // default None
 	Overlong Overlong // default Refuse
+	// Pairs says that rows 2i and 2i+1 belong together: they share a sequence and a micro-batch,
+	// and neither can be left out.
+	Pairs bool
 }
 
 // ErrTooLong means that a row has more tokens than MaxLen and the options do not say what to do.
@@ -71,6 +74,7 @@ type Sequences struct {
 	// that their order follows the data's.
 	Sequences [][]int
 	MaxLen    int
+	Pairs     bool  // rows 2i and 2i+1 belong together
 	Windowed  int   // input rows that were cut into windows
 	Dropped   []int // input rows that were left out: overlong under Drop, or empty
 }
@@ -81,7 +85,10 @@ func New(rows []Row, opts Options) (*Sequences, error) {
 	if opts.MaxLen < 1 {
 		return nil, fmt.Errorf("pack into sequences of %d tokens: want at least 1", opts.MaxLen)
 	}
-	s := &Sequences{MaxLen: opts.MaxLen}
+	s := &Sequences{MaxLen: opts.MaxLen, Pairs: opts.Pairs}
+	if opts.Pairs && (len(rows)%2 != 0 || opts.Overlong == Window || opts.Strategy == BestFit) {
+		return nil, errors.New("pack pairs: want an even number of rows, neither cut nor packed")
+	}
 	for i, row := range rows {
 		if err := s.take(i, row, opts); err != nil {
 			return nil, fmt.Errorf("row %d, example %q: %w", i, row.Source.ExampleID, err)
@@ -93,6 +100,9 @@ func New(rows []Row, opts Options) (*Sequences, error) {
 	}
 	switch opts.Strategy {
 	case None, "":
+		if opts.Pairs {
+			return s, s.pair()
+		}
 		for i := range lengths {
 			s.Sequences = append(s.Sequences, []int{i})
 		}
@@ -102,6 +112,17 @@ func New(rows []Row, opts Options) (*Sequences, error) {
 		return nil, fmt.Errorf("unknown packing strategy %q", opts.Strategy)
 	}
 	return s, nil
+}
+
+// pair makes a sequence of every two rows.
+func (s *Sequences) pair() error {
+	if len(s.Dropped) > 0 {
+		return fmt.Errorf("row %d of a pair is empty or too long", s.Dropped[0])
+	}
+	for i := 0; i < len(s.Rows); i += 2 {
+		s.Sequences = append(s.Sequences, []int{i, i + 1})
+	}
+	return nil
 }
 
 // take appends input row i, or its windows, to s.Rows.

@@ -18,6 +18,8 @@ type MicroBatch struct {
 	Rows      []int32 // the rows that have a label, ascending
 	Labels    []int32 // of those rows
 	LossScale float32 // 1 / number of labels in the whole step
+	// Weigh, unless nil, weighs each label's loss instead, see [ops.Run].
+	Weigh func(nll []float64, scales []float32) error
 	Seed      uint64  // of dropout
 	Step      uint64
 }
@@ -239,7 +241,7 @@ func (m *Model) prepareLoss(c *compiled, mb *MicroBatch) []float64 {
 	head.bindTo(c.tape)
 	*c.picked = mb.Rows
 	run := c.tape.Run
-	run.Labels, run.LossScale, run.NLL = mb.Labels, mb.LossScale, make([]float64, len(mb.Rows))
+	run.Labels, run.LossScale, run.Weigh, run.NLL = mb.Labels, mb.LossScale, mb.Weigh, make([]float64, len(mb.Rows))
 	return run.NLL
 }
 

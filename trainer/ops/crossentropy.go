@@ -50,13 +50,16 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	if o.grad {
 		dh = o.run.kept.keep(o.name+" grad", rows*hidden)
 	}
+	scales, err := o.scales(h, rows, logits)
+	if err != nil {
+		return nil, err
+	}
 	for lo := 0; lo < rows; lo += atOnce {
 		hi := min(lo+atOnce, rows)
-		chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
-		Logits(logits, chunk, o.weight.matrix(), o.cfg)
+		chunk := o.logits(logits, h, lo, hi)
 		parallel.For(hi-lo, 1, func(a, b int) {
 			for r := a; r < b; r++ {
-				o.row(logits[r*vocab:(r+1)*vocab], lo+r)
+				o.row(logits[r*vocab:(r+1)*vocab], lo+r, scales)
 			}
 		})
 		if !o.grad {
@@ -77,6 +80,42 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
+// logits computes the logits of rows lo to hi of h, which it returns.
+func (o *crossEntropy) logits(dst, h []float32, lo, hi int) gemm.Matrix {
+	hidden := o.weight.Cols
+	chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
+	Logits(dst, chunk, o.weight.matrix(), o.cfg)
+	return chunk
+}
+
+// scales asks Run.Weigh for the weight of each row's loss, for which it needs all the losses: the
+// logits are computed twice. Without Weigh it returns nil.
+func (o *crossEntropy) scales(h []float32, rows int, logits []float32) ([]float32, error) {
+	if o.run.Weigh == nil || !o.grad {
+		return nil, nil
+	}
+	vocab := o.weight.Rows
+	atOnce := len(logits) / vocab
+	for lo := 0; lo < rows; lo += atOnce {
+		hi := min(lo+atOnce, rows)
+		o.logits(logits, h, lo, hi)
+		parallel.For(hi-lo, 1, func(a, b int) {
+			for r := a; r < b; r++ {
+				o.loss(logits[r*vocab:(r+1)*vocab], lo+r)
+			}
+		})
+	}
+	scales := o.run.kept.keep(o.name+" scales", rows)
+	return scales, o.run.Weigh(o.run.NLL[:rows], scales)
+}
+
+// loss records the loss of one row and returns the log-sum-exp of its logits.
+func (o *crossEntropy) loss(logits []float32, r int) float32 {
+	lse := vec.LogSumExp(logits)
+	o.run.NLL[r] = float64(lse) - float64(logits[o.run.Labels[r]])
+	return lse
+}
+
 // Logits computes h·Wᵀ and what the family does to it into logits (rows, vocabulary).
 func Logits(logits []float32, h, w gemm.Matrix, cfg HeadConfig) {
 	gemm.Gemm(logits, w.Rows, h, w.T(), false)
@@ -94,30 +133,28 @@ func Logits(logits []float32, h, w gemm.Matrix, cfg HeadConfig) {
 }
 
 // row records the loss of one row and turns its logits into their gradient.
-func (o *crossEntropy) row(logits []float32, r int) {
-	label := o.run.Labels[r]
-	lse := vec.LogSumExp(logits)
-	o.run.NLL[r] = float64(lse) - float64(logits[label])
+func (o *crossEntropy) row(logits []float32, r int, scales []float32) {
+	lse := o.loss(logits, r)
 	if !o.grad {
 		return
 	}
-	if c := o.cfg.SoftCap; c != 0 {
-		o.softCapRow(logits, label, lse)
-		return
-	}
 	s := o.run.LossScale
+	if scales != nil {
+		s = scales[r]
+	}
 	if o.cfg.LogitScale != 0 {
 		s *= o.cfg.LogitScale
 	}
-	vec.CrossEntropyBackward(logits, int(label), lse, s)
+	if o.cfg.SoftCap != 0 {
+		o.softCapRow(logits, o.run.Labels[r], lse, s)
+		return
+	}
+	vec.CrossEntropyBackward(logits, int(o.run.Labels[r]), lse, s)
 }
 
 // softCapRow is the gradient through cap·tanh(x/cap), whose derivative is 1 − (y/cap)².
-func (o *crossEntropy) softCapRow(logits []float32, label int32, lse float32) {
-	c, s := o.cfg.SoftCap, o.run.LossScale
-	if o.cfg.LogitScale != 0 {
-		s *= o.cfg.LogitScale
-	}
+func (o *crossEntropy) softCapRow(logits []float32, label int32, lse, s float32) {
+	c := o.cfg.SoftCap
 	slope := make([]float32, len(logits))
 	for i, y := range logits {
 		t := y / c

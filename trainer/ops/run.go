@@ -30,6 +30,9 @@ type Run struct {
 	Labels    []int32   // (rows): the token each row predicts
 	LossScale float32   // 1 / number of trained tokens in the step
 	NLL       []float64 // (rows): out, the negative log-likelihood of each label
+	// Weigh, unless nil, is told the losses of all rows and says what each counts, in place of
+	// LossScale: for objectives in which the weight of a token depends on the others.
+	Weigh func(nll []float64, scales []float32) error
 
 	// Of dropout: off unless Training; masks are keyed, never drawn from a shared stream.
 	Training bool

@@ -74,6 +74,9 @@ func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
 	e := examples.Encoder{Tokenizer: b.Tokenizer}
 	if b.Template != nil {
 		e.Chat = func(m []datasets.Message) ([]int32, []bool, error) { return b.Template.Example(b.Tokenizer, m) }
+		e.Answer = func(m []datasets.Message, answer string) ([]int32, []int32, error) {
+			return b.Template.Answer(b.Tokenizer, m, answer)
+		}
 	}
 	if !appendEOS {
 		return e, nil

@@ -155,7 +155,11 @@ func (t *training) encode() error {
 	if err := checkObjective(t.Config.Objective, t.data); err != nil {
 		return err
 	}
-	train, err := e.Encode(t.data.Train)
+	encode := e.Encode
+	if t.Config.Objective == trainer.DPO {
+		encode = e.EncodePairs
+	}
+	train, err := encode(t.data.Train)
 	if err != nil {
 		return err
 	}
@@ -164,7 +168,10 @@ func (t *training) encode() error {
 		length = limit
 	}
 	opts := pack.Options{MaxLen: length, Strategy: pack.None, Overlong: pack.Refuse}
-	if t.Config.Packing {
+	switch {
+	case t.Config.Objective == trainer.DPO:
+		opts.Pairs = true
+	case t.Config.Packing:
 		opts.Strategy = pack.BestFit
 	}
 	if t.Config.Objective == trainer.CLM {
@@ -176,7 +183,7 @@ func (t *training) encode() error {
 	if len(t.rows.Sequences) == 0 {
 		return fmt.Errorf("%s: %w to train on", t.Data, datasets.ErrEmpty)
 	}
-	held, err := e.Encode(t.data.Validation)
+	held, err := encode(t.data.Validation)
 	if err != nil {
 		return err
 	}
@@ -192,11 +199,15 @@ func (t *training) encode() error {
 func checkObjective(objective string, d *Data) error {
 	for _, rows := range [][]datasets.Example{d.Train, d.Validation} {
 		for _, r := range rows {
-			if objective == trainer.SFT && len(r.Messages) == 0 {
-				return fmt.Errorf("objective is sft, but %s has no messages; train texts with objective: clm", r.ExampleID)
+			kind, fits := "text", trainer.CLM
+			switch {
+			case r.Chosen != "" || r.Rejected != "":
+				kind, fits = "pair of answers", trainer.DPO
+			case len(r.Messages) > 0:
+				kind, fits = "conversation", trainer.SFT
 			}
-			if objective == trainer.CLM && len(r.Messages) > 0 {
-				return fmt.Errorf("objective is clm, but %s is a conversation; train conversations with objective: sft", r.ExampleID)
+			if fits != objective {
+				return fmt.Errorf("objective is %s, but %s is a %s, which takes objective: %s", objective, r.ExampleID, kind, fits)
 			}
 		}
 	}
@@ -340,6 +351,11 @@ func (t *training) job() (trainer.Job, error) {
 		Config: t.Config, Model: m, Params: t.factors.Params(), Train: t.rows, Eval: t.eval,
 		RunDigest: t.lineage.RunDigest, OutDir: t.OutDir, Hooks: t.Hooks,
 		WeightBytes: m.WeightBytes(), Memory: t.Memory,
+	}
+	if t.Config.Objective == trainer.DPO {
+		if job.Reference, err = model.New(t.base.Config(), t.base.Base, model.Attachment{}); err != nil {
+			return trainer.Job{}, err
+		}
 	}
 	if job.Memory == 0 {
 		_, free := memory()

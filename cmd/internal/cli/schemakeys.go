@@ -16,7 +16,7 @@ import (
 var descriptions = map[string]map[string]string{
 	"train": {
 		"":                       "How `cultivar train` fits an adapter. Keys are those of transformers, TRL and PEFT.",
-		"objective":              "clm trains every token of a text, sft the assistant's turns of a conversation.",
+		"objective":              "clm trains every token of a text, sft the assistant's turns of a conversation, dpo the preference for one of two answers.",
 		"lora":                   "The adapter that is trained, in PEFT's words.",
 		"lora.r":                 "Rank of the updates.",
 		"lora.lora_alpha":        "The update is scaled by lora_alpha/r.",
@@ -29,6 +29,7 @@ var descriptions = map[string]map[string]string{
 		"packing":                "Put several short rows into one sequence; they do not see each other.",
 		"shuffle":                "Draw the rows in random order, anew in each epoch.",
 		"seed":                   "Of all random numbers. The same seed gives the same adapter, to the bit.",
+		"dpo_beta":               "How strongly dpo holds the adapter to the base: larger stays closer.",
 		"append_eos":             "End each text of objective clm with the end-of-sequence token.",
 		"batch_size":             "Sequences in an optimizer step.",
 		"micro_batch_size":       "Sequences in memory at a time; changes memory and speed, never the result.",
@@ -143,7 +144,7 @@ func allowedValues(path string, t reflect.Type) []string {
 	case t == reflect.TypeFor[filter.Mode]():
 		return []string{string(filter.Drop), string(filter.Signal), string(filter.Off)}
 	case path == "objective":
-		return []string{trainer.CLM, trainer.SFT}
+		return slices.Clone(trainer.Objectives)
 	case path == "lr_scheduler_type":
 		return slices.Clone(optim.ScheduleTypes)
 	case path == "redact.entities":

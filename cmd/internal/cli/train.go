@@ -53,7 +53,7 @@ EXIT STATUS
 	f.BoolVar(&o.plan, "plan", false, "say what the run would take, and stop")
 	f.StringVar(&o.memory, "memory", "", "what the process may take, such as 1.2GB (default 90 % of what is free)")
 	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
-	f.StringVar(&o.objective, "objective", "", "override objective: clm or sft")
+	f.StringVar(&o.objective, "objective", "", "override objective: clm, sft or dpo")
 	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
