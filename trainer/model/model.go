@@ -59,7 +59,12 @@ type bindings map[string]matrixOrParam
 type matrixOrParam struct {
 	matrix gemm.Matrix
 	param  *ops.Param
+	update update
 }
+
+// update is what the graph itself knows of an attached update, which may differ from layer to layer
+// (alpha_pattern).
+type update struct{ scaling, dropout float32 }
 
 func (m matrixOrParam) get() gemm.Matrix {
 	if m.param != nil {

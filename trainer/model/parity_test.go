@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets/pack"
@@ -59,7 +60,13 @@ func TestFamilies(t *testing.T) {
 			}
 			checkLikelihoods(t, bare, want)
 			checkGreedy(t, bare, want)
-			checkMerged(t, b, filepath.Join(dir, "adapter"), want)
+			a, err := peft.Read(filepath.Join(dir, "adapter"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkMerged(t, b, a, want)
+			a.Config.AlphaPattern = map[string]float64{`layers\.1\..*`: 20}
+			checkMerged(t, b, a, want)
 			for _, recompute := range []int{0, b.Config().NumHiddenLayers} {
 				checkTraining(t, b, filepath.Join(dir, "adapter"), recompute, want)
 			}
@@ -157,12 +164,8 @@ func checkTraining(t *testing.T, b *base.Base, adapter string, recompute int, wa
 }
 
 // checkMerged holds the base with the adapter merged into it to the base with the adapter on it.
-func checkMerged(t *testing.T, b *base.Base, adapter string, want expected) {
+func checkMerged(t *testing.T, b *base.Base, a *adapters.Adapter, want expected) {
 	t.Helper()
-	a, err := peft.Read(adapter)
-	if err != nil {
-		t.Fatal(err)
-	}
 	modules, err := model.Modules(b.Config(), b)
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ func (m *Model) shapes() []int {
 		var parts []string
 		for name, w := range b {
 			g := w.get()
-			parts = append(parts, fmt.Sprintf("%s %d×%d %t", name, g.Rows, g.Cols, w.param != nil))
+			parts = append(parts, fmt.Sprintf("%s %d×%d %t %v", name, g.Rows, g.Cols, w.param != nil, w.update))
 		}
 		slices.Sort(parts)
 		key := fmt.Sprint(m.family.Kind(i), strings.Join(parts, ","))

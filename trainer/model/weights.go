@@ -137,7 +137,7 @@ func (s *scan) Projection(b *ops.Builder, module string, bias bool) ops.Projecti
 		if l.A.Cols != w.Cols || l.B.Rows != w.Rows || l.A.Rows != l.B.Cols {
 			panic(missing{fmt.Errorf("adapter for %s is %d×%d·%d×%d, its weight %d×%d", s.prefix+module, l.B.Rows, l.B.Cols, l.A.Rows, l.A.Cols, w.Rows, w.Cols)})
 		}
-		s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A}
+		s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A, update: update{l.Scaling, l.Dropout}}
 		s.found[module+".lora_B.weight"] = matrixOrParam{param: l.B}
 		if l.Magnitude != nil {
 			s.found[module+".lora_magnitude_vector"] = matrixOrParam{param: l.Magnitude}
