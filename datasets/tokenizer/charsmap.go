@@ -49,6 +49,15 @@ func parseCharsmap(data []byte) (*charsmap, error) {
 	return m, nil
 }
 
+// plainRun returns the end of the run of ASCII from i on that stays as it is. The character before
+// one beyond ASCII may combine with it and is not counted.
+func (m *charsmap) plainRun(s string, i int) int {
+	for i < len(s) && s[i] < utf8.RuneSelf && m.plain[s[i]] && (i+1 == len(s) || s[i+1] < utf8.RuneSelf) {
+		i++
+	}
+	return i
+}
+
 // walk calls yield for every entry that s begins with, the shortest first, until it returns false.
 func (m *charsmap) walk(s string, yield func(length int, text string) bool) {
 	at := offset(m.units[0])

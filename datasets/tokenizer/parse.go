@@ -104,7 +104,12 @@ func (s *scoredJSON) UnmarshalJSON(data []byte) error {
 	if len(raw) != 2 {
 		return errors.New("token with its score has not two parts")
 	}
-	return errors.Join(json.Unmarshal(raw[0], &s.token), json.Unmarshal(raw[1], &s.score))
+	score, err := tokenizerFloat(string(raw[1]))
+	if err != nil {
+		return err
+	}
+	s.score = score
+	return json.Unmarshal(raw[0], &s.token)
 }
 
 // wordPieceJSON is the model WordPiece.

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -17,11 +18,56 @@ func compilePattern(expr string) (pattern, error) {
 	if f, ok := scanners[expr]; ok {
 		return f, nil
 	}
-	p, err := compileProgram(expr)
+	n, err := parsePattern(expr)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := repeatedChar(n); ok {
+		return c, nil
+	}
+	p, err := compileNode(expr, n)
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// charRun is the pattern of at least min of one ASCII character, as many as there are: " {2,}".
+type charRun struct {
+	c   byte
+	min int
+}
+
+func (r charRun) matches(s string, yield func(i, j int)) {
+	first := strings.Repeat(string(r.c), r.min)
+	for i := 0; ; {
+		k := strings.Index(s[i:], first)
+		if k < 0 {
+			return
+		}
+		i += k
+		j := i + r.min
+		for j < len(s) && s[j] == r.c {
+			j++
+		}
+		yield(i, j)
+		i = j
+	}
+}
+
+// repeatedChar reports whether n is a charRun.
+func repeatedChar(n *node) (charRun, bool) {
+	if n.kind == nodeSeq && len(n.subs) == 1 {
+		n = n.subs[0]
+	}
+	if n.kind != nodeRepeat || n.lazy || n.min < 1 || n.max >= 0 || n.subs[0].kind != nodeSet {
+		return charRun{}, false
+	}
+	list := n.subs[0].set.list
+	if len(list) != 1 || list[0].lo != list[0].hi || list[0].lo >= utf8.RuneSelf {
+		return charRun{}, false
+	}
+	return charRun{byte(list[0].lo), n.min}, true
 }
 
 // program is a compiled pattern: a backtracking machine with Oniguruma's order of preference.
@@ -73,6 +119,10 @@ func compileProgram(expr string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compileNode(expr, n)
+}
+
+func compileNode(expr string, n *node) (*program, error) {
 	p := &program{source: expr}
 	if err := p.compile(n); err != nil {
 		return nil, fmt.Errorf("compile pattern: %w", err)

@@ -27,9 +27,9 @@ func precompiledNormalizer(data json.RawMessage) (normalizer, error) {
 func (n precompiled) normalize(p piece) piece {
 	e := newEdit(p)
 	for i := 0; i < len(p.s); {
-		if c := p.s[i]; c < utf8.RuneSelf && n.charsmap.plain[c] && (i+1 == len(p.s) || p.s[i+1] < utf8.RuneSelf) {
-			e.keep(i, i+1)
-			i++
+		if j := n.charsmap.plainRun(p.s, i); j > i {
+			e.keep(i, j)
+			i = j
 			continue
 		}
 		end := i + graphemeLen(p.s[i:])

@@ -67,6 +67,43 @@ func TestScanners(t *testing.T) {
 	}
 }
 
+// TestCharRun holds the short cut for runs of a character against the engine.
+func TestCharRun(t *testing.T) {
+	for _, expr := range []string{` {2,}`, `a+`, `x{3,}`, `(?:a)+`} {
+		fast, err := compilePattern(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow, err := compileProgram(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"", " ", "  ", "a  aa   x xx xxx xxxx", "xxxxxa"} {
+			if got, want := cutBy(fast, text), cutBy(slow, text); !slices.Equal(got, want) {
+				t.Errorf("%s on %q: got %q, want %q", expr, text, got, want)
+			}
+		}
+	}
+}
+
+// TestTokenizerFloat holds numbers to what serde_json makes of them: usually the nearest, now and
+// then its neighbour.
+func TestTokenizerFloat(t *testing.T) {
+	for s, want := range map[string]float64{
+		"0": 0, "-0.0": 0, "-2.5": -2.5, "1e2": 100, "12.5E-1": 1.25, "-9.31134033203125": -9.31134033203125, "123456789012345678901234": 1.2345678901234567e23,
+		"-13.123456954956055": -13.123456954956056, "0.1": 0.1, "1e-400": 0,
+	} {
+		if got, err := tokenizerFloat(s); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "-", "1e", "1e400", "x", "1.2.3", "null"} {
+		if got, err := tokenizerFloat(s); err == nil {
+			t.Errorf("%q is accepted as %v", s, got)
+		}
+	}
+}
+
 // TestFused holds the scanners that stand for several pre-tokenizers against those.
 func TestFused(t *testing.T) {
 	for _, f := range fused {

@@ -137,10 +137,25 @@ func digestConfig(c *Config) string {
 	return hexSum(h)
 }
 
-// digestTokenizer covers the bytes of tokenizer.json, "-" when there is none.
+// digestTokenizer covers the bytes of the file that the tokenizer is read from, tokenizer.json or one
+// of its elders, "-" when there is none. GPT-2's two files count as one.
 func (b *Base) digestTokenizer() (string, error) {
-	text, err := b.read(tokenizerName)
-	return digestOptional(text, err)
+	names := []string{tokenizerName, "tokenizer.model", "spiece.model", "tekken.json"}
+	if found, err := fs.Glob(os.DirFS(b.dir), "*.tiktoken"); err == nil {
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		text, err := b.read(name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return digestOptional(text, err)
+		}
+	}
+	text, err := b.read("vocab.json")
+	if err != nil {
+		return digestOptional(text, err)
+	}
+	merges, err := b.read("merges.txt")
+	return digestOptional(slices.Concat(text, merges), err)
 }
 
 // digestTemplate covers the chat template. It is the same whether the template is in its own file,
