@@ -12,14 +12,17 @@ import (
 	"github.com/cultivar/cultivar/trainer/model/gemma3"
 	"github.com/cultivar/cultivar/trainer/model/glm4"
 	"github.com/cultivar/cultivar/trainer/model/granite"
+	"github.com/cultivar/cultivar/trainer/model/granitemoe"
 	"github.com/cultivar/cultivar/trainer/model/llama"
 	"github.com/cultivar/cultivar/trainer/model/ministral3"
 	"github.com/cultivar/cultivar/trainer/model/mistral"
+	"github.com/cultivar/cultivar/trainer/model/mixtral"
 	"github.com/cultivar/cultivar/trainer/model/olmo2"
 	"github.com/cultivar/cultivar/trainer/model/olmo3"
 	"github.com/cultivar/cultivar/trainer/model/phi3"
 	"github.com/cultivar/cultivar/trainer/model/qwen2"
 	"github.com/cultivar/cultivar/trainer/model/qwen3"
+	"github.com/cultivar/cultivar/trainer/model/qwen3moe"
 	"github.com/cultivar/cultivar/trainer/model/smollm3"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
@@ -37,16 +40,19 @@ var families = []struct {
 	{gemma3.Multimodal, "gemma3_text", gemma3.New},
 	{glm4.Architecture, "glm4", glm4.New},
 	{granite.Architecture, "granite", granite.New},
+	{granitemoe.Architecture, "granitemoe", granitemoe.New},
 	{llama.Architecture, "llama", llama.New},
 	{ministral3.Architecture, "ministral3", ministral3.New},
 	{mistral.Architecture, "mistral", mistral.New},
 	{mistral.Multimodal, "mistral", mistral.New},
 	{mistral.Multimodal, "ministral3", ministral3.New},
+	{mixtral.Architecture, "mixtral", mixtral.New},
 	{olmo2.Architecture, "olmo2", olmo2.New},
 	{olmo3.Architecture, "olmo3", olmo3.New},
 	{phi3.Architecture, "phi3", phi3.New},
 	{qwen2.Architecture, "qwen2", qwen2.New},
 	{qwen3.Architecture, "qwen3", qwen3.New},
+	{qwen3moe.Architecture, "qwen3_moe", qwen3moe.New},
 	{smollm3.Architecture, "smollm3", smollm3.New},
 }
 

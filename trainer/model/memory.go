@@ -98,6 +98,9 @@ func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
 		for _, w := range b {
 			g := w.get()
 			n := 2 * float64(g.Rows) * float64(g.Cols)
+			if w.share != 0 {
+				n *= w.share
+			}
 			switch {
 			case g.Rows == 1:
 			case w.param != nil:

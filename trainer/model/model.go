@@ -59,6 +59,7 @@ type bindings map[string]matrixOrParam
 type matrixOrParam struct {
 	matrix gemm.Matrix
 	param  *ops.Param
+	share  float64 // of the tokens that it multiplies; 0 means all
 	update update
 }
 

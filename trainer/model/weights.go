@@ -147,6 +147,32 @@ func (s *scan) Projection(b *ops.Builder, module string, bias bool) ops.Projecti
 	return p
 }
 
+// Matrix implements nn.Weights.
+func (s *scan) Matrix(b *ops.Builder, name string, share float64) *ops.Weight {
+	m := s.find(name)
+	m.share = share
+	s.found[name] = m
+	return slotFor(b, name, m)
+}
+
+// Stacked implements nn.Weights.
+func (s *scan) Stacked(b *ops.Builder, name string, index int, share float64) *ops.Weight {
+	slot := fmt.Sprintf("%s[%d]", name, index)
+	v, err := s.model.source.Tensor(s.prefix + name)
+	if err != nil {
+		panic(missing{err})
+	}
+	if len(v.Shape) != 3 || index >= v.Shape[0] {
+		panic(missing{fmt.Errorf("tensor %q is %v, want at least %d matrices", s.prefix+name, v.Shape, index+1)})
+	}
+	rows, cols := v.Shape[1], v.Shape[2]
+	flat := v
+	flat.Shape = []int{v.Shape[0] * rows, cols}
+	m := matrixOrParam{matrix: asMatrix(flat).Slice(index*rows, (index+1)*rows, 0, cols), share: share}
+	s.found[slot] = m
+	return slotFor(b, slot, m)
+}
+
 func attached(b *ops.Builder, module string, l *LoRA) *ops.LoRA {
 	o := &ops.LoRA{
 		A:       b.Trainable(module+".lora_A.weight", l.A.Rows, l.A.Cols),

@@ -52,6 +52,11 @@ type Weights interface {
 	VectorPlusOne(b *ops.Builder, name string) *ops.Weight
 	// Projection is a linear module, with a bias or without, and with whatever is attached to it.
 	Projection(b *ops.Builder, module string, bias bool) ops.Projection
+	// Matrix is a frozen matrix of a layer of experts. share is how much of it a token needs: the
+	// experts that it is sent to, of all.
+	Matrix(b *ops.Builder, name string, share float64) *ops.Weight
+	// Stacked is matrix index of a tensor (experts, rows, cols).
+	Stacked(b *ops.Builder, name string, index int, share float64) *ops.Weight
 }
 
 // RMSNorm normalises x with the named weight.

@@ -1,0 +1,68 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// Experts is the size of a mixture of experts.
+type Experts struct {
+	Count, TopK int
+	Normalise   bool // see [ops.Mixture]
+	Gate        ops.Gate
+}
+
+// ReadExperts reads the number of experts under the first of the given keys that is there, and how
+// many a token is sent to.
+func ReadExperts(c *base.Config, count ...string) (Experts, error) {
+	gate, err := Gate(c)
+	if err != nil {
+		return Experts{}, err
+	}
+	keys := c.Keys()
+	e := Experts{Gate: gate, TopK: keys.Int("num_experts_per_tok", 0, 0, 1<<16)}
+	for _, key := range count {
+		if keys.Has(key) {
+			e.Count = keys.Int(key, 0, 0, 1<<16)
+			break
+		}
+	}
+	if err := keys.Err(); err != nil {
+		return Experts{}, fmt.Errorf("config.json: %w", err)
+	}
+	if e.Count < 1 || e.TopK < 1 || e.TopK > e.Count {
+		return Experts{}, fmt.Errorf("config.json: %d experts of %d for each token", e.TopK, e.Count)
+	}
+	return e, nil
+}
+
+// share is the part of the experts' weights that a token needs.
+func (e Experts) share() float64 { return float64(e.TopK) / float64(e.Count) }
+
+// Mixture applies experts that are modules of their own: names holds the format strings, by expert,
+// of the projections that are called gate, up and down, without their ".weight".
+func (l *Layer) Mixture(x *Node, e Experts, router, gate, up, down string) *Node {
+	matrix := func(format string, i int) *ops.Weight {
+		return l.Weights.Matrix(l.Builder, fmt.Sprintf(format, i)+".weight", e.share())
+	}
+	m := ops.Mixture{Router: l.Weights.Matrix(l.Builder, router, 0), TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+	for i := range e.Count {
+		m.Experts = append(m.Experts, ops.Expert{GateUp: []*ops.Weight{matrix(gate, i), matrix(up, i)}, Down: matrix(down, i)})
+	}
+	return l.Builder.Mixture(x, m)
+}
+
+// StackedMixture applies experts that are stacked in tensors: gateUp (experts, 2·inner, hidden) and
+// down (experts, hidden, inner).
+func (l *Layer) StackedMixture(x *Node, e Experts, router, gateUp, down string) *Node {
+	m := ops.Mixture{Router: l.Weights.Matrix(l.Builder, router, 0), TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+	for i := range e.Count {
+		m.Experts = append(m.Experts, ops.Expert{
+			GateUp: []*ops.Weight{l.Weights.Stacked(l.Builder, gateUp, i, e.share())},
+			Down:   l.Weights.Stacked(l.Builder, down, i, e.share()),
+		})
+	}
+	return l.Builder.Mixture(x, m)
+}
