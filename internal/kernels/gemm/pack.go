@@ -163,7 +163,7 @@ func (l *lanes) alongRows() bool {
 
 // collides reports whether the same step of several lanes falls into the same few sets of the
 // first-level cache, which are chosen by 12 bits of an address.
-func (l *lanes) collides() bool { return l.lane != 1 && l.lane%512 == 0 }
+func (l *lanes) collides() bool { return l.lane != 1 && l.lane%1024 == 0 }
 
 // read widens steps of a lane whose steps are adjacent.
 func (l *lanes) read(dst []float32, lane, step int) {
@@ -225,7 +225,7 @@ func (l *lanes) packScalar(dst []float32, width, at, n, steps int) {
 func turn(impl cpu.Implementation, dst []float32, dstRow int, src []float32, srcRow, rows, cols int) {
 	l := lanes{f32: src, lane: srcRow, step: 1}
 	whole := cols &^ 7
-	if impl != cpu.Generic && whole > 0 {
+	if impl != cpu.Generic && impl != cpu.NEON && whole > 0 {
 		done := 0
 		for j := 0; j < whole; j += 8 {
 			done = l.packVector(dst[j:], dstRow, j*srcRow, 8, rows)
