@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "base": makeBase, "adapter": makeAdapter, "overwrite": overwrite, "truncate": truncate,
+			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "truncate": truncate,
 			"hub": func(ts *testscript.TestScript, _ bool, args []string) { onHub(ts, models, args) },
 		},
 		RequireExplicitExec: true,
