@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/base"
@@ -109,12 +110,17 @@ func (info *BaseInfo) weigh(b *base.Base) error {
 		if err != nil {
 			return err
 		}
-		info.Parameters += int64(t.Len())
-		info.StoredTypes[t.DType] += int64(t.Len())
-		info.WeightBytes += int64(len(t.Data))
+		kind, n, size := t.DType, int64(t.Len()), int64(len(t.Data))
+		if v, err := b.Tensor(name); err == nil && v.Quant != nil { // t is its codes alone
+			kind, n, size = v.Quant.Format.String(), int64(v.Quant.Rows)*int64(v.Quant.Cols), v.Quant.Bytes()
+		}
+		info.Parameters += n
+		info.StoredTypes[kind] += n
+		info.WeightBytes += size
 	}
 	for dtype := range info.StoredTypes {
-		if !slices.Contains([]string{safetensors.F32, safetensors.BF16, safetensors.F16}, dtype) {
+		_, err := quant.Parse(dtype)
+		if err != nil && !slices.Contains([]string{safetensors.F32, safetensors.BF16, safetensors.F16}, dtype) {
 			info.odd("weights of type %s: the parameters are counted as they are stored", dtype)
 		}
 	}
