@@ -23,6 +23,7 @@ VOCAB = 48
 SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              vocab_size=VOCAB, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0)
 LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ATTENTION = LLAMA[:4]
 FUSED_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
@@ -114,6 +115,10 @@ CASES = {
     "smollm3": ("smollm3", dict(SMALL, num_hidden_layers=4, no_rope_layer_interval=2, use_sliding_window=True, sliding_window=5, mlp_bias=True), {}),
     "glm4": ("glm4", dict(SMALL, head_dim=8, rope_parameters=ROPE("default", partial_rotary_factor=0.5)), dict(lora=dict(target_modules=FUSED_MLP), config=v4)),
     "exaone4": ("exaone4", dict(SMALL, num_hidden_layers=4, head_dim=8, sliding_window=5, sliding_window_pattern=2, rope_parameters=ROPE("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)), {}),
+    "mixtral": ("mixtral", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, sliding_window=6), dict(lora=dict(target_modules=ATTENTION))),
+    "qwen3moe": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, norm_topk_prob=False, mlp_only_layers=[1]), dict(lora=dict(target_modules=ATTENTION))),
+    "granitemoe": ("granitemoe", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=ATTENTION))),
+    "gptoss": ("gpt_oss", dict(SMALL, num_hidden_layers=4, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("yarn", 150000.0, factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0, truncate=False)), dict(lora=dict(target_modules=ATTENTION))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 

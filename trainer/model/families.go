@@ -11,6 +11,7 @@ import (
 	"github.com/cultivar/cultivar/trainer/model/gemma2"
 	"github.com/cultivar/cultivar/trainer/model/gemma3"
 	"github.com/cultivar/cultivar/trainer/model/glm4"
+	"github.com/cultivar/cultivar/trainer/model/gptoss"
 	"github.com/cultivar/cultivar/trainer/model/granite"
 	"github.com/cultivar/cultivar/trainer/model/granitemoe"
 	"github.com/cultivar/cultivar/trainer/model/llama"
@@ -39,6 +40,7 @@ var families = []struct {
 	{gemma3.Architecture, "gemma3_text", gemma3.New},
 	{gemma3.Multimodal, "gemma3_text", gemma3.New},
 	{glm4.Architecture, "glm4", glm4.New},
+	{gptoss.Architecture, "gpt_oss", gptoss.New},
 	{granite.Architecture, "granite", granite.New},
 	{granitemoe.Architecture, "granitemoe", granitemoe.New},
 	{llama.Architecture, "llama", llama.New},

@@ -9,7 +9,7 @@ import (
 
 // FuzzFamilies: whatever a config says, a family refuses it or can be asked for every layer.
 func FuzzFamilies(f *testing.F) {
-	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9`
+	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9`
 	for _, family := range families {
 		f.Add(`{` + sizes + `,"architectures":["` + family.architecture + `"],"model_type":"` + family.modelType + `"}`)
 	}
@@ -53,7 +53,7 @@ func FuzzFamilies(f *testing.F) {
 func TestFamilyOf(t *testing.T) {
 	for _, f := range families {
 		for _, text := range []string{`"architectures":["` + f.architecture + `"],"model_type":"` + f.modelType + `"`, `"model_type":"` + f.modelType + `"`} {
-			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9,` + text + `}`
+			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,` + text + `}`
 			c, err := base.ParseConfig([]byte(text))
 			if err != nil {
 				t.Fatal(err)
@@ -64,7 +64,7 @@ func TestFamilyOf(t *testing.T) {
 		}
 	}
 	c, err := base.ParseConfig([]byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"hidden_size":16,"intermediate_size":24,
-		"num_hidden_layers":3,"num_attention_heads":4,"vocab_size":9,"model_type":"mamba"}}`))
+		"num_hidden_layers":3,"num_attention_heads":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,"model_type":"mamba"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestFamiliesRefuse(t *testing.T) {
 		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                             "partial_rotary_factor 0.5 is not supported",
 		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`: "layer_types with full_attention and a sliding_window",
 	} {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"vocab_size":9,` + more + `}`))
+		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,` + more + `}`))
 		if err != nil {
 			t.Fatalf("%s: %v", more, err)
 		}

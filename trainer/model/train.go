@@ -20,8 +20,8 @@ type MicroBatch struct {
 	LossScale float32 // 1 / number of labels in the whole step
 	// Weigh, unless nil, weighs each label's loss instead, see [ops.Run].
 	Weigh func(nll []float64, scales []float32) error
-	Seed      uint64  // of dropout
-	Step      uint64
+	Seed  uint64 // of dropout
+	Step  uint64
 }
 
 // Trainer runs forward and backward passes. Gradients are summed into the attachment's parameters.

@@ -156,21 +156,55 @@ func (s *scan) Matrix(b *ops.Builder, name string, share float64) *ops.Weight {
 }
 
 // Stacked implements nn.Weights.
-func (s *scan) Stacked(b *ops.Builder, name string, index int, share float64) *ops.Weight {
-	slot := fmt.Sprintf("%s[%d]", name, index)
+func (s *scan) Stacked(b *ops.Builder, name string, st nn.Stack, share float64) *ops.Weight {
 	v, err := s.model.source.Tensor(s.prefix + name)
 	if err != nil {
 		panic(missing{err})
 	}
-	if len(v.Shape) != 3 || index >= v.Shape[0] {
-		panic(missing{fmt.Errorf("tensor %q is %v, want at least %d matrices", s.prefix+name, v.Shape, index+1)})
+	if len(v.Shape) < 2 || len(v.Shape) > 3 || st.Index >= v.Shape[0] {
+		panic(missing{fmt.Errorf("tensor %q is %v, want at least %d matrices or vectors", s.prefix+name, v.Shape, st.Index+1)})
 	}
-	rows, cols := v.Shape[1], v.Shape[2]
-	flat := v
-	flat.Shape = []int{v.Shape[0] * rows, cols}
-	m := matrixOrParam{matrix: asMatrix(flat).Slice(index*rows, (index+1)*rows, 0, cols), share: share}
+	slot := fmt.Sprintf("%s[%d]", name, st.Index)
+	if st.Every != 0 {
+		slot += fmt.Sprintf("[%d::%d]", st.From, st.Every)
+	}
+	m := matrixOrParam{matrix: stacked(v, st), share: share}
 	s.found[slot] = m
 	return slotFor(b, slot, m)
+}
+
+// stacked is a view of a matrix in v, or a vector as a row of its own.
+func stacked(v base.View, st nn.Stack) gemm.Matrix {
+	rows, cols := 1, v.Shape[len(v.Shape)-1]
+	if len(v.Shape) == 3 {
+		rows = v.Shape[1]
+	}
+	flat := v
+	flat.Shape = []int{v.Shape[0] * rows, cols}
+	m := asMatrix(flat).Slice(st.Index*rows, (st.Index+1)*rows, 0, cols)
+	if len(v.Shape) == 2 {
+		row := make([]float32, cols)
+		flat := gemm.F32(row, 1, cols)
+		one := []float32{1}
+		gemm.Serial(row, cols, gemm.F32(one, 1, 1), m, false) // widens
+		if st.Every == 0 {
+			return flat
+		}
+		picked := make([]float32, 0, cols/st.Every)
+		for i := st.From; i < cols; i += st.Every {
+			picked = append(picked, row[i])
+		}
+		return gemm.F32(picked, 1, len(picked))
+	}
+	if st.Transposed {
+		m = m.T()
+	}
+	if st.Every != 0 {
+		m = m.Slice(st.From, m.Rows, 0, m.Cols)
+		m.Rows = (m.Rows + st.Every - 1) / st.Every
+		m.RowStride *= st.Every
+	}
+	return m
 }
 
 func attached(b *ops.Builder, module string, l *LoRA) *ops.LoRA {

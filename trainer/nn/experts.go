@@ -41,15 +41,20 @@ func ReadExperts(c *base.Config, count ...string) (Experts, error) {
 // share is the part of the experts' weights that a token needs.
 func (e Experts) share() float64 { return float64(e.TopK) / float64(e.Count) }
 
+// mixture is the part that all layers of experts have.
+func (e Experts) mixture(router ops.Affine) ops.Mixture {
+	return ops.Mixture{Router: router, TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+}
+
 // Mixture applies experts that are modules of their own: names holds the format strings, by expert,
 // of the projections that are called gate, up and down, without their ".weight".
 func (l *Layer) Mixture(x *Node, e Experts, router, gate, up, down string) *Node {
-	matrix := func(format string, i int) *ops.Weight {
-		return l.Weights.Matrix(l.Builder, fmt.Sprintf(format, i)+".weight", e.share())
+	matrix := func(format string, i int) ops.Affine {
+		return ops.Affine{Weight: l.Weights.Matrix(l.Builder, fmt.Sprintf(format, i)+".weight", e.share())}
 	}
-	m := ops.Mixture{Router: l.Weights.Matrix(l.Builder, router, 0), TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+	m := e.mixture(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
 	for i := range e.Count {
-		m.Experts = append(m.Experts, ops.Expert{GateUp: []*ops.Weight{matrix(gate, i), matrix(up, i)}, Down: matrix(down, i)})
+		m.Experts = append(m.Experts, ops.Expert{GateUp: []ops.Affine{matrix(gate, i), matrix(up, i)}, Down: matrix(down, i)})
 	}
 	return l.Builder.Mixture(x, m)
 }
@@ -57,11 +62,36 @@ func (l *Layer) Mixture(x *Node, e Experts, router, gate, up, down string) *Node
 // StackedMixture applies experts that are stacked in tensors: gateUp (experts, 2·inner, hidden) and
 // down (experts, hidden, inner).
 func (l *Layer) StackedMixture(x *Node, e Experts, router, gateUp, down string) *Node {
-	m := ops.Mixture{Router: l.Weights.Matrix(l.Builder, router, 0), TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+	m := e.mixture(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
 	for i := range e.Count {
 		m.Experts = append(m.Experts, ops.Expert{
-			GateUp: []*ops.Weight{l.Weights.Stacked(l.Builder, gateUp, i, e.share())},
-			Down:   l.Weights.Stacked(l.Builder, down, i, e.share()),
+			GateUp: []ops.Affine{{Weight: l.Weights.Stacked(l.Builder, gateUp, Stack{Index: i}, e.share())}},
+			Down:   ops.Affine{Weight: l.Weights.Stacked(l.Builder, down, Stack{Index: i}, e.share())},
+		})
+	}
+	return l.Builder.Mixture(x, m)
+}
+
+// InterleavedMixture applies gpt-oss's experts: matrices are stacked transposed, gate and up alternate
+// as columns, and everything has a bias.
+func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *Node {
+	affine := func(name string, s Stack) ops.Affine {
+		bias := s
+		bias.Transposed = false
+		return ops.Affine{
+			Weight: l.Weights.Stacked(l.Builder, experts+name, s, e.share()),
+			Bias:   l.Weights.Stacked(l.Builder, experts+name+"_bias", bias, 0),
+		}
+	}
+	m := e.mixture(ops.Affine{
+		Weight: l.Weights.Matrix(l.Builder, router+".weight", 0),
+		Bias:   l.Weights.Vector(l.Builder, router+".bias"),
+	})
+	for i := range e.Count {
+		half := func(n int) Stack { return Stack{Index: i, Transposed: true, Every: 2, From: n} }
+		m.Experts = append(m.Experts, ops.Expert{
+			GateUp: []ops.Affine{affine("gate_up_proj", half(0)), affine("gate_up_proj", half(1))},
+			Down:   affine("down_proj", Stack{Index: i, Transposed: true}),
 		})
 	}
 	return l.Builder.Mixture(x, m)

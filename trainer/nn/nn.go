@@ -55,8 +55,15 @@ type Weights interface {
 	// Matrix is a frozen matrix of a layer of experts. share is how much of it a token needs: the
 	// experts that it is sent to, of all.
 	Matrix(b *ops.Builder, name string, share float64) *ops.Weight
-	// Stacked is matrix index of a tensor (experts, rows, cols).
-	Stacked(b *ops.Builder, name string, index int, share float64) *ops.Weight
+	// Stacked is a matrix in a tensor (experts, rows, cols), or a vector in a tensor (experts, cols).
+	Stacked(b *ops.Builder, name string, s Stack, share float64) *ops.Weight
+}
+
+// Stack says which part of a tensor of stacked matrices or vectors is meant.
+type Stack struct {
+	Index       int
+	Transposed  bool // the matrix is stored (in, out)
+	Every, From int  // of the outputs only From, From+Every, …; all when Every is 0
 }
 
 // RMSNorm normalises x with the named weight.

@@ -4,6 +4,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
@@ -20,11 +21,36 @@ type selfAttention struct {
 	base
 	run *Run
 	cfg attention.Config
+
+	sinks *Weight // (1, Heads): a score of every head's that no value goes with; nil for none
+}
+
+// AttentionWithSinks is Attention with one more score in the softmax of every query, that of the
+// head's sink, which takes weight and adds nothing (Xiao et al., arXiv:2309.17453; gpt-oss).
+func (b *Builder) AttentionWithSinks(qkv *gorgonia.Node, cfg attention.Config, sinks *Weight) *gorgonia.Node {
+	return b.apply(&selfAttention{base{name: b.unique("attention"), arity: 1, cols: cfg.Heads * cfg.HeadDim}, b.run, cfg, sinks}, qkv)
+}
+
+// sink adds the sinks to what attention without them gives: with l the log-sum-exp of a row's scores
+// and l' that with the sink, the weights, and so the row, shrink by e^(l−l'). The backward pass is the
+// same as without, of the new row and l'.
+func (o *selfAttention) sink(out, lse []float32, rows int) {
+	n, dim := o.cfg.Heads, o.cfg.HeadDim
+	parallel.For(rows, rowGrain(n*dim), func(lo, hi int) {
+		for i := lo * n; i < hi*n; i++ {
+			l, s := float64(lse[i]), float64(o.sinks.vector()[i%n])
+			m := max(l, s)
+			all := m + vec.Log64(vec.Exp64(l-m)+vec.Exp64(s-m))
+			lse[i] = float32(all)
+			row := out[i*dim : (i+1)*dim]
+			vec.Scale(row, row, float32(vec.Exp64(l-all)))
+		}
+	})
 }
 
 // Attention attends over qkv, which it turns in place: nothing else may read it.
 func (b *Builder) Attention(qkv *gorgonia.Node, cfg attention.Config) *gorgonia.Node {
-	return b.apply(&selfAttention{base{name: b.unique("attention"), arity: 1, cols: cfg.Heads * cfg.HeadDim}, b.run, cfg}, qkv)
+	return b.apply(&selfAttention{base{name: b.unique("attention"), arity: 1, cols: cfg.Heads * cfg.HeadDim}, b.run, cfg, nil}, qkv)
 }
 
 // widths returns the columns of q, and of k and of v.
@@ -46,11 +72,16 @@ func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	lse := o.run.kept.keep(o.name+" lse", rows*o.cfg.Heads)
 	if o.run.Caches == nil {
 		attention.Forward(y, lse, at(0), at(qw), at(qw+kvw), o.run.Layout.Segments, o.cfg)
-		return out, nil
 	}
 	for i, s := range o.run.Layout.Segments {
+		if o.run.Caches == nil {
+			break
+		}
 		k, v := o.run.Caches[i].append(qkv[s.Q0*cols:], s.Q1-s.Q0, cols, qw, kvw)
 		attention.Forward(y, lse, at(0), k, v, o.run.Layout.Segments[i:i+1], o.cfg)
+	}
+	if o.sinks != nil {
+		o.sink(out.Float32s(), lse, rows)
 	}
 	return out, nil
 }

@@ -20,6 +20,44 @@ var (
 	GELUTanh = Gate{"gelu_pytorch_tanh", vec.GELUTanhMul, vec.GELUTanhMulBackward}
 )
 
+// ClampedSwiGLU is gpt-oss's gate (transformers models/gpt_oss/modeling_gpt_oss.py):
+// (u + 1)·g·σ(1.702·g) with g = min(gate, 7) and u = up within ±7.
+var ClampedSwiGLU = Gate{"clamped_swiglu", clampedSwiGLU, clampedSwiGLUBackward}
+
+const (
+	swigluAlpha = 1.702
+	swigluLimit = 7
+)
+
+func clampedSwiGLU(dst, gate, up []float32) {
+	for i, g := range gate {
+		dst[i] = -swigluAlpha * min(g, swigluLimit)
+	}
+	vec.Exp(dst, dst)
+	for i, e := range dst {
+		u := max(-swigluLimit, min(up[i], swigluLimit))
+		dst[i] = float32((u+1)*min(gate[i], swigluLimit)) / (1 + e)
+	}
+}
+
+func clampedSwiGLUBackward(dgate, dup, dy, gate, up []float32) {
+	for i, g := range gate {
+		dgate[i] = -swigluAlpha * min(g, swigluLimit)
+	}
+	vec.Exp(dgate, dgate)
+	for i, e := range dgate {
+		g, u, s := min(gate[i], swigluLimit), max(-swigluLimit, min(up[i], swigluLimit)), 1/(1+e)
+		slope := s * (1 + float32(float32(swigluAlpha*g)*(1-s))) // of g·σ(αg)
+		dgate[i], dup[i] = 0, 0
+		if gate[i] <= swigluLimit {
+			dgate[i] = float32(dy[i]*(u+1)) * slope
+		}
+		if -swigluLimit <= up[i] && up[i] <= swigluLimit {
+			dup[i] = float32(dy[i]*g) * s
+		}
+	}
+}
+
 // gated is act(gate)·up for (tokens, 2n) = [gate | up].
 type gated struct {
 	base

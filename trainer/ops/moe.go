@@ -14,14 +14,28 @@ import (
 
 // Expert is a gated feed-forward network: down(gate(x·GateUpᵀ)).
 type Expert struct {
-	GateUp []*Weight // their outputs side by side are [gate | up]: two matrices (inner, hidden), or one
-	Down   *Weight   // (hidden, inner)
+	GateUp []Affine // their outputs side by side are [gate | up]: two matrices (inner, hidden), or one
+	Down   Affine   // (hidden, inner)
+}
+
+// Affine is x·Weightᵀ + Bias.
+type Affine struct {
+	Weight *Weight
+	Bias   *Weight // nil when there is none
+}
+
+// apply writes the products of n rows of x to y, whose rows are stride apart.
+func (a Affine) apply(y []float32, stride int, x []float32, n int) {
+	if a.Bias != nil {
+		fillRows(y, stride, a.Bias.vector(), n)
+	}
+	gemm.Gemm(y, stride, gemm.F32(x, n, a.Weight.Cols), a.Weight.matrix().T(), a.Bias != nil)
 }
 
 // Mixture is a layer of experts of which a router picks TopK for every token (Shazeer et al.,
 // arXiv:1701.06538). All its weights are frozen.
 type Mixture struct {
-	Router  *Weight // (experts, hidden)
+	Router  Affine // (experts, hidden)
 	Experts []Expert
 	TopK    int
 	// Normalise makes the weights of the picked experts sum to one; otherwise they are their shares
@@ -43,7 +57,7 @@ type mixture struct {
 
 // Mixture applies a layer of experts to x (tokens, hidden).
 func (b *Builder) Mixture(x *gorgonia.Node, m Mixture) *gorgonia.Node {
-	op := &mixture{base{name: b.unique("experts"), arity: 1, cols: m.Router.Cols}, b.run, m, m.Experts[0].Down.Cols, make(map[*Arena]*routes)}
+	op := &mixture{base{name: b.unique("experts"), arity: 1, cols: m.Router.Weight.Cols}, b.run, m, m.Experts[0].Down.Weight.Cols, make(map[*Arena]*routes)}
 	return b.apply(op, x)
 }
 
@@ -62,7 +76,7 @@ type routes struct {
 func (o *mixture) route(x []float32, rows int) *routes {
 	n := len(o.m.Experts)
 	r := &routes{topK: o.m.TopK, probs: make([]float32, rows*n), first: make([]int, n+1)}
-	gemm.Gemm(r.probs, n, gemm.F32(x, rows, o.cols), o.m.Router.matrix().T(), false)
+	o.m.Router.apply(r.probs, n, x, rows)
 	picked := make([]int32, rows*r.topK)
 	parallel.For(rows, 64, func(lo, hi int) {
 		order := make([]int32, n)
@@ -137,13 +151,13 @@ func (o *mixture) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	r.each(o.m.Experts, func(e Expert, from, n int) {
 		col := 0
 		for _, w := range e.GateUp {
-			gemm.Gemm(gateUp[from*2*inner+col:], 2*inner, gemm.F32(xs[from*hidden:], n, hidden), w.matrix().T(), false)
-			col += w.Rows
+			w.apply(gateUp[from*2*inner+col:], 2*inner, xs[from*hidden:], n)
+			col += w.Weight.Rows
 		}
 	})
 	o.activate(hs, gateUp)
 	r.each(o.m.Experts, func(e Expert, from, n int) {
-		gemm.Gemm(ys[from*hidden:], hidden, gemm.F32(hs[from*inner:], n, inner), e.Down.matrix().T(), false)
+		e.Down.apply(ys[from*hidden:], hidden, hs[from*inner:], n)
 	})
 	parallel.For(rows, rowGrain(k*hidden), func(lo, hi int) {
 		for t := lo; t < hi; t++ {
@@ -183,7 +197,7 @@ type mixtureBackward struct {
 }
 
 // Do implements gorgonia.Op. With a the gate's result and g = dy·down of a pair, the gradient by its
-// weight is a·g, and that by x is what comes through the experts, ascending, and then the router.
+// weight is a·g (and dy·bias), and that by x is what comes through the experts, ascending, and then the router.
 func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	f := o.fwd
 	rows, hidden := dims(inputs[0])
@@ -198,13 +212,18 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	r.gather(dys, dy, hidden)
 	f.activate(hs, gateUp)
 	r.each(f.m.Experts, func(e Expert, from, n int) {
-		gemm.Gemm(dhs[from*inner:], inner, gemm.F32(dys[from*hidden:], n, hidden), e.Down.matrix(), false)
+		gemm.Gemm(dhs[from*inner:], inner, gemm.F32(dys[from*hidden:], n, hidden), e.Down.Weight.matrix(), false)
 	})
 	dshare := make([]float32, len(r.row))
+	r.each(f.m.Experts, func(e Expert, from, n int) {
+		for p := from; p < from+n && e.Down.Bias != nil; p++ {
+			dshare[p] = vec.Dot(dys[p*hidden:(p+1)*hidden], e.Down.Bias.vector())
+		}
+	})
 	parallel.For(len(r.row), rowGrain(inner), func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			g, row, drow := dhs[p*inner:(p+1)*inner], gateUp[p*2*inner:(p+1)*2*inner], dgu[p*2*inner:(p+1)*2*inner]
-			dshare[p] = vec.Dot(hs[p*inner:(p+1)*inner], g)
+			dshare[p] += vec.Dot(hs[p*inner:(p+1)*inner], g)
 			vec.Scale(g, g, r.share[p])
 			f.m.Gate.Backward(drow[:inner], drow[inner:], g, row[:inner], row[inner:])
 		}
@@ -213,9 +232,9 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	r.each(f.m.Experts, func(e Expert, from, n int) {
 		col := 0
 		for i, w := range e.GateUp {
-			d := gemm.F32Stride(dgu[from*2*inner+col:], n, w.Rows, 2*inner)
-			gemm.Gemm(dxs[from*hidden:], hidden, d, w.matrix(), i > 0)
-			col += w.Rows
+			d := gemm.F32Stride(dgu[from*2*inner+col:], n, w.Weight.Rows, 2*inner)
+			gemm.Gemm(dxs[from*hidden:], hidden, d, w.Weight.matrix(), i > 0)
+			col += w.Weight.Rows
 		}
 	})
 	parallel.For(rows, rowGrain(k*hidden), func(lo, hi int) {
@@ -227,7 +246,7 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 			}
 		}
 	})
-	gemm.Gemm(dx, hidden, gemm.F32(f.routerGradient(r, dshare, rows), rows, len(f.m.Experts)), f.m.Router.matrix(), true)
+	gemm.Gemm(dx, hidden, gemm.F32(f.routerGradient(r, dshare, rows), rows, len(f.m.Experts)), f.m.Router.Weight.matrix(), true)
 	return out, nil
 }
 

@@ -13,14 +13,16 @@ func mixtureLayer(t *testing.T, normalise, fused bool) *Tape {
 	const experts, inner = 4, 6
 	b := NewBuilder()
 	x := b.Input("x", testRows, testHidden)
-	m := Mixture{Router: b.Frozen("router", experts, testHidden), TopK: 2, Normalise: normalise, Gate: SiLU}
+	m := Mixture{Router: Affine{b.Frozen("router", experts, testHidden), b.Frozen("router.bias", 1, experts)}, TopK: 2, Normalise: normalise, Gate: SiLU}
 	for i := range experts {
 		name := string(rune('a' + i))
-		e := Expert{Down: b.Frozen(name+".down", testHidden, inner)}
+		e := Expert{Down: Affine{b.Frozen(name+".down", testHidden, inner), nil}}
 		if fused {
-			e.GateUp = []*Weight{b.Frozen(name+".gate_up", 2*inner, testHidden)}
+			m.Gate = ClampedSwiGLU
+			e.Down.Bias = b.Frozen(name+".down.bias", 1, testHidden)
+			e.GateUp = []Affine{{b.Frozen(name+".gate_up", 2*inner, testHidden), b.Frozen(name+".bias", 1, 2*inner)}}
 		} else {
-			e.GateUp = []*Weight{b.Frozen(name+".gate", inner, testHidden), b.Frozen(name+".up", inner, testHidden)}
+			e.GateUp = []Affine{{b.Frozen(name+".gate", inner, testHidden), nil}, {b.Frozen(name+".up", inner, testHidden), nil}}
 		}
 		m.Experts = append(m.Experts, e)
 	}
