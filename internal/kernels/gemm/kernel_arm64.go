@@ -1,20 +1,79 @@
 package gemm
 
 import (
+	"unsafe"
+
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/dtype"
 )
 
-// multiplyPanels runs the micro-kernel of impl that is width columns wide.
-func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
-	switch {
-	case impl == cpu.NEON && width == 12:
-		tile8x12NEON(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
-	case impl == cpu.NEON:
-		tile8x4NEON(rows, steps, &a.data[0], a.step, &b.data[0], b.step, &c[0], ldc, load)
-	default:
-		multiplyGeneric(rows, width, steps, a, b, c, ldc, load)
+// tileArgs is a row of tiles as the assembly reads it: as a strip, with distances in elements.
+// tools/asm/neon/gemm knows the order of the fields. A is packed: its lanes are adjacent.
+type tileArgs struct {
+	a             *float32
+	aStep         int
+	b             *float32
+	bStep, bPanel int
+	c             *float32
+	cRow          int
+	from          *float32
+	fromRow       int
+	steps, panels int // at least 1
+	rows          int
+	scaled        int // by scale; 0 for not
+	scale         float32
+}
+
+// run computes the tiles, whose panels of B are 12 or 4 columns wide.
+func (t *tileArgs) run(width int) {
+	if width == 12 {
+		tile8x12NEON(t)
+	} else {
+		tile8x4NEON(t)
 	}
+}
+
+// vector computes the strip, if there is assembly for it. A last tile that sticks out of C goes
+// through scratch memory.
+func (s *strip) vector(impl cpu.Implementation) bool {
+	if impl != cpu.NEON {
+		return false
+	}
+	whole := s.panels
+	if s.last < s.width {
+		whole--
+	}
+	if whole > 0 {
+		t := tileArgs{
+			a: &s.a[0], aStep: s.aStep, b: &s.b[0], bStep: s.bStep, bPanel: s.bPanel, c: &s.c[0], cRow: s.ldc,
+			from: unsafe.SliceData(s.from), fromRow: s.fromRow, steps: s.steps, panels: whole, rows: s.rows, scale: s.scale,
+		}
+		if s.scale != 0 && s.scale != 1 {
+			t.scaled = 1
+		}
+		t.run(s.width)
+	}
+	if whole < s.panels {
+		var scratch [8 * 12]float32
+		s.tile(impl, scratch[:], whole*s.width, whole*s.bPanel, s.last)
+	}
+	return true
+}
+
+// multiplyPanels runs the micro-kernel of impl that is width columns wide on a single tile.
+func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b *panel, c []float32, ldc int, load bool) {
+	if impl != cpu.NEON {
+		multiplyGeneric(rows, width, steps, a, b, c, ldc, load)
+		return
+	}
+	t := tileArgs{
+		a: &a.data[0], aStep: a.step, b: &b.data[0], bStep: b.step, c: &c[0], cRow: ldc,
+		steps: steps, panels: 1, rows: rows,
+	}
+	if load {
+		t.from, t.fromRow = t.c, ldc
+	}
+	t.run(width)
 }
 
 // packVector packs the first steps of a panel and returns how many.

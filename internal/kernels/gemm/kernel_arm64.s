@@ -2,70 +2,99 @@
 
 #include "textflag.h"
 
-// func tile8x12NEON(rows int, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
-TEXT ·tile8x12NEON(SB), NOSPLIT, $0-65
-	MOVD rows+0(FP), R0
-	MOVD k+8(FP), R1
-	MOVD a+16(FP), R2
-	MOVD aStep+24(FP), R3
-	LSL $2, R3, R3
-	MOVD b+32(FP), R4
-	MOVD bStep+40(FP), R5
+// func tile8x12NEON(args *tileArgs)
+TEXT ·tile8x12NEON(SB), NOSPLIT, $0-8
+	MOVD args+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	MOVD 72(R0), R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+	MOVD 96(R0), R13
+	LSL $2, R2, R2
+	LSL $2, R4, R4
 	LSL $2, R5, R5
-	MOVD c+48(FP), R6
-	MOVD ldc+56(FP), R7
 	LSL $2, R7, R7
-	MOVBU load+64(FP), R8
-	CMP $8, R0
+	LSL $2, R9, R9
+	WORD $0xbd40681d // ldr s29, [x0, #104]
+	CMP $8, R12
 	BEQ rows8
-	CMP $7, R0
+	CMP $7, R12
 	BEQ rows7
-	CMP $6, R0
+	CMP $6, R12
 	BEQ rows6
-	CMP $5, R0
+	CMP $5, R12
 	BEQ rows5
-	CMP $4, R0
+	CMP $4, R12
 	BEQ rows4
-	CMP $3, R0
+	CMP $3, R12
 	BEQ rows3
-	CMP $2, R0
+	CMP $2, R12
 	BEQ rows2
 
 rows1:
-	MOVD R6, R9
+
+panel1:
 	CBZ R8, zero1
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	B loop1
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD $48, R8
+	B started1
 
 zero1:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 
+started1:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop1:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0xbd40005b // ldr s27, [x2, #0]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0xbd4001db // ldr s27, [x14, #0]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
 	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
-	SUB $1, R1
-	CBNZ R1, loop1
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop1
+	CBZ R13, unscaled1
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+
+unscaled1:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel1
 	RET
 
 rows2:
-	MOVD R6, R9
+
+panel2:
 	CBZ R8, zero2
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	B loop2
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD $48, R8
+	B started2
 
 zero2:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -75,38 +104,59 @@ zero2:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
 
+started2:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop2:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0xfd40005b // ldr d27, [x2, #0]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0xfd4001db // ldr d27, [x14, #0]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1321 // fmla v1.4s, v25.4s, v27.s[0]
 	WORD $0x4fbb1324 // fmla v4.4s, v25.4s, v27.s[1]
 	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
 	WORD $0x4fbb1345 // fmla v5.4s, v26.4s, v27.s[1]
-	SUB $1, R1
-	CBNZ R1, loop2
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop2
+	CBZ R13, unscaled2
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+
+unscaled2:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel2
 	RET
 
 rows3:
-	MOVD R6, R9
+
+panel3:
 	CBZ R8, zero3
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	B loop3
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD $48, R8
+	B started3
 
 zero3:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -119,11 +169,16 @@ zero3:
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 
+started3:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop3:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0xfd40005b // ldr d27, [x2, #0]
-	WORD $0xbd40085c // ldr s28, [x2, #8]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0xfd4001db // ldr d27, [x14, #0]
+	WORD $0xbd4009dc // ldr s28, [x14, #8]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9c1306 // fmla v6.4s, v24.4s, v28.s[0]
@@ -133,34 +188,53 @@ loop3:
 	WORD $0x4f9b1342 // fmla v2.4s, v26.4s, v27.s[0]
 	WORD $0x4fbb1345 // fmla v5.4s, v26.4s, v27.s[1]
 	WORD $0x4f9c1348 // fmla v8.4s, v26.4s, v28.s[0]
-	SUB $1, R1
-	CBNZ R1, loop3
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop3
+	CBZ R13, unscaled3
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+
+unscaled3:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel3
 	RET
 
 rows4:
-	MOVD R6, R9
+
+panel4:
 	CBZ R8, zero4
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad402929 // ldp q9, q10, [x9, #0]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	B loop4
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD R9, R20
+	WORD $0xad402a89 // ldp q9, q10, [x20, #0]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD $48, R8
+	B started4
 
 zero4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -176,9 +250,14 @@ zero4:
 	WORD $0x6f00e40a // movi v10.2d, #0
 	WORD $0x6f00e40b // movi v11.2d, #0
 
+started4:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop4:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0x4cc3785b // ld1 { v27.4s }, [x2], x3
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0x4cc279db // ld1 { v27.4s }, [x14], x2
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -191,40 +270,62 @@ loop4:
 	WORD $0x4fbb1345 // fmla v5.4s, v26.4s, v27.s[1]
 	WORD $0x4f9b1b48 // fmla v8.4s, v26.4s, v27.s[2]
 	WORD $0x4fbb1b4b // fmla v11.4s, v26.4s, v27.s[3]
-	SUB $1, R1
-	CBNZ R1, loop4
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad002929 // stp q9, q10, [x9, #0]
-	WORD $0x3d80092b // str q11, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop4
+	CBZ R13, unscaled4
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d9129 // fmul v9.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d914a // fmul v10.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d916b // fmul v11.4s, v11.4s, v29.s[0]
+
+unscaled4:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD R7, R20
+	WORD $0xad002a89 // stp q9, q10, [x20, #0]
+	WORD $0x3d800a8b // str q11, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel4
 	RET
 
 rows5:
-	MOVD R6, R9
+
+panel5:
 	CBZ R8, zero5
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad402929 // ldp q9, q10, [x9, #0]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40352c // ldp q12, q13, [x9, #0]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
-	B loop5
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD R9, R20
+	WORD $0xad402a89 // ldp q9, q10, [x20, #0]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40368c // ldp q12, q13, [x20, #0]
+	WORD $0x3dc00a8e // ldr q14, [x20, #32]
+	ADD $48, R8
+	B started5
 
 zero5:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -243,11 +344,16 @@ zero5:
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6f00e40e // movi v14.2d, #0
 
+started5:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop5:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0405c // ldur q28, [x2, #4]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc041dc // ldur q28, [x14, #4]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -263,46 +369,71 @@ loop5:
 	WORD $0x4f9b1b48 // fmla v8.4s, v26.4s, v27.s[2]
 	WORD $0x4fbb1b4b // fmla v11.4s, v26.4s, v27.s[3]
 	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop5
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad002929 // stp q9, q10, [x9, #0]
-	WORD $0x3d80092b // str q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00352c // stp q12, q13, [x9, #0]
-	WORD $0x3d80092e // str q14, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop5
+	CBZ R13, unscaled5
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d9129 // fmul v9.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d914a // fmul v10.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d916b // fmul v11.4s, v11.4s, v29.s[0]
+	WORD $0x4f9d918c // fmul v12.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d91ad // fmul v13.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d91ce // fmul v14.4s, v14.4s, v29.s[0]
+
+unscaled5:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD R7, R20
+	WORD $0xad002a89 // stp q9, q10, [x20, #0]
+	WORD $0x3d800a8b // str q11, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00368c // stp q12, q13, [x20, #0]
+	WORD $0x3d800a8e // str q14, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel5
 	RET
 
 rows6:
-	MOVD R6, R9
+
+panel6:
 	CBZ R8, zero6
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad402929 // ldp q9, q10, [x9, #0]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40352c // ldp q12, q13, [x9, #0]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40412f // ldp q15, q16, [x9, #0]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	B loop6
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD R9, R20
+	WORD $0xad402a89 // ldp q9, q10, [x20, #0]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40368c // ldp q12, q13, [x20, #0]
+	WORD $0x3dc00a8e // ldr q14, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40428f // ldp q15, q16, [x20, #0]
+	WORD $0x3dc00a91 // ldr q17, [x20, #32]
+	ADD $48, R8
+	B started6
 
 zero6:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -324,11 +455,16 @@ zero6:
 	WORD $0x6f00e410 // movi v16.2d, #0
 	WORD $0x6f00e411 // movi v17.2d, #0
 
+started6:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop6:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0805c // ldur q28, [x2, #8]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc081dc // ldur q28, [x14, #8]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -347,52 +483,80 @@ loop6:
 	WORD $0x4fbb1b4b // fmla v11.4s, v26.4s, v27.s[3]
 	WORD $0x4f9c1b4e // fmla v14.4s, v26.4s, v28.s[2]
 	WORD $0x4fbc1b51 // fmla v17.4s, v26.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop6
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad002929 // stp q9, q10, [x9, #0]
-	WORD $0x3d80092b // str q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00352c // stp q12, q13, [x9, #0]
-	WORD $0x3d80092e // str q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00412f // stp q15, q16, [x9, #0]
-	WORD $0x3d800931 // str q17, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop6
+	CBZ R13, unscaled6
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d9129 // fmul v9.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d914a // fmul v10.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d916b // fmul v11.4s, v11.4s, v29.s[0]
+	WORD $0x4f9d918c // fmul v12.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d91ad // fmul v13.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d91ce // fmul v14.4s, v14.4s, v29.s[0]
+	WORD $0x4f9d91ef // fmul v15.4s, v15.4s, v29.s[0]
+	WORD $0x4f9d9210 // fmul v16.4s, v16.4s, v29.s[0]
+	WORD $0x4f9d9231 // fmul v17.4s, v17.4s, v29.s[0]
+
+unscaled6:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD R7, R20
+	WORD $0xad002a89 // stp q9, q10, [x20, #0]
+	WORD $0x3d800a8b // str q11, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00368c // stp q12, q13, [x20, #0]
+	WORD $0x3d800a8e // str q14, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00428f // stp q15, q16, [x20, #0]
+	WORD $0x3d800a91 // str q17, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel6
 	RET
 
 rows7:
-	MOVD R6, R9
+
+panel7:
 	CBZ R8, zero7
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad402929 // ldp q9, q10, [x9, #0]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40352c // ldp q12, q13, [x9, #0]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40412f // ldp q15, q16, [x9, #0]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	ADD R7, R9
-	WORD $0xad404d32 // ldp q18, q19, [x9, #0]
-	WORD $0x3dc00934 // ldr q20, [x9, #32]
-	B loop7
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD R9, R20
+	WORD $0xad402a89 // ldp q9, q10, [x20, #0]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40368c // ldp q12, q13, [x20, #0]
+	WORD $0x3dc00a8e // ldr q14, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40428f // ldp q15, q16, [x20, #0]
+	WORD $0x3dc00a91 // ldr q17, [x20, #32]
+	ADD R9, R20
+	WORD $0xad404e92 // ldp q18, q19, [x20, #0]
+	WORD $0x3dc00a94 // ldr q20, [x20, #32]
+	ADD $48, R8
+	B started7
 
 zero7:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -417,11 +581,16 @@ zero7:
 	WORD $0x6f00e413 // movi v19.2d, #0
 	WORD $0x6f00e414 // movi v20.2d, #0
 
+started7:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop7:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0c05c // ldur q28, [x2, #12]
-	ADD R3, R2
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc0c1dc // ldur q28, [x14, #12]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -443,58 +612,89 @@ loop7:
 	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
 	WORD $0x4f9c1b51 // fmla v17.4s, v26.4s, v28.s[2]
 	WORD $0x4fbc1b54 // fmla v20.4s, v26.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop7
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad002929 // stp q9, q10, [x9, #0]
-	WORD $0x3d80092b // str q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00352c // stp q12, q13, [x9, #0]
-	WORD $0x3d80092e // str q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00412f // stp q15, q16, [x9, #0]
-	WORD $0x3d800931 // str q17, [x9, #32]
-	ADD R7, R9
-	WORD $0xad004d32 // stp q18, q19, [x9, #0]
-	WORD $0x3d800934 // str q20, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop7
+	CBZ R13, unscaled7
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d9129 // fmul v9.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d914a // fmul v10.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d916b // fmul v11.4s, v11.4s, v29.s[0]
+	WORD $0x4f9d918c // fmul v12.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d91ad // fmul v13.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d91ce // fmul v14.4s, v14.4s, v29.s[0]
+	WORD $0x4f9d91ef // fmul v15.4s, v15.4s, v29.s[0]
+	WORD $0x4f9d9210 // fmul v16.4s, v16.4s, v29.s[0]
+	WORD $0x4f9d9231 // fmul v17.4s, v17.4s, v29.s[0]
+	WORD $0x4f9d9252 // fmul v18.4s, v18.4s, v29.s[0]
+	WORD $0x4f9d9273 // fmul v19.4s, v19.4s, v29.s[0]
+	WORD $0x4f9d9294 // fmul v20.4s, v20.4s, v29.s[0]
+
+unscaled7:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD R7, R20
+	WORD $0xad002a89 // stp q9, q10, [x20, #0]
+	WORD $0x3d800a8b // str q11, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00368c // stp q12, q13, [x20, #0]
+	WORD $0x3d800a8e // str q14, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00428f // stp q15, q16, [x20, #0]
+	WORD $0x3d800a91 // str q17, [x20, #32]
+	ADD R7, R20
+	WORD $0xad004e92 // stp q18, q19, [x20, #0]
+	WORD $0x3d800a94 // str q20, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel7
 	RET
 
 rows8:
-	MOVD R6, R9
+
+panel8:
 	CBZ R8, zero8
-	WORD $0xad400520 // ldp q0, q1, [x9, #0]
-	WORD $0x3dc00922 // ldr q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401123 // ldp q3, q4, [x9, #0]
-	WORD $0x3dc00925 // ldr q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad401d26 // ldp q6, q7, [x9, #0]
-	WORD $0x3dc00928 // ldr q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad402929 // ldp q9, q10, [x9, #0]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40352c // ldp q12, q13, [x9, #0]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad40412f // ldp q15, q16, [x9, #0]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	ADD R7, R9
-	WORD $0xad404d32 // ldp q18, q19, [x9, #0]
-	WORD $0x3dc00934 // ldr q20, [x9, #32]
-	ADD R7, R9
-	WORD $0xad405935 // ldp q21, q22, [x9, #0]
-	WORD $0x3dc00937 // ldr q23, [x9, #32]
-	B loop8
+	MOVD R8, R20
+	WORD $0xad400680 // ldp q0, q1, [x20, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401283 // ldp q3, q4, [x20, #0]
+	WORD $0x3dc00a85 // ldr q5, [x20, #32]
+	ADD R9, R20
+	WORD $0xad401e86 // ldp q6, q7, [x20, #0]
+	WORD $0x3dc00a88 // ldr q8, [x20, #32]
+	ADD R9, R20
+	WORD $0xad402a89 // ldp q9, q10, [x20, #0]
+	WORD $0x3dc00a8b // ldr q11, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40368c // ldp q12, q13, [x20, #0]
+	WORD $0x3dc00a8e // ldr q14, [x20, #32]
+	ADD R9, R20
+	WORD $0xad40428f // ldp q15, q16, [x20, #0]
+	WORD $0x3dc00a91 // ldr q17, [x20, #32]
+	ADD R9, R20
+	WORD $0xad404e92 // ldp q18, q19, [x20, #0]
+	WORD $0x3dc00a94 // ldr q20, [x20, #32]
+	ADD R9, R20
+	WORD $0xad405a95 // ldp q21, q22, [x20, #0]
+	WORD $0x3dc00a97 // ldr q23, [x20, #32]
+	ADD $48, R8
+	B started8
 
 zero8:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -522,9 +722,14 @@ zero8:
 	WORD $0x6f00e416 // movi v22.2d, #0
 	WORD $0x6f00e417 // movi v23.2d, #0
 
+started8:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop8:
-	WORD $0x4cc56898 // ld1 { v24.4s, v25.4s, v26.4s }, [x4], x5
-	WORD $0x4cc3a85b // ld1 { v27.4s, v28.4s }, [x2], x3
+	WORD $0x4cc469f8 // ld1 { v24.4s, v25.4s, v26.4s }, [x15], x4
+	WORD $0x4cc2a9db // ld1 { v27.4s, v28.4s }, [x14], x2
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1303 // fmla v3.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b06 // fmla v6.4s, v24.4s, v27.s[2]
@@ -549,153 +754,246 @@ loop8:
 	WORD $0x4fbc1351 // fmla v17.4s, v26.4s, v28.s[1]
 	WORD $0x4f9c1b54 // fmla v20.4s, v26.4s, v28.s[2]
 	WORD $0x4fbc1b57 // fmla v23.4s, v26.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop8
-	MOVD R6, R9
-	WORD $0xad000520 // stp q0, q1, [x9, #0]
-	WORD $0x3d800922 // str q2, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001123 // stp q3, q4, [x9, #0]
-	WORD $0x3d800925 // str q5, [x9, #32]
-	ADD R7, R9
-	WORD $0xad001d26 // stp q6, q7, [x9, #0]
-	WORD $0x3d800928 // str q8, [x9, #32]
-	ADD R7, R9
-	WORD $0xad002929 // stp q9, q10, [x9, #0]
-	WORD $0x3d80092b // str q11, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00352c // stp q12, q13, [x9, #0]
-	WORD $0x3d80092e // str q14, [x9, #32]
-	ADD R7, R9
-	WORD $0xad00412f // stp q15, q16, [x9, #0]
-	WORD $0x3d800931 // str q17, [x9, #32]
-	ADD R7, R9
-	WORD $0xad004d32 // stp q18, q19, [x9, #0]
-	WORD $0x3d800934 // str q20, [x9, #32]
-	ADD R7, R9
-	WORD $0xad005935 // stp q21, q22, [x9, #0]
-	WORD $0x3d800937 // str q23, [x9, #32]
+	SUB $1, R19
+	CBNZ R19, loop8
+	CBZ R13, unscaled8
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+	WORD $0x4f9d9108 // fmul v8.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d9129 // fmul v9.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d914a // fmul v10.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d916b // fmul v11.4s, v11.4s, v29.s[0]
+	WORD $0x4f9d918c // fmul v12.4s, v12.4s, v29.s[0]
+	WORD $0x4f9d91ad // fmul v13.4s, v13.4s, v29.s[0]
+	WORD $0x4f9d91ce // fmul v14.4s, v14.4s, v29.s[0]
+	WORD $0x4f9d91ef // fmul v15.4s, v15.4s, v29.s[0]
+	WORD $0x4f9d9210 // fmul v16.4s, v16.4s, v29.s[0]
+	WORD $0x4f9d9231 // fmul v17.4s, v17.4s, v29.s[0]
+	WORD $0x4f9d9252 // fmul v18.4s, v18.4s, v29.s[0]
+	WORD $0x4f9d9273 // fmul v19.4s, v19.4s, v29.s[0]
+	WORD $0x4f9d9294 // fmul v20.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d92b5 // fmul v21.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d92d6 // fmul v22.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d92f7 // fmul v23.4s, v23.4s, v29.s[0]
+
+unscaled8:
+	MOVD R6, R20
+	WORD $0xad000680 // stp q0, q1, [x20, #0]
+	WORD $0x3d800a82 // str q2, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001283 // stp q3, q4, [x20, #0]
+	WORD $0x3d800a85 // str q5, [x20, #32]
+	ADD R7, R20
+	WORD $0xad001e86 // stp q6, q7, [x20, #0]
+	WORD $0x3d800a88 // str q8, [x20, #32]
+	ADD R7, R20
+	WORD $0xad002a89 // stp q9, q10, [x20, #0]
+	WORD $0x3d800a8b // str q11, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00368c // stp q12, q13, [x20, #0]
+	WORD $0x3d800a8e // str q14, [x20, #32]
+	ADD R7, R20
+	WORD $0xad00428f // stp q15, q16, [x20, #0]
+	WORD $0x3d800a91 // str q17, [x20, #32]
+	ADD R7, R20
+	WORD $0xad004e92 // stp q18, q19, [x20, #0]
+	WORD $0x3d800a94 // str q20, [x20, #32]
+	ADD R7, R20
+	WORD $0xad005a95 // stp q21, q22, [x20, #0]
+	WORD $0x3d800a97 // str q23, [x20, #32]
+	ADD $48, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel8
 	RET
 
-// func tile8x4NEON(rows int, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
-TEXT ·tile8x4NEON(SB), NOSPLIT, $0-65
-	MOVD rows+0(FP), R0
-	MOVD k+8(FP), R1
-	MOVD a+16(FP), R2
-	MOVD aStep+24(FP), R3
-	LSL $2, R3, R3
-	MOVD b+32(FP), R4
-	MOVD bStep+40(FP), R5
+// func tile8x4NEON(args *tileArgs)
+TEXT ·tile8x4NEON(SB), NOSPLIT, $0-8
+	MOVD args+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 40(R0), R6
+	MOVD 48(R0), R7
+	MOVD 56(R0), R8
+	MOVD 64(R0), R9
+	MOVD 72(R0), R10
+	MOVD 80(R0), R11
+	MOVD 88(R0), R12
+	MOVD 96(R0), R13
+	LSL $2, R2, R2
+	LSL $2, R4, R4
 	LSL $2, R5, R5
-	MOVD c+48(FP), R6
-	MOVD ldc+56(FP), R7
 	LSL $2, R7, R7
-	MOVBU load+64(FP), R8
-	CMP $8, R0
+	LSL $2, R9, R9
+	WORD $0xbd40681d // ldr s29, [x0, #104]
+	CMP $8, R12
 	BEQ rows8
-	CMP $7, R0
+	CMP $7, R12
 	BEQ rows7
-	CMP $6, R0
+	CMP $6, R12
 	BEQ rows6
-	CMP $5, R0
+	CMP $5, R12
 	BEQ rows5
-	CMP $4, R0
+	CMP $4, R12
 	BEQ rows4
-	CMP $3, R0
+	CMP $3, R12
 	BEQ rows3
-	CMP $2, R0
+	CMP $2, R12
 	BEQ rows2
 
 rows1:
-	MOVD R6, R9
+
+panel1:
 	CBZ R8, zero1
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	B loop1
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD $16, R8
+	B started1
 
 zero1:
 	WORD $0x6f00e400 // movi v0.2d, #0
 
+started1:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop1:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0xbd40005b // ldr s27, [x2, #0]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0xbd4001db // ldr s27, [x14, #0]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
-	SUB $1, R1
-	CBNZ R1, loop1
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop1
+	CBZ R13, unscaled1
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+
+unscaled1:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel1
 	RET
 
 rows2:
-	MOVD R6, R9
+
+panel2:
 	CBZ R8, zero2
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	B loop2
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD $16, R8
+	B started2
 
 zero2:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 
+started2:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop2:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0xfd40005b // ldr d27, [x2, #0]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0xfd4001db // ldr d27, [x14, #0]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
-	SUB $1, R1
-	CBNZ R1, loop2
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop2
+	CBZ R13, unscaled2
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+
+unscaled2:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel2
 	RET
 
 rows3:
-	MOVD R6, R9
+
+panel3:
 	CBZ R8, zero3
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	B loop3
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD $16, R8
+	B started3
 
 zero3:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 
+started3:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop3:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0xfd40005b // ldr d27, [x2, #0]
-	WORD $0xbd40085c // ldr s28, [x2, #8]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0xfd4001db // ldr d27, [x14, #0]
+	WORD $0xbd4009dc // ldr s28, [x14, #8]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9c1302 // fmla v2.4s, v24.4s, v28.s[0]
-	SUB $1, R1
-	CBNZ R1, loop3
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop3
+	CBZ R13, unscaled3
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+
+unscaled3:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel3
 	RET
 
 rows4:
-	MOVD R6, R9
+
+panel4:
 	CBZ R8, zero4
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00123 // ldr q3, [x9, #0]
-	B loop4
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD $16, R8
+	B started4
 
 zero4:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -703,38 +1001,57 @@ zero4:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 
+started4:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop4:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0x4cc3785b // ld1 { v27.4s }, [x2], x3
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0x4cc279db // ld1 { v27.4s }, [x14], x2
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
 	WORD $0x4fbb1b03 // fmla v3.4s, v24.4s, v27.s[3]
-	SUB $1, R1
-	CBNZ R1, loop4
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800123 // str q3, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop4
+	CBZ R13, unscaled4
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+
+unscaled4:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800283 // str q3, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel4
 	RET
 
 rows5:
-	MOVD R6, R9
+
+panel5:
 	CBZ R8, zero5
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00123 // ldr q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00124 // ldr q4, [x9, #0]
-	B loop5
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD $16, R8
+	B started5
 
 zero5:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -743,45 +1060,65 @@ zero5:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6f00e404 // movi v4.2d, #0
 
+started5:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop5:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0405c // ldur q28, [x2, #4]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc041dc // ldur q28, [x14, #4]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
 	WORD $0x4fbb1b03 // fmla v3.4s, v24.4s, v27.s[3]
 	WORD $0x4fbc1b04 // fmla v4.4s, v24.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop5
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800123 // str q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800124 // str q4, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop5
+	CBZ R13, unscaled5
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+
+unscaled5:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800283 // str q3, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800284 // str q4, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel5
 	RET
 
 rows6:
-	MOVD R6, R9
+
+panel6:
 	CBZ R8, zero6
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00123 // ldr q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00124 // ldr q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00125 // ldr q5, [x9, #0]
-	B loop6
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD $16, R8
+	B started6
 
 zero6:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -791,50 +1128,71 @@ zero6:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6f00e405 // movi v5.2d, #0
 
+started6:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop6:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0805c // ldur q28, [x2, #8]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc081dc // ldur q28, [x14, #8]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
 	WORD $0x4fbb1b03 // fmla v3.4s, v24.4s, v27.s[3]
 	WORD $0x4f9c1b04 // fmla v4.4s, v24.4s, v28.s[2]
 	WORD $0x4fbc1b05 // fmla v5.4s, v24.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop6
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800123 // str q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800124 // str q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800125 // str q5, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop6
+	CBZ R13, unscaled6
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+
+unscaled6:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800283 // str q3, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800284 // str q4, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800285 // str q5, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel6
 	RET
 
 rows7:
-	MOVD R6, R9
+
+panel7:
 	CBZ R8, zero7
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00123 // ldr q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00124 // ldr q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00125 // ldr q5, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00126 // ldr q6, [x9, #0]
-	B loop7
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	ADD $16, R8
+	B started7
 
 zero7:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -845,11 +1203,16 @@ zero7:
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 
+started7:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop7:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0x3dc0005b // ldr q27, [x2, #0]
-	WORD $0x3cc0c05c // ldur q28, [x2, #12]
-	ADD R3, R2
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0x3dc001db // ldr q27, [x14, #0]
+	WORD $0x3cc0c1dc // ldur q28, [x14, #12]
+	ADD R2, R14
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
@@ -857,43 +1220,60 @@ loop7:
 	WORD $0x4fbc1304 // fmla v4.4s, v24.4s, v28.s[1]
 	WORD $0x4f9c1b05 // fmla v5.4s, v24.4s, v28.s[2]
 	WORD $0x4fbc1b06 // fmla v6.4s, v24.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop7
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800123 // str q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800124 // str q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800125 // str q5, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800126 // str q6, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop7
+	CBZ R13, unscaled7
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+
+unscaled7:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800283 // str q3, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800284 // str q4, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800285 // str q5, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800286 // str q6, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel7
 	RET
 
 rows8:
-	MOVD R6, R9
+
+panel8:
 	CBZ R8, zero8
-	WORD $0x3dc00120 // ldr q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00121 // ldr q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00122 // ldr q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00123 // ldr q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00124 // ldr q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00125 // ldr q5, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00126 // ldr q6, [x9, #0]
-	ADD R7, R9
-	WORD $0x3dc00127 // ldr q7, [x9, #0]
-	B loop8
+	MOVD R8, R20
+	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	ADD R9, R20
+	WORD $0x3dc00287 // ldr q7, [x20, #0]
+	ADD $16, R8
+	B started8
 
 zero8:
 	WORD $0x6f00e400 // movi v0.2d, #0
@@ -905,9 +1285,14 @@ zero8:
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 
+started8:
+	MOVD R1, R14
+	MOVD R3, R15
+	MOVD R10, R19
+
 loop8:
-	WORD $0x4cc57898 // ld1 { v24.4s }, [x4], x5
-	WORD $0x4cc3a85b // ld1 { v27.4s, v28.4s }, [x2], x3
+	WORD $0x4cc479f8 // ld1 { v24.4s }, [x15], x4
+	WORD $0x4cc2a9db // ld1 { v27.4s, v28.4s }, [x14], x2
 	WORD $0x4f9b1300 // fmla v0.4s, v24.4s, v27.s[0]
 	WORD $0x4fbb1301 // fmla v1.4s, v24.4s, v27.s[1]
 	WORD $0x4f9b1b02 // fmla v2.4s, v24.4s, v27.s[2]
@@ -916,24 +1301,39 @@ loop8:
 	WORD $0x4fbc1305 // fmla v5.4s, v24.4s, v28.s[1]
 	WORD $0x4f9c1b06 // fmla v6.4s, v24.4s, v28.s[2]
 	WORD $0x4fbc1b07 // fmla v7.4s, v24.4s, v28.s[3]
-	SUB $1, R1
-	CBNZ R1, loop8
-	MOVD R6, R9
-	WORD $0x3d800120 // str q0, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800121 // str q1, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800122 // str q2, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800123 // str q3, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800124 // str q4, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800125 // str q5, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800126 // str q6, [x9, #0]
-	ADD R7, R9
-	WORD $0x3d800127 // str q7, [x9, #0]
+	SUB $1, R19
+	CBNZ R19, loop8
+	CBZ R13, unscaled8
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4f9d9084 // fmul v4.4s, v4.4s, v29.s[0]
+	WORD $0x4f9d90a5 // fmul v5.4s, v5.4s, v29.s[0]
+	WORD $0x4f9d90c6 // fmul v6.4s, v6.4s, v29.s[0]
+	WORD $0x4f9d90e7 // fmul v7.4s, v7.4s, v29.s[0]
+
+unscaled8:
+	MOVD R6, R20
+	WORD $0x3d800280 // str q0, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800281 // str q1, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800282 // str q2, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800283 // str q3, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800284 // str q4, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800285 // str q5, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800286 // str q6, [x20, #0]
+	ADD R7, R20
+	WORD $0x3d800287 // str q7, [x20, #0]
+	ADD $16, R6
+	ADD R5, R3
+	SUB $1, R11
+	CBNZ R11, panel8
 	RET
 
 // func transposeF32(dst *float32, width int, src *float32, stride int, lanes int, steps int)

@@ -2,15 +2,15 @@
 
 package gemm
 
-// tile8x12NEON adds a product of depth k to a tile of 1 to 8 rows of 12.
+// tile8x12NEON adds products to a row of tiles, 1 to 8 rows of 12 each.
 //
 //go:noescape
-func tile8x12NEON(rows int, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile8x12NEON(args *tileArgs)
 
-// tile8x4NEON adds a product of depth k to a tile of 1 to 8 rows of 4.
+// tile8x4NEON adds products to a row of tiles, 1 to 8 rows of 4 each.
 //
 //go:noescape
-func tile8x4NEON(rows int, k int, a *float32, aStep int, b *float32, bStep int, c *float32, ldc int, load bool)
+func tile8x4NEON(args *tileArgs)
 
 // transposeF32 packs lanes rows, 1 to 4, always writing 4 lanes; steps is a multiple of 4.
 //

@@ -37,6 +37,7 @@ var instructions = map[string]instruction{
 	"ushr":  {0x6f400400, "v%d.4s, v%n.4s, #%r"},
 
 	// Every lane of n with one lane of m.
+	"fmul lane": {0x4f809000, "v%d.4s, v%n.4s, v%m.s[%e]"},
 	"fmla lane": {0x4f801000, "v%d.4s, v%n.4s, v%m.s[%e]"},
 
 	// Across lanes.

@@ -78,7 +78,7 @@ func (f *File) assembly() []byte {
 // Text returns the assembly so far, without the header and the table of constants.
 func (f *File) Text() string { return f.text.String() }
 
-// A Parameter of a function. Type is int, float32, bool, a pointer or a slice.
+// A Parameter of a function. Type is int, float32, a pointer or a slice.
 type Parameter struct{ Name, Type string }
 
 func (p Parameter) size() int {
@@ -87,8 +87,6 @@ func (p Parameter) size() int {
 		return 24
 	case p.Type == "float32":
 		return 4
-	case p.Type == "bool":
-		return 1
 	}
 	return 8
 }
@@ -154,11 +152,6 @@ func (fn *Func) Load(name string, register int) {
 func (fn *Func) LoadBytes(name string, register, size int) {
 	fn.Load(name, register)
 	fn.G("LSL $%d, R%d, R%d", bits.TrailingZeros(uint(size)), register, register)
-}
-
-// LoadBool is Load for a parameter of type bool.
-func (fn *Func) LoadBool(name string, register int) {
-	fn.G("MOVBU %s+%d(FP), R%d", name, fn.offset(name), register)
 }
 
 func (fn *Func) offset(parameter string) int {

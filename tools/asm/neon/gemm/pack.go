@@ -27,8 +27,8 @@ const (
 	width
 	src
 	stride
-	count // of vectors or lanes
-	steps
+	count  // of vectors or lanes
+	left   // steps
 	second // rows; the first is src
 	third
 	fourth
@@ -45,7 +45,7 @@ func begin(f *neon.File, e element, name, doc, counted string) *neon.Func {
 	fn.Load("src", src)
 	fn.LoadBytes("stride", stride, e.size)
 	fn.Load(counted, count)
-	fn.Load("steps", steps)
+	fn.Load("steps", left)
 	return fn
 }
 
@@ -68,8 +68,8 @@ func copies(f *neon.File) {
 			}
 			fn.G("ADD R%d, R%d", stride, src)
 			fn.G("ADD R%d, R%d", width, dst)
-			fn.G("SUB $1, R%d", steps)
-			fn.G("CBNZ R%d, copy%d", steps, n)
+			fn.G("SUB $1, R%d", left)
+			fn.G("CBNZ R%d, copy%d", left, n)
 			fn.G("RET")
 		}
 	}
@@ -115,7 +115,7 @@ func transposes(f *neon.File) {
 		} else {
 			transposeHalves(fn, e)
 		}
-		fn.G("SUBS $%d, R%d", n, steps)
+		fn.G("SUBS $%d, R%d", n, left)
 		fn.G("BNE loop")
 		fn.G("RET")
 	}

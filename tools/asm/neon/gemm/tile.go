@@ -10,24 +10,38 @@ import (
 // column of a take 29 of the 32 registers.
 const tallest = 8
 
-// General registers of a micro-kernel.
+// General registers of a micro-kernel, named by the fields of tileArgs in internal/kernels/gemm in
+// whose order they are, and those that walk along what begins there.
 const (
-	rows = iota
-	depth
-	a
+	aBase = 1 + iota
 	aStep
-	b
+	bBase
 	bStep
+	bPanel
 	c
-	ldc
-	start
-	row // of c
+	cRow
+	from
+	fromRow
+	steps
+	panels
+	rows
+	scaled
+
+	args = 0
+	a    = 14
+	b    = 15
+	k    = 19
+	row  = 20
 )
+
+// scaleOffset is the place of the last field, which is no integer.
+const scaleOffset = 8 * scaled
 
 // Vector registers: accumulators from 0 on, row by row.
 const (
 	bVector = 24 // and 25, 26
 	aVector = 27 // and 28
+	scale   = 29
 )
 
 // A tileBody emits one height of a micro-kernel that is width vectors wide.
@@ -40,22 +54,17 @@ type tileBody struct {
 // height. In the loop of the tallest and widest there are 28 instructions for 24 multiply-adds of
 // vectors.
 func tile(f *neon.File, width int) {
-	parameters := []neon.Parameter{
-		{Name: "rows", Type: "int"}, {Name: "k", Type: "int"}, {Name: "a", Type: "*float32"}, {Name: "aStep", Type: "int"},
-		{Name: "b", Type: "*float32"}, {Name: "bStep", Type: "int"}, {Name: "c", Type: "*float32"}, {Name: "ldc", Type: "int"},
-		{Name: "load", Type: "bool"},
-	}
 	name := fmt.Sprintf("tile%dx%dNEON", tallest, 4*width)
-	fn := f.Func(name, fmt.Sprintf("adds a product of depth k to a tile of 1 to %d rows of %d.", tallest, 4*width), parameters, "")
-	fn.Load("rows", rows)
-	fn.Load("k", depth)
-	fn.Load("a", a)
-	fn.LoadBytes("aStep", aStep, 4)
-	fn.Load("b", b)
-	fn.LoadBytes("bStep", bStep, 4)
-	fn.Load("c", c)
-	fn.LoadBytes("ldc", ldc, 4)
-	fn.LoadBool("load", start)
+	doc := fmt.Sprintf("adds products to a row of tiles, 1 to %d rows of %d each.", tallest, 4*width)
+	fn := f.Func(name, doc, []neon.Parameter{{Name: "args", Type: "*tileArgs"}}, "")
+	fn.Load("args", args)
+	for r := aBase; r <= scaled; r++ {
+		fn.G("MOVD %d(R%d), R%d", 8*(r-aBase), args, r)
+	}
+	for _, r := range []int{aStep, bStep, bPanel, cRow, fromRow} {
+		fn.G("LSL $2, R%d, R%d", r, r)
+	}
+	fn.V("ldr s", scale, args, scaleOffset)
 	for r := tallest; r > 1; r-- {
 		fn.G("CMP $%d, R%d", r, rows)
 		fn.G("BEQ rows%d", r)
@@ -66,17 +75,50 @@ func tile(f *neon.File, width int) {
 	}
 }
 
+func (t tileBody) label(s string) string { return fmt.Sprintf("%s%d", s, t.rows) }
+
+// write goes along the tiles of the row.
 func (t tileBody) write() {
 	fn := t.fn
+	fn.Label(t.label("panel"))
+	t.start()
+	fn.G("MOVD R%d, R%d", aBase, a)
+	fn.G("MOVD R%d, R%d", bBase, b)
+	fn.G("MOVD R%d, R%d", steps, k)
+	t.multiply()
+	fn.G("CBZ R%d, %s", scaled, t.label("unscaled"))
+	for i := range t.rows * t.width {
+		fn.V("fmul lane", i, i, scale, 0)
+	}
+	fn.Label(t.label("unscaled"))
 	fn.G("MOVD R%d, R%d", c, row)
-	fn.G("CBZ R%d, zero%d", start, t.rows)
-	t.moveTile("ldr q", "ldp q")
-	fn.G("B loop%d", t.rows)
-	fn.Label(fmt.Sprintf("zero%d", t.rows))
+	t.moveTile("str q", "stp q", cRow)
+	fn.G("ADD $%d, R%d", 16*t.width, c)
+	fn.G("ADD R%d, R%d", bPanel, bBase)
+	fn.G("SUB $1, R%d", panels)
+	fn.G("CBNZ R%d, %s", panels, t.label("panel"))
+	fn.G("RET")
+}
+
+// start gives the accumulators their first values: 0, or rows of memory, and moves on along these.
+func (t tileBody) start() {
+	fn := t.fn
+	fn.G("CBZ R%d, %s", from, t.label("zero"))
+	fn.G("MOVD R%d, R%d", from, row)
+	t.moveTile("ldr q", "ldp q", fromRow)
+	fn.G("ADD $%d, R%d", 16*t.width, from)
+	fn.G("B %s", t.label("started"))
+	fn.Label(t.label("zero"))
 	for i := range t.rows * t.width {
 		fn.V("movi", i)
 	}
-	fn.Label(fmt.Sprintf("loop%d", t.rows))
+	fn.Label(t.label("started"))
+}
+
+// multiply is the loop over k.
+func (t tileBody) multiply() {
+	fn := t.fn
+	fn.Label(t.label("loop"))
 	if t.width == 3 {
 		fn.V("ld1 3", bVector, bVector+1, bVector+2, b, bStep)
 	} else {
@@ -89,11 +131,8 @@ func (t tileBody) write() {
 			fn.V("fmla lane", i*t.width+v, bVector+v, r, lane)
 		}
 	}
-	fn.G("SUB $1, R%d", depth)
-	fn.G("CBNZ R%d, loop%d", depth, t.rows)
-	fn.G("MOVD R%d, R%d", c, row)
-	t.moveTile("str q", "stp q")
-	fn.G("RET")
+	fn.G("SUB $1, R%d", k)
+	fn.G("CBNZ R%d, %s", k, t.label("loop"))
 }
 
 // loadColumn loads a column of a, of as many elements as there are rows and not one more: it may be
@@ -132,8 +171,8 @@ func (t tileBody) element(i int) (register, lane int) {
 	return aVector + 1, i - (t.rows - 4)
 }
 
-// moveTile moves the tile between memory and the accumulators, walking the rows of c.
-func (t tileBody) moveTile(one, two string) {
+// moveTile moves the tile between the accumulators and memory, rows of a distance from row on.
+func (t tileBody) moveTile(one, two string, distance int) {
 	for i := range t.rows {
 		acc := i * t.width
 		if t.width == 3 {
@@ -143,7 +182,7 @@ func (t tileBody) moveTile(one, two string) {
 			t.fn.V(one, acc, row, 0)
 		}
 		if i < t.rows-1 {
-			t.fn.G("ADD R%d, R%d", ldc, row)
+			t.fn.G("ADD R%d, R%d", distance, row)
 		}
 	}
 }
