@@ -4,15 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/trainer"
@@ -25,6 +26,8 @@ import (
 type BaseInfo struct {
 	Kind         string `json:"kind"` // "base"
 	Path         string `json:"path"`
+	Name         string `json:"name"`             // org/name of the hub, else the directory's name
+	Commit       string `json:"commit,omitempty"` // of the hub
 	Digest       string `json:"digest"`
 	Architecture string `json:"architecture"`
 	ModelType    string `json:"model_type"`
@@ -47,6 +50,7 @@ type BaseInfo struct {
 
 	Tokenizer TokenizerInfo `json:"tokenizer"`
 	Template  bool          `json:"chat_template"`
+	Chat      *TemplateInfo `json:"template"` // null when there is none
 	Targets   []TargetInfo  `json:"lora_targets"`
 	Memory    MemoryInfo    `json:"memory"`
 	Oddities  []string      `json:"oddities"`
@@ -64,6 +68,9 @@ type TokenizerInfo struct {
 	Kind       string           `json:"kind"` // BPE, Unigram, WordPiece or WordLevel
 	Vocabulary int              `json:"vocabulary"`
 	Special    map[string]int32 `json:"special"` // id by role, such as eos
+	Stop       []int32          `json:"stop"`    // what ends a generated text
+
+	texts map[string]string // of the special tokens, by role
 }
 
 // TargetInfo is the linear modules of one name and shape, which an adapter can target.
@@ -84,13 +91,14 @@ func InspectBase(dir string) (BaseInfo, error) {
 	defer func() { _ = b.Close() }()
 	c := b.Config()
 	info := BaseInfo{
-		Kind: "base", Path: dir, Architecture: strings.Join(c.Architectures, ", "), ModelType: c.ModelType,
+		Kind: "base", Name: (&Base{Base: b}).Name(), Path: dir, Architecture: strings.Join(c.Architectures, ", "), ModelType: c.ModelType,
 		Layers: c.NumHiddenLayers, HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize,
 		Heads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
 		Context: c.MaxPositionEmbeddings, SlidingWindow: c.SlidingWindow, Tied: c.TieWordEmbeddings,
 		Rope:        RopeInfo{c.Rope.Type, c.Rope.Theta, c.Rope.Factor},
 		StoredTypes: map[string]int64{}, Targets: []TargetInfo{}, Oddities: []string{},
 	}
+	_, info.Commit = hub.Name(dir)
 	if info.Digest, err = b.Digest(); err != nil {
 		return info, err
 	}
@@ -149,7 +157,8 @@ func (info *BaseInfo) target(b *base.Base) {
 
 // speak describes tokenizer, special tokens and template.
 func (info *BaseInfo) speak(b *base.Base) {
-	info.Tokenizer.Special = map[string]int32{}
+	info.Tokenizer.Special, info.Tokenizer.Stop = map[string]int32{}, []int32{}
+	info.Tokenizer.texts = map[string]string{}
 	tok, err := openTokenizer(b.Dir())
 	if err != nil {
 		info.odd("tokenizer: %v", err)
@@ -160,14 +169,18 @@ func (info *BaseInfo) speak(b *base.Base) {
 	s := tok.Special()
 	for role, named := range map[string]tokenizer.Named{"bos": s.BOS, "eos": s.EOS, "pad": s.PAD, "unk": s.UNK} {
 		if named.OK {
-			info.Tokenizer.Special[role] = named.ID
+			info.Tokenizer.Special[role], info.Tokenizer.texts[role] = named.ID, named.Token
 		}
 	}
-	_, err = openTemplate(b.Dir(), tok)
-	info.Template = err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		info.odd("chat template: %v", err)
+	tmpl, err := openTemplate(b.Dir(), tok)
+	switch {
+	case err == nil:
+		info.Template = true
+		info.converse(&Base{Base: b, Tokenizer: tok, Template: tmpl})
+	case !errors.Is(err, chat.ErrNoTemplate):
+		info.odd("the chat template cannot be read: %v", err)
 	}
+	info.Tokenizer.Stop = (&Base{Base: b, Tokenizer: tok}).Stop()
 	info.compare(b, tok, s)
 }
 
@@ -184,7 +197,12 @@ func (info *BaseInfo) compare(b *base.Base, tok *tokenizer.Tokenizer, s tokenize
 		info.odd("eos is %d in the tokenizer, %v for generation", s.EOS.ID, b.EOS())
 	}
 	if tok.VocabSize() > c.VocabSize {
-		info.odd("the tokenizer has %d tokens, the model embeds %d", tok.VocabSize(), c.VocabSize)
+		info.odd("the tokenizer has %d tokens, the model embeds %d: texts with the last ones cannot be trained on", tok.VocabSize(), c.VocabSize)
+	}
+	for _, id := range b.EOS() {
+		if id >= c.VocabSize {
+			info.odd("the end-of-sequence token %d is none that the model embeds", id)
+		}
 	}
 }
 
@@ -265,6 +283,9 @@ func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	m.TrainLess = fixed + layer
 	return m
 }
+
+// Text is the special token of a role.
+func (t TokenizerInfo) Text(role string) string { return t.texts[role] }
 
 // Roles lists the special tokens of a tokenizer by role, sorted.
 func (t TokenizerInfo) Roles() []string { return slices.Sorted(maps.Keys(t.Special)) }

@@ -21,8 +21,8 @@ func (a *app) exportCommand() *cobra.Command {
 		Long: `Turn an adapter into what other programs take.
 
 peft is the adapter as PEFT writes it. merged is a whole model in Hugging Face's format, the base with
-the adapter added to its weights, for programs that load no adapters. gguf and merged-gguf are the same
-two for llama.cpp; merged-gguf without an ADAPTER is the base alone.
+the adapter added to its weights, for programs that load no adapters. gguf and merged-gguf are the
+same two for llama.cpp; merged-gguf without an ADAPTER is the base alone.
 
 ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 		Example: `  cultivar export handbook:prod --format merged --base ./smollm --out ./handbook-model

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +26,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long: `Say what something is, without running it: a model directory (shapes, sizes, memory, tokenizer, what
 an adapter can target), an adapter (its settings, its lineage, what can serve it), or a dataset.
 
-PATH is a directory, a GGUF file, or hf://org/name@revision for a base on the Hugging Face Hub. REF is the
-name of a dataset or of a published adapter.`,
+PATH is a directory, a GGUF file, or hf://org/name@revision for a base on the Hugging Face Hub.
+REF is the name of a dataset or of a published adapter.`,
 		Args: exactArgs("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return a.inspect(c.Context(), args[0], store) },
 	}
@@ -142,55 +140,4 @@ func (a *app) printAdapter(i stages.AdapterInfo) error {
 		f.add(v.Server, "%s: %s", map[bool]string{true: "yes", false: "no"}[v.OK], v.Note)
 	}
 	return a.printFields(&f)
-}
-
-func (a *app) printBase(i stages.BaseInfo) error {
-	var f fields
-	f.add("base", "%s", i.Path)
-	f.add("digest", "%s", i.Digest)
-	f.add("architecture", "%s", orNone(i.Architecture))
-	f.some("unsupported", i.Unsupported)
-	f.add("parameters", "%s (%s as %s)", humanize.Count(i.Parameters), humanize.Bytes(i.WeightBytes), commas(slices.Sorted(maps.Keys(i.StoredTypes))))
-	f.add("shape", "%d layers, %d wide, MLP %d, %d heads of %d, %d for keys and values", i.Layers, i.HiddenSize, i.IntermediateSize, i.Heads, i.HeadDim, i.KeyValueHeads)
-	f.add("context", "%s", contextText(i))
-	f.add("tokenizer", "%s", tokenizerText(i.Tokenizer))
-	f.add("template", "%s", map[bool]string{true: "yes", false: "none: conversations need one"}[i.Template])
-	for n, t := range i.Targets {
-		f.add(map[bool]string{true: "LoRA targets"}[n == 0], "%s %d×%d in %d layers", t.Name, t.Out, t.In, t.Count)
-	}
-	f.add("to serve", "%s and %s a token of context", humanize.Bytes(i.Memory.Serve), humanize.Bytes(i.Memory.CacheToken))
-	if m := i.Memory; m.Train > 0 {
-		f.add("to train", "about %s, or %s with gradient_checkpointing (r %d, %d tokens at a time)",
-			humanize.Bytes(m.Train), humanize.Bytes(m.TrainLess), m.AdapterRank, m.TrainTokens)
-	}
-	for _, odd := range i.Oddities {
-		f.add("note", "%s", odd)
-	}
-	return a.printFields(&f)
-}
-
-func contextText(i stages.BaseInfo) string {
-	text := "not said"
-	if i.Context > 0 {
-		text = fmt.Sprintf("%d positions", i.Context)
-	}
-	if i.SlidingWindow > 0 {
-		text += fmt.Sprintf(", a window of %d", i.SlidingWindow)
-	}
-	text += fmt.Sprintf("; rope %s, theta %g", i.Rope.Type, i.Rope.Theta)
-	if i.Rope.Factor > 0 {
-		text += fmt.Sprintf(", factor %g", i.Rope.Factor)
-	}
-	return text
-}
-
-func tokenizerText(t stages.TokenizerInfo) string {
-	if t.Vocabulary == 0 {
-		return "not readable"
-	}
-	text := fmt.Sprintf("%s, %d tokens", orNone(t.Kind), t.Vocabulary)
-	for _, role := range t.Roles() {
-		text += fmt.Sprintf(", %s %d", role, t.Special[role])
-	}
-	return text
 }

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// printBase says what a base is in lines of 80 columns: no label is longer than 7 characters, and a
+// digest has 71.
+func (a *app) printBase(i stages.BaseInfo) error {
+	var f fields
+	if i.Commit != "" {
+		f.add("base", "%s at commit %s", i.Name, i.Commit)
+	} else {
+		f.add("base", "%s", i.Path)
+	}
+	f.add("digest", "%s", i.Digest)
+	f.add("family", "%s (%s)", orNone(i.ModelType), orNone(i.Architecture))
+	f.some("refused", i.Unsupported)
+	f.add("weights", "%s parameters, %s as %s", humanize.Count(i.Parameters), humanize.Bytes(i.WeightBytes), commas(slices.Sorted(maps.Keys(i.StoredTypes))))
+	f.add("shape", "%d layers, %d wide, MLP %d, %d heads of %d, %d for keys and values%s", i.Layers, i.HiddenSize, i.IntermediateSize,
+		i.Heads, i.HeadDim, i.KeyValueHeads, map[bool]string{true: ", tied embeddings"}[i.Tied])
+	f.add("context", "%s", contextText(i))
+	f.add("tokens", "%s", tokenizerText(i.Tokenizer))
+	for n, role := range i.Tokenizer.Roles() {
+		f.add(map[bool]string{true: "special"}[n == 0], "%s %d %s", role, i.Tokenizer.Special[role], i.Tokenizer.Text(role))
+	}
+	f.add("chat", "%s", templateText(i.Chat))
+	for n, t := range i.Targets {
+		f.add(map[bool]string{true: "targets"}[n == 0], "%s %d×%d, %d of them", t.Name, t.Out, t.In, t.Count)
+	}
+	f.add("serve", "%s and %s a token of context", humanize.Bytes(i.Memory.Serve), humanize.Bytes(i.Memory.CacheToken))
+	if m := i.Memory; m.Train > 0 {
+		f.add("train", "about %s, or %s with gradient_checkpointing (r %d, %d tokens at a time)",
+			humanize.Bytes(m.Train), humanize.Bytes(m.TrainLess), m.AdapterRank, m.TrainTokens)
+	}
+	for _, odd := range i.Oddities {
+		f.add("note", "%s", odd)
+	}
+	f.wrap(min(terminalWidth(a.out), 100))
+	return a.printFields(&f)
+}
+
+func contextText(i stages.BaseInfo) string {
+	text := "not said"
+	if i.Context > 0 {
+		text = fmt.Sprintf("%d positions", i.Context)
+	}
+	if i.SlidingWindow > 0 {
+		text += fmt.Sprintf(", a window of %d", i.SlidingWindow)
+	}
+	text += fmt.Sprintf("; rope %s, theta %g", i.Rope.Type, i.Rope.Theta)
+	if i.Rope.Factor > 0 {
+		text += fmt.Sprintf(", factor %g", i.Rope.Factor)
+	}
+	return text
+}
+
+func tokenizerText(t stages.TokenizerInfo) string {
+	if t.Vocabulary == 0 {
+		return "not readable"
+	}
+	text := fmt.Sprintf("%s, %d", orNone(t.Kind), t.Vocabulary)
+	if len(t.Stop) > 0 {
+		text += "; a text ends at " + strings.Trim(strings.ReplaceAll(fmt.Sprint(t.Stop), " ", ", "), "[]")
+	}
+	return text
+}
+
+// templateText says what a template can do, and what it cannot.
+func templateText(t *stages.TemplateInfo) string {
+	if t == nil {
+		return "no template: conversations need one"
+	}
+	names := "template"
+	if len(t.Names) > 1 {
+		names = "templates " + commas(t.Names)
+	}
+	marks := "by prefixes"
+	switch {
+	case !t.Masks:
+		marks = "not to be told apart"
+	case t.Generation:
+		marks = "by {% generation %}"
+	}
+	return fmt.Sprintf("%s: system %s, tools %s, answers %s", names, yesNo(t.System), yesNo(t.Tools), marks)
+}
+
+func yesNo(ok bool) string { return map[bool]string{true: "yes", false: "no"}[ok] }
+
+// wrap breaks values between words so that lines have at most width columns; a word that is longer
+// stays whole.
+func (f *fields) wrap(width int) {
+	label := 0
+	for _, row := range f.rows {
+		label = max(label, utf8.RuneCountInString(row[0]))
+	}
+	room := width - label - len(gap)
+	var out [][2]string
+	for _, row := range f.rows {
+		line, name := "", row[0]
+		for _, word := range strings.Fields(row[1]) {
+			if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
+				out = append(out, [2]string{name, line})
+				line, name = "", ""
+			}
+			line = strings.TrimLeft(line+" "+word, " ")
+		}
+		out = append(out, [2]string{name, line})
+	}
+	f.rows = out
+}
