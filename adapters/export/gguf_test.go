@@ -309,8 +309,10 @@ func TestGGUFModelOfAFile(t *testing.T) {
 	if x, _ := f.Tensor("blk.0.attn_q.weight"); x.Type.String() != "F16" {
 		t.Errorf("a quantised base is merged as %v", x.Type)
 	}
-	if kind, _ := openGGUF(t, at("q8")).Uint("general.file_type"); kind != 7 {
-		t.Errorf("file type %d of q8_0", kind)
+	q8 := openGGUF(t, at("q8"))
+	kind, _ := q8.Uint("general.file_type")
+	if version, _ := q8.Uint("general.quantization_version"); kind != 7 || version != 2 {
+		t.Errorf("file type %d, version %d of q8_0", kind, version)
 	}
 }
 

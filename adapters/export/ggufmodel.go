@@ -65,6 +65,9 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 		return GGUFReport{}, fmt.Errorf("%w: the base has no weight for %d modules of the adapter", adapters.ErrBaseMismatch, len(w.updates))
 	}
 	pairs := withFileType(w.base.pairs, outTypes[w.o.Type].file)
+	if w.o.Type == OutQ8 {
+		pairs = append(pairs, gguf.NewPair("general.quantization_version", uint32(2))) // ggml.h, GGML_QNT_VERSION
+	}
 	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1}, Notes: w.base.notes}
 	if w.adapter != nil {
 		modules, err := peft.Modules(w.adapter)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/trainer/base"
 )
 
@@ -52,6 +53,9 @@ func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
 		return ExportResult{}, err
 	}
 	r := ExportResult{Adapter: a.Name}
+	if gguf.Is(o.Base) {
+		return r, fmt.Errorf("%s is a GGUF file, which a model directory cannot be made of: merge into GGUF (merged-gguf), or into the directory that it was made from", o.Base)
+	}
 	digest, err := baseDigest(o.Base)
 	if err != nil {
 		return r, err

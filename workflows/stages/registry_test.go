@@ -201,9 +201,9 @@ func TestServable(t *testing.T) {
 		{"plain", 16, nil, "yyy", "--max-lora-rank 16"},
 		{"odd rank", 20, nil, "yyy", "--max-lora-rank 32"},
 		{"too large a rank", 513, nil, "nyy", "above the most it takes, 512"},
-		{"rank-stabilised", 8, func(c *adapters.Config) { c.UseRSLoRA = true }, "yyn", "--fold-rslora"},
+		{"rank-stabilised", 8, func(c *adapters.Config) { c.UseRSLoRA = true }, "yyy", "--format gguf"},
 		{"DoRA", 8, func(c *adapters.Config) { c.UseDoRA = true }, "nnn", "--format merged"},
-		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = map[string]float64{"q_proj": 1} }, "nnn", "alpha_pattern"},
+		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = map[string]float64{"q_proj": 1} }, "nny", "alpha_pattern"},
 		{"ranks of their own", 8, func(c *adapters.Config) { c.RankPattern = map[string]int{"q_proj": 9} }, "nny", "rank_pattern"},
 	} {
 		got, notes := "", ""

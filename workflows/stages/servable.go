@@ -56,8 +56,8 @@ var vllmRanks = []int{1, 8, 16, 32, 64, 128, 256, 320, 512}
 var served = []string{"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "gate_proj", "up_proj", "gate_up_proj", "down_proj"}
 
 // Servable gives the verdicts on an adapter. The rules are those of vLLM (vllm/lora/peft_helper.py,
-// lora_model.py), SGLang (--max-lora-rank, --lora-target-modules) and llama.cpp
-// (convert_lora_to_gguf.py, which writes one alpha and knows no use_rslora).
+// lora_model.py), SGLang (--max-lora-rank, --lora-target-modules) and llama.cpp (src/llama-adapter.cpp;
+// what its converter leaves out, one alpha and use_rslora, our export folds in).
 func Servable(a *adapters.Adapter) []Verdict {
 	return []Verdict{vllm(a), sglang(a), llamaCPP(a)}
 }
@@ -85,20 +85,10 @@ func sglang(a *adapters.Adapter) Verdict {
 }
 
 func llamaCPP(a *adapters.Adapter) Verdict {
-	v := Verdict{Server: "llama.cpp"}
-	switch c := a.Config; {
-	case c.UseDoRA:
-		v.Note = "DoRA is not supported: export --format merged"
-	case len(c.AlphaPattern) > 0:
-		v.Note = "alpha_pattern would be ignored: export --format merged"
-	case c.UseRSLoRA && len(c.RankPattern) > 0:
-		v.Note = "use_rslora with rank_pattern would be ignored: export --format merged"
-	case c.UseRSLoRA:
-		v.Note = "use_rslora would be ignored: export --format peft --fold-rslora, then convert_lora_to_gguf.py"
-	default:
-		v.OK, v.Note = true, "needs convert_lora_to_gguf.py first"
+	if a.Config.UseDoRA {
+		return Verdict{Server: "llama.cpp", Note: "DoRA is not supported: export --format merged-gguf"}
 	}
-	return v
+	return Verdict{"llama.cpp", true, "needs export --format gguf"}
 }
 
 // refusedByEngines is what vLLM and SGLang have in common, "" when nothing is in the way.
