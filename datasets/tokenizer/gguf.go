@@ -206,7 +206,8 @@ func (v *ggufVocabulary) bert() (blueprint, error) {
 		if v.kind[id] != pieceNormal || strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(s, metaspaceChar); ok {
+		// The mark alone is a character that goes on: no word begins with nothing.
+		if rest, ok := strings.CutPrefix(s, metaspaceChar); ok && rest != "" {
 			v.text[id] = rest
 		} else {
 			v.text[id] = "##" + s

@@ -138,3 +138,157 @@ func only(t *testing.T, dir string, names ...string) string {
 	}
 	return out
 }
+
+// ggufOf turns a made case into what a converter writes.
+func ggufOf(t *testing.T, name string) (GGUF, []vector) {
+	t.Helper()
+	for _, c := range append(madeCases(t), readCases(t, "testdata/precompiled.json.gz")...) {
+		if c.Name != name {
+			continue
+		}
+		tok, err := Parse(c.Tokenizer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := GGUF{Tokens: tok.tokens, IDs: map[string]int32{}}
+		for id := range g.Tokens {
+			kind := int32(pieceNormal)
+			if tok.IsSpecial(int32(id)) {
+				kind = pieceControl
+			}
+			g.Types = append(g.Types, kind)
+		}
+		if m, ok := tok.model.(*unigram); ok {
+			for _, s := range m.scores {
+				g.Scores = append(g.Scores, float32(s))
+			}
+		}
+		var list []vector
+		for _, v := range c.Vectors {
+			list = append(list, v.vector)
+		}
+		return g, list
+	}
+	t.Fatalf("no case %q", name)
+	return GGUF{}, nil
+}
+
+func TestGGUFBert(t *testing.T) {
+	g, vectors := ggufOf(t, "bert {'lowercase': True}")
+	g.Model, g.IDs = "bert", map[string]int32{"bos_token_id": 1, "seperator_token_id": 2, "unknown_token_id": 0, "mask_token_id": 3}
+	g.Tokens = slices.Clone(g.Tokens)
+	for id, s := range g.Tokens {
+		if rest, ok := strings.CutPrefix(s, "##"); ok {
+			g.Tokens[id] = rest
+		} else if !strings.HasPrefix(s, "[") || !strings.HasSuffix(s, "]") {
+			g.Tokens[id] = metaspaceChar + s
+		}
+	}
+	g.Types[0] = pieceUnknown
+	tok, err := FromGGUF(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		if len([]rune(v.Text)) > 20 && !strings.Contains(v.Text, " ") {
+			continue // the case looks at words of 20 characters, GGUF does not say
+		}
+		if got := tok.Encode(v.Text, true); !slices.Equal(got, v.IDs) {
+			t.Errorf("%q\n got %v\nwant %v", v.Text, got, v.IDs)
+		}
+	}
+}
+
+func TestGGUFT5(t *testing.T) {
+	var cases []spmCase
+	readGzip(t, "testdata/spm.json.gz", &cases)
+	for _, c := range cases {
+		if !strings.HasPrefix(c.Name, "unigram") || strings.HasSuffix(c.Name, "suffix") {
+			continue
+		}
+		f, err := parseSPM(c.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := GGUF{
+			Model: "t5", Tokens: f.text, Scores: f.score, Types: f.kind,
+			IDs:   map[string]int32{"unknown_token_id": f.unk, "eos_token_id": f.eos, "padding_token_id": 9999},
+			Flags: map[string]bool{"add_space_prefix": true, "remove_extra_whitespaces": f.normalizer.squeeze},
+		}
+		if err := eachField(c.Model, func(w wire) error {
+			if w.number != 3 {
+				return nil
+			}
+			return w.each(func(w wire) error {
+				if w.number == 2 {
+					g.Charsmap = w.bytes
+				}
+				return nil
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := FromGGUF(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range c.Vectors {
+			if strings.Contains(v.Text, "<sep>") {
+				continue // llama.cpp puts a space after it, SentencePiece does not
+			}
+			if got, want := tok.Encode(v.Text, true), append(slices.Clone(v.IDs), f.eos); !slices.Equal(got, want) {
+				t.Errorf("%s: %q\n got %v\nwant %v", c.Name, v.Text, got, want)
+			}
+		}
+	}
+}
+
+// TestGGUFPres holds that every pre-tokenizer compiles and loses nothing.
+func TestGGUFPres(t *testing.T) {
+	g := GGUF{Model: "gpt2"}
+	for _, c := range byteChars {
+		g.Tokens = append(g.Tokens, c)
+	}
+	g.Tokens = append(g.Tokens, "ab", "<eot>")
+	g.Merges = []string{"a b"}
+	g.IDs = map[string]int32{"eos_token_id": 257, "bos_token_id": 257}
+	for name := range ggufPres {
+		g.Pre = name
+		tok, err := FromGGUF(g)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, text := range scanTexts()[:200] {
+			if got := tok.Decode(tok.Encode(text, false), false); got != text {
+				t.Errorf("%s: got %q, want %q", name, got, text)
+			}
+		}
+		if got := tok.Encode("ab<eot>", false); !slices.Equal(got, []int32{256, 257}) {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestGGUFRefused(t *testing.T) {
+	two := []string{"<unk>", "a"}
+	for _, c := range []struct {
+		g    GGUF
+		want string
+	}{
+		{GGUF{Model: "rwkv", Tokens: two}, `"rwkv"`},
+		{GGUF{Model: "gpt2", Pre: "kimi-k2", Tokens: two}, `"kimi-k2"`},
+		{GGUF{Model: "gpt2", Pre: "qwen2"}, "empty"},
+		{GGUF{Model: "gpt2", Pre: "qwen2", Tokens: two, Merges: []string{"ab"}}, "merge 0"},
+		{GGUF{Model: "gpt2", Pre: "qwen2", Tokens: two, Merges: []string{""}}, "merge 0"},
+		{GGUF{Model: "gpt2", Pre: "qwen2", Tokens: []string{"a", "a"}}, "both"},
+		{GGUF{Model: "llama", Tokens: two, Scores: []float32{1}}, "scores"},
+		{GGUF{Model: "llama", Tokens: two[:1]}, "bos_token"},
+		{GGUF{Model: "t5", Tokens: two, Charsmap: []byte{1}}, "charsmap"},
+		{GGUF{Model: "bert", Tokens: two}, "unknown token"},
+	} {
+		if _, err := FromGGUF(c.g); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want an error with %s", c.g, err, c.want)
+		}
+	}
+}

@@ -193,9 +193,30 @@ func TestNoQuadraticTime(t *testing.T) {
 		"pair": strings.Repeat("ab", size/2), "emoji": strings.Repeat("🙂", size/4), "digits": strings.Repeat("7", size),
 		"tokens": strings.Repeat("<|eot_id|>", size/10), "brackets": strings.Repeat("<", size), "marks": "a" + strings.Repeat("\u0323\u0301", size/16),
 	}
-	for _, name := range []string{"llama2.json", "llama3.json"} {
-		tok := parseFile(t, name)
+	models := map[string]*Tokenizer{"llama2.json": parseFile(t, "llama2.json"), "llama3.json": parseFile(t, "llama3.json")}
+	for _, c := range append(madeCases(t), readCases(t, "testdata/precompiled.json.gz")...) {
+		if strings.HasPrefix(c.Name, "unigram") || strings.HasPrefix(c.Name, "bert") || c.Name == "t5" || c.Name == "deepseek" || c.Name == "o200k ignore merges" {
+			tok, err := Parse(c.Tokenizer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			models[c.Name] = tok
+		}
+	}
+	var pieces []spmCase
+	readGzip(t, "testdata/spm.json.gz", &pieces)
+	for _, c := range pieces {
+		tok, err := fromSPM(c.Model, names{tokens: map[string]string{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		models[c.Name] = tok
+	}
+	for name, tok := range models {
 		for what, text := range texts {
+			if !strings.HasSuffix(name, ".json") && what != "letter" && what != "spaces" {
+				continue
+			}
 			within(t, name+" "+what, func() { tok.Decode(tok.Encode(text, true), false) })
 		}
 	}
@@ -356,6 +377,20 @@ func TestLossy(t *testing.T) {
 		if got := lossy(in); got != want {
 			t.Errorf("%q: got %+q, want %+q", in, got, want)
 		}
+	}
+}
+
+func TestEncodeAll(t *testing.T) {
+	tok := parseFile(t, "llama3.json")
+	texts := scanTexts()[:100]
+	all := tok.EncodeAll(texts, true)
+	for i, text := range texts {
+		if want := tok.Encode(text, true); !slices.Equal(all[i], want) {
+			t.Errorf("%q: got %v, want %v", text, all[i], want)
+		}
+	}
+	if got := tok.EncodeAll(nil, true); len(got) != 0 {
+		t.Errorf("got %v", got)
 	}
 }
 

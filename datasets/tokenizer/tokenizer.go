@@ -1,5 +1,7 @@
 // Package tokenizer turns text into token ids and back, exactly as Hugging Face tokenizers do from
-// the same tokenizer.json (https://huggingface.co/docs/tokenizers).
+// the same tokenizer.json (https://huggingface.co/docs/tokenizers). Vocabularies also come from
+// SentencePiece models, from files in tiktoken's form and tekken.json, from GPT-2's vocab.json with
+// merges.txt, and from GGUF files; [Open] finds them in a directory, [FromGGUF] takes the last.
 //
 // A text passes four stages: added tokens are cut out, the rest is normalized, pre-tokenized into
 // words, and each word goes through the model (BPE, Unigram, WordPiece, WordLevel). A component
@@ -10,7 +12,11 @@
 // the text and whatever the patterns in the file.
 package tokenizer
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cultivar/cultivar/internal/parallel"
+)
 
 // Span is a range of bytes in the text that was given to the tokenizer.
 type Span struct{ Start, End int }
@@ -64,6 +70,17 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) []int32 {
 	out := sink{ids: make([]int32, 0, len(text)/4+len(t.prefix)+len(t.suffix)+8)}
 	t.encode(text, addSpecial, &out)
 	return out.ids
+}
+
+// EncodeAll is [Tokenizer.Encode] of many texts, on all cores. The ids do not depend on how many.
+func (t *Tokenizer) EncodeAll(texts []string, addSpecial bool) [][]int32 {
+	out := make([][]int32, len(texts))
+	parallel.For(len(texts), 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			out[i] = t.Encode(texts[i], addSpecial)
+		}
+	})
+	return out
 }
 
 // EncodeOffsets is [Tokenizer.Encode] that also says which bytes of text each token stands for,
