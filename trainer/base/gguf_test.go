@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cultivar/cultivar/internal/dtype"
@@ -150,6 +151,25 @@ func TestGGUFOrderOfRows(t *testing.T) {
 
 // near allows for the scale of Q8_0, which is a float16.
 func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 2e-3*math.Abs(float64(b)) }
+
+// Layers are read by several goroutines; the copy of a permuted tensor is made by one.
+func TestGGUFConcurrentReads(t *testing.T) {
+	b := openBase(t, writeGGUF(t, ggufPairs("llama"), []gguf.Entry{
+		ggufTensor(t, "token_embd.weight", gguf.F32, rows(10, ggufHidden), 10, ggufHidden),
+		ggufTensor(t, "blk.0.attn_q.weight", gguf.F32, rows(8, ggufHidden), 8, ggufHidden),
+	}))
+	views := make([]View, 8)
+	var wg sync.WaitGroup
+	for i := range views {
+		wg.Go(func() { views[i], _ = b.Tensor("model.layers.0.self_attn.q_proj.weight") })
+	}
+	wg.Wait()
+	for _, v := range views {
+		if len(v.F32) == 0 || &v.F32[0] != &views[0].F32[0] {
+			t.Fatal("a reader has a copy of its own")
+		}
+	}
+}
 
 func TestGGUFExperts(t *testing.T) {
 	pairs := ggufPairs("llama", gguf.NewPair("llama.expert_count", uint32(3)), gguf.NewPair("llama.expert_used_count", uint32(2)))

@@ -28,7 +28,7 @@ func ExportGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	options := export.GGUFOptions{Name: a.Name, Type: o.OutType}
+	options := export.GGUFOptions{Name: filepath.Base(a.Name), Type: o.OutType}
 	if options.Model, err = ggufModelOf(b); err != nil {
 		return r, fmt.Errorf("%s: %w", o.Base, err)
 	}
