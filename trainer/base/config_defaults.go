@@ -29,6 +29,12 @@ var classDefaults = map[string]string{
 		"partial_rotary_factor": 0.5, "eos_token_id": [151329, 151336, 151338]}`,
 	"exaone4": `{"rms_norm_eps": 1e-5, "sliding_window": 4096, "sliding_window_pattern": 4}`,
 	"qwen3":   `{"head_dim": 128}`,
+
+	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
+	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768}`,
+	"granitemoe": `{"num_local_experts": 8, "num_experts_per_tok": 2}`,
+	"gpt_oss": `{"num_key_value_heads": 8, "head_dim": 64, "rms_norm_eps": 1e-5, "attention_bias": true, "sliding_window": 128,
+		"num_local_experts": 128, "num_experts_per_tok": 4}`,
 }
 
 // textKeys returns the keys that describe the language model, and whether these stand in the

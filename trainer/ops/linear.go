@@ -76,19 +76,20 @@ func (o *linear) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	x := gemm.F32(floats(inputs[0]), rows, o.in)
 	out := o.run.arena.matrix(rows, o.cols)
 	y, col := out.Float32s(), 0
+	products := make([]gemm.Product, len(o.projs))
 	for i, p := range o.projs {
-		n := p.Weight.Rows
-		yi := y[col:]
-		if p.Bias != nil {
-			fillRows(yi, o.cols, p.Bias.vector(), rows)
-		}
-		gemm.Gemm(yi, o.cols, x, p.Weight.matrix().T(), p.Bias != nil)
+		terms := []gemm.Term{{A: x, B: p.Weight.matrix().T()}}
 		if p.LoRA != nil {
 			down := gemm.F32(floats(inputs[o.slots[i].down]), rows, p.LoRA.A.Rows)
-			gemm.Gemm(yi, o.cols, down, p.LoRA.B.matrix().T(), true)
+			terms = append(terms, gemm.Term{A: down, B: p.LoRA.B.matrix().T()})
 		}
-		col += n
+		products[i] = gemm.Product{C: y[col:], Stride: o.cols, Terms: terms}
+		if p.Bias != nil {
+			products[i].Bias = p.Bias.vector()
+		}
+		col += p.Weight.Rows
 	}
+	gemm.Group(products...)
 	return out, nil
 }
 
@@ -181,8 +182,11 @@ func (o *down) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		o.run.dropout(kept, x, in, o.proj)
 		x = kept
 	}
-	gemm.Gemm(out.Float32s(), o.cols, gemm.F32(x, rows, in), o.proj.LoRA.A.matrix().T(), false)
-	scale(out.Float32s(), o.proj.LoRA.Scaling)
+	l := o.proj.LoRA
+	gemm.Group(gemm.Product{
+		C: out.Float32s(), Stride: o.cols, Scale: l.Scaling,
+		Terms: []gemm.Term{{A: gemm.F32(x, rows, in), B: l.A.matrix().T()}},
+	})
 	return out, nil
 }
 
@@ -205,12 +209,14 @@ func (o *up) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	p := o.linear.projs[o.index]
 	out := o.linear.run.arena.matrix(rows, o.cols)
 	dy := gemm.F32(floats(inputs[0]), rows, cols).Slice(0, rows, o.lo, o.lo+p.Weight.Rows)
-	gemm.Gemm(out.Float32s(), o.cols, dy, p.LoRA.B.matrix(), false)
-	scale(out.Float32s(), p.LoRA.Scaling)
+	gemm.Group(gemm.Product{
+		C: out.Float32s(), Stride: o.cols, Scale: p.LoRA.Scaling,
+		Terms: []gemm.Term{{A: dy, B: p.LoRA.B.matrix()}},
+	})
 	return out, nil
 }
 
-// linearBackward is dx = Σ_i dy_i·W_i + v_i·A_i, one chain of sums over the projections in order.
+// linearBackward is dx = Σ_i dy_i·W_i + Σ_i v_i·A_i, one chain of sums over the projections in order.
 type linearBackward struct {
 	derivative
 	linear *linear
@@ -224,22 +230,25 @@ func (o *linearBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	out := l.run.arena.matrix(rows, l.in)
 	dx, lo := out.Float32s(), 0
 	dy := gemm.F32(floats(inputs[0]), rows, cols)
-	for i, p := range l.projs {
+	terms := make([]gemm.Term, 0, 2*len(l.projs))
+	for _, p := range l.projs {
 		n := p.Weight.Rows
-		gemm.Gemm(dx, l.in, dy.Slice(0, rows, lo, lo+n), p.Weight.matrix(), i > 0)
+		terms = append(terms, gemm.Term{A: dy.Slice(0, rows, lo, lo+n), B: p.Weight.matrix()})
 		lo += n
 	}
+	v := func(i int) gemm.Matrix { return gemm.F32(floats(inputs[o.up[i]]), rows, l.projs[i].LoRA.A.Rows) }
 	for i, p := range l.projs {
-		if o.up[i] < 0 {
-			continue
+		if o.up[i] >= 0 && !l.run.drops(p) {
+			terms = append(terms, gemm.Term{A: v(i), B: p.LoRA.A.matrix()})
 		}
-		v := gemm.F32(floats(inputs[o.up[i]]), rows, p.LoRA.A.Rows)
-		if !l.run.drops(p) {
-			gemm.Gemm(dx, l.in, v, p.LoRA.A.matrix(), true)
+	}
+	gemm.Group(gemm.Product{C: dx, Stride: l.in, Terms: terms})
+	for i, p := range l.projs {
+		if o.up[i] < 0 || !l.run.drops(p) {
 			continue
 		}
 		through := l.run.kept.keep(o.name, len(dx))
-		gemm.Gemm(through, l.in, v, p.LoRA.A.matrix(), false)
+		gemm.Gemm(through, l.in, v(i), p.LoRA.A.matrix(), false)
 		l.run.dropout(through, through, l.in, p)
 		add(dx, dx, through)
 	}

@@ -31,11 +31,6 @@ func New(c *base.Config) (*nn.Family, error) {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	experts.Normalise, experts.Gate = true, ops.ClampedSwiGLU
-	if c.SlidingWindow == 0 {
-		withWindow := *c
-		withWindow.SlidingWindow = 128 // configuration_gpt_oss.py
-		c = &withWindow
-	}
 	types, err := nn.LayerTypes(c, func(i int) bool { return i%2 == 0 })
 	if err != nil {
 		return nil, err
