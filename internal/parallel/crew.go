@@ -12,7 +12,7 @@ import (
 var crew = struct {
 	busy    atomic.Bool // guards the rest
 	loop    loop
-	next    atomic.Int64 // piece
+	shares  []share // of the pieces, by helper; the caller's is the first
 	failure atomic.Pointer[any]
 	helpers []*helper
 
@@ -27,8 +27,16 @@ const waiting = 1 << 32
 // sleeps: about what it costs to be woken. The loops of a training step follow each other sooner.
 const patience = 50 * time.Microsecond
 
+// A share is a range of pieces, of which those before next are taken. It fills a line of the cache.
+type share struct {
+	next atomic.Int64
+	end  int
+	_    [48]byte
+}
+
 // A helper is a goroutine that takes part in loops.
 type helper struct {
+	own    int         // its share
 	called atomic.Bool // to join the loop
 	asleep atomic.Bool
 	wake   chan struct{}
@@ -37,9 +45,9 @@ type helper struct {
 // run computes a loop with n helpers, and returns what a piece of it panicked with.
 func run(l loop, n int) (failure *any) {
 	crew.loop = l
-	crew.next.Store(0)
+	deal(n+1, l.pieces)
 	for len(crew.helpers) < n {
-		h := &helper{wake: make(chan struct{}, 1)}
+		h := &helper{own: len(crew.helpers) + 1, wake: make(chan struct{}, 1)}
 		crew.helpers = append(crew.helpers, h)
 		go h.serve()
 	}
@@ -54,8 +62,20 @@ func run(l loop, n int) (failure *any) {
 		crew.loop = loop{}
 		crew.busy.Store(false)
 	}()
-	crew.loop.work()
+	crew.loop.work(0)
 	return nil
+}
+
+// deal hands out pieces to n goroutines.
+func deal(n, pieces int) {
+	if cap(crew.shares) < n {
+		crew.shares = make([]share, n)
+	}
+	crew.shares = crew.shares[:n]
+	for i := range crew.shares {
+		crew.shares[i].next.Store(int64(i * pieces / n))
+		crew.shares[i].end = (i + 1) * pieces / n
+	}
 }
 
 // dismiss waits until no helper is in the loop. Those that have not woken up yet need not come.
@@ -97,7 +117,7 @@ func (h *helper) join() {
 			go h.serve()
 		}
 	}()
-	crew.loop.work()
+	crew.loop.work(h.own)
 	returned = true
 }
 

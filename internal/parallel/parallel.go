@@ -8,8 +8,9 @@ import "runtime"
 func Workers() int { return runtime.GOMAXPROCS(0) }
 
 // For calls body(lo, hi) for consecutive pieces of [0, n), each at most grain long, from several
-// goroutines, and returns when all are done. Pieces are taken one by one, so that uneven work
-// balances. A panic in body is raised again in the caller. A loop within a loop, or beside one of
+// goroutines, and returns when all are done. Each goroutine begins with a share of consecutive pieces,
+// the same in every loop of the same size, so that what it wrote in the last one is still in its
+// cache; then it takes what others have left, one by one, so that uneven work balances. A panic in body is raised again in the caller. A loop within a loop, or beside one of
 // another goroutine, is one call of body: the cores are busy already.
 func For(n, grain int, body func(lo, hi int)) {
 	if n <= 0 {
@@ -35,18 +36,21 @@ type loop struct {
 	n, grain, pieces int
 }
 
-// work computes pieces until there are none left, or until one has panicked.
-func (l *loop) work() {
+// work computes pieces until there are none left, or until one has panicked, beginning with share own.
+func (l *loop) work(own int) {
 	defer func() {
 		if r := recover(); r != nil {
 			crew.failure.CompareAndSwap(nil, &r)
 		}
 	}()
-	for crew.failure.Load() == nil {
-		i := int(crew.next.Add(1)) - 1
-		if i >= l.pieces {
-			return
+	for i := range crew.shares {
+		s := &crew.shares[(own+i)%len(crew.shares)]
+		for crew.failure.Load() == nil {
+			at := int(s.next.Add(1)) - 1
+			if at >= s.end {
+				break
+			}
+			l.body(at*l.grain, min((at+1)*l.grain, l.n))
 		}
-		l.body(i*l.grain, min((i+1)*l.grain, l.n))
 	}
 }

@@ -114,15 +114,17 @@ func (p *plan) height(n int) int {
 }
 
 // split chooses tiles: few for one worker, else enough to keep all of them busy to the end. Cutting
-// columns comes first, since each column of tiles packs B of its own.
+// columns comes first, since each column of tiles packs B of its own; but not where the sums are so
+// short that writing C takes longest.
 func (p *plan) split(workers int) {
-	const perWorker, minCols, maxTurned = 6, 128, 1 << 16
+	const perWorker, minCols, shallow, maxTurned = 6, 128, 64, 1 << 16
 	p.rowTiles, p.colTiles = 1, 1
+	k := p.work() / (p.m * p.n)
 	rows := p.height(p.n)
 	for workers > 1 && p.rowTiles*p.colTiles < perWorker*workers {
 		m, n := ceilDiv(p.m, p.rowTiles), ceilDiv(p.n, p.colTiles)
 		switch {
-		case n >= 2*minCols && (n >= m/4 || m <= 4*rows):
+		case n >= 2*minCols && k > shallow && (n >= m/4 || m <= 4*rows):
 			p.colTiles++
 		case m >= 8*rows:
 			p.rowTiles++
