@@ -3,14 +3,13 @@
 #include "textflag.h"
 
 // func widenNibblesAVX2(dst *float32, packed *byte, table *[16]float32, scale float32, n int)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2
 TEXT ·widenNibblesAVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         packed+8(FP), CX
 	MOVQ         table+16(FP), DX
 	MOVQ         n+32(FP), BX
-	MOVSS        scale+24(FP), X0
-	VBROADCASTSS X0, Y3
+	VBROADCASTSS scale+24(FP), Y3
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	VMOVDQU      nibbleShifts<>+0(SB), Y2
@@ -50,15 +49,13 @@ DATA nibbleShifts<>+28(SB)/4, $0x00000018
 GLOBL nibbleShifts<>(SB), RODATA|NOPTR, $32
 
 // func widenInt8AVX2(dst *float32, codes *byte, scale float32, inverse float32, n int)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2
 TEXT ·widenInt8AVX2(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         codes+8(FP), CX
 	MOVQ         n+24(FP), DX
-	MOVSS        scale+16(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        inverse+20(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS scale+16(FP), Y0
+	VBROADCASTSS inverse+20(FP), Y1
 
 loop:
 	VPMOVSXBD (CX), Y2

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"log"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -34,11 +36,15 @@ func broadcast(name string, value uint32) VecVirtual {
 	return r
 }
 
-// factor is a float32 parameter in all lanes.
+// factor is a float32 parameter in all lanes. It is broadcast from memory: a MOVSS between vector
+// instructions would cost a change between instruction sets.
 func factor(name string) VecVirtual {
-	x, all := XMM(), YMM()
-	Load(Param(name), x)
-	VBROADCASTSS(x, all)
+	from, err := Param(name).Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	all := YMM()
+	VBROADCASTSS(from.Addr, all)
 	return all
 }
 
