@@ -351,7 +351,6 @@ func TestHelperDownload(t *testing.T) {
 // the next one goes on where it was.
 func TestKill(t *testing.T) {
 	s := hubtest.New(t)
-	s.Add("org/name", model())
 	h, _ := client(t, s)
 	reached := make(chan struct{})
 	s.Fault = func(w http.ResponseWriter, r *http.Request, host string, n int) bool {
@@ -365,6 +364,7 @@ func TestKill(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
+	s.Add("org/name", model())
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -92,6 +92,17 @@ func TestHostile(t *testing.T) {
 		"compare":  "{% set ns = namespace(l=[1], m=[1]) %}{% for a in range(100) %}{% set ns.l = [ns.l, ns.l] %}{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
 		"nesting":  "{% set ns = namespace(l=[]) %}{% for a in range(10000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
 		"power":    "{{ 99 ** 99 }}",
+		"spec":     "{{ '{:>999999999}'.format('a') }}",
+		"specs":    "{% for a in range(100000) %}{{ '{:>9999}'.format(a) }}{% endfor %}",
+		"starred":  "{{ '%*d' % (999999999, 1) }}",
+		"tabs":     "{{ ('\t' * 1000000).expandtabs(9999) }}",
+		"digits":   "{{ '{:.99999999f}'.format(1.5) }}",
+		"ranges":   "{% for a in range(99999) %}{{ range(99999)|length }}{% endfor %}",
+		"batches":  "{{ range(99999)|batch(1000000, 'x')|list|length }}{{ range(99999)|map('center', 9999)|list|length }}",
+		"splits":   "{% set s = 'a ' * 1000000 %}{% for a in range(99) %}{{ s.split()|length }}{% endfor %}",
+		"sorts":    "{% set l = range(99999)|list %}{% for a in range(99) %}{{ l|sort(reverse=true)|first }}{% endfor %}",
+		"keys":     "{% set s = 'a' * 1000000 %}{% for a in range(1000) %}{{ dict.fromkeys(s|list)|length }}{% endfor %}",
+		"captures": "{% macro m(n) %}{% set x %}{{ 'y' * 100000 }}{{ m(n) }}{% endset %}{{ x }}{% endmacro %}{{ m(1) }}",
 		"join":     "{% set l = range(1000)|list %}{% for a in l %}{{ l|join('x' * 100000) }}{% endfor %}",
 	} {
 		start := time.Now()

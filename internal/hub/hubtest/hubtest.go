@@ -30,7 +30,7 @@ type Repo struct {
 	Gated   bool                         // listed for everybody, files only with a token
 }
 
-// Server is a hub. Its fields may be set while no request runs.
+// Server is a hub. Its fields may be set while no request runs, and before the last call of Add.
 type Server struct {
 	URL string
 	// Token is what private and gated models want.
@@ -126,8 +126,9 @@ func (s *Server) handler(host string, serve func(http.ResponseWriter, *http.Requ
 		seen[r.URL.Path]++
 		n := seen[r.URL.Path]
 		s.log = append(s.log, Request{host, r.Method, r.URL.Path, r.Header.Get("Range"), r.Header.Get("Authorization")})
+		fault := s.Fault
 		s.mu.Unlock()
-		if s.Fault == nil || !s.Fault(w, r, host, n) {
+		if fault == nil || !fault(w, r, host, n) {
 			serve(w, r)
 		}
 	}
@@ -168,7 +169,7 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case api && parts[2] == "revision":
-		s.serveInfo(w, commit, files)
+		s.serveInfo(w, parts[0]+"/"+parts[1], commit, files)
 	case api && parts[2] == "tree" && !s.NoTree:
 		s.serveTree(w, r, files)
 	case !api && parts[2] == "resolve" && len(parts) == 5:
@@ -192,12 +193,12 @@ func paths(files map[string][]byte) []string {
 	return list
 }
 
-func (s *Server) serveInfo(w http.ResponseWriter, commit string, files map[string][]byte) {
+func (s *Server) serveInfo(w http.ResponseWriter, name, commit string, files map[string][]byte) {
 	siblings := []map[string]string{}
 	for _, path := range paths(files) {
 		siblings = append(siblings, map[string]string{"rfilename": path})
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"sha": commit, "siblings": siblings})
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": name, "sha": commit, "siblings": siblings, "private": false, "downloads": 0, "likes": 0, "tags": []string{}})
 }
 
 // large reports whether the hub would keep a file in large file storage.
