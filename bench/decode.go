@@ -11,8 +11,9 @@ import (
 
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/generate"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/trainer/model"
 )
 
 // decodeArgs say what is decoded from.
@@ -39,11 +40,11 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 	if err := json.Unmarshal(text, &args); err != nil {
 		return nil, err
 	}
-	base, err := stages.OpenBase(args.Base, "")
+	b, err := base.Open(args.Base)
 	if err != nil {
 		return nil, err
 	}
-	m, err := base.Model("")
+	m, err := model.New(b.Config(), b, model.Attachment{})
 	if err != nil {
 		return nil, err
 	}
