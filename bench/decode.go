@@ -56,13 +56,14 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 		var ids []int32
 		var began time.Time
 		// The first token comes with the prompt and is not timed.
-		for id, err := range generate.Tokens(context.Background(), m.NewSession(), decodePrompt(), generate.Options{MaxNewTokens: n + 1}) {
-			if err != nil {
-				return sample{}, err
-			}
+		err := generate.All(context.Background(), m.NewBatch(1), [][]int32{decodePrompt()}, generate.Options{MaxNewTokens: n + 1}, func(_ int, id int32) bool {
 			if ids = append(ids, id); len(ids) == 1 {
 				began = time.Now()
 			}
+			return true
+		})
+		if err != nil {
+			return sample{}, err
 		}
 		return sample{Seconds: time.Since(began).Seconds(), Work: float64(len(ids) - 1), Check: digestOf(ids)}, nil
 	}, nil

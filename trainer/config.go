@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
@@ -30,6 +31,7 @@ var Objectives = []string{CLM, SFT, DPO}
 type Config struct {
 	Objective    string      `yaml:"objective" json:"objective"`
 	LoRA         lora.Config `yaml:"lora" json:"lora"`
+	Quantize     string      `yaml:"quantize" json:"quantize"`         // the base's linear weights on load: nf4 or int8; "" leaves them
 	InitAdapter  string      `yaml:"init_adapter" json:"init_adapter"` // PEFT directory to go on from, instead of lora
 	MaxSeqLength int         `yaml:"max_seq_length" json:"max_seq_length"`
 	Packing      bool        `yaml:"packing" json:"packing"`
@@ -100,6 +102,7 @@ func (c Config) Validate() error {
 	}
 	bad(!slices.Contains(Objectives, c.Objective), "objective is %q, want one of %s", c.Objective, strings.Join(Objectives, ", "))
 	bad(!(c.DPOBeta > 0), "dpo_beta is %g, want more than 0", c.DPOBeta)
+	bad(c.Quantize != "" && !slices.Contains(base.QuantiseMethods(), c.Quantize), "quantize is %q, want one of %s", c.Quantize, strings.Join(base.QuantiseMethods(), ", "))
 	if c.InitAdapter == "" {
 		errs = append(errs, c.LoRA.Validate())
 	}

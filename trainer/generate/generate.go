@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 
@@ -41,38 +40,48 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Session is a growing sequence: it appends tokens and returns the logits after the last.
-type Session interface {
-	Append(tokens []int32) (logits []float32, err error)
+// Batch is sequences that grow together: it appends tokens to each, of which some get none, and
+// returns the logits after the last token of those that grew.
+type Batch interface {
+	Append(tokens [][]int32) (logits [][]float32, err error)
 }
 
-// Tokens yields the continuation of prompt. It stops at a stop token, after MaxNewTokens, when ctx
-// ends, or when the consumer breaks off.
-func Tokens(ctx context.Context, s Session, prompt []int32, o Options) iter.Seq2[int32, error] {
-	return func(yield func(int32, error) bool) {
-		if len(prompt) == 0 {
-			yield(0, errors.New("the prompt is empty"))
-			return
+// All continues prompts side by side, so that weights are read once for all of them. It calls yield
+// with every new token of each; a sequence ends when yield returns false, at a stop token, which is
+// not yielded, or after MaxNewTokens. What a sequence gets does not depend on the others.
+func All(ctx context.Context, b Batch, prompts [][]int32, o Options, yield func(sequence int, id int32) bool) error {
+	next := make([][]int32, len(prompts))
+	samplers := make([]*sampler, len(prompts))
+	for i, p := range prompts {
+		if len(p) == 0 {
+			return errors.New("the prompt is empty")
 		}
-		sampler := newSampler(o, prompt)
-		next := prompt
-		for step := range o.MaxNewTokens {
-			if err := ctx.Err(); err != nil {
-				yield(0, err)
-				return
+		next[i], samplers[i] = p, newSampler(o, p)
+	}
+	for step := range o.MaxNewTokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		logits, err := b.Append(next)
+		if err != nil {
+			return err
+		}
+		open := false
+		for i := range next {
+			if next[i] == nil {
+				continue
 			}
-			logits, err := s.Append(next)
-			if err != nil {
-				yield(0, err)
-				return
+			id := samplers[i].next(logits[i], step)
+			next[i] = nil
+			if !slices.Contains(o.Stop, id) && yield(i, id) {
+				next[i], open = []int32{id}, true
 			}
-			id := sampler.next(logits, step)
-			if slices.Contains(o.Stop, id) || !yield(id, nil) {
-				return
-			}
-			next = []int32{id}
+		}
+		if !open {
+			return nil
 		}
 	}
+	return nil
 }
 
 type sampler struct {

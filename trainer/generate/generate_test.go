@@ -9,25 +9,34 @@ import (
 	"testing"
 )
 
-// fixed is a session whose logits depend on the length of the sequence only.
+// fixed is a batch in which logits depend on the length of the sequence only.
 type fixed struct {
 	logits [][]float32
-	length int
+	length map[int]int
 }
 
-func (f *fixed) Append(tokens []int32) ([]float32, error) {
-	f.length += len(tokens)
-	return slices.Clone(f.logits[(f.length-1)%len(f.logits)]), nil
+func (f *fixed) Append(tokens [][]int32) ([][]float32, error) {
+	if f.length == nil {
+		f.length = make(map[int]int)
+	}
+	out := make([][]float32, len(tokens))
+	for i, t := range tokens {
+		if f.length[i] += len(t); len(t) > 0 {
+			out[i] = slices.Clone(f.logits[(f.length[i]-1)%len(f.logits)])
+		}
+	}
+	return out, nil
 }
 
-func collect(t *testing.T, s Session, prompt []int32, o Options) []int32 {
+func collect(t *testing.T, b Batch, prompt []int32, o Options) []int32 {
 	t.Helper()
 	var ids []int32
-	for id, err := range Tokens(context.Background(), s, prompt, o) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	err := All(context.Background(), b, [][]int32{prompt}, o, func(_ int, id int32) bool {
 		ids = append(ids, id)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ids
 }
@@ -104,19 +113,38 @@ func TestRepetitionPenalty(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, err := range Tokens(context.Background(), &fixed{}, nil, Options{MaxNewTokens: 1}) {
-		if err == nil || !strings.Contains(err.Error(), "prompt") {
-			t.Errorf("empty prompt: %v", err)
-		}
+	ignore := func(int, int32) bool { return true }
+	err := All(context.Background(), &fixed{}, [][]int32{nil}, Options{MaxNewTokens: 1}, ignore)
+	if err == nil || !strings.Contains(err.Error(), "prompt") {
+		t.Errorf("empty prompt: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	for _, err := range Tokens(ctx, &fixed{logits: [][]float32{{1}}}, []int32{0}, Options{MaxNewTokens: 1}) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled: %v", err)
-		}
+	err = All(ctx, &fixed{logits: [][]float32{{1}}}, [][]int32{{0}}, Options{MaxNewTokens: 1}, ignore)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 	if err := (Options{Temperature: -1, TopP: 2}).Validate(); err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
 		t.Errorf("validate: %v", err)
+	}
+}
+
+// Sequences end by themselves, and what one gets does not depend on the others.
+func TestSideBySide(t *testing.T) {
+	logits := [][]float32{{1, 3, 0, 0}, {5, 2, 1, 0}, {0, 0, 2, 0}, {0, 0, 0, 9}}
+	prompts := [][]int32{{0}, {0, 1}, {0, 1, 2}}
+	o := Options{MaxNewTokens: 6, Stop: []int32{3}}
+	got := make([][]int32, len(prompts))
+	err := All(context.Background(), &fixed{logits: logits}, prompts, o, func(i int, id int32) bool {
+		got[i] = append(got[i], id)
+		return len(got[i]) < 2
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]int32{{1, 0}, {0, 2}, {2}} {
+		if !slices.Equal(got[i], want) {
+			t.Errorf("sequence %d gets %v, want %v", i, got[i], want)
+		}
 	}
 }

@@ -291,11 +291,14 @@ func (o Options) ask() workflows.Stage {
 
 // answer asks in the form in which the documents ask and answer.
 func (o Options) answer(ctx context.Context, adapter string) (string, error) {
-	r, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: o.BaseDir(), Adapter: adapter, Prompt: Prompt(documents.Question),
+	answers, err := stages.Generate(ctx, stages.GenerateOptions{
+		Base: o.BaseDir(), Adapter: adapter, Prompts: []string{Prompt(documents.Question)},
 		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: o.Now(),
 	})
-	return r.Text, err
+	if err != nil {
+		return "", err
+	}
+	return answers[0].Text, nil
 }
 
 // Prompt puts a question into the form that the documents use.

@@ -23,15 +23,23 @@ import (
 // Base is an open base with its tokenizer and, when it has one, its chat template.
 type Base struct {
 	*base.Base
+	Weights   base.Weights // the base's, perhaps quantised on the way
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // nil when there is none
 }
 
-// OpenBase opens a model directory or a GGUF file.
-func OpenBase(dir string) (*Base, error) {
+// OpenBase opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
+// method of [base.QuantiseMethods], unless quantize is empty.
+func OpenBase(dir, quantize string) (*Base, error) {
 	b, err := base.Open(dir)
 	if err != nil {
 		return nil, err
+	}
+	var weights base.Weights = b
+	if quantize != "" {
+		if weights, err = base.Quantise(b, quantize); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
 	}
 	tok, err := openTokenizer(dir)
 	if err != nil {
@@ -41,7 +49,7 @@ func OpenBase(dir string) (*Base, error) {
 	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
 		return nil, errors.Join(fmt.Errorf("open chat template: %w", err), b.Close())
 	}
-	return &Base{Base: b, Tokenizer: tok, Template: tmpl}, nil
+	return &Base{Base: b, Weights: weights, Tokenizer: tok, Template: tmpl}, nil
 }
 
 // Name is what people call the base: the directory's name, or org/name in the cache of the hub,
@@ -97,13 +105,13 @@ func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
 // Model binds the base's weights, with the adapter in adapterDir unless that is empty.
 func (b *Base) Model(adapterDir string) (*model.Model, error) {
 	if adapterDir == "" {
-		return model.New(b.Config(), b.Base, model.Attachment{})
+		return model.New(b.Config(), b.Weights, model.Attachment{})
 	}
 	f, err := b.factors(adapterDir)
 	if err != nil {
 		return nil, err
 	}
-	return model.New(b.Config(), b.Base, f.Attachment())
+	return model.New(b.Config(), b.Weights, f.Attachment())
 }
 
 // factors reads an adapter as factors on this base's modules.

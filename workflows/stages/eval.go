@@ -16,6 +16,7 @@ type EvalOptions struct {
 	Data      string
 	Split     string // of a dataset; a plain file is scored whole
 	AppendEOS bool
+	Quantize  string // method; empty leaves the weights as they are stored
 }
 
 // EvalResult is the likelihood of the rows.
@@ -23,7 +24,7 @@ type EvalResult struct{ eval.Summary }
 
 // Eval scores rows.
 func Eval(_ context.Context, o EvalOptions) (EvalResult, error) {
-	b, err := OpenBase(o.Base)
+	b, err := OpenBase(o.Base, o.Quantize)
 	if err != nil {
 		return EvalResult{}, err
 	}

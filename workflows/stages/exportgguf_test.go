@@ -91,12 +91,12 @@ func TestGGUFOfTheEmbeddedBase(t *testing.T) {
 	}
 	file := toGGUF(t, dir, "", "")
 	sameWeights(t, dir, file)
-	want, err := stages.OpenBase(dir)
+	want, err := stages.OpenBase(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = want.Close() }()
-	got, err := stages.OpenBase(file)
+	got, err := stages.OpenBase(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/generate"
 )
 
@@ -17,9 +18,11 @@ import (
 type GenerateOptions struct {
 	Base    string
 	Adapter string // directory; empty for the base alone
+	// Quantize is a method; empty leaves the weights as they are stored.
+	Quantize string
 
-	// One of these is the prompt.
-	Prompt       string
+	// One of these is the prompt. Several texts are answered side by side.
+	Prompts      []string
 	PromptIDs    []int32
 	MessagesFile string
 
@@ -27,76 +30,85 @@ type GenerateOptions struct {
 	StopTexts []string // texts that end the answer; they are no part of it
 	IgnoreEOS bool
 	Now       time.Time    // the template's clock
-	OnText    func(string) // called with every piece of text as it is complete
+	OnText    func(string) // called with every piece of text as it is complete; of a single prompt
 }
 
 // GenerateResult is an answer.
 type GenerateResult struct {
-	IDs          []int32
-	Text         string
-	FinishReason string // stop or length, as OpenAI's API says it
-	PromptTokens int
+	IDs          []int32 `json:"ids"`
+	Text         string  `json:"text"`
+	FinishReason string  `json:"finish_reason"` // stop or length, as OpenAI's API says it
+	PromptTokens int     `json:"prompt_tokens"`
 }
 
-// Generate continues a prompt.
-func Generate(ctx context.Context, o GenerateOptions) (GenerateResult, error) {
+// Generate continues prompts, and returns an answer to each.
+func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) {
 	if err := o.Validate(); err != nil {
-		return GenerateResult{}, err
+		return nil, err
 	}
-	b, err := OpenBase(o.Base)
+	b, err := OpenBase(o.Base, o.Quantize)
 	if err != nil {
-		return GenerateResult{}, err
+		return nil, err
 	}
 	defer func() { _ = b.Close() }()
-	prompt, err := b.prompt(o)
+	prompts, err := b.prompts(o)
 	if err != nil {
-		return GenerateResult{}, err
+		return nil, err
 	}
-	if limit := b.Config().MaxPositionEmbeddings; limit > 0 {
-		if len(prompt) >= limit {
-			return GenerateResult{}, fmt.Errorf("the prompt has %d tokens, the model's context is %d", len(prompt), limit)
+	limits := make([]int, len(prompts))
+	for i, prompt := range prompts {
+		limits[i] = o.MaxNewTokens
+		if limit := b.Config().MaxPositionEmbeddings; limit > 0 {
+			if len(prompt) >= limit {
+				return nil, fmt.Errorf("the prompt has %d tokens, the model's context is %d", len(prompt), limit)
+			}
+			limits[i] = min(o.MaxNewTokens, limit-len(prompt))
 		}
-		o.MaxNewTokens = min(o.MaxNewTokens, limit-len(prompt))
 	}
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}
 	m, err := b.Model(o.Adapter)
 	if err != nil {
-		return GenerateResult{}, err
+		return nil, err
 	}
-	return b.continueFrom(ctx, m.NewSession(), prompt, o)
+	return b.continueAll(ctx, m.NewBatch(len(prompts)), prompts, limits, o)
 }
 
-func (b *Base) continueFrom(ctx context.Context, s generate.Session, prompt []int32, o GenerateOptions) (GenerateResult, error) {
-	r := GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(prompt)}
-	stream := b.Tokenizer.Stream()
-	text := &untilStop{stops: o.StopTexts, emit: o.OnText}
-	for id, err := range generate.Tokens(ctx, s, prompt, o.Options) {
-		if err != nil {
-			return r, err
-		}
-		r.IDs = append(r.IDs, id)
-		if text.add(stream.Next(id)) {
-			break
-		}
-	}
-	if !text.stopped {
-		text.add(stream.Flush())
-		text.flush()
-		if len(r.IDs) == o.MaxNewTokens {
-			r.FinishReason = "length"
+// continueAll answers the prompts, each up to its own limit.
+func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts [][]int32, limits []int, o GenerateOptions) ([]GenerateResult, error) {
+	results := make([]GenerateResult, len(prompts))
+	texts := make([]*untilStop, len(prompts))
+	streams := make([]*tokenizer.Stream, len(prompts))
+	for i, p := range prompts {
+		results[i] = GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
+		texts[i], streams[i] = &untilStop{stops: o.StopTexts}, b.Tokenizer.Stream()
+		if len(prompts) == 1 {
+			texts[i].emit = o.OnText
 		}
 	}
-	r.Text = text.whole.String()
-	return r, nil
+	err := generate.All(ctx, batch, prompts, o.Options, func(i int, id int32) bool {
+		results[i].IDs = append(results[i].IDs, id)
+		return !texts[i].add(streams[i].Next(id)) && len(results[i].IDs) < limits[i]
+	})
+	for i := range results {
+		if !texts[i].stopped {
+			texts[i].add(streams[i].Flush())
+			texts[i].flush()
+			if len(results[i].IDs) == limits[i] {
+				results[i].FinishReason = "length"
+			}
+		}
+		results[i].Text = texts[i].whole.String()
+	}
+	return results, err
 }
 
-// prompt is the tokens to continue.
-func (b *Base) prompt(o GenerateOptions) ([]int32, error) {
+// prompts is the tokens to continue.
+func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 	switch {
 	case o.PromptIDs != nil:
-		return o.PromptIDs, nil
+		return [][]int32{o.PromptIDs}, nil
 	case o.MessagesFile != "":
 		in, err := readConversation(o.MessagesFile)
 		if err != nil {
@@ -107,9 +119,13 @@ func (b *Base) prompt(o GenerateOptions) ([]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.Tokenizer.Encode(text, false), nil
+		return [][]int32{b.Tokenizer.Encode(text, false)}, nil
 	}
-	return b.Tokenizer.Encode(o.Prompt, true), nil
+	var list [][]int32
+	for _, p := range o.Prompts {
+		list = append(list, b.Tokenizer.Encode(p, true))
+	}
+	return list, nil
 }
 
 func (b *Base) render(in chat.Input) (string, error) {
@@ -130,7 +146,7 @@ type RenderOptions struct {
 
 // Render renders a conversation with the base's chat template.
 func Render(o RenderOptions) (string, error) {
-	b, err := OpenBase(o.Base)
+	b, err := OpenBase(o.Base, "")
 	if err != nil {
 		return "", err
 	}

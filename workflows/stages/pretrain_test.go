@@ -46,7 +46,7 @@ func TestEmbeddedBase(t *testing.T) {
 	if err := embedded.Unpack(basefiles.FS, basefiles.Name, dir); err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenBase(dir)
+	b, err := OpenBase(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

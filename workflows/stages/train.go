@@ -58,7 +58,7 @@ const NumericsVersion = 1
 // configuration, metrics.jsonl and checkpoints. Killed and called again it goes on; called again
 // after it is done it does nothing.
 func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
-	b, err := OpenBase(o.Base)
+	b, err := OpenBase(o.Base, o.Config.Quantize)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -76,7 +76,7 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 // PlanTraining predicts what Train will take, and writes nothing. A plan that does not fit comes with
 // [trainer.ErrMemory].
 func PlanTraining(o TrainOptions) (trainer.Plan, error) {
-	b, err := OpenBase(o.Base)
+	b, err := OpenBase(o.Base, o.Config.Quantize)
 	if err != nil {
 		return trainer.Plan{}, err
 	}
@@ -136,7 +136,7 @@ func (t *training) prepare() error {
 		if t.factors, err = lora.FromAdapter(a, modules); err != nil {
 			return fmt.Errorf("init_adapter: %w", err)
 		}
-	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.base.Base, t.Config.Seed); err != nil {
+	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.base.Weights, t.Config.Seed); err != nil {
 		return err
 	}
 	t.factors.Config.BaseModel = t.base.Name()
@@ -343,7 +343,7 @@ func (t *training) run(ctx context.Context) (TrainResult, error) {
 
 // job binds the base and the factors.
 func (t *training) job() (trainer.Job, error) {
-	m, err := model.New(t.base.Config(), t.base.Base, t.factors.Attachment())
+	m, err := model.New(t.base.Config(), t.base.Weights, t.factors.Attachment())
 	if err != nil {
 		return trainer.Job{}, err
 	}
@@ -353,7 +353,7 @@ func (t *training) job() (trainer.Job, error) {
 		WeightBytes: m.WeightBytes(), Memory: t.Memory,
 	}
 	if t.Config.Objective == trainer.DPO {
-		if job.Reference, err = model.New(t.base.Config(), t.base.Base, model.Attachment{}); err != nil {
+		if job.Reference, err = model.New(t.base.Config(), t.base.Weights, model.Attachment{}); err != nil {
 			return trainer.Job{}, err
 		}
 	}

@@ -43,6 +43,7 @@ A row longer than the model's context is an error.`,
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
+	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
 	f.StringVar(&o.Data, "data", "", "dataset, or a file of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")
 	f.BoolVar(&o.AppendEOS, "append-eos", true, "score the end-of-sequence token after each text")
@@ -50,6 +51,9 @@ A row longer than the model's context is an error.`,
 	require(c, "base", "data")
 	return c
 }
+
+// quantizeUsage is the help of the flag where it is not a key of a configuration.
+const quantizeUsage = "quantise the linear weights on load: nf4 or int8"
 
 type evalRowJSON struct {
 	MeanNLL  float64   `json:"mean_nll"`

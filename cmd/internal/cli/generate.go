@@ -17,10 +17,13 @@ func (a *app) generateCommand() *cobra.Command {
 	var o stages.GenerateOptions
 	var promptIDs string
 	c := &cobra.Command{
-		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT | --messages FILE",
+		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT... | --messages FILE",
 		Short: "Continue a text or answer a conversation",
 		Long: `Continue a text, or answer a conversation rendered with the base's chat template. The answer is
-written as it is made. The same seed gives the same answer on every machine.`,
+written as it is made. The same seed gives the same answer on every machine.
+
+With several prompts all are answered side by side, which takes little longer than one; the answers
+are written once all are done, and are the same as to each prompt alone.`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
@@ -38,7 +41,8 @@ written as it is made. The same seed gives the same answer on every machine.`,
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
-	f.StringVar(&o.Prompt, "prompt", "", "text to continue")
+	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
+	f.StringArrayVar(&o.Prompts, "prompt", nil, "text to continue (may be given several times)")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
 	f.StringVar(&promptIDs, "prompt-ids", "", "tokens to continue, as 1,2,3")
 	f.IntVar(&o.MaxNewTokens, "max-new-tokens", 256, "stop after this many tokens")
@@ -87,20 +91,25 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 	if !a.json {
 		o.OnText = func(s string) { _, _ = io.WriteString(a.out, s) }
 	}
-	r, err := stages.Generate(c.Context(), o)
+	answers, err := stages.Generate(c.Context(), o)
 	if err != nil {
 		return err
 	}
-	if !a.json {
+	switch {
+	case a.json && len(answers) == 1:
+		return a.printJSON(answers[0])
+	case a.json:
+		return a.printJSON(struct {
+			Answers []stages.GenerateResult `json:"answers"`
+		}{answers})
+	case len(answers) == 1:
 		_, err = fmt.Fprintln(a.out)
 		return err
 	}
-	return a.printJSON(struct {
-		IDs          []int32 `json:"ids"`
-		Text         string  `json:"text"`
-		FinishReason string  `json:"finish_reason"`
-		PromptTokens int     `json:"prompt_tokens"`
-	}{r.IDs, r.Text, r.FinishReason, r.PromptTokens})
+	for i, r := range answers {
+		_, _ = fmt.Fprintf(a.out, "==> answer %d <==\n%s\n", i+1, r.Text)
+	}
+	return nil
 }
 
 // now is the clock that templates see: CULTIVAR_NOW, else the time.

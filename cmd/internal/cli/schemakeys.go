@@ -8,6 +8,7 @@ import (
 	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
 
@@ -29,6 +30,7 @@ var descriptions = map[string]map[string]string{
 		"packing":                "Put several short rows into one sequence; they do not see each other.",
 		"shuffle":                "Draw the rows in random order, anew in each epoch.",
 		"seed":                   "Of all random numbers. The same seed gives the same adapter, to the bit.",
+		"quantize":               "Quantise the base's linear weights as they are loaded, as bitsandbytes does; empty leaves them as they are stored.",
 		"dpo_beta":               "How strongly dpo holds the adapter to the base: larger stays closer.",
 		"append_eos":             "End each text of objective clm with the end-of-sequence token.",
 		"batch_size":             "Sequences in an optimizer step.",
@@ -143,6 +145,8 @@ func allowedValues(path string, t reflect.Type) []string {
 	switch {
 	case t == reflect.TypeFor[filter.Mode]():
 		return []string{string(filter.Drop), string(filter.Signal), string(filter.Off)}
+	case path == "quantize":
+		return append([]string{""}, base.QuantiseMethods()...)
 	case path == "objective":
 		return slices.Clone(trainer.Objectives)
 	case path == "lr_scheduler_type":

@@ -20,7 +20,7 @@ type trainOptions struct {
 	seed                    uint64
 	learningRate            float64
 	epochs                  float64
-	objective               string
+	objective, quantize     string
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -54,6 +54,7 @@ EXIT STATUS
 	f.StringVar(&o.memory, "memory", "", "what the process may take, such as 1.2GB (default 90 % of what is free)")
 	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
 	f.StringVar(&o.objective, "objective", "", "override objective: clm, sft or dpo")
+	f.StringVar(&o.quantize, "quantize", "", "override quantize: nf4 or int8")
 	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
@@ -133,6 +134,9 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 	changed := c.Flags().Changed
 	if changed("objective") {
 		cfg.Objective = o.objective
+	}
+	if changed("quantize") {
+		cfg.Quantize = o.quantize
 	}
 	if changed("max-steps") {
 		cfg.MaxSteps = o.maxSteps

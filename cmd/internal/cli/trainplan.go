@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
-	human "github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
@@ -17,10 +15,10 @@ func parseMemory(s string) (int64, error) {
 		return 0, nil
 	}
 	n, err := humanize.ParseBytes(s)
-	if err != nil || n == 0 || n > 1<<60 {
+	if err != nil || n == 0 {
 		return 0, usagef("--memory is %q, want a size such as 1.2GB or 800MiB", s)
 	}
-	return int64(n), nil
+	return n, nil
 }
 
 // planTraining prints what a run would take. A run that does not fit fails after that.
@@ -42,18 +40,18 @@ func (a *app) planTraining(o stages.TrainOptions) error {
 func (a *app) printPlan(p trainer.Plan) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
 	line("steps      %d of %s tokens on average, at most %s at a time",
-		p.Steps, human.Count(int64(p.TokensPerStep)), human.Count(int64(p.MicroBatchTokens)))
-	line("trained    %s parameters", human.Count(p.Trainable))
-	line("memory     %s at its peak", human.Bytes(p.Peak))
+		p.Steps, humanize.Count(int64(p.TokensPerStep)), humanize.Count(int64(p.MicroBatchTokens)))
+	line("trained    %s parameters", humanize.Count(p.Trainable))
+	line("memory     %s at its peak", humanize.Bytes(p.Peak))
 	line("           %s weights, %s adapter, %s activations, %s else",
-		human.Bytes(p.Weights), human.Bytes(p.Adapter), human.Bytes(p.Activate), human.Bytes(p.Process))
+		humanize.Bytes(p.Weights), humanize.Bytes(p.Adapter), humanize.Bytes(p.Activate), humanize.Bytes(p.Process))
 	switch p.Recompute {
 	case 0:
 		line("           the activations of all %d layers are kept", p.Layers)
 	case p.Layers:
 		line("           all %d layers are computed twice", p.Layers)
 	default:
-		line("           %d of %d layers are computed twice to stay below %s", p.Recompute, p.Layers, human.Bytes(p.Budget))
+		line("           %d of %d layers are computed twice to stay below %s", p.Recompute, p.Layers, humanize.Bytes(p.Budget))
 	}
 	if p.SecondsPerStep == 0 {
 		return
@@ -61,5 +59,5 @@ func (a *app) printPlan(p trainer.Plan) {
 	step := time.Duration(p.SecondsPerStep * float64(time.Second))
 	line("work       %.3g TFLOP a step, at %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
 	line("time       %s a step (%.0f tokens/s), %s in all, evaluation not counted",
-		human.Duration(step), p.TokensPerStep/p.SecondsPerStep, human.Duration(step*time.Duration(p.Steps)))
+		humanize.Duration(step), p.TokensPerStep/p.SecondsPerStep, humanize.Duration(step*time.Duration(p.Steps)))
 }
