@@ -172,6 +172,16 @@ func (b *Base) Raw(name string) (safetensors.Tensor, error) {
 	return t, nil
 }
 
+// forget lets go of the memory that a tensor of a mapped file takes.
+func (b *Base) forget(name string) {
+	if b.weights == nil {
+		return
+	}
+	if t, ok := b.weights.Tensor(name); ok {
+		safetensors.Forget(t)
+	}
+}
+
 // Has reports whether the weights hold a tensor of that name.
 func (b *Base) Has(name string) bool {
 	if b.gguf != nil {

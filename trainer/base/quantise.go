@@ -82,6 +82,9 @@ func (q *Quantised) Tensor(name string) (View, error) {
 		return View{}, fmt.Errorf("quantise tensor %q: %w", name, err)
 	}
 	q.done[name] = View{Quant: t, Shape: v.Shape}
+	if b, ok := q.from.(*Base); ok {
+		b.forget(name)
+	}
 	return q.done[name], nil
 }
 
