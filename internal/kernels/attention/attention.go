@@ -16,8 +16,12 @@ import (
 )
 
 // block is the number of keys, from the segment's first on, over which the softmax is updated at
-// once. It is part of the definition. Queries are taken in blocks of the same size, which is not.
+// once. It is part of the definition.
 const block = 64
+
+// tall is the number of queries that are taken at once, which is not part of it: several blocks'
+// worth, so that the keys and values that products pack serve as many rows as possible.
+const tall = 256
 
 // Config is the shape of an attention layer.
 type Config struct {
@@ -106,12 +110,12 @@ func each(segs []Segment, heads int, blocks func(Segment) int, body func(s Segme
 func (s Segment) keyBlocks() int { return (s.K1 - s.K0 + block - 1) / block }
 
 // views returns the number of query blocks of a segment.
-func (s Segment) views() int { return (s.Q1 - s.Q0 + block - 1) / block }
+func (s Segment) views() int { return (s.Q1 - s.Q0 + tall - 1) / tall }
 
 func (s Segment) view(i int, c Config) view {
-	row := s.Q0 + i*block
+	row := s.Q0 + i*tall
 	return view{
-		row: row, n: min(block, s.Q1-row),
+		row: row, n: min(tall, s.Q1-row),
 		pos:    s.K1 - s.K0 - (s.Q1 - row),
 		window: c.Window,
 	}
@@ -138,4 +142,13 @@ func (v view) keys() (start, end int) {
 func (v view) within(i, key, n int) (lo, hi int) {
 	lo, hi = v.sees(i)
 	return min(max(lo-key, 0), n), min(max(hi-key, 0), n)
+}
+
+// seeing returns the queries [from, to) that see any of the n keys from key on, of which there is one.
+func (v view) seeing(key, n int) (from, to int) {
+	from, to = max(0, key-v.pos), v.n
+	if v.window > 0 {
+		to = min(to, key+n-1+v.window-v.pos)
+	}
+	return from, to
 }

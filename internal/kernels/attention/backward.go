@@ -55,10 +55,10 @@ type gradients struct {
 
 // backward is the scratch space of one block of queries and one of keys.
 type backward struct {
-	p     [block * block]float32 // (queries, keys): scores, then probabilities
-	ds    [block * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
-	tanh  [block * block]float32 // (queries, keys): tanh(score/SoftCap)
-	delta [block]float32         // D of each query
+	p     [tall * block]float32 // (queries, keys): scores, then probabilities
+	ds    [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
+	tanh  [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
+	delta [tall]float32         // D of each query
 }
 
 var backwards = sync.Pool{New: func() any { return new(backward) }}
@@ -130,38 +130,35 @@ func (g *gradients) deltas(b *backward, w view, head int) {
 // step adds what a block of queries and the block of n keys from key on have to do with each other.
 func (g *gradients) step(b *backward, s Segment, w view, head, key, n int, want wanted) {
 	dim, kvHead, row := g.HeadDim, head/g.group(), s.K0+key
-	q, dout := g.q.tile(w.row, w.n, head, dim), g.dout.tile(w.row, w.n, head, dim)
+	from, to := w.seeing(key, n)
+	rows, first := to-from, w.row+from
+	q, dout := g.q.tile(first, rows, head, dim), g.dout.tile(first, rows, head, dim)
 	k, v := g.k.tile(row, n, kvHead, dim), g.v.tile(row, n, kvHead, dim)
 
 	gemm.Serial(b.p[:], block, q, k.T(), false)
-	adjust(b.p[:], w.n, n, g.Config, b.tanh[:])
+	adjust(b.p[:], rows, n, g.Config, b.tanh[:])
 	gemm.Serial(b.ds[:], block, dout, v.T(), false)
-	for i := range w.n {
-		b.softmax(w, i, key, n, g.lse[(w.row+i)*g.Heads+head], g.Config)
+	for i := range rows {
+		b.softmax(w, from, i, key, n, g.lse[(first+i)*g.Heads+head], g.Config)
 	}
-	p, ds := gemm.F32Stride(b.p[:], w.n, n, block), gemm.F32Stride(b.ds[:], w.n, n, block)
+	p, ds := gemm.F32Stride(b.p[:], rows, n, block), gemm.F32Stride(b.ds[:], rows, n, block)
 	if want.keys {
 		gemm.Serial(g.dv.from(row, kvHead, dim), g.dv.Stride, p.T(), dout, true)
 		gemm.Serial(g.dk.from(row, kvHead, dim), g.dk.Stride, ds.T(), q, true)
 	}
 	if want.queries {
-		gemm.Serial(g.dq.from(w.row, head, dim), g.dq.Stride, ds, k, true)
+		gemm.Serial(g.dq.from(first, head, dim), g.dq.Stride, ds, k, true)
 	}
 }
 
-// softmax turns row i of p from scores into probabilities, and of ds from the gradient by those
-// into the gradient by q·k.
-func (b *backward) softmax(w view, i, key, n int, lse float32, c Config) {
+// softmax turns row i of p, that of query from + i, from scores into probabilities, and of ds from
+// the gradient by those into the gradient by q·k.
+func (b *backward) softmax(w view, from, i, key, n int, lse float32, c Config) {
 	p, ds := b.p[i*block:i*block+n], b.ds[i*block:i*block+n]
-	lo, hi := w.within(i, key, n)
-	if lo >= hi {
-		clear(p)
-		clear(ds)
-		return
-	}
+	lo, hi := w.within(from+i, key, n)
 	mask(p, lo, hi)
 	vec.ExpSub(p, p, lse)
-	vec.SoftmaxBackward(ds, p, ds, b.delta[i], c.Scale)
+	vec.SoftmaxBackward(ds, p, ds, b.delta[from+i], c.Scale)
 	if c.SoftCap != 0 {
 		vec.TanhBackward(ds, ds, b.tanh[i*block:i*block+n])
 	}

@@ -37,11 +37,11 @@ var forwards = sync.Pool{New: func() any { return new(forward) }}
 
 // forward is the scratch space of one block of queries.
 type forward struct {
-	scores [block * block]float32 // (queries, keys), then the softmax numerators
-	acc    []float32              // (queries, HeadDim) sum of weighted values so far
-	max    [block]float32         // running maximum of each query's scores
-	sum    [block]float32         // running sum of e^(score − max)
-	alpha  [block]float32         // e^(old maximum − new maximum)
+	scores [tall * block]float32 // (queries, keys), then the softmax numerators
+	acc    []float32             // (queries, HeadDim) sum of weighted values so far
+	max    [tall]float32         // running maximum of each query's scores
+	sum    [tall]float32         // running sum of e^(score − max)
+	alpha  [tall]float32         // e^(old maximum − new maximum)
 }
 
 func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIndex, head int, c Config) {
@@ -56,11 +56,13 @@ func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIn
 	queries := q.tile(w.row, w.n, head, dim)
 	for key, end := w.keys(); key < end; key += block {
 		n := min(block, end-key)
-		gemm.Serial(f.scores[:], block, queries, k.tile(s.K0+key, n, kvHead, dim).T(), false)
-		adjust(f.scores[:], w.n, n, c, nil)
-		f.softmax(w, key, n, acc, dim)
-		weights := gemm.F32Stride(f.scores[:], w.n, n, block)
-		gemm.Serial(acc, dim, weights, v.tile(s.K0+key, n, kvHead, dim), true)
+		from, to := w.seeing(key, n)
+		scores := f.scores[from*block:]
+		gemm.Serial(scores, block, queries.Slice(from, to, 0, dim), k.tile(s.K0+key, n, kvHead, dim).T(), false)
+		adjust(scores, to-from, n, c, nil)
+		f.softmax(w, from, to, key, n, acc, dim)
+		weights := gemm.F32Stride(scores, to-from, n, block)
+		gemm.Serial(acc[from*dim:], dim, weights, v.tile(s.K0+key, n, kvHead, dim), true)
 	}
 	for i := range w.n {
 		o := out.at(w.row+i, head, dim)
@@ -74,15 +76,10 @@ func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIn
 
 // softmax turns the scores of a block of n keys into numerators relative to the new maximum of each
 // row, and rescales what has been summed so far to that maximum.
-func (f *forward) softmax(w view, key, n int, acc []float32, dim int) {
-	for i := range w.n {
+func (f *forward) softmax(w view, from, to, key, n int, acc []float32, dim int) {
+	for i := from; i < to; i++ {
 		row := f.scores[i*block : i*block+n]
 		lo, hi := w.within(i, key, n)
-		if lo >= hi {
-			clear(row)
-			f.alpha[i] = 0 // e^0
-			continue
-		}
 		mask(row, lo, hi)
 		old := f.max[i]
 		f.max[i] = vec.Max(row)
@@ -91,12 +88,9 @@ func (f *forward) softmax(w view, key, n int, acc []float32, dim int) {
 		}
 		f.alpha[i] = old - f.max[i]
 	}
-	vec.Exp(f.alpha[:w.n], f.alpha[:w.n])
-	for i := range w.n {
+	vec.Exp(f.alpha[from:to], f.alpha[from:to])
+	for i := from; i < to; i++ {
 		row := f.scores[i*block : i*block+n]
-		if lo, hi := w.within(i, key, n); lo >= hi {
-			continue
-		}
 		sum := vec.ExpSubSum(row, row, f.max[i])
 		f.sum[i] = fma.FMA32(f.sum[i], f.alpha[i], sum)
 		if a := acc[i*dim : (i+1)*dim]; f.alpha[i] != 1 {
