@@ -4,12 +4,16 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/cultivar/cultivar/internal/kernels/blas"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
 // elementGrain is how many elements an elementwise loop hands to a core at a time.
 const elementGrain = 16 << 10
+
+// Whatever Gorgonia multiplies by itself goes through our kernels too.
+func init() { tensor.Use(blas.Implementation{}) }
 
 // engine puts our kernels and the arena under the one operator of Gorgonia's own that these
 // graphs use: the sum of gradients that Backpropagate inserts where a value has several readers.
