@@ -35,7 +35,7 @@ type Plan struct {
 
 // programBytes is what the program itself takes beside Go's heap: its code, its tables, stacks, and
 // the packing buffers of the kernels.
-const programBytes = 48 << 20
+const programBytes = 96 << 20
 
 // Plan predicts what the job takes and chooses how many layers to recompute so that it fits.
 func (j Job) Plan() (Plan, error) {
