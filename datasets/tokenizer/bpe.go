@@ -82,8 +82,7 @@ func (m *bpe) word(p *piece, i, j int, out *sink) {
 			return
 		}
 	}
-	if e := m.cache.get(s); e != nil {
-		put(p, i, e.ids, e.lens, out)
+	if m.cache.put(p, i, j, out) {
 		return
 	}
 	sc, _ := m.scratch.Get().(*symbols)

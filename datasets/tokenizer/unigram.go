@@ -58,11 +58,10 @@ func (m *unigram) encode(p piece, out *sink) {
 
 // word encodes the bytes i to j of p, whose ends no token reaches across.
 func (m *unigram) word(p *piece, i, j int, out *sink) {
-	s := p.s[i:j]
-	if e := m.cache.get(s); e != nil {
-		put(p, i, e.ids, e.lens, out)
+	if m.cache.put(p, i, j, out) {
 		return
 	}
+	s := p.s[i:j]
 	l, _ := m.scratch.Get().(*lattice)
 	if l == nil {
 		l = &lattice{}
