@@ -49,6 +49,7 @@ type plan struct {
 	accumulate bool
 	scale      float32 // 0 and 1 are none
 	turned     bool    // m and n are exchanged: C is computed by columns
+	dots       bool    // by the kernel for few rows; there is one row of tiles then
 
 	rowTiles, colTiles     int
 	rowsOfTile, colsOfTile int
@@ -65,7 +66,7 @@ func (p *plan) setUp(impl cpu.Implementation, o *Product) {
 			p.terms = append(p.terms, term{lanesOf(t.A), lanesOf(t.B.T()), t.A.Cols})
 		}
 	}
-	if p.worthTurning() {
+	if p.dots = p.dotsSuit(); !p.dots && p.worthTurning() {
 		p.m, p.n, p.turned = p.n, p.m, true
 		for i, t := range p.terms {
 			p.terms[i].a, p.terms[i].b = t.b, t.a

@@ -8,6 +8,7 @@ type workspace struct {
 	a      panels // a single one, of A
 	turned []float32
 	strip  strip
+	dots   dots
 	tail   [14 * 32]float32
 }
 
@@ -33,6 +34,10 @@ type area struct {
 // tile computes tile t of C, counted along rows.
 func (p *plan) tile(w *workspace, t int) {
 	i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.colsOfTile
+	if p.dots {
+		p.dotTile(w, j, min(p.n, j+p.colsOfTile))
+		return
+	}
 	a := area{i0: i, i1: min(p.m, i+p.rowsOfTile), j0: j, j1: min(p.n, j+p.colsOfTile)}
 	if p.turned {
 		p.turnIn(w, &a)

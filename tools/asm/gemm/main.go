@@ -10,6 +10,7 @@ func main() {
 	tile(avx512, 14, 1)
 	transposes()
 	copies()
+	dots()
 	peak(avx2)
 	peak(avx512)
 	Generate()

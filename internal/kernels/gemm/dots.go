@@ -1,0 +1,153 @@
+package gemm
+
+import (
+	"math"
+
+	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/dtype"
+)
+
+// Few rows of A times Wᵀ, as in decoding, read W once and have no second use for a packed panel. There
+// the rows of W go straight into registers, 8 at a time, and are transposed on the way: outputs are
+// lanes, so that each is still one chain.
+
+// dotLine is how many float32 of a row the kernel for few rows takes at a time, a line of the cache.
+// What is left of a longer row is padded to it.
+const dotLine = 16
+
+// dotDepth is how many elements of a row of blocks are decoded at a time: with 32 rows, what the
+// first-level cache holds. Rows are dotStride apart, which is no power of two, so that they lie apart there.
+const dotDepth, dotStride = 256, 256 + 16
+
+// dotBlock is how many columns of C the kernel computes at a time, for m rows; 0 when there is none.
+func dotBlock(impl cpu.Implementation, m int) int {
+	switch {
+	case !hasDots(impl) || m > 8:
+		return 0
+	case m <= 2:
+		return 32
+	case m <= 4:
+		return 16
+	}
+	return 8
+}
+
+// dotsSuit reports whether the kernel for few rows computes p sooner than tiles do.
+func (p *plan) dotsSuit() bool {
+	block := dotBlock(p.impl, p.m)
+	if block == 0 || p.n < block {
+		return false
+	}
+	for i := range p.terms {
+		t := &p.terms[i]
+		if t.a.blocks != nil || !t.b.alongRows() || t.k < dotLine {
+			return false
+		}
+	}
+	return true
+}
+
+// dots is what one goroutine needs for few rows.
+type dots struct {
+	x    []float32 // A, step by step
+	w    []float32 // rows of W that are decoded, or padded
+	sums [8 * 8]float32
+}
+
+// dotTile computes columns j0 to j1 of C.
+func (p *plan) dotTile(w *workspace, j0, j1 int) {
+	d := &w.dots
+	p.packDots(d)
+	block := dotBlock(p.impl, p.m)
+	for j := j0; j < j1; j += block {
+		// The last block begins earlier, rather than end late: what it computes again is not stored.
+		at := min(j, p.n-block)
+		own := span{lane0: j - at, lane1: min(block, j1-at)}
+		p.startDots(d, at, block, own)
+		x := d.x
+		for i := range p.terms {
+			t := &p.terms[i]
+			t.dot(d, x, p.m, at, block)
+			x = x[p.m*roundUp(t.k, dotLine):]
+		}
+		p.storeDots(d, at, block, own)
+	}
+}
+
+// packDots makes x the rows of A, of all terms. Padding is +0: times the padding of W, -0, it is -0,
+// which added to anything leaves it as it is.
+func (p *plan) packDots(d *dots) {
+	size := 0
+	for i := range p.terms {
+		size += p.m * roundUp(p.terms[i].k, dotLine)
+	}
+	if len(d.x) < size+slack {
+		d.x = make([]float32, size+slack)
+	}
+	x := d.x
+	for i := range p.terms {
+		t := &p.terms[i]
+		t.a.pack(p.impl, x, p.m, 0, p.m, 0, t.k)
+		padded := p.m * roundUp(t.k, dotLine)
+		clear(x[p.m*t.k : padded])
+		x = x[padded:]
+	}
+}
+
+// startDots sets what the sums of the own columns of a block start from; the others may be being
+// written elsewhere.
+func (p *plan) startDots(d *dots, at, block int, own span) {
+	clear(d.sums[:])
+	for i := range p.m {
+		sums := d.sums[i*block+own.lane0 : i*block+own.lane1]
+		switch {
+		case p.accumulate:
+			copy(sums, p.c[i*p.ldc+at+own.lane0:])
+		case p.bias != nil:
+			copy(sums, p.bias[at+own.lane0:])
+		}
+	}
+}
+
+// storeDots stores the own columns of a block.
+func (p *plan) storeDots(d *dots, at, block int, own span) {
+	for i := range p.m {
+		sums := d.sums[i*block+own.lane0 : i*block+own.lane1]
+		if p.scale != 0 && p.scale != 1 {
+			for j := range sums {
+				sums[j] *= p.scale
+			}
+		}
+		copy(p.c[i*p.ldc+at+own.lane0:], sums)
+	}
+}
+
+// dot continues the sums of a block of lanes of W, from lane at on, by x.
+func (t *term) dot(d *dots, x []float32, m, at, block int) {
+	done := 0
+	if t.b.blocks == nil {
+		done = t.b.dotInPlace(d, x, m, at, t.k)
+	}
+	if done == t.k {
+		return
+	}
+	if d.w == nil {
+		d.w = make([]float32, 32*dotStride)
+	}
+	for done < t.k {
+		n := min(dotDepth, t.k-done)
+		padded := roundUp(n, dotLine)
+		for i := range block {
+			row := d.w[i*dotStride : i*dotStride+padded]
+			t.b.read(row[:n], at+i, done)
+			for j := n; j < padded; j++ {
+				row[j] = negativeZero
+			}
+		}
+		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
+		piece.dotInPlace(d, x[m*done:], m, 0, padded)
+		done += n
+	}
+}
+
+var negativeZero = float32(math.Copysign(0, -1))
