@@ -85,13 +85,22 @@ func (m *bpe) word(p *piece, i, j int, out *sink) {
 	if m.cache.put(p, i, j, out) {
 		return
 	}
-	sc, _ := m.scratch.Get().(*symbols)
-	if sc == nil {
-		sc = &symbols{}
-	}
+	sc := m.symbols()
 	m.merge(s, sc)
 	put(p, i, sc.ids, sc.lens, out)
 	m.cache.set(s, sc)
+	m.release(sc)
+}
+
+// symbols returns memory to merge a word in, which release takes back.
+func (m *bpe) symbols() *symbols {
+	if sc, ok := m.scratch.Get().(*symbols); ok {
+		return sc
+	}
+	return &symbols{}
+}
+
+func (m *bpe) release(sc *symbols) {
 	if cap(sc.ids) < 1<<16 {
 		m.scratch.Put(sc)
 	}

@@ -24,6 +24,7 @@ type Span struct{ Start, End int }
 // Tokenizer is safe for concurrent use.
 type Tokenizer struct {
 	model   model
+	raw     rawModel   // nil: text has to be normalized
 	norm    normalizer // nil: none
 	pre     []splitter
 	decode  []decoder // nil: tokens are joined with spaces
@@ -97,6 +98,20 @@ func (t *Tokenizer) encode(text string, addSpecial bool, out *sink) {
 			out.add(id, Span{})
 		}
 	}
+	if t.raw != nil && !out.track {
+		t.added.find(&t.added.raw, piece{s: text, first: true}, out, func(p piece) { t.raw.encodeRaw(p.s, p.first, out) })
+	} else {
+		t.encodeNormalized(text, out)
+	}
+	if addSpecial {
+		for _, id := range t.suffix {
+			out.add(id, Span{len(text), len(text)})
+		}
+	}
+}
+
+// encodeNormalized takes a text through all stages.
+func (t *Tokenizer) encodeNormalized(text string, out *sink) {
 	// The pre-tokenizers are chained back to front, once for each text: words stream into the
 	// model and no list of them is ever built.
 	emit := func(p piece) { t.model.encode(p, out) }
@@ -110,11 +125,6 @@ func (t *Tokenizer) encode(text string, addSpecial bool, out *sink) {
 		}
 	}
 	t.added.cut(text, t.norm, out, words)
-	if addSpecial {
-		for _, id := range t.suffix {
-			out.add(id, Span{len(text), len(text)})
-		}
-	}
 }
 
 // Decode returns the text of ids, as HF's decode does with clean_up_tokenization_spaces=False.
