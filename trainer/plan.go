@@ -90,7 +90,7 @@ func (j Job) sizes() (largest int, mean float64, steps int) {
 		}
 	}
 	if perEpoch < steps { // later epochs are shuffled anew
-		largest = max(largest, min(j.Config.MicroBatchSize*j.Train.MaxLen, total))
+		largest = max(largest, min(j.Train.Limit(j.Config.MicroBatchSize), total))
 	}
 	return largest, float64(total) / float64(perEpoch), steps
 }

@@ -44,6 +44,9 @@ func (e Encoder) Encode(rows []datasets.Example) ([]pack.Row, error) {
 }
 
 func (e Encoder) row(x datasets.Example) (pack.Row, error) {
+	if x.Chosen != "" || x.Rejected != "" {
+		return pack.Row{}, errors.New("is a pair of answers, which only training with objective: dpo takes")
+	}
 	if len(x.Messages) == 0 {
 		ids := e.Tokenizer.Encode(x.Text, true)
 		if e.EOS != nil {

@@ -52,14 +52,19 @@ func (l *line) preference(n int) (datasets.Example, error) {
 	if len(prompt) == 0 {
 		return datasets.Example{}, errors.New("has no prompt")
 	}
-	for name, answer := range map[string][]datasets.Message{"chosen": chosen, "rejected": rejected} {
-		if len(answer) != 1 || answer[0].Role != "assistant" {
-			return datasets.Example{}, fmt.Errorf("%q is not one answer of the assistant", name)
-		}
+	if !isAnswer(chosen) {
+		return datasets.Example{}, errors.New(`"chosen" is not one answer of the assistant`)
+	}
+	if !isAnswer(rejected) {
+		return datasets.Example{}, errors.New(`"rejected" is not one answer of the assistant`)
 	}
 	e := row(n, "", prompt)
 	e.Chosen, e.Rejected = chosen[0].Content, rejected[0].Content
 	return e, nil
+}
+
+func isAnswer(messages []datasets.Message) bool {
+	return len(messages) == 1 && messages[0].Role == "assistant"
 }
 
 // EncodePairs turns rows with a chosen and a rejected answer into tokens: two rows each, chosen

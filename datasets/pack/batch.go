@@ -56,6 +56,17 @@ func (s *Sequences) Sizes(sequences []int, microBatch int) []int {
 	return sizes
 }
 
+// Limit is how many tokens a micro-batch of so many sequences has at most.
+func (s *Sequences) Limit(microBatch int) int { return max(microBatch, 1) * s.MaxLen * s.unit() }
+
+// unit is how many rows stay together.
+func (s *Sequences) unit() int {
+	if s.Pairs {
+		return 2
+	}
+	return 1
+}
+
 // microBatches yields the rows of each micro-batch and the number of their tokens.
 func (s *Sequences) microBatches(sequences []int, microBatch int) iter.Seq2[[]int, int] {
 	var rows []int
@@ -63,11 +74,7 @@ func (s *Sequences) microBatches(sequences []int, microBatch int) iter.Seq2[[]in
 		rows = append(rows, s.Sequences[i]...)
 	}
 	slices.Sort(rows)
-	unit := 1
-	if s.Pairs {
-		unit = 2
-	}
-	limit := max(microBatch, 1) * s.MaxLen * unit
+	unit, limit := s.unit(), s.Limit(microBatch)
 	return func(yield func([]int, int) bool) {
 		for len(rows) > 0 {
 			n, tokens := 0, 0

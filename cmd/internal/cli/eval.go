@@ -3,10 +3,13 @@ package cli
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -21,7 +24,10 @@ token. Of a dataset, the test split is scored (or the one that --split names); o
 A row longer than the model's context is an error.`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
+			err := checkQuantize(o.Quantize)
+			if err != nil {
+				return err
+			}
 			if o.Home, err = a.homeDir(); err != nil {
 				return err
 			}
@@ -54,6 +60,14 @@ A row longer than the model's context is an error.`,
 
 // quantizeUsage is the help of the flag where it is not a key of a configuration.
 const quantizeUsage = "quantise the linear weights on load: nf4 or int8"
+
+// checkQuantize refuses a flag that names no method.
+func checkQuantize(method string) error {
+	if methods := base.QuantiseMethods(); method != "" && !slices.Contains(methods, method) {
+		return usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
+	}
+	return nil
+}
 
 type evalRowJSON struct {
 	MeanNLL  float64   `json:"mean_nll"`

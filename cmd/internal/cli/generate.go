@@ -81,7 +81,10 @@ func parseIDs(list string) ([]int32, error) {
 }
 
 func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
-	var err error
+	err := checkQuantize(o.Quantize)
+	if err != nil {
+		return err
+	}
 	if o.Now, err = now(); err != nil {
 		return err
 	}

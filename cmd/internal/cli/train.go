@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +82,9 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	if !o.plan && o.out == "" {
 		return usagef("--out is missing; see `cultivar train --help`")
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	cfg, err := o.resolve(c)
 	if err != nil {
 		return err
@@ -117,6 +122,14 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	}
 	a.printTrained(o.out, result)
 	return nil
+}
+
+// check refuses flags that name nothing there is. What a file says is for Config.Validate.
+func (o trainOptions) check() error {
+	if o.objective != "" && !slices.Contains(trainer.Objectives, o.objective) {
+		return usagef("--objective is %q, want one of %s", o.objective, strings.Join(trainer.Objectives, ", "))
+	}
+	return checkQuantize(o.quantize)
 }
 
 // resolve reads the configuration file and applies the flags over it.

@@ -21,17 +21,15 @@ func parseMemory(s string) (int64, error) {
 	return n, nil
 }
 
-// planTraining prints what a run would take. A run that does not fit fails after that.
+// planTraining prints what a run would take. A run that does not fit fails after that; as JSON the
+// error is all there is, since standard output holds one object.
 func (a *app) planTraining(o stages.TrainOptions) error {
 	plan, err := stages.PlanTraining(o)
-	if plan.Peak == 0 {
+	switch {
+	case err != nil && (a.json || plan.Peak == 0):
 		return err
-	}
-	if a.json {
-		if printErr := a.printJSON(plan); printErr != nil {
-			return printErr
-		}
-		return err
+	case a.json:
+		return a.printJSON(plan)
 	}
 	a.printPlan(plan)
 	return err
