@@ -29,31 +29,34 @@ func BenchmarkBandwidth(b *testing.B) {
 	}
 }
 
-// BenchmarkFewRows multiplies few rows by the transpose of weights, as decoding does: MB/s are those of
-// weights as they are stored.
+// BenchmarkFewRows multiplies few rows by the transpose of weights, as decoding does, where these lie in
+// the second-level cache and where they do not: MB/s are those of weights as they are stored.
 func BenchmarkFewRows(b *testing.B) {
 	for _, l := range []layout{{}, {typ: dtype.BF16}, {typ: dtype.F16}, {blocks: true}} {
-		for _, m := range []int{1, 2, 4, 6, 8} {
-			l.transposed = true
-			b.Run(fmt.Sprintf("%v/%d", l, m), func(b *testing.B) {
-				const n, k = 4096, 4096
-				size := l.typ.Size()
-				if l.blocks {
-					size = 1
-				}
-				r := rand.New(rand.NewPCG(1, 1))
-				cputest.EachImplementationB(b, func(b *testing.B) {
-					if cpu.Current() == cpu.Generic {
-						b.Skip("too slow to say anything")
-					}
-					x, w := layout{}.matrix(r, m, k, normal), l.matrix(r, k, n, normal)
-					c := make([]float32, m*n)
-					b.SetBytes(int64(n * k * size))
-					for b.Loop() {
-						Gemm(c, n, x, w, false)
-					}
+		for _, shape := range [][2]int{{1536, 576}, {4096, 4096}} {
+			for _, m := range []int{1, 2, 4, 6, 8} {
+				l.transposed = true
+				b.Run(fmt.Sprintf("%v/%dx%d/%d", l, shape[0], shape[1], m), func(b *testing.B) {
+					cputest.EachImplementationB(b, func(b *testing.B) { multiplyFewRows(b, l, m, shape[0], shape[1]) })
 				})
-			})
+			}
 		}
+	}
+}
+
+func multiplyFewRows(b *testing.B, l layout, m, n, k int) {
+	if cpu.Current() == cpu.Generic {
+		b.Skip("too slow to say anything")
+	}
+	size := l.typ.Size()
+	if l.blocks {
+		size = 1
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	x, w := layout{}.matrix(r, m, k, normal), l.matrix(r, k, n, normal)
+	c := make([]float32, m*n)
+	b.SetBytes(int64(n * k * size))
+	for b.Loop() {
+		Gemm(c, n, x, w, false)
 	}
 }
