@@ -19,12 +19,15 @@ const dotLine = 16
 // first-level cache holds. Rows are dotStride apart, which is no power of two, so that they lie apart there.
 const dotDepth, dotStride = 256, 256 + 16
 
+// dotWideFrom is from how many rows on there is a kernel of its own for AVX-512.
+const dotWideFrom = 5
+
 // dotBlock is how many columns of C the kernel computes at a time, for m rows; 0 when there is none.
 func dotBlock(impl cpu.Implementation, m int) int {
 	switch {
 	case !hasDots(impl) || m > 8:
 		return 0
-	case m <= 2:
+	case m <= 2 || impl == cpu.AVX512 && m >= dotWideFrom:
 		return 32
 	case m <= 4:
 		return 16
@@ -51,7 +54,7 @@ func (p *plan) dotsSuit() bool {
 type dots struct {
 	x    []float32 // A, step by step
 	w    []float32 // rows of W that are decoded, or padded
-	sums [8 * 8]float32
+	sums [8 * 32]float32
 }
 
 // dotTile computes columns j0 to j1 of C.
@@ -67,7 +70,7 @@ func (p *plan) dotTile(w *workspace, j0, j1 int) {
 		x := d.x
 		for i := range p.terms {
 			t := &p.terms[i]
-			t.dot(d, x, p.m, at, block)
+			t.dot(p.impl, d, x, p.m, at, block)
 			x = x[p.m*roundUp(t.k, dotLine):]
 		}
 		p.storeDots(d, at, block, own)
@@ -123,10 +126,10 @@ func (p *plan) storeDots(d *dots, at, block int, own span) {
 }
 
 // dot continues the sums of a block of lanes of W, from lane at on, by x.
-func (t *term) dot(d *dots, x []float32, m, at, block int) {
+func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, block int) {
 	done := 0
 	if t.b.blocks == nil {
-		done = t.b.dotInPlace(d, x, m, at, t.k)
+		done = t.b.dotInPlace(impl, d, x, m, at, t.k)
 	}
 	if done == t.k {
 		return
@@ -145,7 +148,7 @@ func (t *term) dot(d *dots, x []float32, m, at, block int) {
 			}
 		}
 		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
-		piece.dotInPlace(d, x[m*done:], m, 0, padded)
+		piece.dotInPlace(impl, d, x[m*done:], m, 0, padded)
 		done += n
 	}
 }

@@ -8,25 +8,32 @@ import (
 func hasDots(impl cpu.Implementation) bool { return impl != cpu.Generic }
 
 // dotInPlace continues the sums by as many steps as make whole lines, and returns how many that were.
-func (l *lanes) dotInPlace(d *dots, x []float32, m, lane, steps int) int {
+func (l *lanes) dotInPlace(impl cpu.Implementation, d *dots, x []float32, m, lane, steps int) int {
 	line := 64 / l.typ.Size()
 	n := steps / line
 	if n == 0 {
 		return 0
 	}
 	at := lane * l.lane
-	switch l.typ {
-	case dtype.F32:
+	wide := impl == cpu.AVX512 && m >= dotWideFrom
+	switch {
+	case l.typ == dtype.F32 && wide:
+		dotsF32AVX512(&d.sums[0], &l.f32[at], l.lane, &x[0], m, n)
+	case l.typ == dtype.F32:
 		dotsF32(&d.sums[0], &l.f32[at], l.lane, &x[0], m, n)
-	case dtype.BF16:
+	case l.typ == dtype.BF16 && wide:
+		dotsBF16AVX512(&d.sums[0], &l.u16[at], l.lane, &x[0], m, n)
+	case l.typ == dtype.BF16:
 		dotsBF16(&d.sums[0], &l.u16[at], l.lane, &x[0], m, n)
-	case dtype.F16:
+	case wide:
+		dotsF16AVX512(&d.sums[0], &l.u16[at], l.lane, &x[0], m, n)
+	default:
 		dotsF16(&d.sums[0], &l.u16[at], l.lane, &x[0], m, n)
 	}
 	return n * line
 }
 
-// The kernels for few rows: acc is rows × (32, 16 or 8 by rows, as dotBlock says), x has rows elements a
+// The kernels for few rows: acc is rows × (32, 16 or 8 as dotBlock says), x has rows elements a
 // step, and lines of 64 bytes are taken from each row of w, wRow elements apart.
 
 //go:noescape
@@ -37,3 +44,12 @@ func dotsBF16(acc *float32, w *uint16, wRow int, x *float32, rows, lines int)
 
 //go:noescape
 func dotsF16(acc *float32, w *uint16, wRow int, x *float32, rows, lines int)
+
+//go:noescape
+func dotsF32AVX512(acc *float32, w *float32, wRow int, x *float32, rows, lines int)
+
+//go:noescape
+func dotsBF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int)
+
+//go:noescape
+func dotsF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int)

@@ -26,49 +26,76 @@ func dotGroups(rows int) int {
 // The registers of dots: rows of w are reached from a pointer to the first of each group of 8 by
 // multiples of the distance between them.
 var (
-	dotX, dotLines             = reg.RAX, reg.RBX
-	dotRow, dotRow3            = reg.RCX, reg.RDX
-	dotRow5, dotRow7           = reg.RSI, reg.RDI
-	dotGroup                   = []reg.GPPhysical{reg.R8, reg.R9, reg.R10, reg.R11}
-	dotFirst                   = 8 // the vector that is the first accumulator
-	dotAhead                   = 8 // lines that are fetched ahead
-	dotX0, dotLower, dotHigher = ymm(4), ymm(5), ymm(6)
+	dotX, dotLines   = reg.RAX, reg.RBX
+	dotRow, dotRow3  = reg.RCX, reg.RDX
+	dotRow5, dotRow7 = reg.RSI, reg.RDI
+	dotGroup         = []reg.GPPhysical{reg.R8, reg.R9, reg.R10, reg.R11}
+)
+
+const (
+	dotX0, dotLower, dotHigher = 4, 5, 6 // vectors: an element of x, the parts of words
+	dotFirst                   = 8       // the vector that is the first accumulator
+	dotAhead                   = 8       // lines that are fetched ahead
 )
 
 // dots emits, for each element type, the kernels for few rows of x: outputs are lanes, and w, whose rows
 // are the columns of the product, is transposed 8 × 4 words at a time in registers. It serves AVX-512
-// too: unpacking there has half as many ports.
+// too, as unpacking there has half as many ports, until multiplying takes longer than unpacking.
 func dots() {
 	for _, e := range elements {
-		name := "dots" + e.name
-		TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int)", e.goType))
-		Doc(fmt.Sprintf("%s continues the chains of 1 to %d rows of x.", name, dotRows))
-		Load(Param("w"), dotGroup[0])
-		Load(Param("wRow"), dotRow)
-		shift(dotRow, e.size)
-		for i, r := range []reg.GPPhysical{dotRow3, dotRow5, dotRow7} {
-			scale := []uint8{2, 4, 2}[i]
-			base := []reg.GPPhysical{dotRow, dotRow, dotRow5}[i]
-			LEAQ(Mem{Base: base, Index: dotRow, Scale: scale}, r)
-		}
-		for g := 1; g < len(dotGroup); g++ {
-			LEAQ(Mem{Base: dotGroup[g-1], Index: dotRow, Scale: 8}, dotGroup[g])
-		}
-		Load(Param("x"), dotX)
-		Load(Param("rows"), dotLines)
-		for r := dotRows; r > 1; r-- {
-			CMPQ(dotLines, U8(r))
-			JEQ(LabelRef(fmt.Sprintf("rows%d", r)))
-		}
-		for r := 1; r <= dotRows; r++ {
-			Label(fmt.Sprintf("rows%d", r))
-			dotBody{e, r, dotGroups(r)}.emit()
-		}
+		dotKernel(e, "dots"+e.name, avx2, 1, dotGroups)
+		dotKernel(e, "dots"+e.name+"AVX512", avx512, dotWideFrom, func(int) int { return 2 })
+	}
+}
+
+// dotWideFrom is how many rows of x make wider multiplications worth their unpacking.
+const dotWideFrom = 5
+
+// dotKernel emits a kernel for least to dotRows rows of x.
+func dotKernel(e element, name string, m machine, least int, groups func(rows int) int) {
+	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int)", e.goType))
+	Doc(fmt.Sprintf("%s continues the chains of %d to %d rows of x.", name, least, dotRows))
+	Load(Param("w"), dotGroup[0])
+	Load(Param("wRow"), dotRow)
+	shift(dotRow, e.size)
+	for i, r := range []reg.GPPhysical{dotRow3, dotRow5, dotRow7} {
+		scale := []uint8{2, 4, 2}[i]
+		base := []reg.GPPhysical{dotRow, dotRow, dotRow5}[i]
+		LEAQ(Mem{Base: base, Index: dotRow, Scale: scale}, r)
+	}
+	for g := 1; g < len(dotGroup); g++ {
+		LEAQ(Mem{Base: dotGroup[g-1], Index: dotRow, Scale: 8}, dotGroup[g])
+	}
+	if m.lanes == 16 {
+		dotConstants(e)
+	}
+	Load(Param("x"), dotX)
+	Load(Param("rows"), dotLines)
+	for r := dotRows; r > least; r-- {
+		CMPQ(dotLines, U8(r))
+		JEQ(LabelRef(fmt.Sprintf("rows%d", r)))
+	}
+	for r := least; r <= dotRows; r++ {
+		Label(fmt.Sprintf("rows%d", r))
+		dotBody{m, e, r, groups(r)}.emit()
+	}
+}
+
+// dotConstants sets the masks of the second to fourth quarter of a vector, and what parts halves.
+func dotConstants(e element) {
+	for i, k := range []reg.OpmaskPhysical{reg.K1, reg.K2, reg.K3} {
+		MOVL(U32(0xf0<<(4*i)), dotX.As32())
+		KMOVW(dotX.As32(), k)
+	}
+	if e.name == "F16" {
+		VBROADCASTI32X4(gatherHalves(), reg.Z30)
+		VMOVDQU64(lowerFirst(), reg.Z31)
 	}
 }
 
 // A dotBody is the kernel for a number of rows of x.
 type dotBody struct {
+	machine
 	element
 	rows, groups int
 }
@@ -89,7 +116,9 @@ func (d dotBody) emit() {
 				d.multiply(g, 4*part+v, v)
 			}
 		}
-		ADDQ(U8(64), dotGroup[g])
+		for i := range d.lanes / 8 {
+			ADDQ(U8(64), d.eighth(g, i))
+		}
 	}
 	ADDQ(U32(64/d.size*4*d.rows), dotX)
 	DECQ(dotLines)
@@ -99,10 +128,13 @@ func (d dotBody) emit() {
 	RET()
 }
 
-func (d dotBody) sum(i, g int) reg.VecPhysical { return ymm(dotFirst + i*d.groups + g) }
+func (d dotBody) sum(i, g int) reg.VecPhysical { return d.vecs[dotFirst+i*d.groups+g] }
+
+// eighth points to 8 rows of a group, the first or the second.
+func (d dotBody) eighth(g, i int) reg.GPPhysical { return dotGroup[g*d.lanes/8+i] }
 
 func (d dotBody) memory(acc reg.Register, i, g int) Mem {
-	return Mem{Base: acc, Disp: 32 * (i*d.groups + g)}
+	return Mem{Base: acc, Disp: 4 * d.lanes * (i*d.groups + g)}
 }
 
 func (d dotBody) eachSum(f func(i, g int)) {
@@ -115,58 +147,94 @@ func (d dotBody) eachSum(f func(i, g int)) {
 
 // at is where a row of a group continues.
 func (d dotBody) at(g, row, disp int) Mem {
-	m := Mem{Base: dotGroup[g], Disp: disp}
-	if row > 0 {
+	m := Mem{Base: d.eighth(g, row/8), Disp: disp}
+	if row %= 8; row > 0 {
 		m.Index = []reg.GPPhysical{0: nil, 1: dotRow, 2: dotRow, 3: dotRow3, 4: dotRow, 5: dotRow5, 6: dotRow3, 7: dotRow7}[row]
 		m.Scale = []uint8{0, 1, 2, 1, 4, 1, 2, 1}[row]
 	}
 	return m
 }
 
-// transpose leaves four words of each of 8 rows in vectors 0 to 3, as transpose4 does.
+// transpose leaves four words of each row of a group in vectors 0 to 3, as transpose4 does.
 func (d dotBody) transpose(g, disp int) {
 	for i := range 4 {
 		VMOVUPS(d.at(g, i, disp), xmm(i))
-		VINSERTF128(U8(1), d.at(g, i+4, disp), ymm(i), ymm(i))
+		if d.lanes == 8 {
+			VINSERTF128(U8(1), d.at(g, i+4, disp), ymm(i), ymm(i))
+			continue
+		}
+		for q, k := range []reg.OpmaskPhysical{reg.K1, reg.K2, reg.K3} {
+			VBROADCASTF32X4(d.at(g, i+4*q+4, disp), k, d.vecs[i])
+		}
 	}
-	for i := range 2 { // a quarter of the lines to fetch
+	for i := range d.lanes / 4 { // a quarter of the lines to fetch
 		PREFETCHT0(d.at(g, disp/16+4*i, 64*dotAhead))
 	}
-	VUNPCKLPS(ymm(1), ymm(0), ymm(4))
-	VUNPCKHPS(ymm(1), ymm(0), ymm(5))
-	VUNPCKLPS(ymm(3), ymm(2), ymm(6))
-	VUNPCKHPS(ymm(3), ymm(2), ymm(7))
-	VUNPCKLPD(ymm(6), ymm(4), ymm(0))
-	VUNPCKHPD(ymm(6), ymm(4), ymm(1))
-	VUNPCKLPD(ymm(7), ymm(5), ymm(2))
-	VUNPCKHPD(ymm(7), ymm(5), ymm(3))
+	v := d.vecs
+	VUNPCKLPS(v[1], v[0], v[4])
+	VUNPCKHPS(v[1], v[0], v[5])
+	VUNPCKLPS(v[3], v[2], v[6])
+	VUNPCKHPS(v[3], v[2], v[7])
+	VUNPCKLPD(v[6], v[4], v[0])
+	VUNPCKHPD(v[6], v[4], v[1])
+	VUNPCKLPD(v[7], v[5], v[2])
+	VUNPCKHPD(v[7], v[5], v[3])
 }
 
 // multiply adds the products of the word in vector v, the number of which in the line is word.
 func (d dotBody) multiply(g, word, v int) {
-	switch d.name {
-	case "F32":
-		d.add(g, word, ymm(v))
+	if d.name == "F32" {
+		d.add(g, word, d.vecs[v])
 		return
-	case "BF16":
-		VPSLLD(U8(16), ymm(v), dotLower)
-		VPAND(upperHalves(), ymm(v), dotHigher)
-	case "F16":
-		VPSHUFB(halvesApart(), ymm(v), ymm(v)) // each half: 4 lower elements, 4 upper elements
-		VPERMQ(U8(0b11_01_10_00), ymm(v), ymm(v))
-		VEXTRACTI128(U8(1), ymm(v), xmm(6))
-		VCVTPH2PS(xmm(v), dotLower)
-		VCVTPH2PS(xmm(6), dotHigher)
 	}
-	d.add(g, 2*word, dotLower)
-	d.add(g, 2*word+1, dotHigher)
+	if d.lanes == 8 {
+		d.part(v)
+	} else {
+		d.partWide(v)
+	}
+	d.add(g, 2*word, d.vecs[dotLower])
+	d.add(g, 2*word+1, d.vecs[dotHigher])
 }
 
-// add adds a column of 8 rows of w times each row of x.
+// part widens the lower and the higher element of each word of vector v.
+func (d dotBody) part(v int) {
+	if d.name == "BF16" {
+		VPSLLD(U8(16), ymm(v), ymm(dotLower))
+		VPAND(upperHalves(), ymm(v), ymm(dotHigher))
+		return
+	}
+	VPSHUFB(halvesApart(), ymm(v), ymm(v)) // each half: 4 lower elements, 4 upper elements
+	VPERMQ(U8(0b11_01_10_00), ymm(v), ymm(v))
+	VEXTRACTI128(U8(1), ymm(v), xmm(dotHigher))
+	VCVTPH2PS(xmm(v), ymm(dotLower))
+	VCVTPH2PS(xmm(dotHigher), ymm(dotHigher))
+}
+
+// partWide is part for AVX-512.
+func (d dotBody) partWide(v int) {
+	z := d.vecs
+	if d.name == "BF16" {
+		VPSLLD(U8(16), z[v], z[dotLower])
+		VPANDD_BCST(upperHalves(), z[v], z[dotHigher])
+		return
+	}
+	VPSHUFB(reg.Z30, z[v], z[v])
+	VPERMQ(z[v], reg.Z31, z[v])
+	VEXTRACTI64X4(U8(1), z[v], ymm(dotHigher))
+	VCVTPH2PS(ymm(v), z[dotLower])
+	VCVTPH2PS(ymm(dotHigher), z[dotHigher])
+}
+
+// add adds a column of a group of rows of w times each row of x.
 func (d dotBody) add(g, column int, w reg.VecPhysical) {
 	for i := range d.rows {
-		VBROADCASTSS(Mem{Base: dotX, Disp: 4 * (column*d.rows + i)}, dotX0)
-		VFMADD231PS(w, dotX0, d.sum(i, g))
+		x := Mem{Base: dotX, Disp: 4 * (column*d.rows + i)}
+		if d.lanes == 16 {
+			VFMADD231PS_BCST(x, w, d.sum(i, g))
+			continue
+		}
+		VBROADCASTSS(x, ymm(dotX0))
+		VFMADD231PS(w, ymm(dotX0), d.sum(i, g))
 	}
 }
 
@@ -181,7 +249,13 @@ func halvesApart() Mem {
 	return constant(&apartBytes, "halvesApart", 32, func(i int) Constant { return U8(order[i%16]) }, 1)
 }
 
-var upperMask, apartBytes *Mem
+// lowerFirst is the order that brings the lower halves of 128-bit lanes to the front.
+func lowerFirst() Mem {
+	order := []uint64{0, 2, 4, 6, 1, 3, 5, 7}
+	return constant(&laneOrder, "lowerFirst", 8, func(i int) Constant { return U64(order[i]) }, 8)
+}
+
+var upperMask, apartBytes, laneOrder, gatherBytes *Mem
 
 // constant makes a table of n values of a size, the first time.
 func constant(m **Mem, name string, n int, value func(i int) Constant, size int) Mem {

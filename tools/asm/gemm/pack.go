@@ -198,9 +198,6 @@ func storeSteps(e element, dst, width, width3 reg.Register) {
 
 // gatherHalves is the byte shuffle that parts pairs of 16-bit elements.
 func gatherHalves() Mem {
-	m := GLOBL("gatherHalves", NOPTR|RODATA)
-	for i, b := range []byte{0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15} {
-		DATA(i, U8(b))
-	}
-	return m
+	order := []byte{0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15}
+	return constant(&gatherBytes, "gatherHalves", 16, func(i int) Constant { return U8(order[i]) }, 1)
 }
