@@ -106,7 +106,7 @@ func replaceNormalizer(data json.RawMessage) (normalizer, error) {
 	if l, ok := p.(literal); ok {
 		return replaceText{string(l), v.Content}, nil
 	}
-	return replacePattern{p, v.Content}, nil
+	return replacePattern{p, v.Content, *v.Pattern.Regex}, nil
 }
 
 func stripNormalizer(data json.RawMessage) (normalizer, error) {

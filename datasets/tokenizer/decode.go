@@ -39,7 +39,7 @@ func (d replaceDecoder) decode(tokens []string) []string {
 			tokens[i] = strings.ReplaceAll(t, string(l), d.new)
 			continue
 		}
-		tokens[i] = replacePattern(d).normalize(piece{s: t}).s
+		tokens[i] = replacePattern{pattern: d.pattern, new: d.new}.normalize(piece{s: t}).s
 	}
 	return tokens
 }

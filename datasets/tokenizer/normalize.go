@@ -60,6 +60,7 @@ func (n replaceText) normalize(p piece) piece {
 type replacePattern struct {
 	pattern pattern
 	new     string
+	source  string // of the pattern, for setKinds
 }
 
 func (n replacePattern) normalize(p piece) piece {

@@ -17,9 +17,14 @@ func (t *Tokenizer) setRaw() {
 	if t.added.normalized.child != nil {
 		return // tokens are to be found in the copy
 	}
-	if m, ok := t.model.(*bpe); ok && m.cuts != nil && m.scan == nil {
-		if spaces, ok := onlySpaces(t.norm, t.pre); ok {
+	switch m := t.model.(type) {
+	case *bpe:
+		if spaces, ok := onlySpaces(t.norm, t.pre); ok && m.cuts != nil && m.scan == nil {
 			t.raw = newRawBPE(m, spaces)
+		}
+	case *unigram:
+		if r := newRawUnigram(t, m); r != nil {
+			t.raw = r
 		}
 	}
 }

@@ -112,6 +112,19 @@ func (t *Tokenizer) encode(text string, addSpecial bool, out *sink) {
 
 // encodeNormalized takes a text through all stages.
 func (t *Tokenizer) encodeNormalized(text string, out *sink) {
+	t.added.cut(text, t.norm, out, t.words(out))
+}
+
+// normalizeWords is encodeNormalized without added tokens.
+func (t *Tokenizer) normalizeWords(p piece, out *sink) {
+	if t.norm != nil {
+		p = t.norm.normalize(p)
+	}
+	t.words(out)(p)
+}
+
+// words returns what pre-tokenizes a piece and hands its words to the model.
+func (t *Tokenizer) words(out *sink) func(piece) {
 	// The pre-tokenizers are chained back to front, once for each text: words stream into the
 	// model and no list of them is ever built.
 	emit := func(p piece) { t.model.encode(p, out) }
@@ -119,12 +132,11 @@ func (t *Tokenizer) encodeNormalized(text string, out *sink) {
 		s, next := t.pre[i], emit
 		emit = func(p piece) { s.split(p, next) }
 	}
-	words := func(p piece) {
+	return func(p piece) {
 		if p.s != "" {
 			emit(p)
 		}
 	}
-	t.added.cut(text, t.norm, out, words)
 }
 
 // Decode returns the text of ids, as HF's decode does with clean_up_tokenization_spaces=False.

@@ -62,13 +62,22 @@ func (m *unigram) word(p *piece, i, j int, out *sink) {
 		return
 	}
 	s := p.s[i:j]
-	l, _ := m.scratch.Get().(*lattice)
-	if l == nil {
-		l = &lattice{}
-	}
+	l := m.lattice()
 	m.cut(s, l)
 	put(p, i, l.out.ids, l.out.lens, out)
 	m.cache.set(s, &l.out)
+	m.release(l)
+}
+
+// lattice returns memory to cut a word in, which release takes back.
+func (m *unigram) lattice() *lattice {
+	if l, ok := m.scratch.Get().(*lattice); ok {
+		return l
+	}
+	return &lattice{}
+}
+
+func (m *unigram) release(l *lattice) {
 	if cap(l.best) < 1<<16 {
 		m.scratch.Put(l)
 	}
