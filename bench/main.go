@@ -17,11 +17,16 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"github.com/cultivar/cultivar/internal/cpu"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	err := cpu.FromEnv()
+	if err == nil {
+		err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	}
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "bench: error:", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer"
@@ -50,6 +51,9 @@ func smolLM(tb testing.TB, layers int) (*base.Config, memorySource) {
 // the 135M shape with LAYERS layers (10 unless the environment says otherwise). MFLOP/s count the
 // multiply-adds that the products need, not those of recomputation.
 func BenchmarkLoRAStep(b *testing.B) {
+	if err := cpu.FromEnv(); err != nil {
+		b.Fatal(err)
+	}
 	layers := 10
 	if n, err := strconv.Atoi(os.Getenv("LAYERS")); err == nil {
 		layers = n
