@@ -10,7 +10,7 @@ import (
 
 // Tokenizer is what encoding needs of one.
 type Tokenizer interface {
-	Encode(text string, addSpecial bool) []int32
+	EncodeAll(texts []string, addSpecial bool) [][]int32
 }
 
 // Chat turns a conversation into tokens and says which of them are trained.
@@ -31,10 +31,20 @@ var ErrNoTemplate = errors.New("the base has no chat template")
 // Encode turns rows into tokens, in order. A text becomes one row of which every token is trained;
 // a conversation trains on the assistant's words only.
 func (e Encoder) Encode(rows []datasets.Example) ([]pack.Row, error) {
+	var texts []string
+	for _, x := range rows {
+		if isText(x) {
+			texts = append(texts, x.Text)
+		}
+	}
+	encoded := e.Tokenizer.EncodeAll(texts, true)
 	out := make([]pack.Row, 0, len(rows))
 	for _, x := range rows {
-		r, err := e.row(x)
-		if err != nil {
+		var r pack.Row
+		var err error
+		if isText(x) {
+			r, encoded = e.text(encoded[0]), encoded[1:]
+		} else if r, err = e.conversation(x); err != nil {
 			return nil, fmt.Errorf("%s: %w", x.ExampleID, err)
 		}
 		r.Source = pack.Source{ExampleID: x.ExampleID, DocID: x.DocID, Start: x.Start, End: x.End}
@@ -43,16 +53,20 @@ func (e Encoder) Encode(rows []datasets.Example) ([]pack.Row, error) {
 	return out, nil
 }
 
-func (e Encoder) row(x datasets.Example) (pack.Row, error) {
-	if x.Chosen != "" || x.Rejected != "" {
-		return pack.Row{}, errors.New("is a pair of answers, which only training with objective: dpo takes")
+func isPair(x datasets.Example) bool { return x.Chosen != "" || x.Rejected != "" }
+
+func isText(x datasets.Example) bool { return len(x.Messages) == 0 && !isPair(x) }
+
+func (e Encoder) text(ids []int32) pack.Row {
+	if e.EOS != nil {
+		ids = append(ids, *e.EOS)
 	}
-	if len(x.Messages) == 0 {
-		ids := e.Tokenizer.Encode(x.Text, true)
-		if e.EOS != nil {
-			ids = append(ids, *e.EOS)
-		}
-		return pack.Row{IDs: ids}, nil
+	return pack.Row{IDs: ids}
+}
+
+func (e Encoder) conversation(x datasets.Example) (pack.Row, error) {
+	if isPair(x) {
+		return pack.Row{}, errors.New("is a pair of answers, which only training with objective: dpo takes")
 	}
 	if e.Chat == nil {
 		return pack.Row{}, ErrNoTemplate

@@ -66,15 +66,18 @@ func TestReadFile(t *testing.T) {
 
 type letters struct{}
 
-func (letters) Encode(text string, special bool) []int32 {
-	var ids []int32
-	if special {
-		ids = append(ids, 0)
+func (letters) EncodeAll(texts []string, special bool) (all [][]int32) {
+	for _, text := range texts {
+		var ids []int32
+		if special {
+			ids = append(ids, 0)
+		}
+		for _, c := range text {
+			ids = append(ids, int32(c))
+		}
+		all = append(all, ids)
 	}
-	for _, c := range text {
-		ids = append(ids, int32(c))
-	}
-	return ids
+	return all
 }
 
 func TestEncode(t *testing.T) {
@@ -89,9 +92,12 @@ func TestEncode(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	e.Chat = func([]datasets.Message) ([]int32, []bool, error) { return []int32{1, 2}, []bool{false, true}, nil }
-	rows, err = e.Encode([]datasets.Example{{Messages: []datasets.Message{{Role: "user"}}}})
-	if err != nil || !slices.Equal(rows[0].Trained, []bool{false, true}) {
+	rows, err = e.Encode([]datasets.Example{{Text: "A"}, {Messages: []datasets.Message{{Role: "user"}}}, {Text: "B"}})
+	if err != nil || !slices.Equal(rows[1].Trained, []bool{false, true}) || !slices.Equal(rows[2].IDs, []int32{0, 'B', 9}) {
 		t.Errorf("got %+v, %v", rows, err)
+	}
+	if _, err = e.Encode([]datasets.Example{{ExampleID: "z", Chosen: "a"}}); err == nil || !strings.Contains(err.Error(), "z: is a pair") {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -38,7 +38,7 @@ func PartialRope(c *base.Config, r base.Rope, interleaved bool) (*ops.Rope, erro
 	if cfg.QueryScale, err = queryScale(c, r); err != nil {
 		return nil, err
 	}
-	return ops.NewRopeOf(cfg), nil
+	return ops.NewRope(cfg), nil
 }
 
 // slowEnough refuses frequencies that no angle can be computed from: those of every model are at

@@ -142,14 +142,14 @@ func TestFamilyOperators(t *testing.T) {
 		{"scale by one", func(b *Builder, x *gorgonia.Node) *gorgonia.Node { return b.Scale(b.Linear(x, square(b)), 1) }, nil},
 		{"qk norm of heads", func(b *Builder, x *gorgonia.Node) *gorgonia.Node {
 			return b.Attention(b.QKNorm(qkv(b, x), b.Frozen("qn", 1, 4), b.Frozen("kn", 1, 4), 8, 4, 1e-6), att)
-		}, NewRope([]float64{1, 0.3}, 1.2)},
+		}, plainRope([]float64{1, 0.3}, 1.2)},
 		{"qk norm of the whole", func(b *Builder, x *gorgonia.Node) *gorgonia.Node {
 			return b.Attention(b.QKNorm(qkv(b, x), b.Frozen("qn", 1, 8), b.Frozen("kn", 1, 4), 8, 4, 1e-6), att)
 		}, nil},
 		{"partial interleaved rope", func(b *Builder, x *gorgonia.Node) *gorgonia.Node { return b.Attention(qkv(b, x), att) },
-			NewRopeOf(RopeConfig{HeadDim: 4, Scale: 1, Interleaved: true, Frequencies: func(int) []float64 { return []float64{0.7} }})},
+			NewRope(RopeConfig{HeadDim: 4, Scale: 1, Interleaved: true, Frequencies: func(int) []float64 { return []float64{0.7} }})},
 		{"rope by length with scaled queries", func(b *Builder, x *gorgonia.Node) *gorgonia.Node { return b.Attention(qkv(b, x), att) },
-			NewRopeOf(RopeConfig{
+			NewRope(RopeConfig{
 				HeadDim: 4, Scale: 1.1, Class: func(n int) int { return n },
 				Frequencies: func(n int) []float64 { return []float64{1, 1 / float64(n)} },
 				QueryScale:  func(pos int) float32 { return 1 + float32(pos)/2 },
@@ -244,7 +244,7 @@ func TestDoRAOfNormsIsLoRA(t *testing.T) {
 
 // A table serves sequences of one class of lengths, whatever else is in the batch.
 func TestRopeByLength(t *testing.T) {
-	r := NewRopeOf(RopeConfig{HeadDim: 2, Scale: 1, Class: func(n int) int { return n / 4 }, Frequencies: func(n int) []float64 { return []float64{float64(n/4) + 1} }})
+	r := NewRope(RopeConfig{HeadDim: 2, Scale: 1, Class: func(n int) int { return n / 4 }, Frequencies: func(n int) []float64 { return []float64{float64(n/4) + 1} }})
 	x := []float32{1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}
 	r.rotate(x, 2, 2, 0, testLayout, false)
 	for row, angle := range []float64{0, 2, 4, 6, 0, 1, 2} { // of four tokens at frequency 2, of three at 1

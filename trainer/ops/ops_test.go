@@ -56,7 +56,7 @@ func buildLayer(t *testing.T, dropout float32, rows int) *layer {
 		t.Fatal(err)
 	}
 	l.tape = tape
-	rope := NewRope([]float64{1, 0.3}, 1)
+	rope := plainRope([]float64{1, 0.3}, 1)
 	rope.Grow(testRows)
 	tape.Run.Rope = rope
 	tape.Run.Training = true
@@ -80,6 +80,11 @@ func buildLayer(t *testing.T, dropout float32, rows int) *layer {
 }
 
 var testLayout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
+
+// plainRope turns whole heads by the same inverse frequencies (HeadDim/2) at any length.
+func plainRope(invFreq []float64, scale float64) *Rope {
+	return NewRope(RopeConfig{HeadDim: 2 * len(invFreq), Scale: scale, Frequencies: func(int) []float64 { return invFreq }})
+}
 
 func random(name string, n int) []float32 {
 	s := rng.New(1, name).At(0, 0)

@@ -45,13 +45,8 @@ type ropeTable struct {
 // maxRopeTables bounds the memory for lengths that each have a table of their own (dynamic).
 const maxRopeTables = 8
 
-// NewRope is the plain kind: whole heads, the same inverse frequencies (HeadDim/2) at any length.
-func NewRope(invFreq []float64, scale float64) *Rope {
-	return NewRopeOf(RopeConfig{HeadDim: 2 * len(invFreq), Scale: scale, Frequencies: func(int) []float64 { return invFreq }})
-}
-
-// NewRopeOf is any kind.
-func NewRopeOf(cfg RopeConfig) *Rope { return &Rope{cfg: cfg, tables: make(map[int]*ropeTable)} }
+// NewRope returns one whose tables are empty.
+func NewRope(cfg RopeConfig) *Rope { return &Rope{cfg: cfg, tables: make(map[int]*ropeTable)} }
 
 // Class returns a number that is the same for lengths that are turned alike.
 func (r *Rope) Class(length int) int {

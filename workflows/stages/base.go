@@ -65,14 +65,17 @@ func (b *Base) Name() string {
 	return filepath.Base(abs)
 }
 
-// Stop lists the tokens that end a generated text.
+// Stop lists the tokens that end a generated text: what the base's configuration names, and what its
+// vocabulary does (of a GGUF file, the end of a turn and of a message as well).
 func (b *Base) Stop() []int32 {
 	var stop []int32
 	for _, id := range b.EOS() {
 		stop = append(stop, int32(id))
 	}
-	if eos := b.Tokenizer.Special().EOS; eos.OK && !slices.Contains(stop, eos.ID) {
-		stop = append(stop, eos.ID)
+	for _, id := range b.Tokenizer.Stops() {
+		if !slices.Contains(stop, id) {
+			stop = append(stop, id)
+		}
 	}
 	return stop
 }
