@@ -230,3 +230,21 @@ func BenchmarkBestFit(b *testing.B) {
 		bestFit(lengths, 2048)
 	}
 }
+
+// A pair is two rows: what is planned for micro-batches of pairs must hold for the longest.
+func TestLimitOfPairs(t *testing.T) {
+	row := Row{IDs: make([]int32, 8)}
+	for _, pairs := range []bool{false, true} {
+		s, err := New([]Row{row, row, row, row, row, row, row, row}, Options{MaxLen: 8, Pairs: pairs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make([]int, len(s.Sequences))
+		for i := range all {
+			all[i] = i
+		}
+		if largest := slices.Max(s.Sizes(all, 2)); largest != s.Limit(2) {
+			t.Errorf("pairs %t: a micro-batch has %d tokens, the limit is %d", pairs, largest, s.Limit(2))
+		}
+	}
+}
