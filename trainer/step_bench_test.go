@@ -151,3 +151,26 @@ func TestStepsLeaveNoGarbage(t *testing.T) {
 		t.Errorf("a step allocates %d bytes with 8 tokens and %d with 512", short, long)
 	}
 }
+
+// BenchmarkDecode is one token of one sequence, with 64 before it.
+func BenchmarkDecode(b *testing.B) {
+	if err := cpu.FromEnv(); err != nil {
+		b.Fatal(err)
+	}
+	c, src := smolLM(b, 10)
+	m, err := model.New(c, src, model.Attachment{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := m.NewBatch(1)
+	if _, err := s.Append([][]int32{make([]int32, 64)}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Append([][]int32{{7}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(m.WeightBytes())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+}
