@@ -16,7 +16,7 @@ var ggmlBlock = [...]struct{ elements, bytes int }{
 	Q4_0: {32, 2 + 16}, Q4_1: {32, 2 + 2 + 16}, Q5_0: {32, 2 + 4 + 16}, Q5_1: {32, 2 + 2 + 4 + 16}, Q8_0: {32, 2 + 32},
 	Q2_K: {superBlock, 16 + 64 + 2 + 2}, Q3_K: {superBlock, 32 + 64 + 12 + 2}, Q4_K: {superBlock, 2 + 2 + 12 + 128},
 	Q5_K: {superBlock, 2 + 2 + 12 + 32 + 128}, Q6_K: {superBlock, 128 + 64 + 16 + 2},
-	IQ4_NL: {32, 2 + 16}, IQ4_XS: {superBlock, 2 + 2 + 4 + 128},
+	IQ4_NL: {32, 2 + 16}, IQ4_XS: {superBlock, 2 + 2 + 4 + 128}, MXFP4: {blockMXFP4, 1 + 16},
 }
 
 // GGUFBlock returns how many elements of a row a block of the format holds and how many bytes it
@@ -108,6 +108,8 @@ func (g *ggml) widen(dst []float32, src []byte) {
 		widenIQ4_NL(dst, src)
 	case IQ4_XS:
 		widenIQ4_XS(dst, src)
+	case MXFP4:
+		widenMXFP4(dst, src)
 	}
 }
 

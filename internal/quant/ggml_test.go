@@ -12,7 +12,7 @@ import (
 )
 
 // ggufFormats are all that FromGGUF takes.
-var ggufFormats = []Format{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS}
+var ggufFormats = []Format{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4}
 
 // goldens opens a file of testdata; the script beside it says what is in it.
 func goldens(t testing.TB, name string) *safetensors.File {

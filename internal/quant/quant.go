@@ -1,6 +1,6 @@
 // Package quant holds weights that are stored in fewer bits than float32 and widens them: the block
-// formats of GGUF, the 4-bit and 8-bit checkpoints of bitsandbytes, GPTQ and AWQ. It also quantises
-// to the formats that weights are quantised to on load or on export.
+// formats of GGUF, the checkpoints of bitsandbytes, GPTQ and AWQ, and MXFP4 as gpt-oss has it. It also
+// quantises to the formats that weights are quantised to on load or on export.
 //
 // A value is what the format's published reference computes in float32, operation by operation: the
 // order of multiplications and additions is part of a format, and its comment says whose. The Go
@@ -30,17 +30,18 @@ const (
 	Q6_K
 	IQ4_NL
 	IQ4_XS
-	NF4  // bitsandbytes, 4 bits into a table of normal quantiles
-	FP4  // bitsandbytes, 4 bits into a table of 1-2-1 floats
-	Int8 // bitsandbytes, 8 bits and a scale a row
-	GPTQ // 4 or 8 bits, a scale and a zero point a group of columns
-	AWQ  // 4 bits, a scale and a zero point a group of columns
+	MXFP4 // 4-bit floats and an exponent for 32 of them; also of checkpoints
+	NF4   // bitsandbytes, 4 bits into a table of normal quantiles
+	FP4   // bitsandbytes, 4 bits into a table of 1-2-1 floats
+	Int8  // bitsandbytes, 8 bits and a scale a row
+	GPTQ  // 4 or 8 bits, a scale and a zero point a group of columns
+	AWQ   // 4 bits, a scale and a zero point a group of columns
 )
 
 var names = [...]string{
 	Q4_0: "Q4_0", Q4_1: "Q4_1", Q5_0: "Q5_0", Q5_1: "Q5_1", Q8_0: "Q8_0",
 	Q2_K: "Q2_K", Q3_K: "Q3_K", Q4_K: "Q4_K", Q5_K: "Q5_K", Q6_K: "Q6_K",
-	IQ4_NL: "IQ4_NL", IQ4_XS: "IQ4_XS",
+	IQ4_NL: "IQ4_NL", IQ4_XS: "IQ4_XS", MXFP4: "MXFP4",
 	NF4: "NF4", FP4: "FP4", Int8: "INT8", GPTQ: "GPTQ", AWQ: "AWQ",
 }
 

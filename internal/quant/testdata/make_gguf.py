@@ -16,6 +16,7 @@ HALVES = {
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
     "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0],
 }
+# MXFP4 has no f16: its scale is one byte, and every value of it makes sense
 rng = np.random.default_rng(20)
 out = {}
 for name, halves in HALVES.items():
@@ -38,4 +39,10 @@ source[3, :32] *= 1e2
 out["Q8_0.source"] = source
 with np.errstate(over="ignore"):
     out["Q8_0.packed"] = quants.quantize(source, GGMLQuantizationType.Q8_0)
+
+data = rng.integers(0, 256, (ROWS, 3, 17), dtype=np.uint8)
+data[0, :, 0], data[1, :, 0] = [0, 1, 2], [253, 254, 255]  # denormal scales, and those that overflow
+data = data.reshape(ROWS, -1)
+with np.errstate(over="ignore"):
+    out["MXFP4.data"], out["MXFP4.values"] = data, quants.dequantize(data, GGMLQuantizationType.MXFP4)
 save_file(out, os.path.join(os.path.dirname(__file__), "gguf.safetensors"))
