@@ -119,6 +119,7 @@ CASES = {
     "qwen3moe": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, norm_topk_prob=False, mlp_only_layers=[1]), dict(lora=dict(target_modules=ATTENTION))),
     "granitemoe": ("granitemoe", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=ATTENTION))),
     "gptoss": ("gpt_oss", dict(SMALL, num_hidden_layers=4, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("yarn", 150000.0, factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0, truncate=False)), dict(lora=dict(target_modules=ATTENTION))),
+    "gptoss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5), dict(mxfp4=True, lora=dict(target_modules=ATTENTION))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 
@@ -137,6 +138,33 @@ def random_weights(m):
                 p.add_(torch.randn_like(p) * 0.1)
             else:
                 p.normal_(0, 0.1)
+
+
+def pack_mxfp4(m):
+    """Rounds the experts of m to MXFP4 and returns what a checkpoint has in their place."""
+    from transformers.integrations.mxfp4 import FP4_VALUES, convert_moe_packed_tensors
+    packed = {}
+    for name, p in m.named_parameters():
+        if name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            w = p.detach().float().transpose(1, 2)  # outputs as rows
+            w = w.reshape(*w.shape[:2], -1, 32)
+            exponent = torch.floor(torch.log2(w.abs().amax(-1))).int() - 2
+            codes = (torch.ldexp(w, -exponent[..., None])[..., None] - torch.tensor(FP4_VALUES)).abs().argmin(-1).to(torch.uint8)
+            packed[name + "_blocks"] = (codes[..., 0::2] | codes[..., 1::2] << 4).contiguous()
+            packed[name + "_scales"] = (exponent + 127).to(torch.uint8)
+            p.data = convert_moe_packed_tensors(packed[name + "_blocks"], packed[name + "_scales"], dtype=p.dtype)
+    return packed
+
+
+def put_mxfp4(d, packed):
+    """Writes the packed experts into a checkpoint, as gpt-oss is published."""
+    from safetensors.torch import load_file, save_file
+    f = f"{d}/model.safetensors"
+    plain = {k: v for k, v in load_file(f).items() if k + "_blocks" not in packed}
+    save_file(plain | packed, f, metadata={"format": "pt"})
+    c = json.load(open(f"{d}/config.json"))
+    c["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"])
+    json.dump(c, open(f"{d}/config.json", "w"), indent=2, sort_keys=True)
 
 
 def write(d, m, names):
@@ -168,6 +196,7 @@ def make(out, name):
     auto = AutoModelForImageTextToText if "text_config" in config else AutoModelForCausalLM
     m = auto.from_config(AutoConfig.for_model(model_type, **config), attn_implementation="eager")
     random_weights(m)
+    packed = pack_mxfp4(m) if "mxfp4" in more else None
     write(d, m.to(getattr(torch, more.get("dtype", "bfloat16"))), more.get("names"))
     if "config" in more:
         c = json.load(open(f"{d}/config.json"))
@@ -215,6 +244,8 @@ def make(out, name):
         opt.zero_grad()
     exp["train"] = train
     json.dump(exp, open(f"{d}/expected.json", "w"), indent=None)
+    if packed:
+        put_mxfp4(d, packed)
     print(name, "ok", [round(x, 4) for x in train["losses"]], flush=True)
 
 

@@ -65,6 +65,10 @@ type View struct {
 	U16   []uint16
 	Quant *quant.Tensor // rows of the last dimension of Shape, all other dimensions counted together
 	Shape []int
+
+	// Transposed tells that the last two dimensions stand the other way round than in a checkpoint of
+	// plain tensors. It is so for experts that are stacked in a format whose rows must be outputs.
+	Transposed bool
 }
 
 // Open opens the base in dir, which may also be a GGUF file. Weights are mapped, not read.
@@ -138,7 +142,8 @@ func (b *Base) Tensor(name string) (View, error) {
 		return b.gguf.view(name)
 	}
 	if w, ok := b.quantised.weight(b.stored(name)); ok {
-		v, err := w.view()
+		packed, _ := b.weights.Tensor(w.packed)
+		v, err := w.view(packed)
 		if err != nil {
 			return View{}, fmt.Errorf("%s: %w", b.dir, err)
 		}

@@ -38,14 +38,14 @@ func bitsandbytesWeights(_ *reader, p parts) (map[string]quantisedWeight, map[st
 			if _, twice := weights[weight]; twice {
 				return nil, nil, fmt.Errorf("tensor %q: the weight has another type as well", state)
 			}
-			weights[weight] = quantisedWeight{weight, func() (*quant.Tensor, error) { return p.fourBit(weight, state, format) }}
+			weights[weight] = quantisedWeight{packed: weight, open: func() (*quant.Tensor, error) { return p.fourBit(weight, state, format) }}
 			for _, s := range []string{absmaxSuffix, mapSuffix, nestedAbsmax, nestedMap, stateInfix + kind} {
 				hidden[weight+s] = true
 			}
 		}
 		if module, ok := strings.CutSuffix(state, scaleSuffix); ok {
 			weight := module + weightSuffix
-			weights[weight] = quantisedWeight{weight, func() (*quant.Tensor, error) { return p.rowInt8(module) }}
+			weights[weight] = quantisedWeight{packed: weight, open: func() (*quant.Tensor, error) { return p.rowInt8(module) }}
 			hidden[module+scaleSuffix], hidden[module+layoutSuffix] = true, true
 		}
 	}

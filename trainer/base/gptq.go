@@ -40,7 +40,7 @@ func (g grouping) weights(p parts) (map[string]quantisedWeight, map[string]bool)
 		if !ok {
 			continue
 		}
-		weights[module+weightSuffix] = quantisedWeight{name, func() (*quant.Tensor, error) {
+		weights[module+weightSuffix] = quantisedWeight{packed: name, open: func() (*quant.Tensor, error) {
 			t, err := g.open(p, module)
 			if err != nil {
 				return nil, fmt.Errorf("module %q: %w", module, err)

@@ -23,8 +23,9 @@ type quantised struct {
 // quantisedWeight is one weight. Its parts are checked when it is opened and not before: most are
 // views of the mapped file, but some are copies.
 type quantisedWeight struct {
-	packed string // the tensor that holds the codes
-	open   func() (*quant.Tensor, error)
+	packed  string // the tensor that holds the codes
+	stacked bool   // several matrices, whose rows are outputs
+	open    func() (*quant.Tensor, error)
 }
 
 // A quantMethod finds the weights of a checkpoint and what tensors are parts of them.
@@ -36,6 +37,7 @@ var quantMethods = map[string]quantMethod{
 	"awq":          awqWeights,
 	"bitsandbytes": bitsandbytesWeights,
 	"gptq":         gptqWeights,
+	"mxfp4":        mxfp4Weights,
 }
 
 // readQuantised reads what config.json's quantization_config says about the tensors of w.
@@ -101,11 +103,14 @@ func (q *quantised) has(name string) bool {
 	return found
 }
 
-// view opens the weight.
-func (w quantisedWeight) view() (View, error) {
+// view opens the weight, of which packed is the part that holds the codes.
+func (w quantisedWeight) view(packed safetensors.Tensor) (View, error) {
 	t, err := w.open()
 	if err != nil {
 		return View{}, err
+	}
+	if w.stacked {
+		return View{Quant: t, Shape: stackedShape(packed, t), Transposed: true}, nil
 	}
 	return View{Quant: t, Shape: []int{t.Rows, t.Cols}}, nil
 }

@@ -1,8 +1,10 @@
 package base
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,11 +127,27 @@ func awqCheckpoint(testing.TB) (*checkpoint, []float32) {
 	return c, slices.Repeat([]float32{1}, 8*16)
 }
 
+// mxfp4Checkpoint is two matrices of 3 × 64, of which every block holds 1 and -3, times a power of two.
+func mxfp4Checkpoint(testing.TB) (*checkpoint, []float32) {
+	c := &checkpoint{about: `{"quant_method":"mxfp4","modules_to_not_convert":["model.layers.*.self_attn","lm_head"]}`}
+	scales := make([]byte, 2*3*2)
+	var want []float32
+	for i := range scales {
+		scales[i] = byte(120 + i)
+		scale := float32(math.Ldexp(1, i-7))
+		want = append(want, slices.Repeat([]float32{scale, -3 * scale}, 16)...)
+	}
+	c.add(module+".weight_blocks", "U8", []int{2, 3, 2, 16}, bytes.Repeat([]byte{0xd2}, 2*3*2*16))
+	c.add(module+".weight_scales", "U8", []int{2, 3, 2}, scales)
+	c.add("plain", "F32", []int{1}, make([]byte, 4))
+	return c, want
+}
+
 func jsonNumber(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 64) }
 
 func TestQuantisedCheckpoints(t *testing.T) {
 	for name, make := range map[string]func(testing.TB) (*checkpoint, []float32){
-		"nf4": fourBitCheckpoint, "int8": int8Checkpoint, "gptq": gptqCheckpoint, "awq": awqCheckpoint,
+		"nf4": fourBitCheckpoint, "int8": int8Checkpoint, "gptq": gptqCheckpoint, "awq": awqCheckpoint, "mxfp4": mxfp4Checkpoint,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, want := make(t)
@@ -147,7 +165,7 @@ func TestQuantisedCheckpoints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.Quant == nil || v.F32 != nil || v.U16 != nil || v.Shape[0]*v.Shape[1] != len(want) {
+			if v.Quant == nil || v.F32 != nil || v.U16 != nil || (safetensors.Tensor{Shape: v.Shape}).Len() != len(want) {
 				t.Fatalf("view is %+v", v)
 			}
 			if got := widened(v); !slices.Equal(got, want) {
@@ -195,7 +213,7 @@ func state(text string) func(*testing.T, *checkpoint) {
 
 func TestQuantisedCheckpointsAreChecked(t *testing.T) {
 	checkDamage(t, fourBitCheckpoint, []damage{
-		{about(`{"quant_method":"fp8"}`), `quant_method "fp8" is not supported (supported: awq, bitsandbytes, gptq)`},
+		{about(`{"quant_method":"fp8"}`), `quant_method "fp8" is not supported (supported: awq, bitsandbytes, gptq, mxfp4)`},
 		{about(`{}`), `quant_method "" is not supported`},
 		{about(`[]`), "quantization_config: not a JSON object"},
 		{about(`{"quant_method":"gptq"}`), "no weight is stored as gptq"},
@@ -254,6 +272,30 @@ func TestQuantisedCheckpointsAreChecked(t *testing.T) {
 		{about(`{"quant_method":"awq","group_size":8}`), "qzeros has"},
 		{without(".scales"), "part is missing"},
 	})
+	checkDamage(t, mxfp4Checkpoint, []damage{
+		{without(".weight_blocks"), `tensor "model.layers.0.mlp.up_proj.weight_scales": part is missing: tensor "model.layers.0.mlp.up_proj.weight_blocks"`},
+		{without(".weight_scales"), `part is missing: tensor "model.layers.0.mlp.up_proj.weight_scales"`},
+		{func(_ *testing.T, c *checkpoint) { c.add(module+".weight", "U8", []int{1}, []byte{1}) }, "as well"},
+		{with(".weight_blocks", "I8", []int{2, 3, 2, 16}, make([]byte, 192)), "is I8, want U8"},
+		{with(".weight_blocks", "U8", []int{6, 2, 16}, make([]byte, 192)), "3 dimensions, want 4"},
+		{with(".weight_blocks", "U8", []int{2, 3, 4, 8}, make([]byte, 192)), "blocks are [2 3 4 8], want (matrices, rows, blocks, 16)"},
+		{with(".weight_blocks", "U8", []int{0, 1 << 40, 1 << 40, 16}, nil), "want (matrices, rows, blocks, 16)"},
+		{with(".weight_blocks", "U8", []int{3, 2, 2, 16}, make([]byte, 192)), "scales are [2 3 2], blocks [3 2 2 16]"},
+		{with(".weight_scales", "BF16", []int{2, 3, 2}, make([]byte, 24)), "is BF16, want U8"},
+		{with(".weight_scales", "U8", []int{2, 3}, make([]byte, 6)), "2 dimensions, want 3"},
+	})
+}
+
+// Experts of MXFP4 are stacked, with outputs as rows: not as checkpoints of plain tensors have them.
+func TestStackedView(t *testing.T) {
+	c, _ := mxfp4Checkpoint(t)
+	v, err := mustOpen(t, c.write(t)).Tensor(module + ".weight")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(v.Shape, []int{2, 3, 64}) || !v.Transposed || v.Quant.Format != quant.MXFP4 {
+		t.Errorf("view is %v of %v, transposed %v", v.Quant.Format, v.Shape, v.Transposed)
+	}
 }
 
 func checkDamage(t *testing.T, make func(testing.TB) (*checkpoint, []float32), list []damage) {
@@ -276,7 +318,7 @@ func checkDamage(t *testing.T, make func(testing.TB) (*checkpoint, []float32), l
 // FuzzQuantisedCheckpoint opens arbitrary weights as each of the kinds. What opens must decode.
 func FuzzQuantisedCheckpoint(f *testing.F) {
 	var abouts []string
-	for i, make := range []func(testing.TB) (*checkpoint, []float32){fourBitCheckpoint, int8Checkpoint, gptqCheckpoint, awqCheckpoint} {
+	for i, make := range []func(testing.TB) (*checkpoint, []float32){fourBitCheckpoint, int8Checkpoint, gptqCheckpoint, awqCheckpoint, mxfp4Checkpoint} {
 		c, _ := make(f)
 		path := filepath.Join(f.TempDir(), "x")
 		if err := safetensors.WriteFile(path, nil, c.entries); err != nil {
@@ -309,7 +351,7 @@ func FuzzQuantisedCheckpoint(f *testing.F) {
 			if err != nil || v.Quant == nil {
 				continue
 			}
-			if v.Quant.Rows != v.Shape[0] || v.Quant.Cols != v.Shape[1] || v.Quant.Bytes() > 20*int64(len(weights))+1<<12 {
+			if v.Quant.Rows*v.Quant.Cols != (safetensors.Tensor{Shape: v.Shape}).Len() || v.Quant.Cols != v.Shape[len(v.Shape)-1] || v.Quant.Bytes() > 20*int64(len(weights))+1<<12 {
 				t.Fatalf("%s is %d×%d of %d bytes, its shape %v, the file of %d bytes", name, v.Quant.Rows, v.Quant.Cols, v.Quant.Bytes(), v.Shape, len(weights))
 			}
 			var dst [40]float32

@@ -168,13 +168,29 @@ func (s *scan) Stacked(b *ops.Builder, name string, st nn.Stack, share float64) 
 	if st.Every != 0 {
 		slot += fmt.Sprintf("[%d::%d]", st.From, st.Every)
 	}
-	m := matrixOrParam{matrix: stacked(v, st), share: share}
+	turned := st.Transposed != v.Transposed // outputs are columns
+	if v.Quant != nil && st.Every != 0 && turned {
+		panic(missing{fmt.Errorf("tensor %q is %v with outputs as columns: they cannot be told apart", s.prefix+name, v.Quant.Format)})
+	}
+	m := matrixOrParam{matrix: stacked(v, st, turned), share: share}
 	s.found[slot] = m
 	return slotFor(b, slot, m)
 }
 
-// stacked is a view of a matrix in v, or a vector as a row of its own.
-func stacked(v base.View, st nn.Stack) gemm.Matrix {
+// strided is every so many of the rows of blocks.
+type strided struct {
+	gemm.Blocks
+	from, every int
+}
+
+// Decode implements gemm.Blocks.
+func (s strided) Decode(dst []float32, row, col int) {
+	s.Blocks.Decode(dst, s.from+row*s.every, col)
+}
+
+// stacked is a view of a matrix in v, or a vector as a row of its own. turned tells that the matrix has
+// outputs as columns, which a quantised one of which only some are meant must not.
+func stacked(v base.View, st nn.Stack, turned bool) gemm.Matrix {
 	rows, cols := 1, v.Shape[len(v.Shape)-1]
 	if len(v.Shape) == 3 {
 		rows = v.Shape[1]
@@ -196,7 +212,11 @@ func stacked(v base.View, st nn.Stack) gemm.Matrix {
 		}
 		return gemm.F32(picked, 1, len(picked))
 	}
-	if st.Transposed {
+	if v.Quant != nil && st.Every != 0 {
+		from := strided{v.Quant, st.Index*rows + st.From, st.Every}
+		return gemm.Quantised(from, (rows-st.From+st.Every-1)/st.Every, cols)
+	}
+	if turned {
 		m = m.T()
 	}
 	if st.Every != 0 {

@@ -72,8 +72,8 @@ func (l *Layer) StackedMixture(x *Node, e Experts, router, gateUp, down string) 
 	return l.Builder.Mixture(x, m)
 }
 
-// InterleavedMixture applies gpt-oss's experts: matrices are stacked transposed, gate and up alternate
-// as columns, and everything has a bias.
+// InterleavedMixture applies gpt-oss's experts: matrices are stacked transposed (those of MXFP4 are not,
+// see [base.View]), gate and up alternate among the outputs, and everything has a bias.
 func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *Node {
 	affine := func(name string, s Stack) ops.Affine {
 		bias := s

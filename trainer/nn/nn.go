@@ -62,7 +62,7 @@ type Weights interface {
 // Stack says which part of a tensor of stacked matrices or vectors is meant.
 type Stack struct {
 	Index       int
-	Transposed  bool // the matrix is stored (in, out)
+	Transposed  bool // the matrix is (in, out) in a checkpoint of plain tensors
 	Every, From int  // of the outputs only From, From+Every, …; all when Every is 0
 }
 

@@ -1,6 +1,6 @@
 // Package gptoss is the gpt-oss family (transformers models/gpt_oss/modeling_gpt_oss.py): experts with
 // biases and a clamped gate, attention sinks, and windows in every other layer. Its published
-// checkpoints are quantised to MXFP4, which is not read; those that were widened to bfloat16 are.
+// checkpoints have the experts in MXFP4; those that were widened are read as well.
 package gptoss
 
 import (
