@@ -90,7 +90,7 @@ func New(c Config, modules []model.Module, src model.Source, seed uint64) (*Fact
 		}
 		copy(l.Magnitude.Value, norms)
 	}
-	f.Config.TargetModules = suffixes(targeted)
+	f.Config.TargetModules = namesFor(targeted, modules)
 	return f, nil
 }
 
@@ -130,7 +130,7 @@ func FromAdapter(a *adapters.Adapter, modules []model.Module) (*Factors, error) 
 		delete(tensors, tm.Name)
 	}
 	for _, name := range sortedKeys(tensors) {
-		return nil, fmt.Errorf("%w: the base has no module for tensor %q", adapters.ErrBaseMismatch, name)
+		return nil, fmt.Errorf("%w: the base has no module for tensor %q (it has %s)", adapters.ErrBaseMismatch, name, targets(modules))
 	}
 	return f, nil
 }
@@ -193,8 +193,9 @@ func match(t Targets, modules []model.Module) ([]model.Module, error) {
 	if len(t) == 1 && t[0] == AllLinear {
 		return modules, nil
 	}
+	named := func(name, s string) bool { return name == s || strings.HasSuffix(name, "."+s) }
 	test := func(name string) bool {
-		return slices.ContainsFunc(t, func(s string) bool { return name == s || strings.HasSuffix(name, "."+s) })
+		return slices.ContainsFunc(t, func(s string) bool { return named(name, s) })
 	}
 	if len(t) == 1 && strings.ContainsAny(t[0], `*+?()[]|\^$`) {
 		re, err := regexp.Compile("^(?:" + t[0] + ")$")
@@ -202,6 +203,13 @@ func match(t Targets, modules []model.Module) ([]model.Module, error) {
 			return nil, fmt.Errorf("lora.target_modules: %w", err)
 		}
 		test = re.MatchString
+	} else if mixture(modules) {
+		// Elsewhere a name too many does no harm, as in PEFT; here it would mean experts that are not trained.
+		for _, s := range t {
+			if !slices.ContainsFunc(modules, func(m model.Module) bool { return named(m.Name, s) }) {
+				return nil, unmatched(s, modules)
+			}
+		}
 	}
 	var out []model.Module
 	for _, m := range modules {
@@ -210,9 +218,43 @@ func match(t Targets, modules []model.Module) ([]model.Module, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("lora.target_modules: %s matches no module of the base (it has %s)", strings.Join(t, ", "), strings.Join(suffixes(modules), ", "))
+		return nil, unmatched(strings.Join(t, ", "), modules)
 	}
 	return out, nil
+}
+
+func unmatched(what string, modules []model.Module) error {
+	return fmt.Errorf("lora.target_modules: %s matches no module of the base (it has %s)", what, targets(modules))
+}
+
+// targets says what of a base can be targeted.
+func targets(modules []model.Module) string {
+	list := strings.Join(suffixes(modules), ", ")
+	if mixture(modules) {
+		list += "; experts and their router cannot be targeted"
+	}
+	return list
+}
+
+// mixture tells whether the feed-forward part of every layer is experts, of which no linear module is.
+func mixture(modules []model.Module) bool {
+	return len(modules) > 0 && !slices.ContainsFunc(modules, func(m model.Module) bool { return !strings.Contains(m.Name, ".self_attn.") })
+}
+
+// namesFor is the list by which PEFT finds the targeted modules and no other: last parts of names, or
+// whole names where those would be too many. A regular expression is not handed on, because PEFT would
+// hold it against modules as well that are not linear.
+func namesFor(targeted, modules []model.Module) []string {
+	list := suffixes(targeted)
+	if found, err := match(list, modules); err == nil && len(found) == len(targeted) {
+		return list
+	}
+	list = nil
+	for _, m := range targeted {
+		list = append(list, m.Name)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // suffixes lists the distinct last parts of module names, sorted.

@@ -30,7 +30,8 @@ func TestTargets(t *testing.T) {
 		{Targets{"all-linear"}, 3, []string{"down_proj", "q_proj"}},
 		{Targets{"q_proj"}, 2, []string{"q_proj"}},
 		{Targets{"q_proj", "down_proj"}, 3, []string{"down_proj", "q_proj"}},
-		{Targets{`model\.layers\.1\..*`}, 1, []string{"q_proj"}},
+		{Targets{`model\.layers\.1\..*`}, 1, []string{"model.layers.1.self_attn.q_proj"}}, // q_proj would be layer 0's as well
+		{Targets{`.*\.[qk]_proj`}, 2, []string{"q_proj"}},
 		{Targets{"proj"}, 0, nil},
 	} {
 		c := DefaultConfig()
@@ -48,6 +49,38 @@ func TestTargets(t *testing.T) {
 		if len(f.Params()) != 2*tt.want || !slices.Equal(f.Config.TargetModules, tt.names) {
 			t.Errorf("%v: %d factors, targets %v", tt.targets, len(f.Params()), f.Config.TargetModules)
 		}
+	}
+}
+
+// Of a base whose feed-forward parts are experts only attention can be trained. A name beside that would
+// be dropped in silence, and an adapter that has more is refused by the tensor's name.
+func TestExpertsAreRefused(t *testing.T) {
+	attention := []model.Module{modules[0], {Name: "model.layers.0.self_attn.v_proj", In: 8, Out: 4}}
+	const has = "(it has q_proj, v_proj; experts and their router cannot be targeted)"
+	for target, want := range map[string]string{
+		"gate_up_proj": "lora.target_modules: gate_up_proj matches no module of the base " + has,
+		"mlp.experts":  "lora.target_modules: mlp.experts matches no module of the base " + has,
+		"router":       "lora.target_modules: router matches no module of the base " + has,
+	} {
+		c := DefaultConfig()
+		c.TargetModules = Targets{"q_proj", target}
+		if _, err := New(c, attention, nil, 1); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", target, err, want)
+		}
+		if _, err := New(c, modules, nil, 1); err != nil {
+			t.Errorf("%s on a base without experts: %v", target, err)
+		}
+	}
+	f, err := New(DefaultConfig(), attention, nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := f.Adapter()
+	const name = "base_model.model.model.layers.0.mlp.experts.0.w1.lora_A.weight"
+	a.Tensors = append(a.Tensors, adapters.Tensor{Name: name, Shape: []int{16, 8}, Data: make([]float32, 128)})
+	want := `the base has no module for tensor "` + name + `" ` + has
+	if _, err := FromAdapter(a, attention); !errors.Is(err, adapters.ErrBaseMismatch) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("adapter with an expert: %v, want %q", err, want)
 	}
 }
 
