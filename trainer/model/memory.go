@@ -7,6 +7,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -70,15 +71,19 @@ func (m *Model) WeightBytes() int64 {
 	return n
 }
 
-// bytes is the size of a frozen matrix as it is stored.
+// bytes is the size of a frozen matrix as it is stored: of experts that are stacked, its share.
 func (w matrixOrParam) bytes() int64 {
 	n := int64(w.matrix.Rows) * int64(w.matrix.Cols)
-	stored, ok := w.matrix.Blocks.(interface{ Bytes() int64 })
+	blocks := w.matrix.Blocks
+	if s, ok := blocks.(strided); ok {
+		blocks = s.Blocks
+	}
+	q, quantised := blocks.(*quant.Tensor)
 	switch {
 	case w.param != nil:
 		return 0
-	case ok:
-		return stored.Bytes()
+	case quantised:
+		return q.Bytes() * n / (int64(q.Rows) * int64(q.Cols))
 	case w.matrix.Type == dtype.F32:
 		return 4 * n
 	}
