@@ -23,7 +23,7 @@ func (m *Model) newForwardPass() *forwardPass {
 
 // run returns the hidden states after the last layer, (rows, hidden), valid until the next run. The
 // caches, if any, are by layer.
-func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.KVCache) ([]float32, error) {
+func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.Cache) ([]float32, error) {
 	m := f.model
 	if err := m.checkTokens(tokens); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.KVC
 	f.x[0] = m.embedTokens(f.x[0], tokens)
 	f.x[1] = sized(f.x[1], len(f.x[0]))
 	for i := range m.layers {
-		var cache []*ops.KVCache
+		var cache []*ops.Cache
 		if caches != nil {
 			cache = caches[i]
 		}
@@ -43,7 +43,7 @@ func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.KVC
 	return f.x[len(m.layers)%2], nil
 }
 
-func (m *Model) forwardLayer(layer int, f *forwardPass, layout ops.Layout, caches []*ops.KVCache, x, y []float32) error {
+func (m *Model) forwardLayer(layer int, f *forwardPass, layout ops.Layout, caches []*ops.Cache, x, y []float32) error {
 	key := tapeKey{shape: m.shape[layer], rows: layout.Rows()}
 	c, err := m.tape(key)
 	if err != nil {
@@ -99,7 +99,7 @@ func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
 // once for all of them.
 type Batch struct {
 	pass   *forwardPass
-	caches [][]*ops.KVCache // by layer and sequence
+	caches [][]*ops.Cache // by layer and sequence
 	length []int
 	logits []float32
 
@@ -110,9 +110,9 @@ type Batch struct {
 func (m *Model) NewBatch(n int) *Batch {
 	b := &Batch{pass: m.newForwardPass(), length: make([]int, n), history: make([][]int32, n)}
 	for range m.layers {
-		list := make([]*ops.KVCache, n)
+		list := make([]*ops.Cache, n)
 		for i := range list {
-			list[i] = new(ops.KVCache)
+			list[i] = new(ops.Cache)
 		}
 		b.caches = append(b.caches, list)
 	}
@@ -162,11 +162,11 @@ func (b *Batch) Append(tokens [][]int32) ([][]float32, error) {
 }
 
 // cachesOf picks sequences' caches, in the order of the layout's segments.
-func (b *Batch) cachesOf(sequences []int) [][]*ops.KVCache {
+func (b *Batch) cachesOf(sequences []int) [][]*ops.Cache {
 	if len(sequences) == len(b.length) {
 		return b.caches
 	}
-	picked := make([][]*ops.KVCache, len(b.caches))
+	picked := make([][]*ops.Cache, len(b.caches))
 	for l, list := range b.caches {
 		for _, i := range sequences {
 			picked[l] = append(picked[l], list[i])

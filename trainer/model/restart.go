@@ -28,7 +28,7 @@ func (b *Batch) renewed(tokens [][]int32) [][]int32 {
 		}
 		list[i], b.length[i] = b.history[i], 0
 		for _, caches := range b.caches {
-			caches[i].Len = 0
+			caches[i].Reset()
 		}
 	}
 	return list

@@ -8,13 +8,6 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// KVCache holds the rotated keys and the values of one layer for one sequence that grows. Rows
-// [0, Len) are filled.
-type KVCache struct {
-	K, V []float32 // (capacity, KVHeads·HeadDim)
-	Len  int
-}
-
 // selfAttention rotates queries and keys and attends within each sequence of the layout.
 // Input: (tokens, (Heads + 2·KVHeads)·HeadDim) = [q | k | v]. Output: (tokens, Heads·HeadDim).
 type selfAttention struct {
@@ -69,7 +62,7 @@ func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	at := func(col int) attention.Heads { return attention.Heads{Data: qkv[col:], Stride: cols} }
 	out := o.run.arena.matrix(rows, qw)
 	y := attention.Heads{Data: out.Float32s(), Stride: qw}
-	lse := o.run.kept.keep(o.name+" lse", rows*o.cfg.Heads)
+	lse := o.run.arena.keep(o.name+" lse", rows*o.cfg.Heads)
 	if o.run.Caches == nil {
 		attention.Forward(y, lse, at(0), at(qw), at(qw+kvw), o.run.Layout.Segments, o.cfg)
 	}
@@ -84,24 +77,6 @@ func (o *selfAttention) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		o.sink(out.Float32s(), lse, rows)
 	}
 	return out, nil
-}
-
-// append adds the keys and values of new rows and returns all of them.
-func (c *KVCache) append(qkv []float32, rows, cols, qw, kvw int) (k, v attention.Heads) {
-	need := (c.Len + rows) * kvw
-	for len(c.K) < need {
-		c.K = append(c.K, make([]float32, max(need-len(c.K), len(c.K)))...)
-		c.V = append(c.V, make([]float32, max(need-len(c.V), len(c.V)))...)
-	}
-	parallel.For(rows, 64, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row := qkv[r*cols+qw : (r+1)*cols]
-			copy(c.K[(c.Len+r)*kvw:], row[:kvw])
-			copy(c.V[(c.Len+r)*kvw:], row[kvw:])
-		}
-	})
-	c.Len += rows
-	return attention.Heads{Data: c.K, Stride: kvw}, attention.Heads{Data: c.V, Stride: kvw}
 }
 
 // DiffWRT implements gorgonia.SDOp.
@@ -125,7 +100,7 @@ func (o *attentionBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error)
 	qw, kvw := f.widths()
 	cols := o.cols
 	qkv := floats(inputs[2]) // turned
-	lse := f.run.kept.recall(f.name+" lse", rows*f.cfg.Heads)
+	lse := f.run.arena.recall(f.name+" lse", rows*f.cfg.Heads)
 	grad := f.run.arena.matrix(rows, cols)
 	d := grad.Float32s()
 	heads := func(data []float32, at int) attention.Heads { return attention.Heads{Data: data[at:], Stride: cols} }

@@ -45,10 +45,10 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
 	h, vocab := floats(inputs[0]), o.weight.Rows
 	atOnce := min(rows, LogitRows(vocab))
-	logits := o.run.kept.keep(o.name+" logits", atOnce*vocab)
+	logits := o.run.arena.keep(o.name+" logits", atOnce*vocab)
 	var dh []float32
 	if o.grad {
-		dh = o.run.kept.keep(o.name+" grad", rows*hidden)
+		dh = o.run.arena.keep(o.name+" grad", rows*hidden)
 	}
 	scales, err := o.scales(h, rows, logits)
 	if err != nil {
@@ -105,7 +105,7 @@ func (o *crossEntropy) scales(h []float32, rows int, logits []float32) ([]float3
 			}
 		})
 	}
-	scales := o.run.kept.keep(o.name+" scales", rows)
+	scales := o.run.arena.keep(o.name+" scales", rows)
 	return scales, o.run.Weigh(o.run.NLL[:rows], scales)
 }
 
@@ -195,7 +195,7 @@ type crossEntropyBackward struct {
 func (o *crossEntropyBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.fwd.run.arena.matrix(rows, cols)
-	copy(out.Float32s(), o.fwd.run.kept.recall(o.fwd.name+" grad", rows*cols))
+	copy(out.Float32s(), o.fwd.run.arena.recall(o.fwd.name+" grad", rows*cols))
 	scale(out.Float32s(), floats(inputs[2])[0])
 	return out, nil
 }

@@ -140,10 +140,10 @@ func (o *dora) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 
 // findGains computes g and 1/n for the factors that are bound now.
 func (o *dora) findGains() []float32 {
-	gains := o.gains[o.run.kept]
+	gains := o.gains[o.run.arena]
 	if gains == nil {
 		gains = make([]float32, 2*o.cols)
-		o.gains[o.run.kept] = gains
+		o.gains[o.run.arena] = gains
 	}
 	for i, p := range o.parts {
 		if p.m < 0 {
@@ -252,7 +252,7 @@ func (o *dora) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.No
 func (o *dora) magnitudeGrad(grad []float32, part int, dy, z gorgonia.Value) {
 	p := o.parts[part]
 	rows, width := dims(z)
-	inv := o.inverseOf(o.gains[o.run.kept], part)
+	inv := o.inverseOf(o.gains[o.run.arena], part)
 	d, x := floats(dy), floats(z)
 	parallel.For(len(grad), 64, func(lo, hi int) {
 		scaled := make([]float32, hi-lo)
@@ -277,7 +277,7 @@ func (o *doraBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	f := o.dora
 	rows, _ := dims(inputs[0])
 	out := f.run.arena.matrix(rows, o.cols)
-	dy, dx, gains := floats(inputs[0]), out.Float32s(), f.gains[f.run.kept]
+	dy, dx, gains := floats(inputs[0]), out.Float32s(), f.gains[f.run.arena]
 	for i, p := range f.parts {
 		at, g := p.from, f.gainOf(gains, i)
 		switch {

@@ -178,7 +178,7 @@ func (o *down) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	out := o.run.arena.matrix(rows, o.cols)
 	x := floats(inputs[0])
 	if o.run.drops(o.proj) {
-		kept := o.run.kept.keep(o.name, len(x))
+		kept := o.run.arena.keep(o.name, len(x))
 		o.run.dropout(kept, x, in, o.proj)
 		x = kept
 	}
@@ -247,7 +247,7 @@ func (o *linearBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		if o.up[i] < 0 || !l.run.drops(p) {
 			continue
 		}
-		through := l.run.kept.keep(o.name, len(dx))
+		through := l.run.arena.keep(o.name, len(dx))
 		gemm.Gemm(through, l.in, v(i), p.LoRA.A.matrix(), false)
 		l.run.dropout(through, through, l.in, p)
 		add(dx, dx, through)

@@ -142,11 +142,11 @@ func (o *mixture) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	out := o.run.arena.matrix(rows, hidden)
 	x, y, k, inner := floats(inputs[0]), out.Float32s(), o.m.TopK, o.inner
 	r := o.route(x, rows)
-	o.routes[o.run.kept] = r
+	o.routes[o.run.arena] = r
 	xs := o.run.arena.matrix(rows, k*hidden).Float32s() // of pairs, like all below
 	hs := o.run.arena.matrix(rows, k*inner).Float32s()
 	ys := o.run.arena.matrix(rows, k*hidden).Float32s()
-	gateUp := o.run.kept.keep(o.name+" gate_up", rows*k*2*inner)
+	gateUp := o.run.arena.keep(o.name+" gate_up", rows*k*2*inner)
 	r.gather(xs, x, hidden)
 	r.each(o.m.Experts, func(e Expert, from, n int) {
 		col := 0
@@ -203,8 +203,8 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
 	out := f.run.arena.matrix(rows, hidden)
 	dy, dx, k, inner := floats(inputs[0]), out.Float32s(), f.m.TopK, f.inner
-	r := f.routes[f.run.kept]
-	gateUp := f.run.kept.recall(f.name+" gate_up", rows*k*2*inner)
+	r := f.routes[f.run.arena]
+	gateUp := f.run.arena.recall(f.name+" gate_up", rows*k*2*inner)
 	dys := f.run.arena.matrix(rows, k*hidden).Float32s()
 	hs := f.run.arena.matrix(rows, k*inner).Float32s()
 	dhs := f.run.arena.matrix(rows, k*inner).Float32s()

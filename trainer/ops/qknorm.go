@@ -58,7 +58,7 @@ func (o *qkNorm) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.run.arena.matrix(rows, cols)
 	vectors := o.vectors()
-	inv := o.run.kept.keep(o.name, rows*vectors)
+	inv := o.run.arena.keep(o.name, rows*vectors)
 	values := o.parts[1].hi
 	parallel.For(rows, rowGrain(cols), func(from, to int) {
 		for r := from; r < to; r++ {
@@ -92,7 +92,7 @@ func (o *qkNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := f.run.arena.matrix(rows, cols)
 	vectors := f.vectors()
-	inv := f.run.kept.recall(f.name, rows*vectors)
+	inv := f.run.arena.recall(f.name, rows*vectors)
 	values := f.parts[1].hi
 	parallel.For(rows, rowGrain(cols), func(from, to int) {
 		for r := from; r < to; r++ {

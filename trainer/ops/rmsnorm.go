@@ -31,7 +31,7 @@ func (o *rmsNorm) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.run.arena.matrix(rows, cols)
 	x, y, w := floats(inputs[0]), out.Float32s(), o.weight.vector()
-	inv := o.run.kept.keep(o.name, rows)
+	inv := o.run.arena.keep(o.name, rows)
 	parallel.For(rows, rowGrain(cols), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			inv[r] = vec.RMSNorm(y[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], w, o.eps)
@@ -77,7 +77,7 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 
 func (o *rmsNorm) weightGrad(grad []float32, inputs []gorgonia.Value) {
 	rows, cols := dims(inputs[0])
-	dy, x, inv := floats(inputs[0]), floats(inputs[1]), o.run.kept.recall(o.name, rows)
+	dy, x, inv := floats(inputs[0]), floats(inputs[1]), o.run.arena.recall(o.name, rows)
 	for r := range rows {
 		vec.RMSNormWeightGrad(grad, dy[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], inv[r])
 	}
@@ -94,7 +94,7 @@ func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := n.run.arena.matrix(rows, cols)
 	dy, x, dx, w := floats(inputs[0]), floats(inputs[1]), out.Float32s(), n.weight.vector()
-	inv := n.run.kept.recall(n.name, rows)
+	inv := n.run.arena.recall(n.name, rows)
 	parallel.For(rows, rowGrain(cols), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			vec.RMSNormBackward(dx[r*cols:(r+1)*cols], dy[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], w, inv[r])

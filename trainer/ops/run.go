@@ -23,8 +23,8 @@ func (l Layout) Rows() int { return len(l.Positions) }
 // rows are laid out, and what differs from layer to layer beside the weights.
 type Run struct {
 	Layout Layout
-	Rope   *Rope      // nil for a layer without rotary positions
-	Caches []*KVCache // of each segment: keys and values of earlier tokens; nil in training
+	Rope   *Rope    // nil for a layer without rotary positions
+	Caches []*Cache // of each segment: what came before it; nil in training
 
 	// Of the loss.
 	Labels    []int32   // (rows): the token each row predicts
@@ -40,8 +40,7 @@ type Run struct {
 	Step     uint64
 
 	builder   *Builder
-	arena     *Arena        // where results go
-	kept      *Arena        // where operators keep what their derivatives need
+	arena     *Arena        // where results go, and what derivatives need is kept
 	upstream  *tensor.Dense // gradient of the graph's output, nil while it is awaited
 	output    *tensor.Dense
 	paused    bool
@@ -75,5 +74,5 @@ func (r *Run) droppedInput(p Projection, x []float32) []float32 {
 	if !r.drops(p) {
 		return x
 	}
-	return r.kept.recall(downName(p), len(x))
+	return r.arena.recall(downName(p), len(x))
 }

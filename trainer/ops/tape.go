@@ -121,7 +121,7 @@ func (m *Machine) Forward(x, out []float32) ([]float32, error) {
 	m.arena.rewind()
 	m.arena.out = out
 	m.vm.Reset()
-	run.arena, run.kept, run.upstream, run.paused = m.arena, m.arena, nil, false
+	run.arena, run.upstream, run.paused = m.arena, nil, false
 	err := m.vm.RunAll()
 	switch {
 	case run.paused:
@@ -142,7 +142,7 @@ func (m *Machine) Forward(x, out []float32) ([]float32, error) {
 func (m *Machine) Backward(dy, dx []float32) ([]float32, error) {
 	run, shape := m.tape.Run, m.tape.output.Shape()
 	m.arena.dx = dx
-	run.arena, run.kept = m.arena, m.arena
+	run.arena = m.arena
 	run.upstream = newDense(shape[0], shape[1], dy)
 	if err := m.vm.RunAll(); err != nil {
 		return nil, err

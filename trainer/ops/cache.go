@@ -1,0 +1,55 @@
+package ops
+
+import (
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/parallel"
+)
+
+// Cache is what one layer remembers of one sequence that grows: the rotated keys and the values of
+// attention, and the states of recurrent operators. Rows [0, Len) of K and V are filled.
+type Cache struct {
+	K, V []float32 // (capacity, KVHeads·HeadDim)
+	Len  int
+
+	states map[string][]float32 // by operator
+}
+
+// Reset forgets the sequence.
+func (c *Cache) Reset() {
+	c.Len = 0
+	for _, s := range c.states {
+		clear(s)
+	}
+}
+
+// state returns the n floats that an operator carries from one token to the next, which it reads
+// and writes: zeros before the first token.
+func (c *Cache) state(operator string, n int) []float32 {
+	s := c.states[operator]
+	if s == nil {
+		if c.states == nil {
+			c.states = make(map[string][]float32)
+		}
+		s = make([]float32, n)
+		c.states[operator] = s
+	}
+	return s
+}
+
+// append adds the keys and values of new rows and returns all of them.
+func (c *Cache) append(qkv []float32, rows, cols, qw, kvw int) (k, v attention.Heads) {
+	need := (c.Len + rows) * kvw
+	for len(c.K) < need {
+		c.K = append(c.K, make([]float32, max(need-len(c.K), len(c.K)))...)
+		c.V = append(c.V, make([]float32, max(need-len(c.V), len(c.V)))...)
+	}
+	parallel.For(rows, 64, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := qkv[r*cols+qw : (r+1)*cols]
+			copy(c.K[(c.Len+r)*kvw:], row[:kvw])
+			copy(c.V[(c.Len+r)*kvw:], row[kvw:])
+		}
+	})
+	c.Len += rows
+	return attention.Heads{Data: c.K, Stride: kvw}, attention.Heads{Data: c.V, Stride: kvw}
+}
