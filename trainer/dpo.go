@@ -88,7 +88,7 @@ func (p *preferences) z(chosen, rejected, refChosen, refRejected float64) float6
 
 // weigh makes the loss of a micro-batch that of its pairs, each counted 1/pairs, and adds them to s.
 func (p *preferences) weigh(mb *model.MicroBatch, segments []pack.Segment, pairs int, s *score) {
-	mb.Weigh = func(nll []float64, scales []float32) error {
+	mb.Weigh = func(nll []float64, scales []float32) {
 		sums, next := make([]float64, len(segments)), 0
 		ends := make([]int, len(segments))
 		for i, seg := range segments {
@@ -109,7 +109,6 @@ func (p *preferences) weigh(mb *model.MicroBatch, segments []pack.Segment, pairs
 			}
 			from = ends[i+1]
 		}
-		return nil
 	}
 }
 

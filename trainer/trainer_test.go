@@ -305,27 +305,13 @@ func TestEvaluationOfRowsIsIndependent(t *testing.T) {
 func TestDecodingEqualsPrefill(t *testing.T) {
 	m, _ := attach(t, config())
 	ids := sequences(t, 1, pack.None).Rows[0].IDs
-	whole, err := m.NewSession().Append(ids)
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole = slices.Clone(whole)
-	s := m.NewSession()
-	var last []float32
-	for _, id := range ids {
-		if last, err = s.Append([]int32{id}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !slices.Equal(whole, last) {
-		t.Error("decoding differs from prefill")
-	}
+	checkDecoding(t, m, ids)
 }
 
 func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 	m, _ := attach(t, config())
 	for _, id := range []int32{-1, 61} {
-		if _, err := m.NewSession().Append([]int32{id}); err == nil {
+		if _, err := m.NewBatch(1).Append([][]int32{{id}}); err == nil {
 			t.Errorf("token %d is taken", id)
 		}
 		if _, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: []int32{1, id}}}, eval.TokensAtOnce); err == nil {
@@ -370,4 +356,14 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(8*512*b.N)/b.Elapsed().Seconds(), "tokens/s")
+}
+
+// grow adds tokens to the one sequence of a batch and returns the logits after the last.
+func grow(t *testing.T, b *model.Batch, ids ...int32) []float32 {
+	t.Helper()
+	logits, err := b.Append([][]int32{ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logits[0]
 }

@@ -12,13 +12,47 @@ import (
 type forwardPass struct {
 	model   *Model
 	scratch *ops.Scratch
-	arenas  map[int]*ops.Arena // by layer shape
-	head    *ops.Arena
-	x       [2][]float32 // hidden states, alternating
+	arena   *ops.Arena               // of the heads
+	layers  map[int]*ops.Machine     // by layer shape
+	heads   map[tapeKey]*ops.Machine // of which one runs at a time
+	x       [2][]float32             // hidden states, alternating
 }
 
 func (m *Model) newForwardPass() *forwardPass {
-	return &forwardPass{model: m, scratch: new(ops.Scratch), arenas: make(map[int]*ops.Arena), head: ops.NewArena(nil, nil)}
+	return &forwardPass{
+		model: m, scratch: new(ops.Scratch), arena: ops.NewArena(nil, nil),
+		layers: make(map[int]*ops.Machine), heads: make(map[tapeKey]*ops.Machine),
+	}
+}
+
+// head returns the machine of a head, which shows it the rows that are picked of a layout.
+func (f *forwardPass) head(key tapeKey, layout ops.Layout, picked []int32) (*ops.Machine, error) {
+	mach := f.heads[key]
+	if mach == nil {
+		t, err := f.model.tape(key)
+		if err != nil {
+			return nil, err
+		}
+		mach = t.NewMachine(f.arena)
+		f.heads[key] = mach
+	}
+	f.model.bindHead(mach.Tape())
+	run := mach.Tape().Run
+	run.Layout, run.Picked = layout, picked
+	return mach, nil
+}
+
+// layer returns the machine of a layer shape.
+func (f *forwardPass) layer(shape int) (*ops.Machine, error) {
+	if mach := f.layers[shape]; mach != nil {
+		return mach, nil
+	}
+	t, err := f.model.tape(tapeKey{shape: shape})
+	if err != nil {
+		return nil, err
+	}
+	f.layers[shape] = t.NewMachine(ops.NewArena(t.Plan(), f.scratch))
+	return f.layers[shape], nil
 }
 
 // run returns the hidden states after the last layer, (rows, hidden), valid until the next run. The
@@ -28,7 +62,7 @@ func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.Cac
 	if err := m.checkTokens(tokens); err != nil {
 		return nil, err
 	}
-	m.growRope(layout)
+	m.growRope(layout.Longest())
 	f.x[0] = m.embedTokens(f.x[0], tokens)
 	f.x[1] = sized(f.x[1], len(f.x[0]))
 	for i := range m.layers {
@@ -44,24 +78,14 @@ func (f *forwardPass) run(tokens []int32, layout ops.Layout, caches [][]*ops.Cac
 }
 
 func (m *Model) forwardLayer(layer int, f *forwardPass, layout ops.Layout, caches []*ops.Cache, x, y []float32) error {
-	key := tapeKey{shape: m.shape[layer], rows: layout.Rows()}
-	c, err := m.tape(key)
+	mach, err := f.layer(m.shape[layer])
 	if err != nil {
 		return err
 	}
-	a := f.arenas[key.shape]
-	if a == nil {
-		plan, err := m.plan(key)
-		if err != nil {
-			return err
-		}
-		a = ops.NewArena(plan, f.scratch)
-		f.arenas[key.shape] = a
-	}
-	m.layers[layer].bindTo(c.tape)
-	run := c.tape.Run
+	m.layers[layer].bindTo(mach.Tape())
+	run := mach.Tape().Run
 	run.Layout, run.Rope, run.Training, run.Caches = layout, m.family.Rope(m.family.Kind(layer)), false, caches
-	_, err = c.machine(a).Forward(x, y)
+	_, err = mach.Forward(x, y)
 	return err
 }
 
@@ -73,6 +97,17 @@ func sized(x []float32, n int) []float32 {
 	return x[:n]
 }
 
+// lossHead returns the machine that computes the losses of a micro-batch and where it puts them.
+func (f *forwardPass) lossHead(mb *MicroBatch, grads ops.Gradients) (*ops.Machine, []float64, error) {
+	mach, err := f.head(tapeKey{lossHead, grads}, mb.Layout, mb.Rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	run := mach.Tape().Run
+	run.Labels, run.LossScale, run.Weigh, run.NLL = mb.Labels, mb.LossScale, mb.Weigh, make([]float64, len(mb.Rows))
+	return mach, run.NLL, nil
+}
+
 // Evaluator runs forward passes for likelihoods.
 type Evaluator struct{ pass *forwardPass }
 
@@ -81,17 +116,15 @@ func (m *Model) NewEvaluator() *Evaluator { return &Evaluator{pass: m.newForward
 
 // NLL returns the negative log-likelihood of each label of a micro-batch.
 func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
-	m := e.pass.model
 	x, err := e.pass.run(mb.Tokens, mb.Layout, nil)
 	if err != nil || len(mb.Rows) == 0 {
 		return nil, err
 	}
-	c, err := m.tape(tapeKey{shape: lossHead, rows: len(mb.Tokens), labelled: len(mb.Rows)})
+	mach, nll, err := e.pass.lossHead(mb, ops.NoGradients)
 	if err != nil {
 		return nil, err
 	}
-	nll := m.prepareLoss(c, mb)
-	_, err = c.machine(e.pass.head).Forward(x, nil)
+	_, err = mach.Forward(x, nil)
 	return nll, err
 }
 
@@ -149,7 +182,7 @@ func (b *Batch) Append(tokens [][]int32) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	logits, err := b.project(x, len(all), last)
+	logits, err := b.project(x, layout, last)
 	if err != nil {
 		return nil, err
 	}
@@ -176,15 +209,13 @@ func (b *Batch) cachesOf(sequences []int) [][]*ops.Cache {
 }
 
 // project returns the logits of some rows of x.
-func (b *Batch) project(x []float32, rows int, picked []int32) ([]float32, error) {
+func (b *Batch) project(x []float32, layout ops.Layout, picked []int32) ([]float32, error) {
 	m := b.pass.model
-	c, err := m.tape(tapeKey{shape: hiddenHead, rows: rows, labelled: len(picked)})
+	mach, err := b.pass.head(tapeKey{shape: hiddenHead}, layout, picked)
 	if err != nil {
 		return nil, err
 	}
-	m.final.bindTo(c.tape)
-	*c.picked = picked
-	h, err := c.machine(b.pass.head).Forward(x, nil)
+	h, err := mach.Forward(x, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -192,22 +223,4 @@ func (b *Batch) project(x []float32, rows int, picked []int32) ([]float32, error
 	b.logits = sized(b.logits, len(picked)*w.Rows)
 	ops.Logits(b.logits, gemm.F32(h, len(picked), m.Config.HiddenSize), w, m.family.Head)
 	return b.logits, nil
-}
-
-// Session is one growing sequence.
-type Session struct{ batch *Batch }
-
-// NewSession starts an empty sequence.
-func (m *Model) NewSession() *Session { return &Session{m.NewBatch(1)} }
-
-// Len is the number of tokens so far.
-func (s *Session) Len() int { return s.batch.length[0] }
-
-// Append adds tokens and returns the logits after the last one, as [Batch.Append].
-func (s *Session) Append(tokens []int32) ([]float32, error) {
-	logits, err := s.batch.Append([][]int32{tokens})
-	if err != nil {
-		return nil, err
-	}
-	return logits[0], nil
 }

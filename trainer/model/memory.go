@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/internal/dtype"
-	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -21,11 +20,12 @@ func (m *Model) Footprint(recompute, rows, labelled int) (int64, error) {
 	var scratch int64
 	shared := make(map[tapeKey]bool)
 	for i := t.first; i < len(m.layers); i++ {
-		key := t.key(i, 1)
-		p, err := m.plan(key)
+		key := t.key(i)
+		tape, err := m.tape(key)
 		if err != nil {
 			return 0, err
 		}
+		p := tape.Plan()
 		scratch = max(scratch, p.ScratchBytes(rows))
 		if i >= recompute || !shared[key] {
 			total += p.KeptBytes(rows)
@@ -65,7 +65,7 @@ func (m *Model) WeightBytes() int64 {
 			n += w.bytes()
 		}
 	}
-	if m.family.Unembed != m.family.Embed {
+	if m.headName != m.family.Embed {
 		n += m.head.bytes()
 	}
 	return n
@@ -136,7 +136,7 @@ func (t *Trainer) Time(mb *MicroBatch) (time.Duration, error) {
 	if err := m.checkTokens(mb.Tokens); err != nil {
 		return 0, err
 	}
-	m.growRope(mb.Layout)
+	m.growRope(mb.Layout.Longest())
 	t.Reserve(len(mb.Tokens))
 	x := m.embedTokens(t.inputs[t.first], mb.Tokens)
 	var total time.Duration
@@ -144,7 +144,7 @@ func (t *Trainer) Time(mb *MicroBatch) (time.Duration, error) {
 	for i := range m.layers {
 		key := tapeKey{shape: m.shape[i], grads: ops.NoGradients}
 		if i >= t.first {
-			key = t.key(i, 1)
+			key = t.key(i)
 		}
 		d, ok := measured[key]
 		if !ok {
@@ -189,6 +189,3 @@ func (t *Trainer) timeLayer(layer int, mb *MicroBatch, x []float32) (d [2]time.D
 	}
 	return d, nil
 }
-
-// oneRow is the layout of a rehearsal.
-var oneRow = ops.Layout{Positions: []int32{0}, Segments: []attention.Segment{{Q0: 0, Q1: 1, K0: 0, K1: 1}}}

@@ -49,8 +49,9 @@ type Model struct {
 	embed  matrixOrParam
 	head   matrixOrParam
 
-	tapes tapeCache
-	plans map[tapeKey]*ops.Plan
+	headName string // the weight that the head is
+
+	tapes map[tapeKey]*ops.Tape
 }
 
 // bindings is what the slots of one graph hold for one layer, by slot name.
@@ -81,21 +82,21 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: c, family: family, source: src, attach: attach, tapes: make(tapeCache), plans: make(map[tapeKey]*ops.Plan)}
+	m := &Model{Config: c, family: family, source: src, attach: attach, tapes: make(map[tapeKey]*ops.Tape)}
 	if m.embed, err = m.lookup(family.Embed); err != nil {
 		return nil, err
 	}
-	head := family.Unembed
+	m.headName = family.Unembed
 	if family.Untied != "" && m.has(family.Untied) {
-		head = family.Untied
+		m.headName = family.Untied
 	}
-	if m.head, err = m.lookup(head); err != nil {
+	if m.head, err = m.lookup(m.headName); err != nil {
 		return nil, err
 	}
 	for _, w := range []struct {
 		name string
 		m    matrixOrParam
-	}{{family.Embed, m.embed}, {head, m.head}} {
+	}{{family.Embed, m.embed}, {m.headName, m.head}} {
 		if g := w.m.get(); g.Cols != c.HiddenSize || g.Rows < c.VocabSize {
 			return nil, fmt.Errorf("tensor %q is %d×%d, config.json says %d×%d", w.name, g.Rows, g.Cols, c.VocabSize, c.HiddenSize)
 		}
@@ -116,7 +117,7 @@ func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
 func (m *Model) bind(prefix string, build func(*nn.Layer, *nn.Node), kind int) (bindings, error) {
 	s := &scan{model: m, prefix: prefix, found: bindings{}}
 	b := ops.NewBuilder()
-	x := b.Input("x", 1, m.Config.HiddenSize)
+	x := b.Input("x", m.Config.HiddenSize)
 	if err := s.run(func() { build(&nn.Layer{Builder: b, Kind: kind, Weights: s}, x) }); err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ func (m *Model) lookup(name string) (matrixOrParam, error) {
 	}
 	switch len(v.Shape) {
 	case 1:
-		return matrixOrParam{matrix: gemm.F32(widen(v), 1, v.Shape[0])}, nil
+		return matrixOrParam{matrix: asVector(v)}, nil
 	case 2:
 		return matrixOrParam{matrix: asMatrix(v)}, nil
 	}
@@ -155,18 +156,15 @@ func asMatrix(v base.View) gemm.Matrix {
 	return gemm.U16(v.Type, v.U16, rows, cols)
 }
 
-func widen(v base.View) []float32 {
-	if v.Quant != nil {
-		out := make([]float32, v.Shape[0])
-		v.Quant.Decode(out, 0, 0)
-		return out
+// asVector widens v to one row.
+func asVector(v base.View) gemm.Matrix {
+	if v.Quant == nil && v.Type == dtype.F32 {
+		return gemm.F32(v.F32, 1, v.Shape[0])
 	}
-	if v.Type == dtype.F32 {
-		return v.F32
-	}
-	out := make([]float32, len(v.U16))
-	dtype.Widen(v.Type, out, v.U16)
-	return out
+	row := make([]float32, v.Shape[0])
+	v.Shape = []int{1, len(row)}
+	asMatrix(v).Row(row, 0)
+	return gemm.F32(row, 1, len(row))
 }
 
 // Vocab is the number of rows of the vocabulary projection.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,12 +10,10 @@ import (
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
-// tapeKey names a compiled graph: what it computes, for how many tokens.
+// tapeKey names a tape: what it computes.
 type tapeKey struct {
-	shape    int // the first layer of that graph; negative for heads
-	rows     int
-	labelled int // rows of the head that are computed
-	grads    ops.Gradients
+	shape int // the first layer of that graph; negative for heads
+	grads ops.Gradients
 }
 
 // The heads' shapes.
@@ -23,75 +22,68 @@ const (
 	hiddenHead = -2
 )
 
-// tapeCache keeps compiled graphs. Compiling takes about a millisecond, so when many lengths have
-// been seen the cache simply starts anew.
-type tapeCache map[tapeKey]*compiled
-
-const maxTapes = 64
-
-// compiled is a tape and what its callers need beside it.
-type compiled struct {
-	tape     *ops.Tape
-	picked   *[]int32 // of the head: which rows
-	machines map[*ops.Arena]*ops.Machine
-}
-
-// machine returns the machine that runs the tape in an arena.
-func (c *compiled) machine(a *ops.Arena) *ops.Machine {
-	m := c.machines[a]
-	if m == nil {
-		m = c.tape.NewMachine(a)
-		c.machines[a] = m
+// tape returns the tape of a key, rehearsed with the weights of one of its layers.
+func (m *Model) tape(key tapeKey) (*ops.Tape, error) {
+	if t := m.tapes[key]; t != nil {
+		return t, nil
 	}
-	return m
-}
-
-// tape returns the compiled graph of a key.
-func (m *Model) tape(key tapeKey) (*compiled, error) {
-	if c := m.tapes[key]; c != nil {
-		return c, nil
-	}
-	if len(m.tapes) >= maxTapes {
-		clear(m.tapes)
-	}
-	c, err := m.compile(key)
+	t, err := m.compile(key)
 	if err != nil {
-		return nil, fmt.Errorf("compile layer: %w", err)
+		return nil, fmt.Errorf("compile %s: %w", key, err)
 	}
-	m.tapes[key] = c
-	return c, nil
+	if key.shape < 0 {
+		m.bindHead(t)
+	} else {
+		kind := m.family.Kind(key.shape)
+		m.layers[key.shape].bindTo(t)
+		t.Run.Rope = m.family.Rope(kind)
+		m.growRope(1)
+	}
+	if err := t.Rehearse(); err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	m.tapes[key] = t
+	return t, nil
 }
 
-func (m *Model) compile(key tapeKey) (*compiled, error) {
+// String names what the tape computes in errors.
+func (k tapeKey) String() string {
+	if k.shape < 0 {
+		return "head"
+	}
+	return fmt.Sprintf("layer %d", k.shape)
+}
+
+func (m *Model) compile(key tapeKey) (*ops.Tape, error) {
 	b := ops.NewBuilder()
-	x := b.Input("x", key.rows, m.Config.HiddenSize)
+	x := b.Input("x", m.Config.HiddenSize)
 	var y *nn.Node
-	var picked *[]int32
 	switch key.shape {
 	case lossHead:
-		y, picked = m.finalNorm(b, x, key.labelled)
-		y = b.CrossEntropy(y, slotFor(b, unembedSlot, m.head), m.family.Head, key.grads != ops.NoGradients)
+		y = b.CrossEntropy(m.finalNorm(b, x), slotFor(b, unembedSlot, m.head), m.family.Head, key.grads != ops.NoGradients)
 	case hiddenHead:
-		y, picked = m.finalNorm(b, x, key.labelled)
+		y = m.finalNorm(b, x)
 	default:
 		s := &scan{model: m, prefix: fmt.Sprintf(m.family.LayerPrefix, key.shape), found: bindings{}}
 		y = m.family.Layer(&nn.Layer{Builder: b, Kind: m.family.Kind(key.shape), Weights: s}, x)
 	}
-	t, err := b.Compile(x, y, key.grads)
-	if err != nil {
-		return nil, err
-	}
-	return &compiled{tape: t, picked: picked, machines: make(map[*ops.Arena]*ops.Machine)}, nil
+	return b.Compile(x, y, key.grads)
 }
 
 // unembedSlot is the name of the vocabulary projection's slot in head graphs.
 const unembedSlot = "unembed"
 
 // finalNorm builds the part of a head graph before the vocabulary projection, for the picked rows.
-func (m *Model) finalNorm(b *ops.Builder, x *nn.Node, labelled int) (h *nn.Node, picked *[]int32) {
-	picked = new([]int32)
+func (m *Model) finalNorm(b *ops.Builder, x *nn.Node) *nn.Node {
 	s := &scan{model: m, prefix: m.family.FinalPrefix, found: bindings{}}
-	return m.family.Final(&nn.Layer{Builder: b, Weights: s}, b.Gather(x, picked, labelled)), picked
+	return m.family.Final(&nn.Layer{Builder: b, Weights: s}, b.Gather(x))
+}
+
+// bindHead fills the slots of a head's tape.
+func (m *Model) bindHead(t *ops.Tape) {
+	head := bindings{unembedSlot: m.head}
+	maps.Copy(head, m.final)
+	head.bindTo(t)
 }
 
 // shapes maps every layer to the first one whose graph is the same: of the same kind, with the same
@@ -113,26 +105,4 @@ func (m *Model) shapes() []int {
 		list[i] = first[key]
 	}
 	return list
-}
-
-// plan returns the memory plan of a layer's graph.
-func (m *Model) plan(key tapeKey) (*ops.Plan, error) {
-	key.rows = 1
-	if p := m.plans[key]; p != nil {
-		return p, nil
-	}
-	c, err := m.compile(key)
-	if err != nil {
-		return nil, err
-	}
-	m.layers[key.shape].bindTo(c.tape)
-	run := c.tape.Run
-	run.Layout, run.Rope, run.Training = oneRow, m.family.Rope(m.family.Kind(key.shape)), key.grads != ops.NoGradients
-	m.growRope(run.Layout)
-	p, err := c.tape.Rehearse()
-	if err != nil {
-		return nil, fmt.Errorf("plan memory of layer %d: %w", key.shape, err)
-	}
-	m.plans[key] = p
-	return p, nil
 }

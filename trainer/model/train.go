@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cultivar/cultivar/internal/dtype"
-	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -19,7 +17,7 @@ type MicroBatch struct {
 	Labels    []int32 // of those rows
 	LossScale float32 // 1 / number of labels in the whole step
 	// Weigh, unless nil, weighs each label's loss instead, see [ops.Run].
-	Weigh func(nll []float64, scales []float32) error
+	Weigh func(nll []float64, scales []float32)
 	Seed  uint64 // of dropout
 	Step  uint64
 }
@@ -30,14 +28,11 @@ type Trainer struct {
 	first int // the lowest layer in which, or below which, something is trained
 	// Layers below this one compute their forward pass twice.
 	recompute int
-	scratch   *ops.Scratch
-	arenas    []*ops.Arena // of each layer from first on; those that recompute share one
-	pass      *forwardPass // of the layers before first, and of evaluation
-	head      *ops.Arena
-	inputs    [][]float32  // of each layer from first on, and the output of the last
-	grads     [2][]float32 // of inputs, alternating
-
-	machines []*ops.Machine // of the micro-batch, by layer
+	pass      *forwardPass   // of the layers before first, of the head, and of evaluation
+	arenas    []*ops.Arena   // of each layer from first on; those that recompute share one
+	machines  []*ops.Machine // likewise
+	inputs    [][]float32    // of each layer from first on, and the output of the last
+	grads     [2][]float32   // of inputs, alternating
 }
 
 // NewTrainer returns a trainer for the model. The first recompute layers keep nothing of their
@@ -45,23 +40,23 @@ type Trainer struct {
 // their backward pass reads. The bits are the same.
 func (m *Model) NewTrainer(recompute int) (*Trainer, error) {
 	t := &Trainer{
-		model: m, first: m.firstTrained(), recompute: recompute, head: ops.NewArena(nil, nil), pass: m.newForwardPass(),
-		arenas: make([]*ops.Arena, len(m.layers)), inputs: make([][]float32, len(m.layers)+1),
-		machines: make([]*ops.Machine, len(m.layers)),
+		model: m, first: m.firstTrained(), recompute: recompute, pass: m.newForwardPass(),
+		arenas: make([]*ops.Arena, len(m.layers)), machines: make([]*ops.Machine, len(m.layers)),
+		inputs: make([][]float32, len(m.layers)+1),
 	}
-	t.scratch, t.head = t.pass.scratch, t.pass.head
 	shared := make(map[tapeKey]*ops.Arena)
 	for i := t.first; i < len(m.layers); i++ {
-		key := t.key(i, 1)
-		if t.arenas[i] = shared[key]; t.arenas[i] != nil && i < recompute {
-			continue
-		}
-		plan, err := m.plan(key)
+		key := t.key(i)
+		tape, err := m.tape(key)
 		if err != nil {
 			return nil, err
 		}
-		t.arenas[i] = ops.NewArena(plan, t.scratch)
-		shared[key] = t.arenas[i]
+		a := shared[key]
+		if a == nil || i >= recompute {
+			a = ops.NewArena(tape.Plan(), t.pass.scratch)
+			shared[key] = a
+		}
+		t.arenas[i], t.machines[i] = a, tape.NewMachine(a)
 	}
 	return t, nil
 }
@@ -69,16 +64,19 @@ func (m *Model) NewTrainer(recompute int) (*Trainer, error) {
 // Reserve takes the memory for micro-batches of up to rows tokens at once, so that what smaller ones
 // took before does not linger.
 func (t *Trainer) Reserve(rows int) {
+	t.resize(rows)
+	for _, a := range t.arenas[t.first:] {
+		a.Reserve(rows)
+	}
+}
+
+// resize makes the hidden states and their gradients rows long.
+func (t *Trainer) resize(rows int) {
 	n := rows * t.model.Config.HiddenSize
 	for i := t.first; i <= len(t.model.layers); i++ {
 		t.inputs[i] = sized(t.inputs[i], n)
 	}
 	t.grads[0], t.grads[1] = sized(t.grads[0], n), sized(t.grads[1], n)
-	for _, a := range t.arenas {
-		if a != nil {
-			a.Reserve(rows)
-		}
-	}
 }
 
 // Evaluator returns an evaluator that shares the trainer's memory: they run one after the other.
@@ -100,20 +98,20 @@ func (m *Model) firstTrained() int {
 }
 
 // key names the tape of a layer. Nothing below the first trained layer needs a gradient.
-func (t *Trainer) key(layer, rows int) tapeKey {
+func (t *Trainer) key(layer int) tapeKey {
 	grads := ops.OfWeightsInput
 	if layer == t.first && t.model.embed.param == nil {
 		grads = ops.OfWeights
 	}
-	return tapeKey{shape: t.model.shape[layer], rows: rows, grads: grads}
+	return tapeKey{t.model.shape[layer], grads}
 }
 
 // Bytes is the memory that activations take now.
 func (t *Trainer) Bytes() int64 {
-	n := t.head.Bytes() + t.scratch.Bytes() + 4*int64(len(t.grads[0])+len(t.grads[1]))
+	n := t.pass.arena.Bytes() + t.pass.scratch.Bytes() + 4*int64(len(t.grads[0])+len(t.grads[1]))
 	counted := make(map[*ops.Arena]bool)
-	for _, a := range t.arenas {
-		if a != nil && !counted[a] {
+	for _, a := range t.arenas[t.first:] {
+		if !counted[a] {
 			counted[a] = true
 			n += a.Bytes()
 		}
@@ -133,7 +131,7 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 	if err := m.checkTokens(mb.Tokens); err != nil {
 		return nil, err
 	}
-	m.growRope(mb.Layout)
+	m.growRope(mb.Layout.Longest())
 	if err := t.start(mb); err != nil {
 		return nil, err
 	}
@@ -159,11 +157,8 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 
 // start computes the input of the first layer that is trained.
 func (t *Trainer) start(mb *MicroBatch) error {
-	m, n := t.model, len(mb.Tokens)*t.model.Config.HiddenSize
-	for i := t.first; i <= len(m.layers); i++ {
-		t.inputs[i] = sized(t.inputs[i], n)
-	}
-	t.grads[0], t.grads[1] = sized(t.grads[0], n), sized(t.grads[1], n)
+	m := t.model
+	t.resize(len(mb.Tokens))
 	if t.first == 0 {
 		t.inputs[0] = m.embedTokens(t.inputs[0], mb.Tokens)
 		return nil
@@ -183,13 +178,9 @@ func (t *Trainer) start(mb *MicroBatch) error {
 }
 
 func (t *Trainer) forward(layer int, mb *MicroBatch) error {
-	c, err := t.model.tape(t.key(layer, len(mb.Tokens)))
-	if err != nil {
-		return err
-	}
-	t.machines[layer] = c.machine(t.arenas[layer])
-	t.prepare(c.tape, layer, mb)
-	if _, err = t.machines[layer].Forward(t.inputs[layer], t.inputs[layer+1]); err != nil {
+	mach := t.machines[layer]
+	t.prepare(mach.Tape(), layer, mb)
+	if _, err := mach.Forward(t.inputs[layer], t.inputs[layer+1]); err != nil {
 		return fmt.Errorf("layer %d: %w", layer, err)
 	}
 	return nil
@@ -219,41 +210,22 @@ func (t *Trainer) backward(layer int, mb *MicroBatch, dy []float32, again bool) 
 
 // loss runs the head forward and backward: the likelihoods and the gradient of its input.
 func (t *Trainer) loss(mb *MicroBatch) ([]float64, []float32, error) {
-	m := t.model
-	c, err := m.tape(tapeKey{shape: lossHead, rows: len(mb.Tokens), labelled: len(mb.Rows), grads: ops.OfWeightsInput})
+	mach, nll, err := t.pass.lossHead(mb, ops.OfWeightsInput)
 	if err != nil {
 		return nil, nil, err
 	}
-	nll := m.prepareLoss(c, mb)
-	mach := c.machine(t.head)
-	if _, err := mach.Forward(t.inputs[len(m.layers)], nil); err != nil {
+	if _, err := mach.Forward(t.inputs[len(t.model.layers)], nil); err != nil {
 		return nil, nil, err
 	}
 	dx, err := mach.Backward([]float32{1}, nil)
 	return nll, dx, err
 }
 
-func (m *Model) prepareLoss(c *compiled, mb *MicroBatch) []float64 {
-	head := bindings{unembedSlot: m.head}
-	for name, b := range m.final {
-		head[name] = b
-	}
-	head.bindTo(c.tape)
-	*c.picked = mb.Rows
-	run := c.tape.Run
-	run.Labels, run.LossScale, run.Weigh, run.NLL = mb.Labels, mb.LossScale, mb.Weigh, make([]float64, len(mb.Rows))
-	return run.NLL
-}
-
-// growRope makes the rotary tables long enough for the layout.
-func (m *Model) growRope(l ops.Layout) {
-	last := int32(0)
-	for _, p := range l.Positions {
-		last = max(last, p)
-	}
+// growRope makes the rotary tables long enough for sequences of a length.
+func (m *Model) growRope(length int) {
 	for k := range m.family.Kinds {
 		if r := m.family.Rope(k); r != nil {
-			r.Grow(int(last) + 1)
+			r.Grow(length)
 		}
 	}
 }
@@ -272,31 +244,17 @@ func (m *Model) checkTokens(tokens []int32) error {
 // embedTokens looks up (rows, hidden) embeddings into dst, growing it.
 func (m *Model) embedTokens(dst []float32, tokens []int32) []float32 {
 	w, n := m.embed.get(), m.Config.HiddenSize
-	if cap(dst) < len(tokens)*n {
-		dst = make([]float32, len(tokens)*n)
-	}
-	dst = dst[:len(tokens)*n]
+	dst = sized(dst, len(tokens)*n)
 	parallel.For(len(tokens), 256, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			embedRow(dst[i*n:(i+1)*n], w, int(tokens[i]))
+			row := dst[i*n : (i+1)*n]
+			w.Row(row, int(tokens[i]))
 			if s := m.family.EmbedScale; s != 0 {
-				vec.Scale(dst[i*n:(i+1)*n], dst[i*n:(i+1)*n], s)
+				vec.Scale(row, row, s)
 			}
 		}
 	})
 	return dst
-}
-
-func embedRow(dst []float32, w gemm.Matrix, token int) {
-	if w.Blocks != nil {
-		w.Blocks.Decode(dst, token, 0)
-		return
-	}
-	if w.Type == dtype.F32 {
-		copy(dst, w.F32[token*w.RowStride:])
-		return
-	}
-	dtype.Widen(w.Type, dst, w.U16[token*w.RowStride:token*w.RowStride+len(dst)])
 }
 
 // embedGradient adds the gradient of the embedding, when it is trained, in token order.

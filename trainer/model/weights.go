@@ -72,7 +72,7 @@ func Modules(c *base.Config, src Source) ([]Module, error) {
 	for i := range c.NumHiddenLayers {
 		s := &scan{model: m, prefix: fmt.Sprintf(family.LayerPrefix, i), found: bindings{}}
 		b := ops.NewBuilder()
-		x := b.Input("x", 1, c.HiddenSize)
+		x := b.Input("x", c.HiddenSize)
 		err := s.run(func() { family.Layer(&nn.Layer{Builder: b, Kind: family.Kind(i), Weights: s}, x) })
 		if err != nil {
 			return nil, err
@@ -200,11 +200,9 @@ func stacked(v base.View, st nn.Stack, turned bool) gemm.Matrix {
 	m := asMatrix(flat).Slice(st.Index*rows, (st.Index+1)*rows, 0, cols)
 	if len(v.Shape) == 2 {
 		row := make([]float32, cols)
-		flat := gemm.F32(row, 1, cols)
-		one := []float32{1}
-		gemm.Serial(row, cols, gemm.F32(one, 1, 1), m, false) // widens
+		m.Row(row, 0)
 		if st.Every == 0 {
-			return flat
+			return gemm.F32(row, 1, cols)
 		}
 		picked := make([]float32, 0, cols/st.Every)
 		for i := st.From; i < cols; i += st.Every {

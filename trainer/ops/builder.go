@@ -38,8 +38,11 @@ func NewBuilder() *Builder {
 	return b
 }
 
-// Input adds a (rows, cols) input.
-func (b *Builder) Input(name string, rows, cols int) *gorgonia.Node {
+// Input adds the input of the graph: (rows, cols) with any number of rows, for which one stands while
+// the graph is built.
+func (b *Builder) Input(name string, cols int) *gorgonia.Node { return b.leaf(name, 1, cols) }
+
+func (b *Builder) leaf(name string, rows, cols int) *gorgonia.Node {
 	return gorgonia.NewMatrix(b.graph, tensor.Float32, gorgonia.WithShape(rows, cols), gorgonia.WithName(name))
 }
 
@@ -53,7 +56,7 @@ func (b *Builder) Frozen(name string, rows, cols int) *Weight {
 // Trainable adds a slot for a weight that is.
 func (b *Builder) Trainable(name string, rows, cols int) *Weight {
 	w := b.Frozen(name, rows, cols)
-	w.node = b.Input(name, rows, cols)
+	w.node = b.leaf(name, rows, cols)
 	return w
 }
 

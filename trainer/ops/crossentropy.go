@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
@@ -50,10 +52,7 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	if o.grad {
 		dh = o.run.arena.keep(o.name+" grad", rows*hidden)
 	}
-	scales, err := o.scales(h, rows, logits)
-	if err != nil {
-		return nil, err
-	}
+	scales := o.scales(h, rows, logits)
 	for lo := 0; lo < rows; lo += atOnce {
 		hi := min(lo+atOnce, rows)
 		chunk := o.logits(logits, h, lo, hi)
@@ -67,7 +66,7 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 		dlogits := gemm.F32(logits[:(hi-lo)*vocab], hi-lo, vocab)
 		gemm.Gemm(dh[lo*hidden:], hidden, dlogits, o.weight.matrix(), false)
-		if o.weight.Trainable() {
+		if o.weight.Trainable() && o.run.rehearsal == nil {
 			gemm.Gemm(o.weight.param.Grad, hidden, dlogits.T(), chunk, true)
 		}
 	}
@@ -90,9 +89,9 @@ func (o *crossEntropy) logits(dst, h []float32, lo, hi int) gemm.Matrix {
 
 // scales asks Run.Weigh for the weight of each row's loss, for which it needs all the losses: the
 // logits are computed twice. Without Weigh it returns nil.
-func (o *crossEntropy) scales(h []float32, rows int, logits []float32) ([]float32, error) {
+func (o *crossEntropy) scales(h []float32, rows int, logits []float32) []float32 {
 	if o.run.Weigh == nil || !o.grad {
-		return nil, nil
+		return nil
 	}
 	vocab := o.weight.Rows
 	atOnce := len(logits) / vocab
@@ -106,7 +105,8 @@ func (o *crossEntropy) scales(h []float32, rows int, logits []float32) ([]float3
 		})
 	}
 	scales := o.run.arena.keep(o.name+" scales", rows)
-	return scales, o.run.Weigh(o.run.NLL[:rows], scales)
+	o.run.Weigh(o.run.NLL[:rows], scales)
+	return scales
 }
 
 // loss records the loss of one row and returns the log-sum-exp of its logits.
@@ -165,13 +165,7 @@ func (o *crossEntropy) softCapRow(logits []float32, label int32, lse, s float32)
 }
 
 // DiffWRT implements gorgonia.SDOp.
-func (o *crossEntropy) DiffWRT(inputs int) []bool {
-	d := make([]bool, inputs)
-	for i := range d {
-		d[i] = true
-	}
-	return d
-}
+func (*crossEntropy) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, inputs) }
 
 // SymDiff implements gorgonia.SDOp.
 func (o *crossEntropy) SymDiff(inputs gorgonia.Nodes, loss, dloss *gorgonia.Node) (gorgonia.Nodes, error) {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -218,13 +219,7 @@ func rowNorms(dst []float32, w gemm.Matrix, buffer []float32, update func(sum []
 }
 
 // DiffWRT implements gorgonia.SDOp.
-func (o *dora) DiffWRT(inputs int) []bool {
-	d := make([]bool, inputs)
-	for i := range d {
-		d[i] = true
-	}
-	return d
-}
+func (*dora) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, inputs) }
 
 // SymDiff implements gorgonia.SDOp: dz = dy⊙g, the rest passes dy on, dm = Σ dy⊙z/n over the tokens.
 func (o *dora) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {

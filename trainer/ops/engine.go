@@ -29,12 +29,22 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 	if !xok || !yok {
 		return e.StandardEngine.Add(a, b, opts...)
 	}
-	sum := e.run.arena.matrix(x.Shape()[0], x.Shape()[1])
-	add(sum.Float32s(), x.Float32s(), y.Float32s())
-	if r := e.run.rehearsal; r != nil {
-		r.did(e.run.arena, []gorgonia.Value{x, y}, sum)
+	v, err := e.run.rehearsal.do(sum{e.run}, []gorgonia.Value{x, y})
+	if err != nil {
+		return nil, err
 	}
-	return sum, nil
+	return v.(*tensor.Dense), nil
+}
+
+// sum is the same operator in a program.
+type sum struct{ run *Run }
+
+// Do adds the gradients of two readers.
+func (o sum) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	rows, cols := dims(inputs[0])
+	out := o.run.arena.matrix(rows, cols)
+	add(out.Float32s(), floats(inputs[0]), floats(inputs[1]))
+	return out, nil
 }
 
 func add(dst, a, b []float32) {

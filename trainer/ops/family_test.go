@@ -18,11 +18,11 @@ type graph struct {
 	rope  *Rope
 }
 
-// bound compiles a graph for a number of rows and fills its slots at random.
-func (g graph) bound(t *testing.T, rows int) (*Tape, map[string]*Param) {
+// bound compiles a graph and fills its slots at random.
+func (g graph) bound(t *testing.T) (*Tape, map[string]*Param) {
 	t.Helper()
 	b := NewBuilder()
-	x := b.Input("x", rows, testHidden)
+	x := b.Input("x", testHidden)
 	tape, err := b.Compile(x, g.build(b, x), OfWeightsInput)
 	if err != nil {
 		t.Fatalf("%s: %v", g.name, err)
@@ -41,9 +41,7 @@ func (g graph) bound(t *testing.T, rows int) (*Tape, map[string]*Param) {
 	}
 	tape.Run.Rope, tape.Run.Training = g.rope, true
 	tape.Run.Layout = testLayout
-	if rows == 1 {
-		tape.Run.Layout = Layout{Positions: []int32{0}, Segments: []attention.Segment{{Q0: 0, Q1: 1, K0: 0, K1: 1}}}
-	}
+	rehearse(t, tape)
 	return tape, params
 }
 
@@ -51,7 +49,7 @@ func (g graph) bound(t *testing.T, rows int) (*Tape, map[string]*Param) {
 // so its factors are told apart by frozen: their differences would show the norms' change too.
 func (g graph) checkGradients(t *testing.T, frozen func(name string) bool) {
 	t.Helper()
-	tape, params := g.bound(t, testRows)
+	tape, params := g.bound(t)
 	m := tape.NewMachine(NewArena(nil, nil))
 	x, dy := random("x", testRows*testHidden), random("dy", testRows*testHidden)
 	forward := func() float64 {
@@ -96,13 +94,10 @@ func (g graph) checkGradients(t *testing.T, frozen func(name string) bool) {
 func (g graph) checkPlan(t *testing.T) {
 	t.Helper()
 	x, dy := random("x", testRows*testHidden), random("dy", testRows*testHidden)
-	one, _ := g.bound(t, 1)
-	plan, err := one.Rehearse()
-	if err != nil {
-		t.Fatalf("%s: %v", g.name, err)
-	}
+	one, _ := g.bound(t)
+	plan := one.Plan()
 	run := func(a *Arena) (all []float32) {
-		tape, params := g.bound(t, testRows)
+		tape, params := g.bound(t)
 		m := tape.NewMachine(a)
 		width := tape.output.Shape()[1]
 		y, err := m.Forward(x, make([]float32, testRows*width))
@@ -200,7 +195,7 @@ func TestDoRAOfNormsIsLoRA(t *testing.T) {
 					Projection{Weight: b.Frozen("v", 2, testHidden)})
 			}
 		}
-		return g.bound(t, testRows)
+		return g.bound(t)
 	}
 	with, params := build(true)
 	sum := slices.Clone(random("q", 3*testHidden))

@@ -12,7 +12,7 @@ func mixtureLayer(t *testing.T, normalise, fused bool) *Tape {
 	t.Helper()
 	const experts, inner = 4, 6
 	b := NewBuilder()
-	x := b.Input("x", testRows, testHidden)
+	x := b.Input("x", testHidden)
 	m := Mixture{Router: Affine{b.Frozen("router", experts, testHidden), b.Frozen("router.bias", 1, experts)}, TopK: 2, Normalise: normalise, Gate: SiLU}
 	for i := range experts {
 		name := string(rune('a' + i))
@@ -42,6 +42,7 @@ func mixtureLayer(t *testing.T, normalise, fused bool) *Tape {
 			w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
 		}
 	}
+	rehearse(t, tape)
 	return tape
 }
 

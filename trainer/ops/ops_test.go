@@ -29,14 +29,9 @@ var testAttention = attention.Config{Heads: 2, KVHeads: 1, HeadDim: 4, Scale: 0.
 
 func newLayer(t *testing.T, dropout float32) *layer {
 	t.Helper()
-	return buildLayer(t, dropout, testRows)
-}
-
-func buildLayer(t *testing.T, dropout float32, rows int) *layer {
-	t.Helper()
 	l := &layer{frozen: map[string][]float32{}, params: map[string]*Param{}}
 	b := NewBuilder()
-	x := b.Input("x", rows, testHidden)
+	x := b.Input("x", testHidden)
 	norm := b.Trainable("norm", 1, testHidden)
 	bias := b.Frozen("q.bias", 1, 8)
 	lora := func(name string, in, out int) *LoRA {
@@ -60,10 +55,7 @@ func buildLayer(t *testing.T, dropout float32, rows int) *layer {
 	rope.Grow(testRows)
 	tape.Run.Rope = rope
 	tape.Run.Training = true
-	tape.Run.Layout = Layout{Positions: []int32{0}, Segments: []attention.Segment{{Q0: 0, Q1: 1, K0: 0, K1: 1}}}
-	if rows == testRows {
-		tape.Run.Layout = testLayout
-	}
+	tape.Run.Layout = testLayout
 	for _, w := range tape.Weights {
 		values := random(w.Name, w.Rows*w.Cols)
 		if w.Trainable() {
@@ -76,7 +68,15 @@ func buildLayer(t *testing.T, dropout float32, rows int) *layer {
 			w.Bind(gemm.F32(values, w.Rows, w.Cols))
 		}
 	}
+	rehearse(t, tape)
 	return l
+}
+
+func rehearse(t *testing.T, tape *Tape) {
+	t.Helper()
+	if err := tape.Rehearse(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var testLayout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
@@ -231,13 +231,10 @@ func TestPlannedMemoryGivesTheSameBits(t *testing.T) {
 	}
 	for _, dropout := range []float32{0, 0.3} {
 		want := run(newLayer(t, dropout), NewArena(nil, nil))
-		plan, err := buildLayer(t, dropout, 1).tape.Rehearse()
-		if err != nil {
-			t.Fatal(err)
-		}
-		scratch := new(Scratch)
+		l, scratch := newLayer(t, dropout), new(Scratch)
+		plan := l.tape.Plan()
 		a := NewArena(plan, scratch)
-		if got := run(newLayer(t, dropout), a); !reflect.DeepEqual(got, want) {
+		if got := run(l, a); !reflect.DeepEqual(got, want) {
 			t.Errorf("dropout %g: the results differ from those of unplanned memory", dropout)
 		}
 		if a.Bytes() != plan.KeptBytes(testRows) || scratch.Bytes() != plan.ScratchBytes(testRows) {
@@ -248,10 +245,7 @@ func TestPlannedMemoryGivesTheSameBits(t *testing.T) {
 }
 
 func TestRehearsalLeavesGradientsAlone(t *testing.T) {
-	l := buildLayer(t, 0, 1)
-	if _, err := l.tape.Rehearse(); err != nil {
-		t.Fatal(err)
-	}
+	l := newLayer(t, 0)
 	for name, p := range l.params {
 		for _, g := range p.Grad {
 			if g != 0 {

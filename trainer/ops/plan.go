@@ -2,10 +2,8 @@ package ops
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
@@ -45,73 +43,15 @@ func (p *Plan) KeptBytes(rows int) int64 {
 // ScratchBytes is the size of the scratch for a number of rows.
 func (p *Plan) ScratchBytes(rows int) int64 { return 4 * int64(p.scratch) * int64(planRows(rows)) }
 
-// recorder notes, while a tape runs for the first time, when each result is computed and read.
-type recorder struct {
-	time    int
-	paused  int // when the forward pass was over
-	results []lifetime
-	of      map[*tensor.Dense]int // result by its value
-}
-
-// lifetime is a result's span of time and its floats a row.
-type lifetime struct{ from, to, size int }
-
-// did notes that an operator read inputs and returned out.
-func (r *recorder) did(arena *Arena, inputs []gorgonia.Value, out gorgonia.Value) {
-	for len(r.results) < arena.next { // including what it took only for itself
-		d := arena.slots[len(r.results)].dense
-		r.of[d] = len(r.results)
-		r.results = append(r.results, lifetime{from: r.time, to: r.time, size: d.Shape()[1]})
-	}
-	for _, v := range append(slices.Clone(inputs), out) {
-		if d, ok := v.(*tensor.Dense); ok {
-			if i, ok := r.of[d]; ok {
-				r.results[i].to = r.time
-			}
-		}
-	}
-	r.time++
-}
-
-// Rehearse runs the tape, which must have been built for one row, forward and backward on made-up
-// data and plans its memory. The slots must be bound; gradients are not touched.
-func (t *Tape) Rehearse() (*Plan, error) {
-	if t.input.Shape()[0] != 1 || t.output.Shape()[0] != 1 {
-		return nil, errors.New("ops: a rehearsal is for tapes of one row")
-	}
-	arena := NewArena(nil, nil)
-	m := t.NewMachine(arena)
-	rec := &recorder{of: make(map[*tensor.Dense]int)}
-	t.Run.rehearsal = rec
-	defer func() { t.Run.rehearsal = nil }()
-	x := make([]float32, t.input.Shape()[1])
-	for i := range x {
-		x[i] = 1
-	}
-	if _, err := m.Forward(x, nil); err != nil {
-		return nil, err
-	}
-	rec.paused = rec.time
-	ends := map[where]*tensor.Dense{inOutput: t.Run.output}
-	if t.backward {
-		if _, err := m.Backward(make([]float32, t.output.Shape()[1]), nil); err != nil {
-			return nil, err
-		}
-		if t.dinput != nil {
-			ends[inInputGradient], _ = t.dinput.Value().(*tensor.Dense)
-		}
-	}
-	return rec.plan(arena, ends), nil
-}
-
-func (r *recorder) plan(arena *Arena, ends map[where]*tensor.Dense) *Plan {
+// plan gives every result its place; output and dinput have theirs with the caller.
+func (r *recorder) plan(arena *Arena, output, dinput *tensor.Dense) *Plan {
 	p := &Plan{places: make([]place, len(r.results))}
 	var shared []int
 	for i, l := range r.results {
 		switch {
-		case r.is(i, ends[inOutput]):
+		case r.is(i, output):
 			p.places[i].where = inOutput
-		case r.is(i, ends[inInputGradient]):
+		case r.is(i, dinput):
 			p.places[i].where = inInputGradient
 		case l.from < r.paused && l.to >= r.paused:
 			p.places[i] = place{inArena, p.kept}
@@ -155,25 +95,4 @@ func (r *recorder) share(p *Plan, results []int) {
 		p.places[i].offset = at
 		p.scratch = max(p.scratch, at+l.size)
 	}
-}
-
-// op is what every operator here is: differentiable, if only in name.
-type op interface {
-	gorgonia.Op
-	gorgonia.SDOp
-}
-
-// recorded lets a rehearsal watch an operator.
-type recorded struct {
-	op
-	run *Run
-}
-
-// Do implements gorgonia.Op.
-func (o *recorded) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	out, err := o.op.Do(inputs...)
-	if err == nil && o.run.rehearsal != nil {
-		o.run.rehearsal.did(o.run.arena, inputs, out)
-	}
-	return out, err
 }

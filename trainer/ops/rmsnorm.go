@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/kernels/vec"
@@ -56,13 +58,7 @@ func (o *rmsNormAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 // DiffWRT implements gorgonia.SDOp.
-func (o *rmsNorm) DiffWRT(inputs int) []bool {
-	d := make([]bool, inputs)
-	for i := range d {
-		d[i] = true
-	}
-	return d
-}
+func (*rmsNorm) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, inputs) }
 
 // SymDiff implements gorgonia.SDOp.
 func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {

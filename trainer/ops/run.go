@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"gorgonia.org/tensor"
-
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/internal/rng"
@@ -19,6 +17,15 @@ type Layout struct {
 // Rows is the number of tokens.
 func (l Layout) Rows() int { return len(l.Positions) }
 
+// Longest is the length of the longest sequence, with what came before.
+func (l Layout) Longest() int {
+	n := int32(0)
+	for _, p := range l.Positions {
+		n = max(n, p+1)
+	}
+	return int(n)
+}
+
 // Run is what the operators of a graph see while a machine runs it: whose memory to use, how the
 // rows are laid out, and what differs from layer to layer beside the weights.
 type Run struct {
@@ -26,13 +33,14 @@ type Run struct {
 	Rope   *Rope    // nil for a layer without rotary positions
 	Caches []*Cache // of each segment: what came before it; nil in training
 
-	// Of the loss.
+	// Of the head.
+	Picked    []int32   // the rows that it computes
 	Labels    []int32   // (rows): the token each row predicts
 	LossScale float32   // 1 / number of trained tokens in the step
 	NLL       []float64 // (rows): out, the negative log-likelihood of each label
 	// Weigh, unless nil, is told the losses of all rows and says what each counts, in place of
 	// LossScale: for objectives in which the weight of a token depends on the others.
-	Weigh func(nll []float64, scales []float32) error
+	Weigh func(nll []float64, scales []float32)
 
 	// Of dropout: off unless Training; masks are keyed, never drawn from a shared stream.
 	Training bool
@@ -40,10 +48,7 @@ type Run struct {
 	Step     uint64
 
 	builder   *Builder
-	arena     *Arena        // where results go, and what derivatives need is kept
-	upstream  *tensor.Dense // gradient of the graph's output, nil while it is awaited
-	output    *tensor.Dense
-	paused    bool
+	arena     *Arena    // where results go, and what derivatives need is kept
 	rehearsal *recorder // nil but in a rehearsal
 }
 

@@ -8,41 +8,24 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Tape is a compiled graph with one data input and one output, forward or forward and backward.
+// Tape is a graph with one data input and one output, forward or forward and backward, written out
+// as the list of operators that compute it.
 //
-// The backward of the graph is derived by gorgonia.Backpropagate from a node that stands for the
-// gradient of the output. That node pauses the machine: Forward returns there with the output, and
-// Backward goes on from the same instruction once the gradient is known. Between the two, whatever
-// the operators computed stays in the machine's arena. Running many machines of one tape keeps the
-// activations of every layer; running one machine again keeps those of one layer, which is
-// activation checkpointing. The result is the same to the bit.
+// The graph says nothing of the number of rows. [gorgonia.Backpropagate] derives its backward pass,
+// and Gorgonia's tape machine runs all of it once, on one row (Rehearse): what it does is written
+// down, and machines do the same for any number of rows and any layer's weights
+// (docs/decisions/0006).
 type Tape struct {
 	Run     *Run
 	Weights []*Weight
 
-	input    *gorgonia.Node
-	output   *gorgonia.Node
-	dinput   *gorgonia.Node // nil when the gradient of the input is not asked for
+	graph  *gorgonia.ExprGraph
+	input  *gorgonia.Node
+	output *gorgonia.Node
+	dinput *gorgonia.Node // nil when the gradient of the input is not asked for
+
 	backward bool
-	compile  func(*engine) gorgonia.VM
-}
-
-var errPaused = errors.New("ops: paused for the upstream gradient")
-
-// upstream stands for the gradient of the graph's output.
-type upstream struct {
-	derivative
-	run *Run
-}
-
-// Do implements gorgonia.Op.
-func (o *upstream) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	if o.run.upstream == nil {
-		o.run.output = inputs[0].(*tensor.Dense)
-		o.run.paused = true
-		return nil, errPaused
-	}
-	return o.run.upstream, nil
+	program  *program // nil before the rehearsal
 }
 
 // Gradients says which gradients a tape computes.
@@ -55,30 +38,24 @@ const (
 	OfWeightsInput                  // of the input too
 )
 
-// Compile finishes the graph.
+// Compile finishes the graph. Before a machine can run the tape, it must be rehearsed.
 func (b *Builder) Compile(x, y *gorgonia.Node, g Gradients) (*Tape, error) {
-	t := &Tape{Run: b.run, Weights: b.weights, input: x, output: y, backward: g != NoGradients}
+	t := &Tape{Run: b.run, Weights: b.weights, graph: b.graph, input: x, output: y, backward: g != NoGradients}
 	if t.backward {
-		if err := b.differentiate(t, x, y, g == OfWeightsInput); err != nil {
+		if err := b.differentiate(t, g == OfWeightsInput); err != nil {
 			return nil, fmt.Errorf("derive backward: %w", err)
 		}
-	}
-	prog, locations, err := gorgonia.Compile(b.graph)
-	if err != nil {
-		return nil, fmt.Errorf("compile graph: %w", err)
-	}
-	t.compile = func(e *engine) gorgonia.VM {
-		return gorgonia.NewTapeMachine(b.graph, gorgonia.WithPrecompiled(prog, locations), gorgonia.WithEngine(e))
 	}
 	return t, nil
 }
 
-// differentiate adds the backward pass to the graph.
-func (b *Builder) differentiate(t *Tape, x, y *gorgonia.Node, ofInput bool) error {
-	up := b.apply(&upstream{derivative{base{name: "upstream", arity: 1, cols: y.Shape()[1]}}, b.run}, y)
+// differentiate adds the backward pass to the graph, from a node that stands for the gradient of the
+// output.
+func (b *Builder) differentiate(t *Tape, ofInput bool) error {
+	up := b.apply(&upstream{derivative{base{name: "upstream", arity: 1, cols: t.output.Shape()[1]}}}, t.output)
 	var wrt gorgonia.Nodes
 	if ofInput {
-		wrt = append(wrt, x)
+		wrt = append(wrt, t.input)
 	}
 	for _, w := range b.weights {
 		if w.Trainable() {
@@ -88,51 +65,53 @@ func (b *Builder) differentiate(t *Tape, x, y *gorgonia.Node, ofInput bool) erro
 	if len(wrt) == 0 {
 		return errors.New("nothing is trained")
 	}
-	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{y}, gorgonia.Nodes{up}, wrt)
+	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{t.output}, gorgonia.Nodes{up}, wrt)
 	if err == nil && ofInput {
 		t.dinput = grads[0]
 	}
 	return err
 }
 
-// Machine runs a tape. Machines of one tape share its slots and its Run: one runs at a time.
-type Machine struct {
-	tape  *Tape
-	vm    gorgonia.VM
-	arena *Arena
+// upstream stands for the gradient of the graph's output. It reads the output, so that the whole
+// forward pass comes before it.
+type upstream struct{ derivative }
+
+// Do implements gorgonia.Op.
+func (*upstream) Do(...gorgonia.Value) (gorgonia.Value, error) {
+	panic("ops: the upstream gradient is not computed")
 }
 
-// NewMachine returns a machine whose results live in arena.
+// Machine runs a tape in an arena. Machines of one tape share its slots and its Run: one runs at a
+// time. Many machines with an arena each keep the activations of many layers; one machine run again
+// keeps those of one layer, which is activation checkpointing. The result is the same to the bit.
+type Machine struct {
+	tape   *Tape
+	arena  *Arena
+	values []gorgonia.Value // registers
+	args   []gorgonia.Value
+}
+
+// NewMachine returns a machine whose results live in arena. The tape must have been rehearsed.
 func (t *Tape) NewMachine(arena *Arena) *Machine {
-	return &Machine{tape: t, vm: t.compile(&engine{run: t.Run}), arena: arena}
+	return &Machine{tape: t, arena: arena, values: make([]gorgonia.Value, t.program.registers)}
 }
 
 // Tape returns the tape that the machine runs.
 func (m *Machine) Tape() *Tape { return m.tape }
 
-// Forward runs the graph on x (rows, cols) and returns its output (rows, cols of the output): out
+// Forward runs the tape on x (rows, cols) and returns its output (rows, cols of the output): out
 // when the arena has a plan, or else memory of the arena, valid until the next Forward in it. The
 // slots must be bound; x must stay as it is until Backward.
 func (m *Machine) Forward(x, out []float32) ([]float32, error) {
-	run, shape := m.tape.Run, m.tape.input.Shape()
-	if err := gorgonia.Let(m.tape.input, newDense(shape[0], shape[1], x)); err != nil {
-		return nil, fmt.Errorf("bind input: %w", err)
-	}
+	p := m.tape.program
+	cols := m.tape.input.Shape()[1]
 	m.arena.rewind()
 	m.arena.out = out
-	m.vm.Reset()
-	run.arena, run.upstream, run.paused = m.arena, nil, false
-	err := m.vm.RunAll()
-	switch {
-	case run.paused:
-		return run.output.Float32s(), nil
-	case err != nil:
+	m.set(p.input, len(x)/cols, cols, x)
+	if err := m.play(p.forward); err != nil {
 		return nil, err
-	case m.tape.backward:
-		return nil, errors.New("ops: the tape did not pause for its gradient")
 	}
-	run.output = m.tape.output.Value().(*tensor.Dense)
-	return run.output.Float32s(), nil
+	return floats(m.values[p.output]), nil
 }
 
 // Backward goes on after Forward: dy is the gradient of its output. It adds the gradients of the
@@ -140,15 +119,45 @@ func (m *Machine) Forward(x, out []float32) ([]float32, error) {
 // of the input, if the tape computes it: in dx when the arena has a plan, which must not be where
 // dy lives, or else in memory of the arena.
 func (m *Machine) Backward(dy, dx []float32) ([]float32, error) {
-	run, shape := m.tape.Run, m.tape.output.Shape()
+	p := m.tape.program
 	m.arena.dx = dx
-	run.arena = m.arena
-	run.upstream = newDense(shape[0], shape[1], dy)
-	if err := m.vm.RunAll(); err != nil {
+	rows, cols := dims(m.values[p.output])
+	m.set(p.upstream, rows, cols, dy)
+	if err := m.play(p.backward); err != nil {
 		return nil, err
 	}
 	if m.tape.dinput == nil {
 		return nil, nil
 	}
-	return floats(m.tape.dinput.Value()), nil
+	return floats(m.values[p.dinput]), nil
+}
+
+// set fills a register with memory of the caller's.
+func (m *Machine) set(register, rows, cols int, data []float32) {
+	if d, ok := m.values[register].(*tensor.Dense); ok {
+		if s := d.Shape(); s[0] == rows && s[1] == cols && &d.Float32s()[0] == &data[0] {
+			return
+		}
+	}
+	m.values[register] = newDense(rows, cols, data)
+}
+
+// play runs instructions with the parameters that are bound now.
+func (m *Machine) play(list []instruction) error {
+	m.tape.Run.arena = m.arena
+	for _, w := range m.tape.program.params {
+		m.values[w.register] = m.tape.Weights[w.slot].param.dense
+	}
+	for _, in := range list {
+		m.args = m.args[:0]
+		for _, r := range in.inputs {
+			m.args = append(m.args, m.values[r])
+		}
+		v, err := in.op.Do(m.args...)
+		if err != nil {
+			return fmt.Errorf("%v: %w", in.op, err)
+		}
+		m.values[in.result] = v
+	}
+	return nil
 }

@@ -55,9 +55,6 @@ func (w *Weight) BindParam(p *Param) {
 		panic("ops: cannot bind a parameter to " + w.Name)
 	}
 	w.param = p
-	if err := gorgonia.Let(w.node, p.dense); err != nil {
-		panic("ops: bind " + w.Name + ": " + err.Error())
-	}
 }
 
 // matrix is what the slot holds now.
