@@ -117,8 +117,10 @@ CASES = {
     "exaone4": ("exaone4", dict(SMALL, num_hidden_layers=4, head_dim=8, sliding_window=5, sliding_window_pattern=2, rope_parameters=ROPE("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=3.0, original_max_position_embeddings=16)), {}),
     "mixtral": ("mixtral", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, sliding_window=6), dict(lora=dict(target_modules=ATTENTION))),
     "qwen3moe": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, norm_topk_prob=False, mlp_only_layers=[1]), dict(lora=dict(target_modules=ATTENTION))),
+    "qwen3moe-window": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=3, num_experts_per_tok=1, moe_intermediate_size=12, norm_topk_prob=True, decoder_sparse_step=2, use_sliding_window=True, sliding_window=4, max_window_layers=1), dict(lora=dict(target_modules=ATTENTION))),
     "granitemoe": ("granitemoe", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=ATTENTION))),
     "gptoss": ("gpt_oss", dict(SMALL, num_hidden_layers=4, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("yarn", 150000.0, factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0, truncate=False)), dict(lora=dict(target_modules=ATTENTION))),
+    "gptoss-v4": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("default", 150.0)), dict(config=v4, lora=dict(target_modules=ATTENTION))),  # rope_scaling null
     "gptoss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5), dict(mxfp4=True, lora=dict(target_modules=ATTENTION))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }

@@ -31,10 +31,11 @@ var classDefaults = map[string]string{
 	"qwen3":   `{"head_dim": 128}`,
 
 	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
-	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768}`,
+	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "sliding_window": 4096}`,
 	"granitemoe": `{"num_local_experts": 8, "num_experts_per_tok": 2}`,
 	"gpt_oss": `{"num_key_value_heads": 8, "head_dim": 64, "rms_norm_eps": 1e-5, "attention_bias": true, "sliding_window": 128,
-		"num_local_experts": 128, "num_experts_per_tok": 4}`,
+		"num_local_experts": 128, "num_experts_per_tok": 4, "rope_theta": 150000.0, "rope_parameters": {"rope_type": "yarn",
+		"factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false, "original_max_position_embeddings": 4096}}`,
 }
 
 // textKeys returns the keys that describe the language model, and whether these stand in the
@@ -80,10 +81,11 @@ func textKeys(file map[string]json.RawMessage) (keys map[string]json.RawMessage,
 	return keys, nested, nil
 }
 
-// fill adds to dst the keys of src that dst lacks.
+// fill adds to dst the keys of src that dst lacks. A class that has rotary parameters of its own has
+// them for null too.
 func fill(dst, src map[string]json.RawMessage) {
 	for key, value := range src {
-		if _, ok := dst[key]; !ok {
+		if old, ok := dst[key]; !ok || key == "rope_parameters" && isNull(old) {
 			dst[key] = value
 		}
 	}

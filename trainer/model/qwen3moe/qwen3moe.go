@@ -15,12 +15,6 @@ import (
 // Architecture is the name in config.json's "architectures".
 const Architecture = "Qwen3MoeForCausalLM"
 
-// kind is what layers differ in.
-type kind struct {
-	attention string // of layer_types
-	experts   bool
-}
-
 // New returns the family for a configuration.
 func New(c *base.Config) (*nn.Family, error) {
 	experts, err := nn.ReadExperts(c, "num_experts", "num_local_experts")
@@ -31,33 +25,32 @@ func New(c *base.Config) (*nn.Family, error) {
 	experts.Normalise = keys.Bool("norm_topk_prob")
 	every := keys.Int("decoder_sparse_step", 1, 1, 1<<20)
 	dense := keys.Ints("mlp_only_layers")
+	// All layers have the window or none: max_window_layers is not read, unlike in the dense family.
+	att := nn.Attention(c)
+	if keys.Bool("use_sliding_window") {
+		att.Window = c.SlidingWindow
+	}
 	if err := keys.Err(); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
-	}
-	windows, windowOf, err := nn.UpperWindows(c)
-	if err != nil {
-		return nil, err
 	}
 	rope, err := nn.Rope(c, c.Rope)
 	if err != nil {
 		return nil, err
 	}
-	var layers []kind
+	var sparse []bool
 	for i := range c.NumHiddenLayers {
-		layers = append(layers, kind{windows[windowOf(i)], (i+1)%every == 0 && !slices.Contains(dense, i)})
+		sparse = append(sparse, (i+1)%every == 0 && !slices.Contains(dense, i))
 	}
-	kinds, kindOf := nn.Kinds(layers)
+	kinds, kindOf := nn.Kinds(sparse)
 
 	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
-		k := kinds[l.Kind]
-		att := nn.Windowed(c, nn.Attention(c), k.attention)
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
 		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 		qkv = l.QKNorm(qkv, att, "self_attn.q_norm.weight", "self_attn.k_norm.weight", c.RMSNormEps)
 		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
-		if !k.experts {
+		if !kinds[l.Kind] {
 			h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), experts.Gate)
 			return l.Add(x, l.Linear(h, "mlp.down_proj"))
 		}
