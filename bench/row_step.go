@@ -87,20 +87,23 @@ func utilisation(b *bench, r *report) error {
 	return nil
 }
 
+// productRuns of the product take some seconds together, as a step does.
+const productRuns = 200
+
 // productRate is the rate of our matrix product of the step's most frequent shape, in GFLOP/s: the
-// best of some runs, since what the machine was disturbed by would flatter the step.
+// median, as of the step, of runs that take about as long as one.
 func productRate(b *bench) (float64, error) {
 	run, err := newGemmWorker(nil)
 	if err != nil {
 		return 0, err
 	}
-	var best float64
-	for range 10 {
+	var rates []float64
+	for range productRuns {
 		s, err := run(fmt.Sprintf("%d %d %d forward", batch*sequence, inner, hidden))
 		if err != nil {
 			return 0, err
 		}
-		best = max(best, s.Work/s.Seconds/1e9)
+		rates = append(rates, s.Work/s.Seconds/1e9)
 	}
-	return best, nil
+	return median(rates), nil
 }
