@@ -87,6 +87,9 @@ func (v *addedVocabulary) find(t *trie, p piece, out *sink, rest func(piece)) {
 		if a.RStrip {
 			stop += leadingSpace(p.s[stop:])
 		}
+		if start >= stop {
+			continue // all of it is white space that the one before has taken
+		}
 		if done < start {
 			rest(p.sub(done, start))
 		}

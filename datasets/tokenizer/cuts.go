@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -102,6 +103,9 @@ func (t *cutTable) at(s string, i int) (class uint8, end int) {
 func (m *bpe) setCuts() {
 	if m.bytes || m.ignoreMerges || m.prefix != "" || m.suffix != "" {
 		return
+	}
+	if m.unk < 0 && !(m.byteFallback && !slices.Contains(m.byteIDs[:], -1)) {
+		return // what is unknown is dropped, and what stood on both sides of it may merge
 	}
 	tokens := make(map[int32]string, len(m.vocab)+len(m.absent))
 	for token, id := range m.vocab {

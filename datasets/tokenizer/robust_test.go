@@ -414,3 +414,26 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// What HF's tokenizers 0.23 gives where pieces of text vanish: characters that a model without an
+// unknown token drops, and white space that two added tokens claim.
+func TestVanishingText(t *testing.T) {
+	const model = `"model":{"type":"BPE","unk_token":%s,"vocab":{"<unk>":0,"a":1,"b":2,"ab":3},"merges":["a b"]}`
+	const spaces = `{"id":4,"content":"  ","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}`
+	for _, c := range []struct {
+		unk, added, text string
+		want             []int32
+	}{
+		{`null`, ``, "aſb", []int32{3}},
+		{`"<unk>"`, ``, "aſb", []int32{1, 0, 2}},
+		{`null`, spaces, "a    b", []int32{1, 4, 2}},
+	} {
+		tok, err := Parse(fmt.Appendf(nil, `{"version":"1.0","added_tokens":[%s],`+model+`}`, c.added, c.unk), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Encode(c.text, false); !slices.Equal(got, c.want) {
+			t.Errorf("unknown %s: %q becomes %v, want %v", c.unk, c.text, got, c.want)
+		}
+	}
+}
