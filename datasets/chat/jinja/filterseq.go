@@ -27,9 +27,17 @@ func (r *renderer) path(v, attribute any) (any, error) {
 
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
+// iterateIfTrue takes whatever is false for an empty list, as map, select and their like do.
+func (r *renderer) iterateIfTrue(v any) ([]any, error) {
+	if !truth(v) {
+		return nil, nil
+	}
+	return r.iterate(v)
+}
+
 // mapFilter is map(attribute=…, default=…) or map("filter", …).
 func mapFilter(r *renderer, v any, a *callArgs) (any, error) {
-	items, err := r.iterate(v)
+	items, err := r.iterateIfTrue(v)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +82,7 @@ func (a *callArgs) rest(n int) *callArgs {
 // choose makes select, reject, selectattr and rejectattr.
 func choose(byAttribute, keep bool) filterFunc {
 	return func(r *renderer, v any, a *callArgs) (any, error) {
-		items, err := r.iterate(v)
+		items, err := r.iterateIfTrue(v)
 		if err != nil {
 			return nil, err
 		}

@@ -70,7 +70,9 @@ func (r *renderer) percent(format string, args any) (any, error) {
 		}
 		b.WriteString(s)
 	}
-	if _, isDict := args.(*Dict); used < len(list) && !isDict {
+	// Python takes whatever can be indexed for a mapping, of which not everything need be used.
+	l, indexed := args.(*List)
+	if _, isDict := args.(*Dict); used < len(list) && !isDict && !(indexed && l.kind == isList) {
 		return nil, r.fail("not all arguments converted during string formatting")
 	}
 	return b.String(), r.charge(len(format))

@@ -35,13 +35,13 @@ func (r *renderer) arithmetic(op string, left, right any) (any, error) {
 			if op == "+" && a.kind == b.kind && a.kind <= isTuple {
 				return r.newList(a.kind, slices.Concat(a.Items, b.Items))
 			}
-		case int64:
+		case int64, bool:
 			if op == "*" && a.kind <= isTuple {
-				return r.repeatList(a, b)
+				return r.repeatList(a, asNumber(b).(int64))
 			}
 		}
 	}
-	if n, ok := left.(int64); ok && op == "*" {
+	if n, ok := asNumber(left).(int64); ok && op == "*" {
 		switch b := right.(type) {
 		case string:
 			return r.repeat(b, n)
