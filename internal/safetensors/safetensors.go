@@ -18,8 +18,9 @@ package safetensors
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
+
+	"github.com/cultivar/cultivar/internal/mapped"
 )
 
 // Tensor is one array of a file. Data is shared and read-only, see the package's Lifetime section.
@@ -50,24 +51,9 @@ type File struct {
 
 // Open maps the file at path and validates its header.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	data, unmap, err := mapped.Open(path)
 	if err != nil {
 		return nil, err
-	}
-	defer func() { _ = f.Close() }() // a mapping outlives its descriptor
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if info.Size() != int64(int(info.Size())) {
-		return nil, fmt.Errorf("%s: %d bytes do not fit into this machine's address space", path, info.Size())
-	}
-	data, unmap, err := mapFile(f, int(info.Size()))
-	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", path, err)
 	}
 	file, err := Parse(path, data)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/mapped"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -183,7 +184,7 @@ func (b *Base) forget(name string) {
 		return
 	}
 	if t, ok := b.weights.Tensor(name); ok {
-		safetensors.Forget(t)
+		mapped.Forget(t.Data)
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package safetensors
+package mapped
 
 import "os"
 
@@ -14,4 +14,4 @@ func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) 
 }
 
 // Forget does nothing where files are not mapped.
-func Forget(Tensor) {}
+func Forget([]byte) {}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package safetensors
+package mapped
 
 import (
 	"os"
@@ -21,17 +21,18 @@ func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) 
 	return data, func() error { return unix.Munmap(data) }, nil
 }
 
-// Forget tells the system that the tensor's bytes will hardly be read again, so that they need not
-// stay in memory. They can be: the file is read anew.
-func Forget(t Tensor) {
-	if len(t.Data) == 0 {
+// Forget tells the system that a part of an open file will hardly be read again, so that it need not
+// stay in memory. It can be: it is read anew from the file. data must be of a mapped file: other
+// memory would lose what it holds.
+func Forget(data []byte) {
+	if len(data) == 0 {
 		return
 	}
 	page := uintptr(os.Getpagesize())
-	start := uintptr(unsafe.Pointer(unsafe.SliceData(t.Data)))
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
 	from := (start + page - 1) / page * page
-	to := (start + uintptr(len(t.Data))) / page * page
+	to := (start + uintptr(len(data))) / page * page
 	if from < to {
-		_ = unix.Madvise(t.Data[from-start:to-start], unix.MADV_DONTNEED) // only advice
+		_ = unix.Madvise(data[from-start:to-start], unix.MADV_DONTNEED) // only advice
 	}
 }
