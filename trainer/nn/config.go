@@ -177,3 +177,29 @@ func Finite(keys *base.Keys, att attention.Config, factors ...float32) error {
 	}
 	return nil
 }
+
+// Multipliers are the factors of the Granite families (configuration_granite.py).
+type Multipliers struct {
+	Embedding float32 // of embeddings, not 0
+	Attention float32 // of scores, in place of 1/√head_dim
+	Residual  float32 // of what each half of a layer adds
+	Logits    float32 // of logits: config.json has what they are divided by
+}
+
+// ReadMultipliers reads the factors; one that config.json does not have is 1.
+func ReadMultipliers(c *base.Config) (Multipliers, error) {
+	keys := c.Keys()
+	m := Multipliers{
+		Embedding: float32(keys.Float("embedding_multiplier", 1)),
+		Attention: float32(keys.Float("attention_multiplier", 1)),
+		Residual:  float32(keys.Float("residual_multiplier", 1)),
+		Logits:    float32(1 / keys.Float("logits_scaling", 1)),
+	}
+	if err := Finite(keys, attention.Config{Scale: m.Attention}, m.Residual, m.Embedding, m.Logits); err != nil {
+		return Multipliers{}, err
+	}
+	if m.Embedding == 0 { // a family's 0 means 1
+		return Multipliers{}, errors.New("config.json: embedding_multiplier is 0")
+	}
+	return m, nil
+}
