@@ -17,19 +17,33 @@ type order struct {
 	seed      uint64
 }
 
-func (o order) step(step int) []int {
-	perEpoch := (o.sequences + o.batch - 1) / o.batch
-	epoch, at := step/perEpoch, step%perEpoch*o.batch
-	n := min(o.batch, o.sequences-at)
-	picked := make([]int, n)
-	for i := range picked {
-		picked[i] = at + i
-	}
+// perEpoch is how many steps an epoch takes, the last of them over what is left.
+func (o order) perEpoch() int { return (o.sequences + o.batch - 1) / o.batch }
+
+// epoch returns all sequences in the order of an epoch. Whoever wants many of its steps asks once and
+// cuts them out with part: the permutation costs as much as the epoch is long.
+func (o order) epoch(epoch int) []int {
 	if o.shuffle {
-		perm := rng.New(o.seed, "shuffle").At(uint64(epoch), 0)
-		copy(picked, perm.Perm(o.sequences)[at:at+n])
+		draw := rng.New(o.seed, "shuffle").At(uint64(epoch), 0)
+		return draw.Perm(o.sequences)
 	}
-	return picked
+	all := make([]int, o.sequences)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// part returns what a step, counted from the start of its epoch, takes of the epoch's sequences.
+func (o order) part(epoch []int, step int) []int {
+	at := step * o.batch
+	return epoch[at:min(at+o.batch, o.sequences)]
+}
+
+// step returns the sequences of a step, counted from the start of the run.
+func (o order) step(step int) []int {
+	n := o.perEpoch()
+	return o.part(o.epoch(step/n), step%n)
 }
 
 // MicroBatches turns packed batches of one step into what the model takes. The loss of every label

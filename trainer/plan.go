@@ -81,10 +81,10 @@ func (p *Plan) fit(j Job, rows int) (err error) {
 func (j Job) sizes() (largest int, mean float64, steps int) {
 	o := j.order()
 	steps = j.Config.steps(o.sequences)
-	perEpoch := min(steps, (o.sequences+o.batch-1)/o.batch)
-	total := 0
+	perEpoch := min(steps, o.perEpoch())
+	first, total := o.epoch(0), 0
 	for s := range perEpoch {
-		for _, n := range j.Train.Sizes(o.step(s), j.Config.MicroBatchSize) {
+		for _, n := range j.Train.Sizes(o.part(first, s), j.Config.MicroBatchSize) {
 			largest = max(largest, n)
 			total += n
 		}
