@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/cultivar/cultivar/internal/humanize"
 )
 
 // Card renders the manifest for people, as Markdown. It says nothing that is not in the manifest.
@@ -15,7 +15,7 @@ func (m *Manifest) Card() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s@%d\n\n", m.Name, m.Version)
 	c := m.Counts
-	fmt.Fprintf(&b, "%s documents with %s characters, %s training examples.\n\n", comma(c.Documents), comma(c.Chars), comma(c.Examples))
+	fmt.Fprintf(&b, "%s documents with %s characters, %s training examples.\n\n", humanize.Comma(c.Documents), humanize.Comma(c.Chars), humanize.Comma(c.Examples))
 	fmt.Fprintf(&b, "| | |\n|---|---|\n")
 	fmt.Fprintf(&b, "| digest | `%s` |\n", m.Digest)
 	fmt.Fprintf(&b, "| config | `%s` |\n", m.ConfigDigest)
@@ -27,11 +27,11 @@ func (m *Manifest) Card() string {
 		fmt.Fprintf(&b, "| parent | %s@%d `%s` |\n", cell(p.Name), p.Version, p.Digest)
 	}
 	b.WriteString("\n## What became of the documents\n\n| | documents |\n|---|---:|\n")
-	fmt.Fprintf(&b, "| in | %s |\n", comma(c.Input))
+	fmt.Fprintf(&b, "| in | %s |\n", humanize.Comma(c.Input))
 	for _, rule := range slices.Sorted(maps.Keys(c.DroppedBy)) {
-		fmt.Fprintf(&b, "| dropped by %s | −%s |\n", cell(rule), comma(c.DroppedBy[rule]))
+		fmt.Fprintf(&b, "| dropped by %s | −%s |\n", cell(rule), humanize.Comma(c.DroppedBy[rule]))
 	}
-	fmt.Fprintf(&b, "| **kept** | **%s** |\n", comma(c.Documents))
+	fmt.Fprintf(&b, "| **kept** | **%s** |\n", humanize.Comma(c.Documents))
 	section(&b, "Spans cut out", "rule", "spans", c.SpansBy)
 	section(&b, "Redactions", "entity", "redactions", c.RedactedBy)
 	section(&b, "Examples", "split", "examples", c.Splits)
@@ -46,9 +46,9 @@ func section(b *strings.Builder, title, key, unit string, by map[string]int64) {
 	}
 	fmt.Fprintf(b, "\n## %s\n\n| %s | %s |\n|---|---:|\n", title, key, unit)
 	for _, name := range slices.Sorted(maps.Keys(by)) {
-		fmt.Fprintf(b, "| %s | %s |\n", cell(name), comma(by[name]))
+		fmt.Fprintf(b, "| %s | %s |\n", cell(name), humanize.Comma(by[name]))
 	}
-	fmt.Fprintf(b, "| **total** | **%s** |\n", comma(total(by)))
+	fmt.Fprintf(b, "| **total** | **%s** |\n", humanize.Comma(total(by)))
 }
 
 func (m *Manifest) sources(b *strings.Builder) {
@@ -57,7 +57,7 @@ func (m *Manifest) sources(b *strings.Builder) {
 	}
 	b.WriteString("\n## Sources\n\n| source | documents |\n|---|---:|\n")
 	for _, s := range m.Sources {
-		fmt.Fprintf(b, "| %s | %s |\n", cell(s.URI), comma(s.Documents))
+		fmt.Fprintf(b, "| %s | %s |\n", cell(s.URI), humanize.Comma(s.Documents))
 	}
 }
 
@@ -79,11 +79,9 @@ func (m *Manifest) files(b *strings.Builder) {
 	b.WriteString("\n## Files\n\n| path | files | rows | bytes |\n|---|---:|---:|---:|\n")
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		n := kinds[kind]
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cell(kind), comma(n[0]), comma(n[1]), comma(n[2]))
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cell(kind), humanize.Comma(n[0]), humanize.Comma(n[1]), humanize.Comma(n[2]))
 	}
 }
-
-func comma(n int64) string { return humanize.Comma(n) }
 
 // cell keeps text from breaking out of its place in a table.
 func cell(s string) string {

@@ -1,5 +1,5 @@
 // Package humanize prints sizes, counts, durations and rates for people: short, with about two to
-// three significant digits. Machines get the plain numbers.
+// three significant digits, Comma excepted. Machines get the plain numbers.
 package humanize
 
 import (
@@ -25,6 +25,19 @@ func Count(n int64) string {
 		return number
 	}
 	return number + " " + prefix
+}
+
+// Comma prints a whole number exactly, with commas between thousands: 999, 12,345, -1,000,000.
+func Comma(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	first := 0
+	if n < 0 {
+		first = 1 // the sign
+	}
+	for at := len(digits) - 3; at > first; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
 }
 
 // Rate prints a number per second with its unit: 1.7 ktok/s, 12 doc/s, 5.4 MB/s.

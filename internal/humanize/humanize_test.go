@@ -25,6 +25,18 @@ func TestCount(t *testing.T) {
 	}
 }
 
+func TestComma(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0", 7: "7", 999: "999", 1_000: "1,000", 12_345: "12,345", 100_020: "100,020", 1_000_000: "1,000,000",
+		-1: "-1", -999: "-999", -1_000: "-1,000", -123_456: "-123,456",
+		math.MaxInt64: "9,223,372,036,854,775,807", math.MinInt64: "-9,223,372,036,854,775,808",
+	} {
+		if got := Comma(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestRate(t *testing.T) {
 	tests := []struct {
 		v    float64

@@ -45,7 +45,6 @@ var outside = []struct {
 	{"github.com/JohannesKaufmann/html-to-markdown/v2", []string{"pipeline/extract/html"}, false},
 	{"github.com/apache/arrow-go/v18", []string{"datasets/table"}, false},
 	{"github.com/chewxy/hm", []string{"trainer/ops"}, false},
-	{"github.com/dustin/go-humanize", []string{"datasets/catalog"}, false},
 	{"github.com/gabriel-vasile/mimetype", []string{"pipeline/extract"}, false},
 	{"github.com/goccy/go-yaml", []string{"cmd/...", "workflows/...", "trainer", "pipeline/extract/markdown", "internal/yamlerr"}, true},
 	{"github.com/minio/", []string{"store/s3"}, false},
