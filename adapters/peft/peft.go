@@ -19,6 +19,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
@@ -37,7 +38,7 @@ const maxConfig = 1 << 24
 // Read reads the adapter in dir. Tensors are widened to float32 and copied into memory.
 func Read(dir string) (*adapters.Adapter, error) {
 	path := filepath.Join(dir, ConfigName)
-	text, err := readFile(path)
+	text, err := bounded.ReadFile(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %s is missing", dir, adapters.ErrNotAdapter, ConfigName)
 	}
@@ -79,19 +80,6 @@ func Write(dir string, a *adapters.Adapter) error {
 		_, err := w.Write(FormatConfig(a.Config))
 		return err
 	})
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(text) > maxConfig {
-		err = fmt.Errorf("%s: larger than %d bytes", path, maxConfig)
-	}
-	return text, err
 }
 
 // readTensors reads all tensors of the directory, sorted by name.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/store/registry"
 )
 
@@ -149,12 +150,12 @@ func (d *directory) object(name string) (json.RawMessage, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFacts+1))
+	data, err := bounded.Read(f, maxFacts)
+	if _, large := errors.AsType[*bounded.TooLargeError](err); large {
+		return nil, fmt.Errorf("%w: %w", adapters.ErrNotAdapter, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if len(data) > maxFacts {
-		return nil, fmt.Errorf("%w: %s is larger than %d bytes", adapters.ErrNotAdapter, name, maxFacts)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil || object == nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // Dataset is one version, open for reading. It is safe for concurrent use.
@@ -25,20 +26,15 @@ type Dataset struct {
 
 // openDir reads and checks the manifest of a directory.
 func openDir(dir string) (*Dataset, error) {
-	f, err := os.Open(filepath.Join(dir, manifestName))
+	data, err := bounded.ReadFile(filepath.Join(dir, manifestName), maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no %s: %w", dir, manifestName, datasets.ErrNotFound)
 	}
+	if _, large := errors.AsType[*bounded.TooLargeError](err); large {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxManifest {
-		return nil, fmt.Errorf("%w: manifest is larger than %d bytes", ErrCorrupt, maxManifest)
 	}
 	m, err := decodeManifest(data)
 	if err != nil {

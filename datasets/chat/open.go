@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // maxFile bounds the files that hold templates.
@@ -83,7 +83,7 @@ func fromSources(sources, special map[string]string) (*Template, error) {
 // fromFiles reads the template's own file and the folder of named ones.
 func fromFiles(dir string) (map[string]string, error) {
 	sources := map[string]string{}
-	text, err := readFile(filepath.Join(dir, templateFile))
+	text, err := bounded.ReadFile(filepath.Join(dir, templateFile), maxFile)
 	if err == nil {
 		sources[defaultName] = string(text)
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +98,7 @@ func fromFiles(dir string) (map[string]string, error) {
 		if !ok {
 			continue
 		}
-		if text, err = readFile(filepath.Join(dir, templateFolder, e.Name())); err != nil {
+		if text, err = bounded.ReadFile(filepath.Join(dir, templateFolder, e.Name()), maxFile); err != nil {
 			return nil, err
 		}
 		sources[name] = string(text)
@@ -106,22 +106,9 @@ func fromFiles(dir string) (map[string]string, error) {
 	return sources, nil
 }
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", filepath.Base(path), maxFile)
-	}
-	return data, err
-}
-
 // fromConfig reads the templates of tokenizer_config.json.
 func fromConfig(dir string) (map[string]string, error) {
-	config, err := readFile(filepath.Join(dir, "tokenizer_config.json"))
+	config, err := bounded.ReadFile(filepath.Join(dir, "tokenizer_config.json"), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

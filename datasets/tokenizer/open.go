@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // maxFile bounds the files of a tokenizer; the largest real one is about 35 MB.
@@ -89,22 +89,11 @@ func escapeGlob(path string) string {
 
 // readOptional returns nil when the file is not there.
 func readOptional(dir, name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(dir, name))
+	data, err := bounded.ReadFile(filepath.Join(dir, name), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFile)
-	}
-	return data, nil
+	return data, err
 }
 
 func readNames(dir string) (names, error) {

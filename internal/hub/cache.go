@@ -4,13 +4,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // repo is a model's folder in the cache:
@@ -49,7 +50,7 @@ func (r *repo) snapshot(commit, file string) string {
 
 // ref returns the commit that a revision was, "" if that is not known.
 func (r *repo) ref(revision string) string {
-	text, err := readSmall(filepath.Join(r.dir, "refs", filepath.FromSlash(revision)), 100)
+	text, err := bounded.ReadFile(filepath.Join(r.dir, "refs", filepath.FromSlash(revision)), 100)
 	if commit := strings.TrimSpace(string(text)); err == nil && isCommit(commit) {
 		return commit
 	}
@@ -99,7 +100,7 @@ func (r *repo) listing(commit string) ([]entry, bool) {
 	if !isCommit(commit) {
 		return nil, false
 	}
-	text, err := readSmall(filepath.Join(r.dir, "trees", commit+".json"), maxPage)
+	text, err := bounded.ReadFile(filepath.Join(r.dir, "trees", commit+".json"), maxPage)
 	var t treeFile
 	if err != nil || json.Unmarshal(text, &t) != nil || t.Version != 1 || len(t.Files) == 0 {
 		return nil, false
@@ -143,7 +144,7 @@ func (r *repo) has(commit string, ref Ref, list []entry) bool {
 	if !index {
 		return true
 	}
-	text, err := readSmall(r.snapshot(commit, indexName), maxIndex)
+	text, err := bounded.ReadFile(r.snapshot(commit, indexName), maxIndex)
 	if err != nil {
 		return false
 	}
@@ -188,7 +189,7 @@ func (r *repo) seemsWhole(commit string, ref Ref) bool {
 	if exists(weightsName) {
 		return true
 	}
-	text, err := readSmall(r.snapshot(commit, indexName), maxIndex)
+	text, err := bounded.ReadFile(r.snapshot(commit, indexName), maxIndex)
 	var x struct {
 		Map map[string]string `json:"weight_map"`
 	}
@@ -221,20 +222,6 @@ func (r *repo) link(root *os.Root, commit string, e entry) error {
 		return errors.Join(err, ignoreMissing(root.Remove(temp)))
 	}
 	return nil
-}
-
-// readSmall reads a file that must not be larger than limit.
-func readSmall(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = errors.New("file is too large")
-	}
-	return text, err
 }
 
 func ignoreMissing(err error) error {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // parallelFiles is how many files are downloaded at a time: one connection seldom fills a line, and
@@ -46,7 +48,7 @@ func (h *Hub) download(ctx context.Context, r *repo, ref Ref, commit string, lis
 	if err := d.all(ctx, files); err != nil {
 		return err
 	}
-	text, err := readSmall(r.snapshot(commit, indexName), maxIndex)
+	text, err := bounded.ReadFile(r.snapshot(commit, indexName), maxIndex)
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,11 @@ package base
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/mapped"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -219,18 +219,5 @@ func (b *Base) readGeneration() (Generation, error) {
 
 // read returns the content of a file of the directory.
 func (b *Base) read(name string) ([]byte, error) {
-	path := filepath.Join(b.dir, name)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxJSON {
-		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxJSON)
-	}
-	return text, nil
+	return bounded.ReadFile(filepath.Join(b.dir, name), maxJSON)
 }

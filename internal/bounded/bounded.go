@@ -1,0 +1,49 @@
+// Package bounded reads files into memory that somebody else made: to a limit, and never past it.
+package bounded
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+)
+
+// TooLargeError says that a file is larger than its reader takes. It was not read, or not to its end.
+type TooLargeError struct {
+	Name        string
+	Size, Limit int64 // bytes; Size is as far as it was read where the system knows no size
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%s: %d bytes, more than the %d that it may have", e.Name, e.Size, e.Limit)
+}
+
+// ReadFile returns the content of the file at path, or a *TooLargeError when that is more than limit
+// bytes.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return Read(f, limit)
+}
+
+// Read is ReadFile of a file that is open and was not read yet. It stays open.
+func Read(f *os.File, limit int64) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	size := info.Size()
+	if size <= limit {
+		buf := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // room to see the end without growing
+		if _, err := buf.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
+			return nil, err
+		}
+		if size = int64(buf.Len()); size <= limit { // it may have grown, and a device has no size
+			return buf.Bytes(), nil
+		}
+	}
+	return nil, &TooLargeError{Name: f.Name(), Size: size, Limit: limit}
+}
