@@ -114,14 +114,6 @@ const (
 
 var errTooLarge = errors.New("pattern is too large")
 
-func compileProgram(expr string) (*program, error) {
-	n, err := parsePattern(expr)
-	if err != nil {
-		return nil, err
-	}
-	return compileNode(expr, n)
-}
-
 func compileNode(expr string, n *node) (*program, error) {
 	p := &program{source: expr}
 	if err := p.compile(n); err != nil {

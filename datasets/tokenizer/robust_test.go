@@ -52,6 +52,15 @@ func scanTexts() []string {
 	return list
 }
 
+// compileProgram is compilePattern without its short cuts, which are held against this.
+func compileProgram(expr string) (*program, error) {
+	n, err := parsePattern(expr)
+	if err != nil {
+		return nil, err
+	}
+	return compileNode(expr, n)
+}
+
 // TestScanners holds the hand-written scanners against their patterns in the general engine.
 func TestScanners(t *testing.T) {
 	for expr, scan := range scanners {
