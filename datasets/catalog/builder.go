@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
+	"github.com/cultivar/cultivar/internal/atomicfile"
 )
 
 // Builder collects a new version in a private directory. It is not safe for concurrent use: the
@@ -211,7 +212,7 @@ func hashFiles(dir string, rows map[string]int64) (files []File, err error) {
 			return err
 		}
 		if e.IsDir() {
-			return syncPath(path)
+			return atomicfile.SyncDir(path)
 		}
 		if !e.Type().IsRegular() {
 			return fmt.Errorf("%s is not a regular file", path)
@@ -279,7 +280,7 @@ func (b *Builder) publish(m *Manifest) (d *Dataset, created bool, err error) {
 			continue
 		}
 		if err == nil {
-			err = syncPath(parent)
+			err = atomicfile.SyncDir(parent)
 		}
 		return &Dataset{Manifest: *m, dir: dir}, err == nil, err
 	}
@@ -296,7 +297,7 @@ func writeManifest(dir string, m *Manifest) error {
 	if err := writeFile(filepath.Join(dir, cardName), []byte(m.Card())); err != nil {
 		return err
 	}
-	return syncPath(dir)
+	return atomicfile.SyncDir(dir)
 }
 
 // writeFile creates or replaces a read-only file in a directory that nobody else sees.
@@ -310,13 +311,4 @@ func writeFile(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncPath makes a file, or the names in a directory, durable.
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -141,7 +141,7 @@ func (w *Writer[T]) close() error {
 // Abort drops the shard that is being written; it does nothing after Close.
 func (w *Writer[T]) Abort() {
 	if w.file != nil {
-		w.file.abort()
+		w.file.Abort()
 		w.file = nil
 	}
 	if w.err == nil {
@@ -169,11 +169,10 @@ func (w *Writer[T]) finish() error {
 	if err := w.enc.close(); err != nil {
 		return err
 	}
-	size, err := w.file.commit()
-	if err != nil {
+	if err := w.file.Commit(); err != nil {
 		return err
 	}
-	w.done = append(w.done, Shard{Name: w.shardName(), Size: size, Rows: w.rows})
+	w.done = append(w.done, Shard{Name: w.shardName(), Size: w.file.size, Rows: w.rows})
 	w.file, w.enc = nil, nil
 	return nil
 }

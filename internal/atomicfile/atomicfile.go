@@ -7,7 +7,6 @@
 package atomicfile
 
 import (
-	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -17,48 +16,18 @@ import (
 	"path/filepath"
 )
 
-// bufferSize is large enough that weights are not written in small system calls.
-const bufferSize = 1 << 18
-
 // WriteFile creates or replaces the file at path with what write produces. Its permissions are
 // 0666 less the umask. The file's directory must exist.
 func WriteFile(path string, write func(w io.Writer) error) error {
-	temp := tempName(path)
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := Create(path)
 	if err != nil {
 		return err
 	}
-	done := false
-	defer func() {
-		// Also runs when write panics, so that a panic leaves nothing behind either.
-		if !done {
-			_ = f.Close()
-			_ = os.Remove(temp)
-		}
-	}()
-	if err := fill(f, write); err != nil {
+	defer f.Abort() // also runs when write panics, so that a panic leaves nothing behind either
+	if err := write(f.buf); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	done = true
-	return syncDir(filepath.Dir(path))
-}
-
-// fill writes, syncs and closes: a full disk may be reported by any of the three.
-func fill(f *os.File, write func(w io.Writer) error) error {
-	buffered := bufio.NewWriterSize(f, bufferSize)
-	if err := write(buffered); err != nil {
-		return err
-	}
-	if err := buffered.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
+	return f.Commit()
 }
 
 // WriteDir creates the directory at path with the files that write puts into the temporary
@@ -93,7 +62,7 @@ func WriteDir(path string, write func(dir string) error) error {
 		return err
 	}
 	done = true
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // vacant reports an error unless path does not exist or is an empty directory.
@@ -117,7 +86,7 @@ func syncTree(root string) error {
 		case err != nil:
 			return err
 		case d.IsDir():
-			return syncDir(path)
+			return SyncDir(path)
 		case !d.Type().IsRegular():
 			return nil
 		}

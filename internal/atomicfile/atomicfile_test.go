@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"io/fs"
@@ -107,7 +108,7 @@ func TestWriteFileKeepsTheOldFileOnFailure(t *testing.T) {
 }
 
 // /dev/full is a device on which every write fails as on a full disk.
-func TestFillReportsAFullDisk(t *testing.T) {
+func TestSealReportsAFullDisk(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("/dev/full exists on linux only")
 	}
@@ -116,8 +117,63 @@ func TestFillReportsAFullDisk(t *testing.T) {
 		t.Skip(err)
 	}
 	defer func() { _ = f.Close() }()
-	if err := fill(f, write("x")); !errors.Is(err, syscall.ENOSPC) {
+	buf := bufio.NewWriter(f)
+	if err := write("x")(buf); err != nil {
+		t.Fatal(err)
+	}
+	if err := seal(buf, f); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("error is %v, want ENOSPC", err)
+	}
+}
+
+// TestFile writes by hand: nothing is at the path before Commit, and nothing is left by Abort.
+func TestFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		commit bool
+		want   string
+	}{{false, ""}, {true, "a"}} {
+		f, err := Create(filepath.Join(dir, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte("half")); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, dir); !strings.HasPrefix(got, ".a.tmp-") {
+			t.Errorf("directory holds %q while the file is written", got)
+		}
+		if tt.commit {
+			if err := f.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.Abort()
+		f.Abort()
+		if got := names(t, dir); got != tt.want {
+			t.Errorf("directory holds %q, want %q", got, tt.want)
+		}
+	}
+	if got := content(t, filepath.Join(dir, "a")); got != "half" {
+		t.Errorf("file holds %q", got)
+	}
+}
+
+// TestCommitFails puts a directory in the file's way.
+func TestCommitFails(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "a"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err == nil {
+		t.Error("a directory was replaced by a file")
+	}
+	if got := names(t, dir); got != "a" {
+		t.Errorf("directory holds %q", got)
 	}
 }
 

@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// syncDir does nothing: there is no way to sync a directory here.
-func syncDir(string) error { return nil }
+// SyncDir does nothing: there is no way to sync a directory here.
+func SyncDir(string) error { return nil }

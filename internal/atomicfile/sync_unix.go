@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// syncDir makes the names in a directory durable. Some file systems (FUSE, SMB) cannot sync a
+// SyncDir makes the names in a directory durable. Some file systems (FUSE, SMB) cannot sync a
 // directory and say EINVAL or ENOTSUP; there is nothing more to be done on those.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("sync directory: %w", err)

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/store/cas"
 )
 
@@ -64,7 +65,7 @@ func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []f
 			return errors.Join(err, holdsErr)
 		}
 	}
-	return syncPath(filepath.Dir(dir))
+	return atomicfile.SyncDir(filepath.Dir(dir))
 }
 
 func runChecks(checks []func(string) error, dir string) error {
@@ -118,7 +119,7 @@ func (r *Registry) fill(ctx context.Context, m Manifest, dir string) error {
 		}
 	}
 	for d := range dirs {
-		if err := syncPath(filepath.Join(dir, filepath.FromSlash(d))); err != nil {
+		if err := atomicfile.SyncDir(filepath.Join(dir, filepath.FromSlash(d))); err != nil {
 			return err
 		}
 	}
@@ -143,15 +144,6 @@ func (r *Registry) fetchFile(ctx context.Context, root *os.Root, f File) error {
 		err = out.Sync()
 	}
 	return errors.Join(err, out.Close())
-}
-
-func syncPath(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // holds says whether dir is there with exactly the files of a version. A directory that is absent or

@@ -1,0 +1,65 @@
+package atomicfile
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+)
+
+// bufferSize is large enough that weights are not written in small system calls.
+const bufferSize = 1 << 18
+
+// File is a file that is being written: it appears under its path with Commit, or never. It is not
+// safe for concurrent use.
+type File struct {
+	path string
+	temp *os.File // nil once it is over
+	buf  *bufio.Writer
+}
+
+// Create begins a file that is to appear at path, with permissions 0666 less the umask. The path's
+// directory must exist. Every File ends with Commit or Abort.
+func Create(path string) (*File, error) {
+	temp, err := os.OpenFile(tempName(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &File{path: path, temp: temp, buf: bufio.NewWriterSize(temp, bufferSize)}, nil
+}
+
+// Write appends to the file.
+func (f *File) Write(p []byte) (int, error) { return f.buf.Write(p) }
+
+// Commit puts the file, whole and on disk, in the place of what is at its path.
+func (f *File) Commit() error {
+	defer f.Abort() // also when the rest fails
+	if err := seal(f.buf, f.temp); err != nil {
+		return err
+	}
+	if err := os.Rename(f.temp.Name(), f.path); err != nil {
+		return err
+	}
+	f.temp = nil
+	return SyncDir(filepath.Dir(f.path))
+}
+
+// Abort drops the file. After Commit, or a second time, it does nothing.
+func (f *File) Abort() {
+	if f.temp == nil {
+		return
+	}
+	_ = f.temp.Close()
+	_ = os.Remove(f.temp.Name())
+	f.temp = nil
+}
+
+// seal writes what is left, syncs and closes: a full disk may be reported by any of the three.
+func seal(buf *bufio.Writer, f *os.File) error {
+	if err := buf.Flush(); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return f.Close()
+}
