@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
@@ -191,7 +192,7 @@ func (m *merger) write(dir string, limit int64) error {
 			parameters += safetensors.Tensor{Shape: e.Shape}.Len()
 		}
 	}
-	index, err := marshal(map[string]any{
+	index, err := plainjson.MarshalFile(map[string]any{
 		"metadata":   map[string]any{"total_parameters": parameters, "total_size": m.report.Bytes},
 		"weight_map": weightMap,
 	})

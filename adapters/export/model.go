@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/plainjson"
 )
 
 // DType says how the weights of a merged model are stored.
@@ -143,15 +143,5 @@ func withDType(text []byte, d DType) ([]byte, error) {
 	if current || !old {
 		config["dtype"] = value
 	}
-	return marshal(config)
-}
-
-// marshal is how transformers writes JSON files: indented by two, keys sorted, a final line feed.
-func marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(v)
-	return buf.Bytes(), err
+	return plainjson.MarshalFile(config) // as transformers writes it, keys sorted
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/plainjson"
 )
 
 const (
@@ -113,29 +114,16 @@ func canonical(value any) (json.RawMessage, string, error) {
 	if err := d.Decode(&plain); err != nil {
 		return nil, "", err
 	}
-	if data, err = plainJSON(plain, ""); err != nil {
+	if data, err = plainjson.Marshal(plain); err != nil {
 		return nil, "", err
 	}
-	data = bytes.TrimSuffix(data, []byte("\n"))
 	h := sha256.New()
 	h.Write(data)
 	return data, digestOf(h), nil
 }
 
 // encode renders a manifest for people and programs: indented, ended by a line feed.
-func (m *Manifest) encode() ([]byte, error) {
-	return plainJSON(m, "  ")
-}
-
-// plainJSON is JSON without the escapes of < > & that only HTML needs, and with a last line feed.
-func plainJSON(value any, indent string) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	err := e.Encode(value)
-	return b.Bytes(), err
-}
+func (m *Manifest) encode() ([]byte, error) { return plainjson.MarshalFile(m) }
 
 // decodeManifest reads a manifest and checks it against itself. Keys it does not know are passed
 // over: a later version may add some without changing the meaning of the others.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cultivar/cultivar/internal/plainjson"
 )
 
 // AliasEntry is one move of an alias. The entries of an alias are its history; the last one is where
@@ -56,7 +58,7 @@ func (r *Registry) SetAlias(ctx context.Context, name, alias string, version int
 			return fail(ErrNoAlias)
 		}
 		e.Seq = last + 1
-		body, err := encode(e)
+		body, err := plainjson.MarshalFile(e)
 		if err != nil {
 			return fail(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 )
@@ -31,7 +32,7 @@ func FuzzManifest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	good, err := encode(Manifest{SchemaVersion: 1, Name: "a", Version: 1, Digest: digest, Files: files, Body: body})
+	good, err := plainjson.MarshalFile(Manifest{SchemaVersion: 1, Name: "a", Version: 1, Digest: digest, Files: files, Body: body})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func FuzzManifest(f *testing.F) {
 		if err := checkFiles(m.Files); err != nil || m.Name != "a" || m.Version != 1 {
 			t.Errorf("parsed %+v, %v", m, err)
 		}
-		again, err := encode(m)
+		again, err := plainjson.MarshalFile(m)
 		if err != nil {
 			return // a time that JSON cannot write
 		}
@@ -56,7 +57,7 @@ func FuzzManifest(f *testing.F) {
 }
 
 func FuzzEntry(f *testing.F) {
-	good, err := encode(AliasEntry{SchemaVersion: 1, Name: "a", Alias: "prod", Seq: 1, Version: 1, Who: "me"})
+	good, err := plainjson.MarshalFile(AliasEntry{SchemaVersion: 1, Name: "a", Alias: "prod", Seq: 1, Version: 1, Who: "me"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 )
@@ -79,15 +80,7 @@ func canonical(raw json.RawMessage) (json.RawMessage, error) {
 	if v == nil {
 		return json.RawMessage("{}"), nil
 	}
-	return compact(v)
-}
-
-func compact(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return plainjson.Marshal(v)
 }
 
 // contentDigest names the content: SHA-256 of {"body":…,"files":[{"digest":…,"path":…,"size":…},…]}
@@ -112,7 +105,7 @@ func contentDigest(files []File, body json.RawMessage) (string, error) {
 			content.Files = append(content.Files, file{f.Digest, f.Path, f.Size})
 		}
 	}
-	data, err := compact(content)
+	data, err := plainjson.Marshal(content)
 	return string(cas.Sum(data)), err
 }
 

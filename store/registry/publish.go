@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/store/cas"
 )
 
@@ -164,7 +165,7 @@ func (r *Registry) claim(ctx context.Context, m Manifest) (Manifest, bool, error
 		if m.Version > maxVersion {
 			return Manifest{}, false, fmt.Errorf("version %d is too high", m.Version)
 		}
-		body, err := encode(m)
+		body, err := plainjson.MarshalFile(m)
 		if err != nil {
 			return Manifest{}, false, err
 		}

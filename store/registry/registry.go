@@ -140,13 +140,3 @@ func sleep(ctx context.Context, pause *time.Duration) bool {
 		return true
 	}
 }
-
-// encode writes a pointer object as people like to read it, with a newline at the end.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
-}

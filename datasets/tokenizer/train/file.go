@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/cultivar/cultivar/internal/plainjson"
 )
 
 // The structs below are tokenizer.json of Hugging Face tokenizers, field by field and in its
@@ -102,7 +104,7 @@ func (v vocab) MarshalJSON() ([]byte, error) {
 		if id > 0 {
 			out = append(out, ',')
 		}
-		key, err := marshal(token)
+		key, err := plainjson.Marshal(token)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +118,7 @@ func (v vocab) MarshalJSON() ([]byte, error) {
 // JSON returns the vocabulary as tokenizer.json: Pattern and byte-level pre-tokenizer, BPE
 // model, the first special token before every sequence, byte-level decoder.
 func (v *Vocabulary) JSON() ([]byte, error) {
-	compact, err := marshal(v.file())
+	compact, err := plainjson.Marshal(v.file())
 	if err != nil {
 		return nil, fmt.Errorf("write tokenizer.json: %w", err)
 	}
@@ -159,15 +161,4 @@ func beginWith(bos string) postProcessor {
 			bos: {ID: bos, IDs: []int{0}, Tokens: []string{bos}},
 		},
 	}
-}
-
-// marshal is json.Marshal without the escaping of <, > and &, which special tokens are full of.
-func marshal(x any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(x); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }
