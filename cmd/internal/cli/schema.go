@@ -9,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/workflows/stages"
@@ -132,14 +133,13 @@ func (o object) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		var value strings.Builder
-		e := json.NewEncoder(&value)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(m.value); err != nil {
+		value, err := plainjson.Marshal(m.value)
+		if err != nil {
 			return nil, err
 		}
 		b.Write(name)
-		b.WriteString(":" + value.String())
+		b.WriteByte(':')
+		b.Write(value)
 	}
 	b.WriteByte('}')
 	return []byte(b.String()), nil
