@@ -5,10 +5,10 @@ package lora
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
@@ -129,7 +129,7 @@ func FromAdapter(a *adapters.Adapter, modules []model.Module) (*Factors, error) 
 		copy(l.Magnitude.Value, tm.Data)
 		delete(tensors, tm.Name)
 	}
-	for _, name := range sortedKeys(tensors) {
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		return nil, fmt.Errorf("%w: the base has no module for tensor %q (it has %s)", adapters.ErrBaseMismatch, name, targets(modules))
 	}
 	return f, nil
@@ -183,7 +183,7 @@ func (f *Factors) Adapter() *adapters.Adapter {
 		}
 		a.Tensors = append(a.Tensors, adapters.Tensor{Name: p.Name, Shape: shape, Data: slices.Clone(p.Value)})
 	}
-	sort.Slice(a.Tensors, func(i, j int) bool { return a.Tensors[i].Name < a.Tensors[j].Name })
+	slices.SortFunc(a.Tensors, func(x, y adapters.Tensor) int { return strings.Compare(x.Name, y.Name) })
 	return a
 }
 
@@ -263,16 +263,7 @@ func suffixes(modules []model.Module) []string {
 	for _, m := range modules {
 		set[m.Name[strings.LastIndexByte(m.Name, '.')+1:]] = true
 	}
-	return sortedKeys(set)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+	return slices.Sorted(maps.Keys(set))
 }
 
 // UnmarshalYAML accepts a list of names or one string, as PEFT does.

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,29 +171,19 @@ func Sample[T table.Row](rows iter.Seq2[T, error], n int, seed uint64) ([]T, err
 		}
 		d := drawn{at, stream.At(0, at).Uint64(), row}
 		at++
-		i, _ := slices.BinarySearchFunc(kept, d, func(a, b drawn) int { return compare(a.key, b.key) })
+		i, _ := slices.BinarySearchFunc(kept, d, func(a, b drawn) int { return cmp.Compare(a.key, b.key) })
 		if i >= n {
 			continue
 		}
 		kept = slices.Insert(kept, i, d)
 		kept = kept[:min(n, len(kept))]
 	}
-	slices.SortFunc(kept, func(a, b drawn) int { return compare(a.at, b.at) })
+	slices.SortFunc(kept, func(a, b drawn) int { return cmp.Compare(a.at, b.at) })
 	out := make([]T, len(kept))
 	for i, d := range kept {
 		out[i] = d.row
 	}
 	return out, nil
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // DocumentRef names a document for people and programs.

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -316,7 +317,7 @@ func (r *renderer) order(a, b any) (int, error) {
 	case int64:
 		switch y := asNumber(b).(type) {
 		case int64:
-			return compareInts(x, y), nil
+			return cmp.Compare(x, y), nil
 		case float64:
 			return compareFloats(float64(x), y), nil
 		}
@@ -338,16 +339,6 @@ func (r *renderer) order(a, b any) (int, error) {
 		return 0, errors.New(u.msg)
 	}
 	return 0, r.fail("'<' not supported between instances of '%s' and '%s'", typeName(a), typeName(b))
-}
-
-func compareInts(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func compareFloats(a, b float64) int {

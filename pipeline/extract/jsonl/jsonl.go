@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,11 +126,4 @@ func take(object map[string]any, names []string) (string, bool) {
 }
 
 // sortedKeys returns the keys in order, so that of two that differ in case the same one wins always.
-func sortedKeys(object map[string]any) []string {
-	keys := make([]string, 0, len(object))
-	for k := range object {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
