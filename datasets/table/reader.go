@@ -3,11 +3,11 @@ package table
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -39,22 +39,11 @@ func shards(path string) ([]string, error) {
 	if err != nil || !info.IsDir() {
 		return []string{path}, err
 	}
-	files, err := filepath.Glob(filepath.Join(escapeGlob(path), "*.parquet"))
-	slices.Sort(files)
-	return files, err
-}
-
-// escapeGlob quotes the characters that mean something in a pattern.
-func escapeGlob(path string) string {
-	var b []byte
-	for i := range len(path) {
-		switch path[i] {
-		case '*', '?', '[', '\\':
-			b = append(b, '\\')
-		}
-		b = append(b, path[i])
+	files, err := fs.Glob(os.DirFS(path), "*.parquet") // in order of name
+	for i, name := range files {
+		files[i] = filepath.Join(path, name)
 	}
-	return string(b)
+	return files, err
 }
 
 // readFile reports whether to go on with the next file.

@@ -415,6 +415,24 @@ func TestOtherKindOfFile(t *testing.T) {
 	t.Error("read redactions as documents")
 }
 
+// TestReadDirectory reads shards in order of name from a directory whose name looks like a pattern.
+func TestReadDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a[b]?{c}")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	docs := sampleDocuments(300)
+	if shards := write(t, dir, Options{RowGroupBytes: 4 << 10, ShardBytes: 16 << 10}, docs); len(shards) < 2 {
+		t.Fatalf("%d shards", len(shards))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("no table"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, Read[datasets.Document](dir)); !reflect.DeepEqual(got, docs) {
+		t.Errorf("%d of %d rows come back as they were", len(got), len(docs))
+	}
+}
+
 func TestReadMissing(t *testing.T) {
 	for _, err := range Read[datasets.Document](filepath.Join(t.TempDir(), "absent")) {
 		if !errors.Is(err, fs.ErrNotExist) {

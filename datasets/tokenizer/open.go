@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,23 +69,15 @@ func open(dir string) (*Tokenizer, error) {
 // vocabularyFile returns the name of the file that a directory's vocabulary is in.
 func vocabularyFile(dir string) (string, error) {
 	for _, name := range []string{"tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "*.tiktoken", "vocab.json"} {
-		found, err := filepath.Glob(filepath.Join(escapeGlob(dir), name))
+		found, err := fs.Glob(os.DirFS(dir), name)
 		if err != nil {
 			return "", err
 		}
 		if len(found) > 0 {
-			return filepath.Base(found[0]), nil
+			return found[0], nil
 		}
 	}
 	return "", errors.New("there is no tokenizer.json, tokenizer.model, tekken.json, *.tiktoken or vocab.json")
-}
-
-// escapeGlob makes a path match itself alone.
-func escapeGlob(path string) string {
-	if filepath.Separator == '\\' {
-		return path // no escapes there
-	}
-	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `*`, `\*`, `?`, `\?`).Replace(path)
 }
 
 // readOptional returns nil when the file is not there.
