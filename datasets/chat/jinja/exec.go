@@ -95,24 +95,23 @@ func (r *renderer) ifStatement(s *ifStmt) (flow, error) {
 
 func (r *renderer) setBlock(s *setBlockStmt) error {
 	r.line = s.line
-	var text string
-	err := r.inScope(r.scope, func() (err error) {
-		text, err = r.capture(s.body)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	v, err := r.applyFilters(text, s.filters)
+	v, err := r.filtered(s.body, s.filters)
 	if err != nil {
 		return err
 	}
 	return r.assign(s.target, v)
 }
 
-func (r *renderer) applyFilters(v any, filters []*filterExpr) (any, error) {
+// filtered is what a body renders, in a scope of its own, through filters.
+func (r *renderer) filtered(body []stmt, filters []*filterExpr) (v any, err error) {
+	err = r.inScope(r.scope, func() (err error) {
+		v, err = r.capture(body)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range filters {
-		var err error
 		if v, err = r.filter(f, v); err != nil {
 			return nil, err
 		}
@@ -122,19 +121,12 @@ func (r *renderer) applyFilters(v any, filters []*filterExpr) (any, error) {
 
 func (r *renderer) filterBlock(s *filterStmt) error {
 	r.line = s.line
-	var text string
-	err := r.inScope(r.scope, func() (err error) {
-		text, err = r.capture(s.body)
-		return err
-	})
+	v, err := r.filtered(s.body, s.filters)
 	if err != nil {
 		return err
 	}
-	v, err := r.applyFilters(text, s.filters)
+	text, err := r.str(v)
 	if err != nil {
-		return err
-	}
-	if text, err = r.str(v); err != nil {
 		return err
 	}
 	return r.write(text)
