@@ -90,16 +90,22 @@ func prependNormalizer(data json.RawMessage) (normalizer, error) {
 	return prependText(v.Prepend), err
 }
 
+// replaceJSON is a normalizer or a decoder of type Replace.
+type replaceJSON struct {
+	typed
+	Pattern patternJSON `json:"pattern"`
+	Content string      `json:"content"`
+}
+
+func parseReplace(data json.RawMessage) (v replaceJSON, p pattern, err error) {
+	if err = strict(data, &v); err == nil {
+		p, err = v.Pattern.compile()
+	}
+	return v, p, err
+}
+
 func replaceNormalizer(data json.RawMessage) (normalizer, error) {
-	var v struct {
-		typed
-		Pattern patternJSON `json:"pattern"`
-		Content string      `json:"content"`
-	}
-	if err := strict(data, &v); err != nil {
-		return nil, err
-	}
-	p, err := v.Pattern.compile()
+	v, p, err := parseReplace(data)
 	if err != nil {
 		return nil, err
 	}

@@ -14,19 +14,8 @@ func byteLevelDecoderJSON(data json.RawMessage) ([]decoder, error) {
 }
 
 func replaceDecoderJSON(data json.RawMessage) ([]decoder, error) {
-	var v struct {
-		typed
-		Pattern patternJSON `json:"pattern"`
-		Content string      `json:"content"`
-	}
-	if err := strict(data, &v); err != nil {
-		return nil, err
-	}
-	p, err := v.Pattern.compile()
-	if err != nil {
-		return nil, err
-	}
-	return []decoder{replaceDecoder{p, v.Content}}, nil
+	v, p, err := parseReplace(data)
+	return []decoder{replaceDecoder{p, v.Content}}, err
 }
 
 func stripDecoderJSON(data json.RawMessage) ([]decoder, error) {
