@@ -13,34 +13,12 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/testkit"
 )
-
-// shared returns the folder of reference files beside the repository, or skips the test.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("CULTIVAR_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("needs the reference files: %v", err)
-	}
-	return path
-}
-
-func read(t testing.TB, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 func readJSON(t testing.TB, path string, v any) {
 	t.Helper()
-	if err := json.Unmarshal(read(t, path), v); err != nil {
+	if err := json.Unmarshal(testkit.Read(t, path), v); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +37,7 @@ func openBase(t testing.TB, dir string) (*tokenizer.Tokenizer, *Template) {
 }
 
 func TestGoldens(t *testing.T) {
-	dirs, err := filepath.Glob(filepath.Join(shared(t, "goldens"), "*", "base"))
+	dirs, err := filepath.Glob(filepath.Join(testkit.Shared(t, "goldens"), "*", "base"))
 	if err != nil || len(dirs) < 10 {
 		t.Fatalf("%d cases, %v", len(dirs), err)
 	}
@@ -72,7 +50,7 @@ func TestGoldens(t *testing.T) {
 }
 
 func TestRealTemplates(t *testing.T) {
-	root := shared(t, "real", "chat_templates")
+	root := testkit.Shared(t, "real", "chat_templates")
 	files, err := filepath.Glob(filepath.Join(root, "goldens", "*.txt"))
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d goldens, %v", len(files), err)
@@ -84,17 +62,17 @@ func TestRealTemplates(t *testing.T) {
 			if name[:cut] == "meta-llama-Meta-Llama-3.1-8B-Instruct" && name[cut+1:] == "tool_use" {
 				t.Skip("the template wants arguments as an object")
 			}
-			tmpl, err := Parse(string(read(t, filepath.Join(root, "templates", name[:cut]+".jinja"))), nil)
+			tmpl, err := Parse(string(testkit.Read(t, filepath.Join(root, "templates", name[:cut]+".jinja"))), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := ParseInput(read(t, filepath.Join(root, "contexts", name[cut+1:]+".json")))
+			in, err := ParseInput(testkit.Read(t, filepath.Join(root, "contexts", name[cut+1:]+".json")))
 			if err != nil {
 				t.Fatal(err)
 			}
 			in.Now = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
 			got, err := tmpl.Render(in)
-			if want := string(read(t, f)); err != nil || got != want {
+			if want := string(testkit.Read(t, f)); err != nil || got != want {
 				t.Errorf("error %v\n got %q\nwant %q", err, got, want)
 			}
 		})

@@ -5,13 +5,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cultivar/cultivar/internal/testkit"
 )
 
 // prose returns about a megabyte of text: the reference corpora when they are there.
 func prose(b *testing.B) string {
 	b.Helper()
 	var all strings.Builder
-	root := shared(b, "real", "corpora")
+	root := testkit.Shared(b, "real", "corpora")
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() || all.Len() > 4<<20 {
 			return err
@@ -28,7 +30,7 @@ func prose(b *testing.B) string {
 }
 
 func benchmarkEncode(b *testing.B, name string) {
-	tok := mustOpen(b, shared(b, "real", "tokenizers", name))
+	tok := mustOpen(b, testkit.Shared(b, "real", "tokenizers", name))
 	text := prose(b)
 	b.SetBytes(int64(len(text)))
 	b.ResetTimer()
@@ -41,14 +43,14 @@ func BenchmarkEncodeLlama2(b *testing.B) { benchmarkEncode(b, "tinyllama") }
 func BenchmarkEncodeGPT2(b *testing.B)   { benchmarkEncode(b, "gpt2") }
 
 func BenchmarkOpenLlama2(b *testing.B) {
-	dir := shared(b, "real", "tokenizers", "tinyllama")
+	dir := testkit.Shared(b, "real", "tokenizers", "tinyllama")
 	for b.Loop() {
 		mustOpen(b, dir)
 	}
 }
 
 func BenchmarkDecodeLlama2(b *testing.B) {
-	tok := mustOpen(b, shared(b, "real", "tokenizers", "tinyllama"))
+	tok := mustOpen(b, testkit.Shared(b, "real", "tokenizers", "tinyllama"))
 	text := prose(b)
 	ids := tok.Encode(text, true)
 	b.SetBytes(int64(len(text)))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/testkit"
 )
 
 // openGGUF reads the vocabulary of a GGUF file.
@@ -102,7 +103,7 @@ func checkLlama(t *testing.T, tok *Tokenizer, path string) {
 }
 
 func TestGGUF(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(shared(t, "real", "tokenizers", "gguf-vocab"), "*.gguf"))
+	paths, err := filepath.Glob(filepath.Join(testkit.Shared(t, "real", "tokenizers", "gguf-vocab"), "*.gguf"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("%d files, %v", len(paths), err)
 	}
@@ -113,7 +114,7 @@ func TestGGUF(t *testing.T) {
 
 // TestSameVocabulary holds that a vocabulary makes the same of a text whatever file it comes from.
 func TestSameVocabulary(t *testing.T) {
-	root := shared(t, "real", "tokenizers")
+	root := testkit.Shared(t, "real", "tokenizers")
 	spm := mustOpen(t, only(t, filepath.Join(root, "tinyllama"), "tokenizer.model", "tokenizer_config.json"))
 	checkLlama(t, spm, filepath.Join(root, "gguf-vocab", "ggml-vocab-llama-spm.gguf"))
 	multilingual(t, spm, "tinyllama_multilingual.json")

@@ -6,29 +6,13 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// shared returns the folder of reference files beside the repository, or skips the test.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("CULTIVAR_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("needs the reference files: %v", err)
-	}
-	return path
-}
+	"github.com/cultivar/cultivar/internal/testkit"
+)
 
 func readJSON(t testing.TB, path string, v any) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := json.Unmarshal(testkit.Read(t, path), v); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -70,7 +54,7 @@ func checkVectors(t *testing.T, tok *Tokenizer, vectors []vector) {
 }
 
 func TestGoldens(t *testing.T) {
-	dirs, err := filepath.Glob(filepath.Join(shared(t, "goldens"), "*", "base"))
+	dirs, err := filepath.Glob(filepath.Join(testkit.Shared(t, "goldens"), "*", "base"))
 	if err != nil || len(dirs) < 10 {
 		t.Fatalf("%d cases, %v", len(dirs), err)
 	}
@@ -93,7 +77,7 @@ func TestGoldens(t *testing.T) {
 // multilingual runs the vectors of a real tokenizer.
 func multilingual(t *testing.T, tok *Tokenizer, name string) {
 	var inputs []struct{ ID, Text string }
-	readJSON(t, shared(t, "real", "tokenizers", "multilingual", "inputs.json"), &inputs)
+	readJSON(t, testkit.Shared(t, "real", "tokenizers", "multilingual", "inputs.json"), &inputs)
 	var want struct {
 		Entries []struct {
 			ID       string
@@ -102,7 +86,7 @@ func multilingual(t *testing.T, tok *Tokenizer, name string) {
 			Without  string  `json:"decoded_skip_special"`
 		}
 	}
-	readJSON(t, shared(t, "real", "tokenizers", "multilingual", name), &want)
+	readJSON(t, testkit.Shared(t, "real", "tokenizers", "multilingual", name), &want)
 	texts := map[string]string{}
 	for _, in := range inputs {
 		texts[in.ID] = in.Text
@@ -125,9 +109,9 @@ func multilingual(t *testing.T, tok *Tokenizer, name string) {
 }
 
 func TestTinyLlama(t *testing.T) {
-	multilingual(t, mustOpen(t, shared(t, "real", "tokenizers", "tinyllama")), "tinyllama_multilingual.json")
+	multilingual(t, mustOpen(t, testkit.Shared(t, "real", "tokenizers", "tinyllama")), "tinyllama_multilingual.json")
 }
 
 func TestGPT2(t *testing.T) {
-	multilingual(t, mustOpen(t, shared(t, "real", "tokenizers", "gpt2")), "gpt2_multilingual.json")
+	multilingual(t, mustOpen(t, testkit.Shared(t, "real", "tokenizers", "gpt2")), "gpt2_multilingual.json")
 }

@@ -2,24 +2,10 @@ package redact
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
-)
 
-// sharedFile is a file beside the repository, or a skip.
-func sharedFile(t *testing.T, name string) []byte {
-	t.Helper()
-	root := os.Getenv("CULTIVAR_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	data, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Skipf("labelled texts are not here: %v", err)
-	}
-	return data
-}
+	"github.com/cultivar/cultivar/internal/testkit"
+)
 
 type labelled struct {
 	Text  string `json:"full_text"`
@@ -39,7 +25,7 @@ func (s score) precision() float64 { return float64(s.right) / float64(max(s.fou
 // Labels of the generated corpus of Presidio Research. It holds no IBAN.
 func TestLabelledCorpus(t *testing.T) {
 	var texts []labelled
-	if err := json.Unmarshal(sharedFile(t, "real/pii/generated_small.json"), &texts); err != nil {
+	if err := json.Unmarshal(testkit.Read(t, testkit.Shared(t, "real", "pii", "generated_small.json")), &texts); err != nil {
 		t.Fatal(err)
 	}
 	entity := map[string]string{"EMAIL_ADDRESS": Email, "PHONE_NUMBER": Phone, "CREDIT_CARD": Card, "IBAN_CODE": IBAN, "US_SSN": SSN}

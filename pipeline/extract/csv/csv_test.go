@@ -2,11 +2,11 @@ package csv
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
 
@@ -54,24 +54,14 @@ func TestSeparator(t *testing.T) {
 
 // Docling's own Markdown of its sample tables. It writes a bar in a cell as an HTML entity.
 func TestDoclingTables(t *testing.T) {
-	root := os.Getenv("CULTIVAR_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "..", "shared")
-	}
-	sources, _ := filepath.Glob(filepath.Join(root, "real/documents/csv/sources/*.csv"))
-	if len(sources) == 0 {
-		t.Skip("sample tables are not here")
+	root := testkit.Shared(t, "real", "documents", "csv")
+	sources, err := filepath.Glob(filepath.Join(root, "sources", "*.csv"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sample tables in %s: %v", root, err)
 	}
 	for _, source := range sources {
 		name := filepath.Base(source)
-		raw, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := os.ReadFile(filepath.Join(root, "real/documents/csv/groundtruth", name+".md"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw, want := testkit.Read(t, source), testkit.Read(t, filepath.Join(root, "groundtruth", name+".md"))
 		if got := load(t, extract.MIMECSV, string(raw))[0].Text; strings.TrimSpace(got) != strings.TrimSpace(strings.ReplaceAll(string(want), "&#124;", `\|`)) {
 			t.Errorf("%s: got\n%.300s\nwant\n%.300s", name, got, want)
 		}

@@ -13,21 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
-
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("CULTIVAR_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "..", "shared")
-	}
-	path := filepath.Join(root, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("web pages are not here: %v", err)
-	}
-	return path
-}
 
 func readPage(t testing.TB, path string) []byte {
 	t.Helper()
@@ -64,7 +52,7 @@ func shingles(text string) map[string]int {
 // The pages and the measure of scrapinghub's article-extraction-benchmark: precision and recall of
 // runs of four tokens, each page with the same weight.
 func TestArticleBenchmark(t *testing.T) {
-	dir := shared(t, "real/html")
+	dir := testkit.Shared(t, "real", "html")
 	var truth map[string]struct{ ArticleBody string }
 	text, err := os.ReadFile(filepath.Join(dir, "ground-truth.json"))
 	if err != nil {
