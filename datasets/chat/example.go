@@ -9,6 +9,7 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/humanize"
 )
 
 // ErrNothingTrained means that no token of a conversation is the assistant's.
@@ -107,7 +108,7 @@ func (t *Template) promptError(i int, head []datasets.Message, before, after str
 		}
 	}
 	return fmt.Errorf("message %d: the template's generation prompt %q (bytes %d to %d) is not how it begins an assistant's turn (they part at byte %d); its assistant turns cannot be told apart without {%% generation %%}%s",
-		i, excerpt(prompt, 80), len(before)-len(prompt), len(before), common(before, after), t.outline(append(head[:i:i], datasets.Message{Role: "assistant"})))
+		i, humanize.Excerpt(prompt, 80), len(before)-len(prompt), len(before), common(before, after), t.outline(append(head[:i:i], datasets.Message{Role: "assistant"})))
 }
 
 // outline shows what a template makes of a conversation, for errors: the text with a number in place
@@ -122,14 +123,7 @@ func (t *Template) outline(messages []datasets.Message) string {
 	if err != nil || text == "" {
 		return ""
 	}
-	return fmt.Sprintf("; it renders %q", excerpt(text, 400))
-}
-
-func excerpt(s string, most int) string {
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
+	return fmt.Sprintf("; it renders %q", humanize.Excerpt(text, 400))
 }
 
 // common returns how many bytes a and b have in common at the start.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,14 @@ func Comma(n int64) string {
 		digits = digits[:at] + "," + digits[at:]
 	}
 	return digits
+}
+
+// Excerpt is s, cut off after at most so many bytes: what a stranger wrote may be long.
+func Excerpt(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…" // the cut may have gone through a character
 }
 
 // Rate prints a number per second with its unit: 1.7 ktok/s, 12 doc/s, 5.4 MB/s.

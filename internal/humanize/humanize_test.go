@@ -37,6 +37,18 @@ func TestComma(t *testing.T) {
 	}
 }
 
+func TestExcerpt(t *testing.T) {
+	for _, tt := range []struct {
+		s    string
+		most int
+		want string
+	}{{"", 0, ""}, {"abc", 3, "abc"}, {"abcd", 3, "abc…"}, {"aéb", 2, "a…"}, {"aéb", 3, "aé…"}, {"é", 1, "…"}} {
+		if got := Excerpt(tt.s, tt.most); got != tt.want {
+			t.Errorf("%q of %d bytes: got %q, want %q", tt.s, tt.most, got, tt.want)
+		}
+	}
+}
+
 func TestRate(t *testing.T) {
 	tests := []struct {
 		v    float64

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/cultivar/cultivar/internal/humanize"
 )
 
 // The element types of the weights this project computes with. Other types are carried as bytes.
@@ -72,9 +74,4 @@ func shapeString(shape []int) string {
 }
 
 // quote prints a name from a file for an error: control characters escaped, long names cut.
-func quote(name string) string {
-	if len(name) > 200 {
-		name = strings.ToValidUTF8(name[:200], "") + "…"
-	}
-	return fmt.Sprintf("%q", name)
-}
+func quote(name string) string { return fmt.Sprintf("%q", humanize.Excerpt(name, 200)) }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"strings"
+
+	"github.com/cultivar/cultivar/internal/humanize"
 )
 
 // reader picks typed values out of a JSON object of which most keys are unknown. null reads as
@@ -72,12 +73,8 @@ func read[T any](r *reader, key, want string) (T, bool) {
 	return v, true
 }
 
-func excerpt(raw json.RawMessage) string {
-	if len(raw) > 40 {
-		return strings.ToValidUTF8(string(raw[:40]), "") + "…"
-	}
-	return string(raw)
-}
+// excerpt prints a value for an error.
+func excerpt(raw json.RawMessage) string { return humanize.Excerpt(string(raw), 40) }
 
 func (r *reader) bool(key string) bool {
 	v, _ := read[bool](r, key, "true or false")
