@@ -81,80 +81,41 @@ func (p patternJSON) compile() (pattern, error) {
 }
 
 func parseNormalizer(data json.RawMessage) (normalizer, error) {
-	if absent(data) {
-		return nil, nil
-	}
-	kind, err := typeOf(data)
-	if err != nil {
-		return nil, err
-	}
-	parse, ok := normalizerTypes[kind]
-	if !ok {
-		return nil, fmt.Errorf("normalizer %q is not supported", kind)
-	}
-	n, err := parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("normalizer %q: %w", kind, err)
-	}
-	return n, nil
+	return parseComponent("normalizer", data, normalizerTypes)
 }
 
 func parsePreTokenizer(data json.RawMessage) ([]splitter, error) {
-	if absent(data) {
-		return nil, nil
-	}
-	kind, err := typeOf(data)
-	if err != nil {
-		return nil, err
-	}
-	parse, ok := preTokenizerTypes[kind]
-	if !ok {
-		return nil, fmt.Errorf("pre-tokenizer %q is not supported", kind)
-	}
-	s, err := parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("pre-tokenizer %q: %w", kind, err)
-	}
-	return s, nil
+	return parseComponent("pre-tokenizer", data, preTokenizerTypes)
 }
 
 func parseDecoder(data json.RawMessage) ([]decoder, error) {
-	if absent(data) {
-		return nil, nil
-	}
-	kind, err := typeOf(data)
-	if err != nil {
-		return nil, err
-	}
-	parse, ok := decoderTypes[kind]
-	if !ok {
-		return nil, fmt.Errorf("decoder %q is not supported", kind)
-	}
-	d, err := parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("decoder %q: %w", kind, err)
-	}
-	return d, nil
+	return parseComponent("decoder", data, decoderTypes)
 }
 
 // post is what a post-processor adds around a text: ids before and after.
 type post struct{ prefix, suffix []int32 }
 
 func parsePost(data json.RawMessage) (post, error) {
+	return parseComponent("post-processor", data, postTypes)
+}
+
+// parseComponent reads an optional component by its type; one that is absent is T's zero.
+func parseComponent[T any](what string, data json.RawMessage, types map[string]func(json.RawMessage) (T, error)) (T, error) {
+	var none T
 	if absent(data) {
-		return post{}, nil
+		return none, nil
 	}
 	kind, err := typeOf(data)
 	if err != nil {
-		return post{}, err
+		return none, err
 	}
-	parse, ok := postTypes[kind]
+	parse, ok := types[kind]
 	if !ok {
-		return post{}, fmt.Errorf("post-processor %q is not supported", kind)
+		return none, fmt.Errorf("%s %q is not supported", what, kind)
 	}
-	p, err := parse(data)
+	c, err := parse(data)
 	if err != nil {
-		return post{}, fmt.Errorf("post-processor %q: %w", kind, err)
+		return none, fmt.Errorf("%s %q: %w", what, kind, err)
 	}
-	return p, nil
+	return c, nil
 }
