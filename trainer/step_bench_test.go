@@ -2,6 +2,7 @@ package trainer_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -134,17 +135,19 @@ func TestStepsLeaveNoGarbage(t *testing.T) {
 			t.Fatal(err)
 		}
 		mbs, _ := trainer.MicroBatches(s.Step([]int{0}, 1), 1, 0)
-		var before, after runtime.MemStats
-		for i := range 6 {
-			if i == 2 {
-				runtime.ReadMemStats(&before)
-			}
+		least := uint64(math.MaxUint64) // other goroutines allocate too, now and then
+		for i := range 8 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			if _, err := tr.Step(mbs[0]); err != nil {
 				t.Fatal(err)
 			}
+			runtime.ReadMemStats(&after)
+			if i >= 2 {
+				least = min(least, after.TotalAlloc-before.TotalAlloc)
+			}
 		}
-		runtime.ReadMemStats(&after)
-		return (after.TotalAlloc - before.TotalAlloc) / 4
+		return least
 	}
 	short, long := bytes(8), bytes(512)
 	if long > 128<<10 || long > short+32<<10 {
