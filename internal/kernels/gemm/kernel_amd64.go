@@ -15,13 +15,30 @@ func multiplyPanels(_ cpu.Implementation, rows, width, steps int, a, b *panel, c
 	multiplyGeneric(rows, width, steps, a, b, c, ldc, load)
 }
 
+// rowArgs is a strip as the assembly reads it: addresses, and distances in bytes. Addresses are not
+// pointers because they end up behind what they walk along. tools/asm/gemm knows the offsets.
+type rowArgs struct {
+	a                         uintptr
+	aRow, aStep               int
+	b                         uintptr
+	bStep, bPanel             int
+	c                         uintptr
+	cRow                      int
+	from                      uintptr
+	fromRow                   int
+	ahead                     uintptr // what comes next, to be fetched into the cache
+	aheadStep, aheadPanel     int
+	steps, panels, rows, last int
+	scaled                    int
+	scale                     float32
+}
+
 // vector computes the strip, if there is assembly for it.
 func (s *strip) vector(impl cpu.Implementation) bool {
 	if impl == cpu.Generic {
 		return false
 	}
-	r := &s.registers
-	*r = rowArgs{
+	r := &rowArgs{
 		a: address(s.a), aRow: 4 * s.aRow, aStep: 4 * s.aStep,
 		b: address(s.b), bStep: 4 * s.bStep, bPanel: 4 * s.bPanel,
 		c: address(s.c), cRow: 4 * s.ldc, from: address(s.from), fromRow: 4 * s.fromRow,
@@ -40,41 +57,33 @@ func (s *strip) vector(impl cpu.Implementation) bool {
 			break
 		}
 		r.last = s.width
-		s.tiles(impl)
+		r.tiles(impl, s.width)
 		r.ahead, r.aheadStep, r.panels, r.last = r.a, 0, s.panels-1, s.last
 	}
-	s.tiles(impl)
+	r.tiles(impl, s.width)
 	return true
 }
 
-// tiles runs the micro-kernel along the strip.
-func (s *strip) tiles(impl cpu.Implementation) {
+// tiles runs the micro-kernel whose panels of B are width columns wide along the strip.
+func (r *rowArgs) tiles(impl cpu.Implementation, width int) {
 	switch {
-	case impl == cpu.AVX512 && s.width == 32:
-		tile14x32AVX512(&s.registers)
+	case impl == cpu.AVX512 && width == 32:
+		tile14x32AVX512(r)
 	case impl == cpu.AVX512:
-		tile14x16AVX512(&s.registers)
-	case s.width == 16:
-		tile6x16AVX2(&s.registers)
+		tile14x16AVX512(r)
+	case width == 16:
+		tile6x16AVX2(r)
 	default:
-		tile12x8AVX2(&s.registers)
+		tile12x8AVX2(r)
 	}
 }
 
 // address is where x begins. What the assembly is given stays reachable through the plan.
 func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
 
-// packVector packs the first steps of a panel and returns how many. It uses AVX2 under AVX-512 too:
+// packLanes is how many lanes a vector of the packing routines holds. They are AVX2 under AVX-512 too:
 // packing is bound by memory.
-func (l *lanes) packVector(dst []float32, width, at, n, steps int) int {
-	switch {
-	case l.lane == 1:
-		return l.packAdjacent(dst, width, at, n, steps)
-	case l.step == 1:
-		return l.packRows(dst, width, at, n, steps)
-	}
-	return 0
-}
+const packLanes = 8
 
 // packAdjacent packs lanes that are adjacent in memory. It loads whole vectors, so it leaves over the
 // steps where these would reach beyond the data.
@@ -99,31 +108,6 @@ func (l *lanes) packAdjacent(dst []float32, width, at, n, steps int) int {
 		copyBF16(&dst[0], width, &l.u16[at], l.step, vecs, steps)
 	case dtype.F16:
 		copyF16(&dst[0], width, &l.u16[at], l.step, vecs, steps)
-	}
-	return steps
-}
-
-// packRows packs lanes that are rows in memory, 8 at a time. The last rows come first: where the
-// panel is not a multiple of 8 wide, what they write beyond it is made good by the rows before.
-func (l *lanes) packRows(dst []float32, width, at, n, steps int) int {
-	if l.typ == dtype.F32 {
-		steps &^= 7
-	} else {
-		steps &^= 15
-	}
-	if steps == 0 {
-		return 0
-	}
-	for first := (n - 1) &^ 7; first >= 0; first -= 8 {
-		rows, from := min(8, n-first), at+first*l.lane
-		switch l.typ {
-		case dtype.F32:
-			transposeF32(&dst[first], width, &l.f32[from], l.lane, rows, steps)
-		case dtype.BF16:
-			transposeBF16(&dst[first], width, &l.u16[from], l.lane, rows, steps)
-		case dtype.F16:
-			transposeF16(&dst[first], width, &l.u16[from], l.lane, rows, steps)
-		}
 	}
 	return steps
 }

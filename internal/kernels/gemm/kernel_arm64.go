@@ -76,16 +76,8 @@ func multiplyPanels(impl cpu.Implementation, rows, width, steps int, a, b *panel
 	t.run(width)
 }
 
-// packVector packs the first steps of a panel and returns how many.
-func (l *lanes) packVector(dst []float32, width, at, n, steps int) int {
-	switch {
-	case l.lane == 1:
-		return l.packAdjacent(dst, width, at, n, steps)
-	case l.step == 1:
-		return l.packRows(dst, width, at, n, steps)
-	}
-	return 0
-}
+// packLanes is how many lanes a vector of the packing routines holds.
+const packLanes = 4
 
 // packAdjacent packs lanes that are adjacent in memory, 12 at a time. It loads whole vectors, so it
 // leaves over the steps where these would reach beyond the data. The last lanes come first: what they
@@ -107,31 +99,6 @@ func (l *lanes) packAdjacent(dst []float32, width, at, n, steps int) int {
 			copyBF16(&dst[first], width, &l.u16[from], l.step, vecs, steps)
 		case dtype.F16:
 			copyF16(&dst[first], width, &l.u16[from], l.step, vecs, steps)
-		}
-	}
-	return steps
-}
-
-// packRows packs lanes that are rows in memory, 4 at a time, in the order of packAdjacent and for the
-// same reason.
-func (l *lanes) packRows(dst []float32, width, at, n, steps int) int {
-	if l.typ == dtype.F32 {
-		steps &^= 3
-	} else {
-		steps &^= 7
-	}
-	if steps == 0 {
-		return 0
-	}
-	for first := (n - 1) &^ 3; first >= 0; first -= 4 {
-		rows, from := min(4, n-first), at+first*l.lane
-		switch l.typ {
-		case dtype.F32:
-			transposeF32(&dst[first], width, &l.f32[from], l.lane, rows, steps)
-		case dtype.BF16:
-			transposeBF16(&dst[first], width, &l.u16[from], l.lane, rows, steps)
-		case dtype.F16:
-			transposeF16(&dst[first], width, &l.u16[from], l.lane, rows, steps)
 		}
 	}
 	return steps

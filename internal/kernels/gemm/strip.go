@@ -22,25 +22,6 @@ type strip struct {
 	from          []float32 // what the sums start from, as c, in rows fromRow apart; nil for 0
 	fromRow       int
 	scale         float32 // multiplies the sums at last; 0 and 1 do not
-	registers     rowArgs
-}
-
-// rowArgs is a strip as the assembly reads it: addresses, and distances in bytes. Addresses are not
-// pointers because they end up behind what they walk along. tools/asm/gemm knows the offsets.
-type rowArgs struct {
-	a                         uintptr
-	aRow, aStep               int
-	b                         uintptr
-	bStep, bPanel             int
-	c                         uintptr
-	cRow                      int
-	from                      uintptr
-	fromRow                   int
-	ahead                     uintptr // what comes next, to be fetched into the cache
-	aheadStep, aheadPanel     int
-	steps, panels, rows, last int
-	scaled                    int
-	scale                     float32
 }
 
 // setA prepares a panel of A for n columns: where it lies, if the micro-kernel can read it there well,
