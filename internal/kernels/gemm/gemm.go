@@ -39,7 +39,7 @@ func Serial(c []float32, ldc int, a, b Matrix, accumulate bool) {
 	j := jobs.Get().(*job)
 	defer j.release()
 	j.addOne(c, ldc, a, b, accumulate)
-	j.split(1)
+	j.split(1, 0)
 	j.body(0, j.tiles)
 }
 

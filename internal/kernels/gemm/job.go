@@ -63,7 +63,7 @@ func (j *job) run() {
 	if work < serial {
 		workers = 1
 	}
-	j.split(workers)
+	j.split(workers, work)
 	if workers == 1 {
 		j.body(0, j.tiles)
 		return
@@ -71,9 +71,9 @@ func (j *job) run() {
 	parallel.For(j.tiles, 1, j.body)
 }
 
-func (j *job) split(workers int) {
+func (j *job) split(workers, work int) {
 	for i := range j.plans {
-		j.plans[i].split(workers)
+		j.plans[i].split(workers, work)
 		j.tiles += j.plans[i].tiles()
 	}
 }

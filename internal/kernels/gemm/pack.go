@@ -161,9 +161,9 @@ func (l *lanes) alongRows() bool {
 	return l.step == 1
 }
 
-// collides reports whether the same step of several lanes falls into the same few sets of the
-// first-level cache, which are chosen by 12 bits of an address.
-func (l *lanes) collides() bool { return l.lane != 1 && l.lane%1024 == 0 }
+// collides reports whether the same step of n lanes falls into fewer places of the first-level cache of
+// translations than there are lanes: sets of it are chosen by the low bits of the page.
+func (l *lanes) collides(n int) bool { return n > 12 && l.lane != 1 && l.lane%(1<<14) == 0 }
 
 // read widens steps of a lane whose steps are adjacent.
 func (l *lanes) read(dst []float32, lane, step int) {

@@ -11,6 +11,7 @@ type geometry struct {
 	wide, narrow int // columns of C in either micro-kernel
 	narrowRows   int // of C in the tallest micro-kernel that is narrow
 	strided      bool
+	packing      int // multiply-adds that are done while an element is packed
 	serialBelow  int // multiply-adds that are done sooner than another goroutine wakes
 }
 
@@ -19,13 +20,13 @@ type geometry struct {
 func geometryOf(impl cpu.Implementation) geometry {
 	switch impl {
 	case cpu.AVX512:
-		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, narrowRows: 14, strided: true, serialBelow: 1 << 19}
+		return geometry{impl: impl, rows: 14, wide: 32, narrow: 16, narrowRows: 14, strided: true, packing: 36, serialBelow: 1 << 19}
 	case cpu.AVX2:
-		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, narrowRows: 12, strided: true, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 6, wide: 16, narrow: 8, narrowRows: 12, strided: true, packing: 18, serialBelow: 1 << 18}
 	case cpu.NEON:
-		return geometry{impl: impl, rows: 8, wide: 12, narrow: 4, narrowRows: 8, serialBelow: 1 << 18}
+		return geometry{impl: impl, rows: 8, wide: 12, narrow: 4, narrowRows: 8, packing: 8, serialBelow: 1 << 18}
 	default:
-		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, narrowRows: 4, serialBelow: 1 << 13}
+		return geometry{impl: cpu.Generic, rows: 4, wide: 8, narrow: 4, narrowRows: 4, packing: 1, serialBelow: 1 << 13}
 	}
 }
 
@@ -36,9 +37,8 @@ type term struct {
 }
 
 // A plan is one [Product], cut into tiles of C. A tile is computed by one goroutine, all terms and all
-// of k in order, from panels of B that it packs itself: packing again for every row of tiles costs
-// a percent or two, and in return there is nothing to wait for and the panels are in the caches of
-// the core that uses them.
+// of k in order, from panels of B that it packs itself: there is nothing to wait for, and the panels are
+// in the caches of the core that uses them.
 type plan struct {
 	geometry
 	c          []float32
@@ -51,8 +51,7 @@ type plan struct {
 	turned     bool    // m and n are exchanged: C is computed by columns
 	dots       bool    // by the kernel for few rows; there is one row of tiles then
 
-	rowTiles, colTiles     int
-	rowsOfTile, colsOfTile int
+	down, across cut // the tiles
 }
 
 // setUp makes p the plan of a product that has terms.
@@ -113,44 +112,6 @@ func (p *plan) height(n int) int {
 	}
 	return p.rows
 }
-
-// split chooses tiles: few for one worker, else enough to keep all of them busy to the end. Cutting
-// columns comes first, since each column of tiles packs B of its own; but not where the sums are so
-// short that writing C takes longest.
-func (p *plan) split(workers int) {
-	const perWorker, minCols, shallow, maxTurned = 6, 128, 64, 1 << 16
-	p.rowTiles, p.colTiles = 1, 1
-	k := p.work() / (p.m * p.n)
-	rows := p.height(p.n)
-	for workers > 1 && p.rowTiles*p.colTiles < perWorker*workers {
-		m, n := ceilDiv(p.m, p.rowTiles), ceilDiv(p.n, p.colTiles)
-		switch {
-		case n >= 2*minCols && k > shallow && (n >= m/4 || m <= 4*rows):
-			p.colTiles++
-		case m >= 8*rows:
-			p.rowTiles++
-		case n >= 2*p.wide:
-			p.colTiles++
-		case m >= 2*rows:
-			p.rowTiles++
-		default:
-			workers = 0
-		}
-	}
-	p.rowsOfTile = roundUp(ceilDiv(p.m, p.rowTiles), rows)
-	unit := p.wide
-	if p.n >= 1024 && p.terms[0].b.blocks != nil {
-		unit = roundUp(256, p.wide)
-	}
-	p.colsOfTile = roundUp(ceilDiv(p.n, p.colTiles), unit)
-	if p.turned { // bounds the memory in which Cᵀ is computed
-		p.colsOfTile = min(p.colsOfTile, max(unit, maxTurned/p.rowsOfTile/unit*unit))
-	}
-	p.rowTiles = ceilDiv(p.m, p.rowsOfTile)
-	p.colTiles = ceilDiv(p.n, p.colsOfTile)
-}
-
-func (p *plan) tiles() int { return p.rowTiles * p.colTiles }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 func roundUp(a, b int) int { return ceilDiv(a, b) * b }

@@ -29,7 +29,7 @@ type strip struct {
 func (s *strip) setA(p *plan, w *workspace, t *term, v span, n int) {
 	l := &t.a
 	s.rows, s.steps, s.follows = v.lane1-v.lane0, v.steps, false
-	if p.strided && l.typ == dtype.F32 && l.blocks == nil && !(l.collides() && n > p.narrow) {
+	if p.strided && l.typ == dtype.F32 && l.blocks == nil && !(l.collides(p.rows) && n > 4*p.narrow) {
 		s.a, s.aRow, s.aStep = l.f32[v.lane0*l.lane+v.step*l.step:], l.lane, l.step
 		s.follows = l.step == 1 && l.lane == v.steps
 		return

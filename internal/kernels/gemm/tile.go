@@ -33,21 +33,22 @@ type area struct {
 
 // tile computes tile t of C, counted along rows.
 func (p *plan) tile(w *workspace, t int) {
-	i, j := t/p.colTiles*p.rowsOfTile, t%p.colTiles*p.colsOfTile
+	var a area
+	a.i0, a.i1 = p.down.piece(t / p.across.pieces)
+	a.j0, a.j1 = p.across.piece(t % p.across.pieces)
 	if p.dots {
-		p.dotTile(w, j, min(p.n, j+p.colsOfTile))
+		p.dotTile(w, a.j0, a.j1)
 		return
 	}
-	a := area{i0: i, i1: min(p.m, i+p.rowsOfTile), j0: j, j1: min(p.n, j+p.colsOfTile)}
 	if p.turned {
 		p.turnIn(w, &a)
 	} else {
-		a.c, a.ldc = p.c[i*p.ldc+j:], p.ldc
+		a.c, a.ldc = p.c[a.i0*p.ldc+a.j0:], p.ldc
 		switch {
 		case p.accumulate:
 			a.from, a.fromRow = a.c, a.ldc
 		case p.bias != nil:
-			a.from, a.fromRow = p.bias[j:], 0
+			a.from, a.fromRow = p.bias[a.j0:], 0
 		}
 	}
 	for t := range p.terms {
