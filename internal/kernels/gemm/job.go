@@ -94,7 +94,11 @@ func (j *job) compute(lo, hi int) {
 func (w *workspace) release() {
 	w.strip = strip{}
 	clear(w.a.list)
-	clear(w.b.list)
+	for i := range w.segments {
+		g := &w.segments[i]
+		g.t = nil
+		clear(g.b.list)
+	}
 	workspaces.Put(w)
 }
 

@@ -17,12 +17,12 @@ const stretch = 16
 type panel struct {
 	data        []float32
 	step, width int
-	direct      bool // data is the operand's own
 }
 
 // panels is a run of panels and the memory they are packed in.
 type panels struct {
 	list     []panel
+	direct   bool // their data is the operand's own
 	distance int // from the beginning of a packed panel to that of the next
 	buffer   []float32
 	decoded  []float32 // a piece of an operand in blocks, on its way into a panel
@@ -38,27 +38,40 @@ func (v *panels) reserve(n int) {
 	}
 }
 
-// fill makes v the panels of a span, width lanes each; the last is narrow instead if that is enough.
-// When they are to be used only once and need no conversion, they are left where they are.
+// fill makes v the panels of a span in memory of its own.
 func (v *panels) fill(impl cpu.Implementation, l *lanes, s span, width, narrow int, once bool) {
-	v.list = v.list[:0]
-	direct := once
+	if v.lay(l, s, width, narrow, once) {
+		return
+	}
+	v.reserve(v.size())
+	v.copy(impl, l, s, width)
+}
+
+// lay makes v the panels of a span, width lanes each; the last is narrow instead if that is enough.
+// When they are to be used only once and need no conversion, they stay where they are: it reports true.
+// Otherwise they have no data yet.
+func (v *panels) lay(l *lanes, s span, width, narrow int, once bool) bool {
+	v.list, v.direct = v.list[:0], once
+	v.distance = width*s.steps + slack
 	for lane := s.lane0; lane < s.lane1; lane += width {
 		p := panel{step: width, width: width}
 		if s.lane1-lane <= narrow {
 			p.step, p.width = narrow, narrow
 		}
-		direct = direct && l.direct(&p, lane, s.step, s.steps)
+		v.direct = v.direct && l.direct(&p, lane, s.step, s.steps)
 		v.list = append(v.list, p)
 	}
-	if direct {
-		return
-	}
-	v.distance = width*s.steps + slack
-	v.reserve(v.distance * len(v.list))
+	return v.direct
+}
+
+// size is how much memory the panels take.
+func (v *panels) size() int { return v.distance * len(v.list) }
+
+// copy fills the panels, in v's memory.
+func (v *panels) copy(impl cpu.Implementation, l *lanes, s span, width int) {
 	for i := range v.list {
 		p := &v.list[i]
-		p.data, p.step, p.direct = v.buffer[i*v.distance:], p.width, false
+		p.data, p.step = v.buffer[i*v.distance:], p.width
 	}
 	if l.blocks != nil {
 		v.decode(impl, l, s, width)
@@ -184,7 +197,7 @@ func (l *lanes) direct(p *panel, lane, step, steps int) bool {
 	if !l.inRows() || at+(steps-1)*l.step+p.width > len(l.f32) {
 		return false
 	}
-	p.data, p.step, p.direct = l.f32[at:], l.step, true
+	p.data, p.step = l.f32[at:], l.step
 	return true
 }
 

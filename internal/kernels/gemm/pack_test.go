@@ -63,8 +63,8 @@ func TestFill(t *testing.T) {
 				if len(v.list) != 4 {
 					t.Fatalf("%d panels of 45 lanes, want 4", len(v.list))
 				}
-				if want := once && typ == dtype.F32; v.list[0].direct != want {
-					t.Errorf("%v, once=%v: in place is %v", typ, once, v.list[0].direct)
+				if want := once && typ == dtype.F32; v.direct != want {
+					t.Errorf("%v, once=%v: in place is %v", typ, once, v.direct)
 				}
 				if v.list[2].width != 14 || v.list[3].width != 4 {
 					t.Errorf("widths are %d, …, %d, want 14 and 4", v.list[2].width, v.list[3].width)

@@ -43,7 +43,7 @@ type plan struct {
 	geometry
 	c          []float32
 	ldc        int
-	m, n       int
+	m, n, k    int // k of all terms together
 	terms      []term
 	bias       []float32
 	accumulate bool
@@ -63,6 +63,7 @@ func (p *plan) setUp(impl cpu.Implementation, o *Product) {
 	for _, t := range o.Terms {
 		if t.A.Cols > 0 {
 			p.terms = append(p.terms, term{lanesOf(t.A), lanesOf(t.B.T()), t.A.Cols})
+			p.k += t.A.Cols
 		}
 	}
 	if p.dots = p.dotsSuit(); !p.dots && p.worthTurning() {
@@ -97,13 +98,7 @@ func (p *plan) worthTurning() bool {
 const turnAbove = 2
 
 // work is the number of multiply-adds.
-func (p *plan) work() int {
-	k := 0
-	for i := range p.terms {
-		k += p.terms[i].k
-	}
-	return p.m * p.n * k
-}
+func (p *plan) work() int { return p.m * p.n * p.k }
 
 // height is how high the micro-kernels for n columns are.
 func (p *plan) height(n int) int {

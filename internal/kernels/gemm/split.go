@@ -35,7 +35,7 @@ func (p *plan) split(workers, total int) {
 	maxDown, maxAcross := p.down.units(), max(1, p.across.size/max(narrowest, p.across.unit))
 	if p.m <= 4*p.rows { // few rows: none to cut
 		maxDown, maxAcross = 1, p.across.units()
-	} else if p.depth() <= shallow && maxDown >= perWorker*workers {
+	} else if p.k <= shallow && maxDown >= perWorker*workers {
 		maxAcross = 1
 	}
 	best := -1
@@ -89,8 +89,5 @@ func (p *plan) boundTurned() {
 		p.across.pieces++
 	}
 }
-
-// depth is the length of the sums.
-func (p *plan) depth() int { return p.work() / (p.m * p.n) }
 
 func (p *plan) tiles() int { return p.down.pieces * p.across.pieces }

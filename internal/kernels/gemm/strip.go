@@ -51,8 +51,8 @@ func (s *strip) setA(p *plan, w *workspace, t *term, v span, n int) {
 func (s *strip) setB(list []panel, last int, v *panels) {
 	b := &list[0]
 	s.b, s.bStep, s.bPanel = b.data, b.step, v.distance
-	s.width, s.panels, s.last, s.direct = b.width, len(list), last, b.direct
-	if b.direct {
+	s.width, s.panels, s.last, s.direct = b.width, len(list), last, v.direct
+	if v.direct {
 		s.bPanel = b.width
 	}
 }

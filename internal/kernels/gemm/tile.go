@@ -1,15 +1,26 @@
 package gemm
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // A workspace is what one goroutine needs to compute tiles.
 type workspace struct {
-	b      panels // a block of B
-	a      panels // a single one, of A
-	turned []float32
-	strip  strip
-	dots   dots
-	tail   [14 * 32]float32
+	segments []segment // a block of B
+	packed   []float32 // the panels of all of them
+	a        panels    // a single one, of A
+	turned   []float32
+	strip    strip
+	dots     dots
+	tail     [14 * 32]float32
+}
+
+// A segment is a piece of the sums: steps of a term, with the panels of B that belong to them.
+type segment struct {
+	t         *term
+	at, steps int
+	b         panels
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
@@ -51,78 +62,120 @@ func (p *plan) tile(w *workspace, t int) {
 			a.from, a.fromRow = p.bias[a.j0:], 0
 		}
 	}
-	for t := range p.terms {
-		w.strip.scale = 0
-		p.add(w, &p.terms[t], &a, t == len(p.terms)-1)
-		a.from, a.fromRow = a.c, a.ldc
-	}
+	p.add(w, &a)
 	if p.turned {
 		p.turnOut(&a)
 	}
 }
 
-// add adds a term to a tile, blocks of B by blocks.
-func (p *plan) add(w *workspace, t *term, a *area, last bool) {
-	cols, steps, once := p.block(t, a)
-	height := p.height(a.j1 - a.j0)
-	height = ceilDiv(a.i1-a.i0, ceilDiv(a.i1-a.i0, height))
+// add adds the terms to a tile, block of B by block.
+func (p *plan) add(w *workspace, a *area) {
+	cols, steps, once := p.block(a)
 	for j := a.j0; j < a.j1; j += cols {
-		from, fromRow := a.from, a.fromRow
-		if from != nil {
-			from = from[j-a.j0:]
+		b := *a
+		b.j0, b.j1, b.c = j, min(a.j1, j+cols), a.c[j-a.j0:]
+		if a.from != nil {
+			b.from = a.from[j-a.j0:]
 		}
-		for at := 0; at < t.k; at += steps {
-			s := span{j, min(a.j1, j+cols), at, min(steps, t.k-at)}
-			w.b.fill(p.impl, &t.b, s, p.wide, p.narrow, once)
+		for k := 0; k < p.k; k += steps {
+			w.pack(p, &b, k, min(k+steps, p.k), once)
+			p.addBlock(w, &b, k+steps >= p.k)
+			b.from, b.fromRow = b.c, b.ldc
+		}
+	}
+}
+
+// pack makes segments of the steps k0 to k1 of all terms together, with the columns of b packed.
+func (w *workspace) pack(p *plan, b *area, k0, k1 int, once bool) {
+	w.segments = w.segments[:0]
+	begin := 0
+	for i := range p.terms {
+		t := &p.terms[i]
+		if from, to := max(k0, begin), min(k1, begin+t.k); from < to {
+			w.segments = slices.Grow(w.segments, 1)[:len(w.segments)+1]
+			g := &w.segments[len(w.segments)-1]
+			g.t, g.at, g.steps = t, from-begin, to-from
+		}
+		begin += t.k
+	}
+	size := 0
+	for i := range w.segments {
+		if g := &w.segments[i]; !g.b.lay(&g.t.b, g.span(b), p.wide, p.narrow, once) {
+			size += g.b.size()
+		}
+	}
+	if len(w.packed) < size {
+		w.packed = make([]float32, size+size/8)
+	}
+	rest := w.packed
+	for i := range w.segments {
+		if g := &w.segments[i]; !g.b.direct {
+			g.b.buffer = rest
+			g.b.copy(p.impl, &g.t.b, g.span(b), p.wide)
+			rest = rest[g.b.size():]
+		}
+	}
+}
+
+// span is what g needs of B for an area.
+func (g *segment) span(b *area) span { return span{b.j0, b.j1, g.at, g.steps} }
+
+// addBlock adds the products of the segments to a tile, strip by strip, so that rows of C stay in the
+// first-level cache from segment to segment.
+func (p *plan) addBlock(w *workspace, b *area, last bool) {
+	n := b.j1 - b.j0
+	height := p.height(n)
+	height = ceilDiv(b.i1-b.i0, ceilDiv(b.i1-b.i0, height))
+	for i := b.i0; i < b.i1; i += height {
+		rows := min(height, b.i1-i)
+		c := b.c[(i-b.i0)*b.ldc:]
+		var from []float32
+		if b.from != nil {
+			from = b.from[(i-b.i0)*b.fromRow:]
+		}
+		fromRow := b.fromRow
+		for x := range w.segments {
+			g := &w.segments[x]
 			w.strip.scale = 0
-			if last && at+s.steps == t.k {
+			if last && x == len(w.segments)-1 {
 				w.strip.scale = p.scale
 			}
-			c := a.c[j-a.j0:]
-			for i := a.i0; i < a.i1; i += height {
-				rows := min(height, a.i1-i)
-				w.strip.setA(p, w, t, span{i, i + rows, at, s.steps}, s.lane1-s.lane0)
-				row := (i - a.i0) * a.ldc
-				var start []float32
-				if from != nil {
-					start = from[(i-a.i0)*fromRow:]
-				}
-				p.strips(w, c[row:], a.ldc, start, fromRow, s.lane1-s.lane0)
-			}
-			from, fromRow = c, a.ldc
+			w.strip.setA(p, w, g.t, span{i, i + rows, g.at, g.steps}, n)
+			p.strips(w, &g.b, c, b.ldc, from, fromRow, n)
+			from, fromRow = c, b.ldc
 		}
 	}
 }
 
 // block chooses how much of B is packed at a time, columns × steps, and whether it is used only once,
 // so that it had better stay where it is if it can.
-func (p *plan) block(t *term, a *area) (cols, steps int, once bool) {
+func (p *plan) block(a *area) (cols, steps int, once bool) {
 	n := roundUp(a.j1-a.j0, p.wide)
-	panels := ceilDiv(a.i1-a.i0, p.height(a.j1-a.j0))
+	strips := ceilDiv(a.i1-a.i0, p.height(a.j1-a.j0))
 	switch {
-	case panels <= 2 && t.b.inRows():
+	case strips <= 2 && p.terms[0].b.inRows():
 		return n, depth, true
-	case panels == 1:
+	case strips == 1:
 		return p.wide, depth, false
 	}
 	steps = max(2*depth, min(16*depth, blockSize/n/depth*depth))
-	if t.k <= steps+steps/2 {
-		steps = t.k
+	if p.k <= steps+steps/2 {
+		steps = p.k
 	}
 	return min(n, max(p.wide, blockSize/steps/p.wide*p.wide)), steps, false
 }
 
 // strips adds the product of a panel of A and a block of B to rows of C: the panels of B that are wide
 // in one go, then the last if that is narrow.
-func (p *plan) strips(w *workspace, c []float32, ldc int, from []float32, fromRow, n int) {
-	s, b := &w.strip, w.b.list
+func (p *plan) strips(w *workspace, v *panels, c []float32, ldc int, from []float32, fromRow, n int) {
+	s, b := &w.strip, v.list
 	s.c, s.ldc, s.from, s.fromRow = c, ldc, from, fromRow
 	wide := len(b)
 	if b[wide-1].width != p.wide {
 		wide--
 	}
 	if wide > 0 {
-		s.setB(b[:wide], min(n, wide*p.wide)-(wide-1)*p.wide, &w.b)
+		s.setB(b[:wide], min(n, wide*p.wide)-(wide-1)*p.wide, v)
 		s.run(p.impl, w)
 	}
 	if wide < len(b) {
@@ -130,7 +183,7 @@ func (p *plan) strips(w *workspace, c []float32, ldc int, from []float32, fromRo
 		if from != nil {
 			s.from = from[wide*p.wide:]
 		}
-		s.setB(b[wide:], n-wide*p.wide, &w.b)
+		s.setB(b[wide:], n-wide*p.wide, v)
 		s.run(p.impl, w)
 	}
 }
