@@ -23,7 +23,7 @@ type panel struct {
 type panels struct {
 	list     []panel
 	direct   bool // their data is the operand's own
-	distance int // from the beginning of a packed panel to that of the next
+	distance int  // from the beginning of a packed panel to that of the next
 	buffer   []float32
 	decoded  []float32 // a piece of an operand in blocks, on its way into a panel
 }
