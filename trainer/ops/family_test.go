@@ -21,8 +21,14 @@ type graph struct {
 // bound compiles a graph and fills its slots at random.
 func (g graph) bound(t *testing.T) (*Tape, map[string]*Param) {
 	t.Helper()
+	return g.boundWide(t, testHidden)
+}
+
+// boundWide is bound with an input of another width.
+func (g graph) boundWide(t testing.TB, width int) (*Tape, map[string]*Param) {
+	t.Helper()
 	b := NewBuilder()
-	x := b.Input("x", testHidden)
+	x := b.Input("x", width)
 	tape, err := b.Compile(x, g.build(b, x), OfWeightsInput)
 	if err != nil {
 		t.Fatalf("%s: %v", g.name, err)

@@ -93,12 +93,6 @@ func (o *linear) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
-func fillRows(y []float32, stride int, row []float32, rows int) {
-	for r := range rows {
-		copy(y[r*stride:], row)
-	}
-}
-
 // DiffWRT implements gorgonia.SDOp: x and the trainable factors, not the products of x with A that
 // are passed in to be shared.
 func (o *linear) DiffWRT(inputs int) []bool {

@@ -24,16 +24,17 @@ type Affine struct {
 	Bias   *Weight // nil when there is none
 }
 
-// apply writes the products of n rows of x to y, whose rows are stride apart.
-func (a Affine) apply(y []float32, stride int, x []float32, n int) {
+// product writes the results of n rows of x to y, whose rows are stride apart.
+func (a Affine) product(y []float32, stride int, x []float32, n int) gemm.Product {
+	p := gemm.Product{C: y, Stride: stride, Terms: []gemm.Term{{A: gemm.F32(x, n, a.Weight.Cols), B: a.Weight.matrix().T()}}}
 	if a.Bias != nil {
-		fillRows(y, stride, a.Bias.vector(), n)
+		p.Bias = a.Bias.vector()
 	}
-	gemm.Gemm(y, stride, gemm.F32(x, n, a.Weight.Cols), a.Weight.matrix().T(), a.Bias != nil)
+	return p
 }
 
 // Mixture is a layer of experts of which a router picks TopK for every token (Shazeer et al.,
-// arXiv:1701.06538). All its weights are frozen.
+// arXiv:1701.06538). Its weights are frozen, and may have updates.
 type Mixture struct {
 	Router  Affine // (experts, hidden)
 	Experts []Expert
@@ -42,6 +43,11 @@ type Mixture struct {
 	// of the softmax over all experts.
 	Normalise bool
 	Gate      Gate
+
+	RouterLoRA, GateUpLoRA, DownLoRA *StackedLoRA // nil when not targeted; the router's is of one matrix
+	// Interleaved tells that the outputs of GateUp's matrices alternate among the rows of GateUpLoRA's B,
+	// instead of standing one matrix after the other.
+	Interleaved bool
 }
 
 // mixture computes Σ weight·expert(x) over each token's experts, ascending by expert, as one chain
@@ -57,8 +63,15 @@ type mixture struct {
 
 // Mixture applies a layer of experts to x (tokens, hidden).
 func (b *Builder) Mixture(x *gorgonia.Node, m Mixture) *gorgonia.Node {
-	op := &mixture{base{name: b.unique("experts"), arity: 1, cols: m.Router.Weight.Cols}, b.run, m, m.Experts[0].Down.Weight.Cols, make(map[*Arena]*routes)}
-	return b.apply(op, x)
+	inputs := gorgonia.Nodes{x}
+	for _, w := range m.factors() {
+		inputs = append(inputs, w.node)
+	}
+	op := &mixture{
+		base{name: b.unique("experts"), arity: len(inputs), cols: m.Router.Weight.Cols},
+		b.run, m, m.Experts[0].Down.Weight.Cols, make(map[*Arena]*routes),
+	}
+	return b.apply(op, inputs...)
 }
 
 // routes says which experts a micro-batch's tokens go to. A pair is a token and one of its experts;
@@ -76,7 +89,9 @@ type routes struct {
 func (o *mixture) route(x []float32, rows int) *routes {
 	n := len(o.m.Experts)
 	r := &routes{topK: o.m.TopK, probs: make([]float32, rows*n), first: make([]int, n+1)}
-	o.m.Router.apply(r.probs, n, x, rows)
+	u := o.newLowRank(o.m.RouterLoRA, all(rows), rows, false)
+	u.computeDown(x)
+	gemm.Group(u.forward(o.m.Router.product(r.probs, n, x, rows), 0, 0, rows, stripe{0, 1, n}))
 	picked := make([]int32, rows*r.topK)
 	parallel.For(rows, 64, func(lo, hi int) {
 		order := make([]int32, n)
@@ -128,10 +143,10 @@ func (r *routes) gather(dst, src []float32, cols int) {
 }
 
 // each calls body for every expert that has pairs.
-func (r *routes) each(experts []Expert, body func(e Expert, from, n int)) {
-	for i, e := range experts {
-		if n := r.first[i+1] - r.first[i]; n > 0 {
-			body(e, r.first[i], n)
+func (r *routes) each(body func(expert, from, n int)) {
+	for e := range len(r.first) - 1 {
+		if n := r.first[e+1] - r.first[e]; n > 0 {
+			body(e, r.first[e], n)
 		}
 	}
 }
@@ -148,17 +163,9 @@ func (o *mixture) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	ys := o.run.arena.matrix(rows, k*hidden).Float32s()
 	gateUp := o.run.arena.keep(o.name+" gate_up", rows*k*2*inner)
 	r.gather(xs, x, hidden)
-	r.each(o.m.Experts, func(e Expert, from, n int) {
-		col := 0
-		for _, w := range e.GateUp {
-			w.apply(gateUp[from*2*inner+col:], 2*inner, xs[from*hidden:], n)
-			col += w.Weight.Rows
-		}
-	})
+	o.first(gateUp, xs, o.newLowRank(o.m.GateUpLoRA, r, rows, false))
 	o.activate(hs, gateUp)
-	r.each(o.m.Experts, func(e Expert, from, n int) {
-		e.Down.apply(ys[from*hidden:], hidden, hs[from*inner:], n)
-	})
+	o.second(ys, hs, o.newLowRank(o.m.DownLoRA, r, rows, false))
 	parallel.For(rows, rowGrain(k*hidden), func(lo, hi int) {
 		for t := lo; t < hi; t++ {
 			row := y[t*hidden : (t+1)*hidden]
@@ -171,6 +178,34 @@ func (o *mixture) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
+// first computes gate and up of all pairs.
+func (o *mixture) first(gateUp, xs []float32, u *lowRank) {
+	hidden, width := o.cols, 2*o.inner
+	u.computeDown(xs)
+	var products []gemm.Product
+	u.r.each(func(e, from, n int) {
+		col := from * width
+		for i, s := range o.m.stripes(o.m.Experts[e]) {
+			p := o.m.Experts[e].GateUp[i].product(gateUp[col:], width, xs[from*hidden:], n)
+			products = append(products, u.forward(p, e, from, n, s))
+			col += s.n
+		}
+	})
+	gemm.Group(products...)
+}
+
+// second computes the results of all pairs.
+func (o *mixture) second(ys, hs []float32, u *lowRank) {
+	hidden, inner := o.cols, o.inner
+	u.computeDown(hs)
+	var products []gemm.Product
+	u.r.each(func(e, from, n int) {
+		p := o.m.Experts[e].Down.product(ys[from*hidden:], hidden, hs[from*inner:], n)
+		products = append(products, u.forward(p, e, from, n, stripe{0, 1, hidden}))
+	})
+	gemm.Group(products...)
+}
+
 // activate computes the gates of all pairs.
 func (o *mixture) activate(hs, gateUp []float32) {
 	n := o.inner
@@ -180,100 +215,4 @@ func (o *mixture) activate(hs, gateUp []float32) {
 			o.m.Gate.Forward(hs[p*n:(p+1)*n], row[:n], row[n:])
 		}
 	})
-}
-
-// DiffWRT implements gorgonia.SDOp.
-func (*mixture) DiffWRT(int) []bool { return []bool{true} }
-
-// SymDiff implements gorgonia.SDOp.
-func (o *mixture) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-	back := &mixtureBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: o.cols}}, o}
-	return gorgonia.Nodes{o.run.builder.apply(back, dy, inputs[0])}, nil
-}
-
-type mixtureBackward struct {
-	derivative
-	fwd *mixture
-}
-
-// Do implements gorgonia.Op. With a the gate's result and g = dy·down of a pair, the gradient by its
-// weight is a·g (and dy·bias), and that by x is what comes through the experts, ascending, and then the router.
-func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	f := o.fwd
-	rows, hidden := dims(inputs[0])
-	out := f.run.arena.matrix(rows, hidden)
-	dy, dx, k, inner := floats(inputs[0]), out.Float32s(), f.m.TopK, f.inner
-	r := f.routes[f.run.arena]
-	gateUp := f.run.arena.recall(f.name+" gate_up", rows*k*2*inner)
-	dys := f.run.arena.matrix(rows, k*hidden).Float32s()
-	hs := f.run.arena.matrix(rows, k*inner).Float32s()
-	dhs := f.run.arena.matrix(rows, k*inner).Float32s()
-	dgu := f.run.arena.matrix(rows, k*2*inner).Float32s()
-	r.gather(dys, dy, hidden)
-	f.activate(hs, gateUp)
-	r.each(f.m.Experts, func(e Expert, from, n int) {
-		gemm.Gemm(dhs[from*inner:], inner, gemm.F32(dys[from*hidden:], n, hidden), e.Down.Weight.matrix(), false)
-	})
-	dshare := make([]float32, len(r.row))
-	r.each(f.m.Experts, func(e Expert, from, n int) {
-		for p := from; p < from+n && e.Down.Bias != nil; p++ {
-			dshare[p] = vec.Dot(dys[p*hidden:(p+1)*hidden], e.Down.Bias.vector())
-		}
-	})
-	parallel.For(len(r.row), rowGrain(inner), func(lo, hi int) {
-		for p := lo; p < hi; p++ {
-			g, row, drow := dhs[p*inner:(p+1)*inner], gateUp[p*2*inner:(p+1)*2*inner], dgu[p*2*inner:(p+1)*2*inner]
-			dshare[p] += vec.Dot(hs[p*inner:(p+1)*inner], g)
-			vec.Scale(g, g, r.share[p])
-			f.m.Gate.Backward(drow[:inner], drow[inner:], g, row[:inner], row[inner:])
-		}
-	})
-	dxs := dys // read for the last time above
-	r.each(f.m.Experts, func(e Expert, from, n int) {
-		col := 0
-		for i, w := range e.GateUp {
-			d := gemm.F32Stride(dgu[from*2*inner+col:], n, w.Weight.Rows, 2*inner)
-			gemm.Gemm(dxs[from*hidden:], hidden, d, w.Weight.matrix(), i > 0)
-			col += w.Weight.Rows
-		}
-	})
-	parallel.For(rows, rowGrain(k*hidden), func(lo, hi int) {
-		for t := lo; t < hi; t++ {
-			row := dx[t*hidden : (t+1)*hidden]
-			clear(row)
-			for _, p := range r.place[t*k : (t+1)*k] {
-				vec.Add(row, row, dxs[int(p)*hidden:(int(p)+1)*hidden])
-			}
-		}
-	})
-	gemm.Gemm(dx, hidden, gemm.F32(f.routerGradient(r, dshare, rows), rows, len(f.m.Experts)), f.m.Router.Weight.matrix(), true)
-	return out, nil
-}
-
-// routerGradient is the gradient by the router's logits (tokens, experts): that of a softmax whose
-// gradient is 0 for the experts that were not picked.
-func (o *mixture) routerGradient(r *routes, dshare []float32, rows int) []float32 {
-	n, k := len(o.m.Experts), r.topK
-	d := make([]float32, rows*n)
-	parallel.For(rows, 64, func(lo, hi int) {
-		for t := lo; t < hi; t++ {
-			var mean float32
-			row := d[t*n : (t+1)*n]
-			for _, p := range r.place[t*k : (t+1)*k] {
-				e := r.expert(int(p))
-				row[e] = dshare[p]
-				mean += float32(r.share[p] * dshare[p])
-			}
-			for e := range row {
-				row[e] = r.probs[t*n+e] * (row[e] - mean)
-			}
-		}
-	})
-	return d
-}
-
-// expert returns the expert of a pair.
-func (r *routes) expert(pair int) int {
-	e, _ := slices.BinarySearch(r.first, pair+1)
-	return e - 1
 }

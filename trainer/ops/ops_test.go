@@ -72,7 +72,7 @@ func newLayer(t *testing.T, dropout float32) *layer {
 	return l
 }
 
-func rehearse(t *testing.T, tape *Tape) {
+func rehearse(t testing.TB, tape *Tape) {
 	t.Helper()
 	if err := tape.Rehearse(); err != nil {
 		t.Fatal(err)
