@@ -35,9 +35,11 @@ type Config struct {
 	BaseModel     string // base_model_name_or_path
 	Revision      string // revision
 	TaskType      string // CAUSAL_LM
+
+	TargetParameters []string // target_parameters, sorted: stacked experts; nil when there are none
 }
 
-// ScalingOf is the factor on B·A of a module: alpha/r, or alpha/√r for rank-stabilised LoRA
+// ScalingOf is the factor on B·A of a module or a parameter: alpha/r, or alpha/√r for rank-stabilised LoRA
 // (arXiv:2312.03732). alpha_pattern may give a module an alpha of its own; rank is that of its
 // tensors, which rank_pattern decided when it was trained.
 func (c Config) ScalingOf(module string, rank int) float64 {

@@ -117,6 +117,7 @@ func identity(b *strings.Builder, f Facts) {
 		t.row("Method", fmt.Sprintf("%s, rank %d, alpha %s", method, f.Config.Rank, number(f.Config.Alpha)))
 	}
 	t.optional("Target modules", code(strings.Join(f.Config.TargetModules, ", ")))
+	t.optional("Target parameters", code(strings.Join(f.Config.TargetParameters, ", ")))
 	if f.Parameters > 0 {
 		t.row("Trained parameters", humanize.Count(f.Parameters))
 	}

@@ -51,9 +51,9 @@ func FoldRSLoRA(a *adapters.Adapter) (*adapters.Adapter, error) {
 		return folded, nil
 	}
 	for _, m := range modules {
-		alpha := old.ScalingOf(m.Name, 1) // alpha/√1: the module's own alpha
-		if alpha = fold(alpha, old.RankOf(m.Name)); alpha != folded.Config.Alpha {
-			folded.Config.AlphaPattern[m.Name] = alpha
+		alpha := old.ScalingOf(m.Key, 1) // alpha/√1: the module's own alpha
+		if alpha = fold(alpha, old.RankOf(m.Key)); alpha != folded.Config.Alpha {
+			folded.Config.AlphaPattern[m.Key] = alpha
 		}
 	}
 	return folded, nil

@@ -104,6 +104,9 @@ func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions
 		if m.Name == headModule && o.Model.Tied {
 			return nil, fmt.Errorf("module %q shares its weight with the embeddings, which llama.cpp cannot adapt alone", m.Name)
 		}
+		if m.Experts > 0 {
+			return nil, fmt.Errorf("parameter %q: updates of experts are not written as a GGUF adapter: merge the adapter into its base instead", m.Name)
+		}
 		name, expert := o.Model.Arch.InFile(m.Name + weightSuffix)
 		if name == "" || expert >= 0 {
 			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Model.Arch.Name)
@@ -114,7 +117,7 @@ func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions
 		}
 		// llama.cpp divides the one alpha by the rank of each module.
 		rank := m.A.Shape[0]
-		if scale := config.ScalingOf(m.Name, rank) * float64(rank) / alpha; scale != 1 {
+		if scale := config.ScalingOf(m.Key, rank) * float64(rank) / alpha; scale != 1 {
 			for i := range b {
 				b[i] *= float32(scale)
 			}

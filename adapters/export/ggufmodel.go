@@ -103,11 +103,29 @@ func (w *ggufWriter) plan() error {
 		return err
 	}
 	w.updates = make(map[string]peft.Module, len(modules))
+	shapes := make(map[string][]int)
+	for _, t := range w.base.tensors {
+		for _, part := range t.parts {
+			shapes[part] = t.shape[max(0, len(t.shape)-2):]
+		}
+	}
 	for _, m := range modules {
 		if w.o.Model.Tied && m.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", m.Name)
 		}
-		w.updates[m.Name+weightSuffix] = m
+		list, err := pieces(m, false, func(name string) ([]int, bool) { s, ok := shapes[name]; return s, ok })
+		if err != nil {
+			return err
+		}
+		for name, p := range list {
+			if p.module.Experts > 0 {
+				return fmt.Errorf("parameter %q: merging into the stack %q is not supported", m.Name, name)
+			}
+			w.updates[name] = p.module
+		}
+		if len(list) == 0 {
+			w.updates[m.Name+weightSuffix] = m
+		}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const blockRows = 256
 // W ← m·W/‖W‖ (peft/tuners/lora/variants.py).
 func Merge(w []float32, m peft.Module, config adapters.Config) {
 	out, in, rank := m.B.Shape[0], m.A.Shape[1], m.A.Shape[0]
-	scaling := float32(config.ScalingOf(m.Name, rank))
+	scaling := float32(config.ScalingOf(m.Key, rank))
 	a := gemm.F32(m.A.Data, rank, in)
 	delta := make([]float32, min(blockRows, out)*in)
 	for r0 := 0; r0 < out; r0 += blockRows {

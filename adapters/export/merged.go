@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
@@ -51,7 +53,7 @@ func merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir str
 		return Report{}, err
 	}
 	m := &merger{ctx: ctx, base: base, adapter: a, dtype: d}
-	err = m.plan(config.Tied)
+	err = m.plan(config)
 	if err == nil {
 		err = writeDir(outDir, func(dir string) error {
 			if err := os.WriteFile(filepath.Join(dir, configName), text, 0o666); err != nil {
@@ -76,30 +78,26 @@ type merger struct {
 	adapter *adapters.Adapter
 	dtype   DType
 
-	updates map[string]peft.Module // by the weight's tensor name
-	entries []safetensors.Entry    // in order of names
+	updates map[string]piece    // by the weight's tensor name
+	entries []safetensors.Entry // in order of names
 	report  Report
 }
 
 // plan checks that the adapter fits the base and lists what is to be written, before anything is.
-func (m *merger) plan(tied bool) error {
+func (m *merger) plan(config modelConfig) error {
 	modules, err := peft.Modules(m.adapter)
 	if err != nil {
 		return err
 	}
-	m.updates = make(map[string]peft.Module, len(modules))
+	m.updates = make(map[string]piece, len(modules))
+	tied := config.Tied
 	for _, module := range modules {
 		if tied && module.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", module.Name)
 		}
-		t, ok := m.weightOf(module.Name)
-		if !ok {
-			return fmt.Errorf("%w: the base has no weight for module %q", adapters.ErrBaseMismatch, module.Name)
-		}
-		if err := fits(module, t.Shape); err != nil {
+		if err := m.planModule(module, config.TransposedExperts()); err != nil {
 			return err
 		}
-		m.updates[t.Name] = module
 	}
 	for _, name := range m.base.Tensors() {
 		if tied && name == headModule+weightSuffix && m.repeatsEmbeddings() {
@@ -110,6 +108,34 @@ func (m *merger) plan(tied bool) error {
 		}
 	}
 	m.report.Modules, m.report.Tensors = len(modules), len(m.entries)
+	return nil
+}
+
+// planModule finds the tensors that a module's update is merged into.
+func (m *merger) planModule(module peft.Module, transposed bool) error {
+	list := map[string]piece{}
+	if t, ok := m.weightOf(module.Name); ok {
+		list[t.Name] = piece{module: module}
+	} else {
+		var err error
+		list, err = pieces(module, transposed, func(name string) ([]int, bool) {
+			t, ok := m.base.Tensor(name)
+			return t.Shape, ok
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("%w: the base has no weight for module %q", adapters.ErrBaseMismatch, module.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		t, _ := m.base.Tensor(name)
+		if err := list[name].fits(t.Shape); err != nil {
+			return err
+		}
+		m.updates[name] = list[name]
+	}
 	return nil
 }
 
@@ -138,7 +164,7 @@ const (
 
 func (m *merger) planTensor(name string) error {
 	t, _ := m.base.Tensor(name)
-	module, updated := m.updates[name]
+	update, updated := m.updates[name]
 	from, err := dtype.Parse(t.DType)
 	e := safetensors.Entry{Name: name, DType: t.DType, Shape: t.Shape}
 	switch {
@@ -158,7 +184,7 @@ func (m *merger) planTensor(name string) error {
 				return nil, err
 			}
 			if updated {
-				Merge(w, module, m.adapter.Config)
+				update.merge(w, m.adapter.Config)
 			}
 			return encode(w, to)
 		}

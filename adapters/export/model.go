@@ -70,8 +70,13 @@ func encode(values []float32, t dtype.Type) ([]byte, error) {
 // modelConfig is the part of config.json that a merge depends on.
 type modelConfig struct {
 	Tied         bool            `json:"tie_word_embeddings"`
+	ModelType    string          `json:"model_type"`
 	Quantization json.RawMessage `json:"quantization_config"`
 }
+
+// TransposedExperts tells that the matrices of stacked experts have their outputs as columns
+// (transformers, models/gpt_oss/modeling_gpt_oss.py, is_transposed).
+func (c modelConfig) TransposedExperts() bool { return c.ModelType == "gpt_oss" }
 
 const configName = "config.json"
 

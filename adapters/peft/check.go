@@ -24,14 +24,17 @@ const (
 // maxRank is far beyond any use and keeps products of sizes small.
 const maxRank = 1 << 16
 
-// Module is the tensors of one adapted linear module. Magnitude is nil without DoRA.
+// Module is the tensors of one adapted linear module, or of a parameter that stacks the matrices of
+// experts. Magnitude is nil without DoRA.
 type Module struct {
 	Name            string // in the base, e.g. model.layers.0.self_attn.q_proj
 	A, B, Magnitude *adapters.Tensor
+	Experts         int    // 0 for a linear module
+	Key             string // what rank_pattern and alpha_pattern are held against: Name, or that of the parameter targeted
 }
 
 // Modules groups an adapter's tensors by module, in order of their names. It reports tensors that
-// belong to no pair and pairs that are incomplete.
+// belong to no pair, pairs that are incomplete, and those whose parameter cannot be told.
 func Modules(a *adapters.Adapter) ([]Module, error) {
 	var modules []Module
 	index := map[string]int{}
@@ -57,6 +60,9 @@ func Modules(a *adapters.Adapter) ([]Module, error) {
 		if m.A == nil || m.B == nil {
 			return nil, fmt.Errorf("module %q: the pair of lora_A and lora_B is incomplete", m.Name)
 		}
+	}
+	if err := nameParameters(a.Config, modules); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(modules, func(x, y Module) int { return strings.Compare(x.Name, y.Name) })
 	return modules, nil
@@ -109,7 +115,7 @@ func Check(a *adapters.Adapter) error {
 		return err
 	}
 	for _, m := range modules {
-		if !targeted(m.Name) {
+		if m.Key == m.Name && m.Experts == 0 && !targeted(m.Name) {
 			return fmt.Errorf("module %q has tensors but is not among target_modules", m.Name)
 		}
 		if err := checkModule(a.Config, m); err != nil {
@@ -127,8 +133,17 @@ func checkConfig(c adapters.Config) error {
 		return fmt.Errorf("lora_alpha is %g", c.Alpha)
 	case !(c.Dropout >= 0 && c.Dropout < 1):
 		return fmt.Errorf("lora_dropout is %g, not in [0, 1)", c.Dropout)
-	case len(c.TargetModules) == 0:
+	case len(c.TargetModules)+len(c.TargetParameters) == 0:
 		return errors.New("target_modules is empty")
+	case len(c.TargetParameters) > 0 && c.Dropout != 0:
+		return fmt.Errorf("lora_dropout is %g with target_parameters, which PEFT has none on", c.Dropout)
+	case len(c.TargetParameters) > 0 && c.UseDoRA:
+		return errors.New("use_dora with target_parameters, which PEFT has none on")
+	}
+	for _, name := range c.TargetParameters {
+		if _, last := splitParameter(name); "."+last != weightOf && !slices.Contains(stacked, last) {
+			return fmt.Errorf("target_parameters %.60q is not supported; %s of experts are, and weight of linear modules", name, strings.Join(stacked, ", "))
+		}
 	}
 	for pattern, rank := range c.RankPattern {
 		if rank < 1 || rank > maxRank {
@@ -149,7 +164,7 @@ func checkConfig(c adapters.Config) error {
 	return nil
 }
 
-// checkModule: A is [r, in], B is [out, r], the magnitude [out].
+// checkModule: A is [r, in], B is [out, r], the magnitude [out]. Of stacked experts r is that of all.
 func checkModule(c adapters.Config, m Module) error {
 	for _, t := range []*adapters.Tensor{m.A, m.B, m.Magnitude} {
 		if t == nil {
@@ -168,7 +183,7 @@ func checkModule(c adapters.Config, m Module) error {
 			}
 		}
 	}
-	rank := c.RankOf(m.Name)
+	rank := c.RankOf(m.Key) * max(1, m.Experts)
 	if len(m.A.Shape) != 2 || m.A.Shape[0] != rank || m.A.Shape[1] < 1 {
 		return fmt.Errorf("lora_A has shape %v, not [%d, in]: r is %d", m.A.Shape, rank, rank)
 	}
@@ -189,9 +204,7 @@ func checkModule(c adapters.Config, m Module) error {
 // the whole name.
 func matcher(targets []string) (func(module string) bool, error) {
 	if !isPattern(targets) {
-		return func(module string) bool {
-			return slices.ContainsFunc(targets, func(t string) bool { return module == t || strings.HasSuffix(module, "."+t) })
-		}, nil
+		return func(module string) bool { return Named(targets, module) }, nil
 	}
 	if targets[0] == allLinear {
 		return func(string) bool { return true }, nil

@@ -26,6 +26,8 @@ type fileConfig struct {
 	BaseModel     string             `json:"base_model_name_or_path"`
 	Revision      string             `json:"revision"`
 	TaskType      string             `json:"task_type"`
+
+	TargetParameters []string `json:"target_parameters"`
 }
 
 // targets is a list of names or one string.
@@ -53,7 +55,7 @@ var variants = map[string][]string{
 	"alora_invocation_tokens": nil, "arrow_config": nil, "bias": {`"none"`}, "corda_config": nil,
 	"fan_in_fan_out": nil, "kasa_config": nil, "layer_replication": nil, "loftq_config": nil, "lora_bias": nil,
 	"lora_ga_config": nil, "megatron_config": nil, "modules_to_save": nil, "monteclora_config": nil,
-	"target_parameters": nil, "trainable_token_indices": nil, "use_bdlora": nil, "use_qalora": nil, "velora_config": nil,
+	"trainable_token_indices": nil, "use_bdlora": nil, "use_qalora": nil, "velora_config": nil,
 	// PiSSA, OLoRA, CorDA and LoftQ start from a changed base; their adapters fit the plain base only
 	// after conversion, which sets this to true.
 	"init_lora_weights": {"true", `"gaussian"`, `"eva"`, `"orthogonal"`},
@@ -89,6 +91,7 @@ func ParseConfig(text []byte) (adapters.Config, error) {
 		UseRSLoRA: f.UseRSLoRA, UseDoRA: f.UseDoRA,
 		RankPattern: f.RankPattern, AlphaPattern: f.AlphaPattern,
 		BaseModel: f.BaseModel, Revision: f.Revision, TaskType: f.TaskType,
+		TargetParameters: slices.Compact(slices.Sorted(slices.Values(f.TargetParameters))),
 	}
 	if f.R != nil {
 		c.Rank = *f.R
@@ -109,7 +112,8 @@ func isOff(value json.RawMessage) bool {
 }
 
 // FormatConfig returns the adapter_config.json that PEFT writes for the adapter, to the byte, with
-// one exception: PEFT writes target_modules in the order of a hash set, here they are sorted.
+// one exception: PEFT writes target_modules in the order of a hash set and target_parameters in one that
+// it is given, here they are sorted.
 // Source: peft/config.py, save_pretrained; the keys are those of peft/tuners/lora/config.py.
 func FormatConfig(c adapters.Config) []byte {
 	object := map[string]any{
@@ -121,7 +125,7 @@ func FormatConfig(c adapters.Config) []byte {
 		"lora_ga_config": nil, "megatron_config": nil, "megatron_core": "megatron.core", "modules_to_save": nil,
 		"monteclora_config": nil, "peft_type": "LORA", "peft_version": Version, "qalora_group_size": 16, "r": c.Rank,
 		"rank_pattern": pattern(c.RankPattern, func(n int) any { return n }), "revision": orNull(c.Revision),
-		"target_modules": targetsValue(c.TargetModules), "target_parameters": nil, "task_type": orNull(c.TaskType),
+		"target_modules": targetsValue(c.TargetModules), "target_parameters": parametersValue(c.TargetParameters), "task_type": orNull(c.TaskType),
 		"trainable_token_indices": nil, "use_bdlora": nil, "use_dora": c.UseDoRA, "use_qalora": false, "use_rslora": c.UseRSLoRA,
 		"velora_config": nil,
 	}
@@ -140,6 +144,13 @@ func orNull(s string) any {
 func targetsValue(list []string) any {
 	if isPattern(list) {
 		return list[0]
+	}
+	return slices.Sorted(slices.Values(list))
+}
+
+func parametersValue(list []string) any {
+	if len(list) == 0 {
+		return nil
 	}
 	return slices.Sorted(slices.Values(list))
 }

@@ -21,6 +21,9 @@ func Digest(a *adapters.Adapter) string {
 		"rank_pattern":   pattern(c.RankPattern, func(n int) any { return n }),
 		"target_modules": targetsValue(c.TargetModules), "use_dora": c.UseDoRA, "use_rslora": c.UseRSLoRA,
 	}
+	if len(c.TargetParameters) > 0 { // absent elsewhere: digests from before there were any stay what they were
+		serving["target_parameters"] = parametersValue(c.TargetParameters)
+	}
 	var config strings.Builder
 	dumps(&config, serving, "\n")
 	h := sha256.New()

@@ -2,9 +2,9 @@
 // adapter_model.safetensors, as peft.PeftModel.save_pretrained makes them.
 //
 // An adapter comes from strangers. Read accepts only what the project computes exactly: plain LoRA,
-// rsLoRA and DoRA on linear modules, complete pairs of factors of the configured rank, finite
-// values, safetensors and no pickle. What Write writes, Read reads. docs/format/adapter.md describes
-// the files and the digest.
+// rsLoRA and DoRA on linear modules, LoRA on stacked experts, complete pairs of factors of the
+// configured rank, finite values, safetensors and no pickle. What Write writes, Read reads.
+// docs/format/adapter.md describes the files and the digest.
 package peft
 
 import (
@@ -53,7 +53,10 @@ func Read(dir string) (*adapters.Adapter, error) {
 	if a.Tensors, err = readTensors(dir); err != nil {
 		return nil, err
 	}
-	if err := Check(a); err != nil {
+	if a, err = stack(a); err == nil {
+		err = Check(a)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, WeightsName), err)
 	}
 	return a, nil

@@ -83,7 +83,10 @@ func sameBytes(t *testing.T, dir string) {
 	}
 }
 
-func TestGoldenRoundTrip(t *testing.T) { sameBytes(t, filepath.Join("testdata", "qwen3")) }
+func TestGoldenRoundTrip(t *testing.T) {
+	sameBytes(t, filepath.Join("testdata", "qwen3"))
+	sameBytes(t, filepath.Join("testdata", "experts"))
+}
 
 func TestSharedRoundTrip(t *testing.T) {
 	var dirs []string
@@ -161,6 +164,7 @@ func TestConfigRoundTrip(t *testing.T) {
 		{"rank pattern", func(c *adapters.Config) { c.Rank, c.RankPattern = 7, map[string]int{"self_attn.[qv]_proj": 2} }, false},
 		{"all-linear", func(c *adapters.Config) { c.TargetModules = []string{"all-linear"} }, false},
 		{"regular expression", func(c *adapters.Config) { c.TargetModules = []string{`.*\.(q|v)_proj`} }, false},
+		{"parameters", func(c *adapters.Config) { c.TargetParameters = []string{"experts.down_proj", "experts.gate_up_proj"} }, false},
 		{"longer targets", func(c *adapters.Config) { c.TargetModules = []string{"self_attn.q_proj", "v_proj"} }, false},
 	}
 	for _, tt := range tests {
@@ -277,6 +281,10 @@ func TestParseConfigRefuses(t *testing.T) {
 		{with(`,"layer_replication":[[0,4],[2,5]]`), "layer_replication"},
 		{with(`,"fan_in_fan_out":true`), "fan_in_fan_out"},
 		{with(`,"trainable_token_indices":[1]`), "trainable_token_indices"},
+		{with(`,"target_parameters":"experts.down_proj"`), "target_parameters"},
+		{with(`,"target_parameters":["experts.down_proj_bias"]`), `target_parameters "experts.down_proj_bias" is not supported; gate_up_proj, down_proj of experts are, and weight of linear modules`},
+		{with(`,"target_parameters":["experts.down_proj"],"lora_dropout":0.1`), "lora_dropout is 0.1 with target_parameters"},
+		{with(`,"target_parameters":["experts.down_proj"],"use_dora":true`), "use_dora with target_parameters"},
 	}
 	for _, tt := range tests {
 		if _, err := ParseConfig([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
