@@ -5,7 +5,8 @@ usage: families.py OUT [CASE ...]
 
 A case is a model of a few thousand random weights (config.json, model.safetensors), a LoRA adapter
 (adapter_config.json, adapter_model.safetensors) and expected.json: log-probabilities of token ids,
-greedy continuations, and the losses and gradient norms of three AdamW steps. Everything is float32
+greedy continuations, and the losses and gradient norms of three AdamW steps. Where experts are
+trained there is the adapter after them as well, in trained/. Everything is float32
 arithmetic with eager attention on the weights as they are stored. Every sequence is computed by
 itself, without padding, because some ropes depend on the length.
 """
@@ -13,7 +14,7 @@ import json, os, shutil, sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 torch.set_num_threads(1)
@@ -24,6 +25,7 @@ SMALL = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=3, num_atte
              vocab_size=VOCAB, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0)
 LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ATTENTION = LLAMA[:4]
+EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 FUSED_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
@@ -121,7 +123,12 @@ CASES = {
     "granitemoe": ("granitemoe", dict(SMALL, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=ATTENTION))),
     "gptoss": ("gpt_oss", dict(SMALL, num_hidden_layers=4, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("yarn", 150000.0, factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0, truncate=False)), dict(lora=dict(target_modules=ATTENTION))),
     "gptoss-v4": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5, rope_parameters=ROPE("default", 150.0)), dict(config=v4, lora=dict(target_modules=ATTENTION))),  # rope_scaling null
-    "gptoss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5), dict(mxfp4=True, lora=dict(target_modules=ATTENTION))),
+    "gptoss-mxfp4": ("gpt_oss", dict(SMALL, hidden_size=32, intermediate_size=32, num_hidden_layers=2, head_dim=8, num_local_experts=3, num_experts_per_tok=2, sliding_window=5), dict(mxfp4=True, lora=dict(target_modules=ATTENTION, target_parameters=EXPERTS))),
+    "mixtral-experts": ("mixtral", dict(SMALL, num_hidden_layers=2, num_local_experts=4, num_experts_per_tok=2), dict(lora=dict(target_modules=["q_proj", "v_proj"], target_parameters=EXPERTS))),
+    "mixtral-v4": ("mixtral", dict(SMALL, num_hidden_layers=2, num_local_experts=3, num_experts_per_tok=2), dict(v4=True, lora=dict(target_modules=["q_proj", "gate", "w1", "w2", "w3"]))),
+    "qwen3moe-experts": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, norm_topk_prob=True, mlp_only_layers=[1]), dict(lora=dict(use_rslora=True, target_modules=["o_proj"], target_parameters=["mlp.experts.gate_up_proj", "model.layers.0.mlp.experts.down_proj", "mlp.gate.weight", "mlp.up_proj.weight"]))),
+    "granitemoe-experts": ("granitemoe", dict(SMALL, num_hidden_layers=2, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3), dict(lora=dict(target_modules=[], target_parameters=["experts.gate_up_proj", "experts.down_proj", "router.weight"], rank_pattern={"experts.down_proj": 3}, alpha_pattern={r"layers\.1\..*gate_up_proj": 6}))),
+    "gptoss-experts": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5), dict(lora=dict(target_modules=["q_proj"], target_parameters=EXPERTS + ["mlp.router.weight"]))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 
@@ -167,6 +174,35 @@ def put_mxfp4(d, packed):
     c = json.load(open(f"{d}/config.json"))
     c["quantization_config"] = dict(quant_method="mxfp4", modules_to_not_convert=["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"])
     json.dump(c, open(f"{d}/config.json", "w"), indent=2, sort_keys=True)
+
+
+def write_v4(d, m, lora):
+    """Writes an adapter as PEFT did when Mixtral's experts were linear modules of their own."""
+    from safetensors.torch import save_file
+    r, hidden, inner = lora["r"], m.config.hidden_size, m.config.intermediate_size
+    shapes = {"self_attn.q_proj": (hidden, hidden), "block_sparse_moe.gate": (hidden, m.config.num_local_experts)}
+    for e in range(m.config.num_local_experts):
+        for w in ("w1", "w2", "w3"):
+            shapes[f"block_sparse_moe.experts.{e}.{w}"] = (inner, hidden) if w == "w2" else (hidden, inner)
+    factors = {}
+    for layer in range(m.config.num_hidden_layers):
+        for module, (n, out) in shapes.items():
+            name = f"base_model.model.model.layers.{layer}.{module}"
+            factors[f"{name}.lora_A.weight"] = torch.empty(r, n).uniform_(-1, 1) / n ** 0.5
+            factors[f"{name}.lora_B.weight"] = torch.randn(out, r) * 0.05
+    os.makedirs(d, exist_ok=True)
+    save_file(factors, f"{d}/adapter_model.safetensors", metadata={"format": "pt"})
+    json.dump(LoraConfig(**lora).to_dict(), open(f"{d}/adapter_config.json", "w"), indent=2, sort_keys=True, default=list)
+
+
+def name_base(d, name):
+    """Says in an adapter's configuration what it is for, and sorts what PEFT has as sets."""
+    c = json.load(open(f"{d}/adapter_config.json"))
+    c["base_model_name_or_path"] = name
+    for key in ("target_modules", "target_parameters"):
+        if isinstance(c[key], list):
+            c[key].sort()
+    json.dump(c, open(f"{d}/adapter_config.json", "w"), indent=2, sort_keys=True)
 
 
 def write(d, m, names):
@@ -221,16 +257,19 @@ def make(out, name):
     if "text_config" in config:
         lora["target_modules"] = r".*language_model.*\.(" + "|".join(LLAMA) + ")"
     torch.manual_seed(seed + 1)
-    pm = get_peft_model(load(), LoraConfig(**lora))
+    if "v4" in more:
+        write_v4(f"{d}/adapter", m, lora)
+        pm = PeftModel.from_pretrained(load(), f"{d}/adapter", is_trainable=True)
+    else:
+        pm = get_peft_model(load(), LoraConfig(**lora))
     params = {n: p for n, p in pm.named_parameters() if p.requires_grad}
-    for n, p in params.items():
-        if "lora_B" in n:
-            torch.nn.init.normal_(p, std=0.05)
-    pm.save_pretrained(f"{d}/adapter")
-    os.remove(f"{d}/adapter/README.md")
-    c = json.load(open(f"{d}/adapter/adapter_config.json"))
-    c["base_model_name_or_path"] = name
-    json.dump(c, open(f"{d}/adapter/adapter_config.json", "w"), indent=2, sort_keys=True)
+    if "v4" not in more:
+        for n, p in params.items():
+            if "lora_B" in n:
+                torch.nn.init.normal_(p, std=0.05)
+        pm.save_pretrained(f"{d}/adapter")
+        os.remove(f"{d}/adapter/README.md")
+    name_base(f"{d}/adapter", name)
     opt = torch.optim.AdamW(params.values(), lr=5e-3, weight_decay=0.01)
     docs = [[ids(seed + 100 * s + i, 6 + 9 * i) for i in range(3)] for s in range(3)]
     train = dict(docs=[[x[0].tolist() for x in step] for step in docs], losses=[], grad_norms=[], tensor_norms={})
@@ -245,6 +284,10 @@ def make(out, name):
         opt.step()
         opt.zero_grad()
     exp["train"] = train
+    if "v4" in more or "target_parameters" in lora:
+        pm.save_pretrained(f"{d}/trained")
+        os.remove(f"{d}/trained/README.md")
+        name_base(f"{d}/trained", name)
     json.dump(exp, open(f"{d}/expected.json", "w"), indent=None)
     if packed:
         put_mxfp4(d, packed)

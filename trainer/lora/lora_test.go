@@ -52,38 +52,6 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Of a base whose feed-forward parts are experts only attention can be trained. A name beside that would
-// be dropped in silence, and an adapter that has more is refused by the tensor's name.
-func TestExpertsAreRefused(t *testing.T) {
-	attention := []model.Module{modules[0], {Name: "model.layers.0.self_attn.v_proj", In: 8, Out: 4}}
-	const has = "(it has q_proj, v_proj; experts and their router cannot be targeted)"
-	for target, want := range map[string]string{
-		"gate_up_proj": "lora.target_modules: gate_up_proj matches no module of the base " + has,
-		"mlp.experts":  "lora.target_modules: mlp.experts matches no module of the base " + has,
-		"router":       "lora.target_modules: router matches no module of the base " + has,
-	} {
-		c := DefaultConfig()
-		c.TargetModules = Targets{"q_proj", target}
-		if _, err := New(c, attention, nil, 1); err == nil || err.Error() != want {
-			t.Errorf("%s: %v, want %q", target, err, want)
-		}
-		if _, err := New(c, modules, nil, 1); err != nil {
-			t.Errorf("%s on a base without experts: %v", target, err)
-		}
-	}
-	f, err := New(DefaultConfig(), attention, nil, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := f.Adapter()
-	const name = "base_model.model.model.layers.0.mlp.experts.0.w1.lora_A.weight"
-	a.Tensors = append(a.Tensors, adapters.Tensor{Name: name, Shape: []int{16, 8}, Data: make([]float32, 128)})
-	want := `the base has no module for tensor "` + name + `" ` + has
-	if _, err := FromAdapter(a, attention); !errors.Is(err, adapters.ErrBaseMismatch) || !strings.HasSuffix(err.Error(), want) {
-		t.Errorf("adapter with an expert: %v, want %q", err, want)
-	}
-}
-
 func TestInit(t *testing.T) {
 	f, err := New(DefaultConfig(), modules, nil, 1)
 	if err != nil {

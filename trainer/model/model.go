@@ -22,13 +22,13 @@ type Source interface {
 
 // Attachment is what is trained on the model.
 type Attachment struct {
-	// LoRA gives the factors of a linear module by its full name, nil when it is not targeted.
+	// LoRA gives the factors of a [Module] by its full name, nil when it is not targeted.
 	LoRA func(module string) *LoRA
 	// Param gives the parameter that takes the place of a weight, nil when it is frozen.
 	Param func(weight string) *ops.Param
 }
 
-// LoRA is the update of one module.
+// LoRA is the update of one module. Those of experts are stacked as [ops.StackedLoRA] says.
 type LoRA struct {
 	A, B      *ops.Param
 	Magnitude *ops.Param // (1, out) of DoRA, nil without

@@ -3,7 +3,11 @@ package model_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -159,6 +163,36 @@ func checkTraining(t *testing.T, b *base.Base, adapter string, recompute int, wa
 		norm := optim.GradNorm(f.Params())
 		near(t, norm, want.Train.GradNorms[step], 2e-4, "gradient norm of step", step)
 		opt.Step(5e-3, optim.ClipScale(norm, 1), false)
+	}
+	checkTrained(t, f, filepath.Join(filepath.Dir(adapter), "trained"))
+}
+
+// checkTrained holds the factors after all steps to what PEFT wrote, where there is that.
+func checkTrained(t *testing.T, f *lora.Factors, dir string) {
+	t.Helper()
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	want, err := peft.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := f.Adapter()
+	if g, w := got.Config, want.Config; !slices.Equal(g.TargetModules, w.TargetModules) || !slices.Equal(g.TargetParameters, w.TargetParameters) ||
+		!maps.Equal(g.RankPattern, w.RankPattern) || !maps.Equal(g.AlphaPattern, w.AlphaPattern) {
+		t.Errorf("configuration %+v, PEFT writes %+v", g, w)
+	}
+	if len(got.Tensors) != len(want.Tensors) {
+		t.Fatalf("%d tensors are written, PEFT writes %d", len(got.Tensors), len(want.Tensors))
+	}
+	for i, w := range want.Tensors {
+		g := got.Tensors[i]
+		if g.Name != w.Name || !slices.Equal(g.Shape, w.Shape) {
+			t.Fatalf("tensor %q %v, PEFT writes %q %v", g.Name, g.Shape, w.Name, w.Shape)
+		}
+		for j := range w.Data {
+			near(t, float64(g.Data[j]), float64(w.Data[j]), 2e-4, g.Name, j)
+		}
 	}
 }
 

@@ -45,10 +45,13 @@ func (s *scan) find(name string) matrixOrParam {
 	return m
 }
 
-// Module is a linear module of a base.
+// Module is what of a base an adapter can target: a linear module, or the matrices of the same sort of
+// all experts of a layer, which PEFT knows as one parameter.
 type Module struct {
-	Name    string // e.g. model.layers.0.self_attn.q_proj
-	In, Out int
+	Name    string // e.g. model.layers.0.self_attn.q_proj, or model.layers.0.mlp.experts.down_proj
+	In, Out int    // of each expert's matrix
+	Experts int    // how many; 0 for a single matrix
+	Router  bool   // it picks the experts, and is no linear module
 }
 
 // RowNorms returns the norms of the rows of the module's weight: the magnitudes that DoRA starts with.
@@ -60,8 +63,7 @@ func (m Module) RowNorms(src Source) ([]float32, error) {
 	return ops.RowNorms(w.get()), nil
 }
 
-// Modules lists the linear modules of the decoder layers in the order in which they compute: what
-// an adapter can target.
+// Modules lists what an adapter can target in the decoder layers, in the order in which it computes.
 func Modules(c *base.Config, src Source) ([]Module, error) {
 	family, err := familyOf(c)
 	if err != nil {
@@ -129,22 +131,56 @@ func (s *scan) Projection(b *ops.Builder, module string, bias bool) ops.Projecti
 	case bias:
 		panic(missing{fmt.Errorf("tensor %q is missing", s.prefix+module+".bias")})
 	}
-	if s.model.attach.LoRA == nil {
-		return p
-	}
-	if l := s.model.attach.LoRA(s.prefix + module); l != nil {
+	if l := s.attached(module); l != nil {
 		w := weight.get()
 		if l.A.Cols != w.Cols || l.B.Rows != w.Rows || l.A.Rows != l.B.Cols {
 			panic(missing{fmt.Errorf("adapter for %s is %d×%d·%d×%d, its weight %d×%d", s.prefix+module, l.B.Rows, l.B.Cols, l.A.Rows, l.A.Cols, w.Rows, w.Cols)})
 		}
-		s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A, update: update{l.Scaling, l.Dropout}}
-		s.found[module+".lora_B.weight"] = matrixOrParam{param: l.B}
-		if l.Magnitude != nil {
-			s.found[module+".lora_magnitude_vector"] = matrixOrParam{param: l.Magnitude}
-		}
-		p.LoRA = attached(b, module, l)
+		p.LoRA = s.attach(b, module, l, 0)
 	}
 	return p
+}
+
+// attached is what the attachment has for a module of the layer, nil when nothing.
+func (s *scan) attached(module string) *LoRA {
+	if s.model.attach.LoRA == nil {
+		return nil
+	}
+	return s.model.attach.LoRA(s.prefix + module)
+}
+
+// attach makes slots for factors. share is how much of them a token needs, 0 for all.
+func (s *scan) attach(b *ops.Builder, module string, l *LoRA, share float64) *ops.LoRA {
+	s.found[module+".lora_A.weight"] = matrixOrParam{param: l.A, share: share, update: update{l.Scaling, l.Dropout}}
+	s.found[module+".lora_B.weight"] = matrixOrParam{param: l.B, share: share}
+	o := &ops.LoRA{
+		A:       b.Trainable(module+".lora_A.weight", l.A.Rows, l.A.Cols),
+		B:       b.Trainable(module+".lora_B.weight", l.B.Rows, l.B.Cols),
+		Scaling: l.Scaling,
+		Dropout: l.Dropout,
+	}
+	if l.Magnitude != nil {
+		s.found[module+".lora_magnitude_vector"] = matrixOrParam{param: l.Magnitude}
+		o.Magnitude = b.Trainable(module+".lora_magnitude_vector", 1, l.Magnitude.Cols)
+	}
+	return o
+}
+
+// Update implements nn.Weights.
+func (s *scan) Update(b *ops.Builder, parameter string, experts, out, in int, share float64) *ops.StackedLoRA {
+	s.modules = append(s.modules, Module{Name: s.prefix + parameter, In: in, Out: out, Experts: experts, Router: experts == 0})
+	experts = max(1, experts)
+	l := s.attached(parameter)
+	if l == nil {
+		return nil
+	}
+	rank := l.B.Cols
+	if l.A.Cols != in || l.A.Rows != experts*rank || l.B.Rows != experts*out || l.Dropout != 0 || l.Magnitude != nil {
+		panic(missing{fmt.Errorf("adapter for %s is %d×%d·%d×%d, want the factors of %d matrices %d×%d without dropout or magnitude",
+			s.prefix+parameter, l.B.Rows, l.B.Cols, l.A.Rows, l.A.Cols, experts, out, in)})
+	}
+	o := s.attach(b, parameter, l, share)
+	return &ops.StackedLoRA{A: o.A, B: o.B, Scaling: o.Scaling}
 }
 
 // Matrix implements nn.Weights.
@@ -223,19 +259,6 @@ func stacked(v base.View, st nn.Stack, turned bool) gemm.Matrix {
 		m.RowStride *= st.Every
 	}
 	return m
-}
-
-func attached(b *ops.Builder, module string, l *LoRA) *ops.LoRA {
-	o := &ops.LoRA{
-		A:       b.Trainable(module+".lora_A.weight", l.A.Rows, l.A.Cols),
-		B:       b.Trainable(module+".lora_B.weight", l.B.Rows, l.B.Cols),
-		Scaling: l.Scaling,
-		Dropout: l.Dropout,
-	}
-	if l.Magnitude != nil {
-		o.Magnitude = b.Trainable(module+".lora_magnitude_vector", 1, l.Magnitude.Cols)
-	}
-	return o
 }
 
 func slotFor(b *ops.Builder, name string, m matrixOrParam) *ops.Weight {

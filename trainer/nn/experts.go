@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -12,6 +13,9 @@ type Experts struct {
 	Count, TopK int
 	Normalise   bool // see [ops.Mixture]
 	Gate        ops.Gate
+	// Module is where transformers 5 has the experts in a layer, as two stacked parameters, and Router the
+	// module that picks them, whatever a checkpoint calls them: the names by which an adapter targets them.
+	Module, Router string
 }
 
 // ReadExperts reads the number of experts under the first of the given keys that is there, and how
@@ -22,7 +26,7 @@ func ReadExperts(c *base.Config, count ...string) (Experts, error) {
 		return Experts{}, err
 	}
 	keys := c.Keys()
-	e := Experts{Gate: gate, TopK: keys.Int("num_experts_per_tok", 0, 0, 1<<16)}
+	e := Experts{Gate: gate, Module: "mlp.experts", Router: "mlp.gate", TopK: keys.Int("num_experts_per_tok", 0, 0, 1<<16)}
 	for _, key := range count {
 		if keys.Has(key) {
 			e.Count = keys.Int(key, 0, 0, 1<<16)
@@ -41,9 +45,19 @@ func ReadExperts(c *base.Config, count ...string) (Experts, error) {
 // share is the part of the experts' weights that a token needs.
 func (e Experts) share() float64 { return float64(e.TopK) / float64(e.Count) }
 
-// mixture is the part that all layers of experts have.
-func (e Experts) mixture(router ops.Affine) ops.Mixture {
+// routed is the part that all layers of experts have.
+func (e Experts) routed(router ops.Affine) ops.Mixture {
 	return ops.Mixture{Router: router, TopK: e.TopK, Normalise: e.Normalise, Gate: e.Gate}
+}
+
+// mixture applies experts with what is attached to them.
+func (l *Layer) mixture(x *Node, e Experts, m ops.Mixture) *Node {
+	down := m.Experts[0].Down.Weight
+	hidden, inner := down.Rows, down.Cols
+	m.RouterLoRA = l.Weights.Update(l.Builder, e.Router, 0, e.Count, hidden, 0)
+	m.GateUpLoRA = l.Weights.Update(l.Builder, e.Module+".gate_up_proj", e.Count, 2*inner, hidden, e.share())
+	m.DownLoRA = l.Weights.Update(l.Builder, e.Module+".down_proj", e.Count, hidden, inner, e.share())
+	return l.Builder.Mixture(x, m)
 }
 
 // Mixture applies experts that are modules of their own: names holds the format strings, by expert,
@@ -52,29 +66,33 @@ func (l *Layer) Mixture(x *Node, e Experts, router, gate, up, down string) *Node
 	matrix := func(format string, i int) ops.Affine {
 		return ops.Affine{Weight: l.Weights.Matrix(l.Builder, fmt.Sprintf(format, i)+".weight", e.share())}
 	}
-	m := e.mixture(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
+	m := e.routed(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
 	for i := range e.Count {
 		m.Experts = append(m.Experts, ops.Expert{GateUp: []ops.Affine{matrix(gate, i), matrix(up, i)}, Down: matrix(down, i)})
 	}
-	return l.Builder.Mixture(x, m)
+	return l.mixture(x, e, m)
 }
 
 // StackedMixture applies experts that are stacked in tensors: gateUp (experts, 2·inner, hidden) and
-// down (experts, hidden, inner).
+// down (experts, hidden, inner). Granite's checkpoints have other names for them than its modules.
 func (l *Layer) StackedMixture(x *Node, e Experts, router, gateUp, down string) *Node {
-	m := e.mixture(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
+	if block, ok := strings.CutSuffix(gateUp, ".input_linear.weight"); ok {
+		e.Module, e.Router = block+".experts", block+".router"
+	}
+	m := e.routed(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
 	for i := range e.Count {
 		m.Experts = append(m.Experts, ops.Expert{
 			GateUp: []ops.Affine{{Weight: l.Weights.Stacked(l.Builder, gateUp, Stack{Index: i}, e.share())}},
 			Down:   ops.Affine{Weight: l.Weights.Stacked(l.Builder, down, Stack{Index: i}, e.share())},
 		})
 	}
-	return l.Builder.Mixture(x, m)
+	return l.mixture(x, e, m)
 }
 
 // InterleavedMixture applies gpt-oss's experts: matrices are stacked transposed (those of MXFP4 are not,
 // see [base.View]), gate and up alternate among the outputs, and everything has a bias.
 func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *Node {
+	e.Module, e.Router = strings.TrimSuffix(experts, "."), router
 	affine := func(name string, s Stack) ops.Affine {
 		bias := s
 		bias.Transposed = false
@@ -83,10 +101,11 @@ func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *
 			Bias:   l.Weights.Stacked(l.Builder, experts+name+"_bias", bias, 0),
 		}
 	}
-	m := e.mixture(ops.Affine{
+	m := e.routed(ops.Affine{
 		Weight: l.Weights.Matrix(l.Builder, router+".weight", 0),
 		Bias:   l.Weights.Vector(l.Builder, router+".bias"),
 	})
+	m.Interleaved = true
 	for i := range e.Count {
 		half := func(n int) Stack { return Stack{Index: i, Transposed: true, Every: 2, From: n} }
 		m.Experts = append(m.Experts, ops.Expert{
@@ -94,5 +113,5 @@ func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *
 			Down:   affine("down_proj", Stack{Index: i, Transposed: true}),
 		})
 	}
-	return l.Builder.Mixture(x, m)
+	return l.mixture(x, e, m)
 }

@@ -57,6 +57,10 @@ type Weights interface {
 	Matrix(b *ops.Builder, name string, share float64) *ops.Weight
 	// Stacked is a matrix in a tensor (experts, rows, cols), or a vector in a tensor (experts, cols).
 	Stacked(b *ops.Builder, name string, s Stack, share float64) *ops.Weight
+	// Update is what is attached to the matrices (out, in) of all experts, which PEFT knows as one
+	// parameter, or to their router, for which experts is 0; nil when nothing is. share is that of
+	// [Weights.Matrix].
+	Update(b *ops.Builder, parameter string, experts, out, in int, share float64) *ops.StackedLoRA
 }
 
 // Stack says which part of a tensor of stacked matrices or vectors is meant.
