@@ -39,7 +39,8 @@ CASES = {
     "llama": "lora: {r: 4, lora_alpha: 8}",
     "qwen2": "lora: {r: 4, lora_alpha: 8, use_dora: true}",
     "gemma3": "lora: {r: 4, lora_alpha: 8, use_rslora: true, target_modules: '.*layers\\.[01]\\..*'}",
-    "mixtral": "lora: {r: 4, lora_alpha: 8, target_modules: [q_proj, v_proj]}",
+    "mixtral": "lora: {r: 4, lora_alpha: 8, target_modules: [q_proj, v_proj], target_parameters: [mlp.experts.gate_up_proj, mlp.experts.down_proj, mlp.gate.weight]}",
+    "qwen3-moe": "lora: {r: 4, lora_alpha: 8, use_rslora: true, target_modules: [], target_parameters: [gate_up_proj, model.layers.0.mlp.experts.down_proj]}",
 }
 
 
@@ -119,14 +120,14 @@ def main():
             nonlocal failed
             ok = got >= least if least is not None else got <= most
             failed += not ok
-            print(f"{'ok  ' if ok else 'FAIL'}  {name:8} {what:22} {got:.1e}", flush=True)
+            print(f"{'ok  ' if ok else 'FAIL'}  {name:9} {what:22} {got:.1e}", flush=True)
 
         with tempfile.TemporaryDirectory() as tmp:
             try:
                 try_case(Case(os.path.abspath(a.bin), str(a.cases / name / "base"), tmp), CASES[name], check)
             except (RuntimeError, OSError, ValueError, Warning, subprocess.SubprocessError) as e:
                 failed += 1
-                print(f"FAIL  {name:8} {str(e)[:300]}")
+                print(f"FAIL  {name:9} {str(e)[:300]}")
     sys.exit(1 if failed else 0)
 
 

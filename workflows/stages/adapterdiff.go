@@ -64,27 +64,39 @@ func DiffAdapters(a, b FoundAdapter) (AdapterDiff, error) {
 	return d, nil
 }
 
-// update is a module's s·B·A, not multiplied out.
-type update struct {
+// update is a module's s·B·A, of each expert's matrix where there are several.
+type update []product
+
+// product is s·B·A, not multiplied out.
+type product struct {
 	a, b          []float32 // (rank, in) and (out, rank), row-major
 	rank, in, out int
 	scaling       float64
 }
 
-func updates(a *adapters.Adapter) (map[string]*update, error) {
+func updates(a *adapters.Adapter) (map[string]update, error) {
 	modules, err := peft.Modules(a)
 	if err != nil {
 		return nil, err
 	}
-	list := make(map[string]*update, len(modules))
+	list := make(map[string]update, len(modules))
 	for _, m := range modules {
-		rank := m.A.Shape[0]
-		list[m.Name] = &update{m.A.Data, m.B.Data, rank, m.A.Shape[1], m.B.Shape[0], a.Config.ScalingOf(m.Name, rank)}
+		parts := []peft.Module{m}
+		if m.Experts > 0 {
+			parts = parts[:0]
+			for e := range m.Experts {
+				parts = append(parts, m.Expert(e, 0, m.B.Shape[0]))
+			}
+		}
+		for _, p := range parts {
+			rank := p.Rank()
+			list[m.Name] = append(list[m.Name], product{p.A.Data, p.B.Data, rank, p.A.Shape[1], p.B.Shape[0], a.Config.ScalingOf(m.Key, rank)})
+		}
 	}
 	return list, nil
 }
 
-func diffModule(name string, a, b *update) (ModuleDiff, error) {
+func diffModule(name string, a, b update) (ModuleDiff, error) {
 	m := ModuleDiff{Module: name}
 	var aa, bb, ab float64
 	if a != nil {
@@ -94,8 +106,8 @@ func diffModule(name string, a, b *update) (ModuleDiff, error) {
 		bb = inner(b, b)
 	}
 	if a != nil && b != nil {
-		if a.in != b.in || a.out != b.out {
-			return m, fmt.Errorf("module %q is %d×%d in one adapter and %d×%d in the other: %w", name, a.out, a.in, b.out, b.in, adapters.ErrBaseMismatch)
+		if x, y := a[0], b[0]; len(a) != len(b) || x.in != y.in || x.out != y.out {
+			return m, fmt.Errorf("module %q is %s in one adapter and %s in the other: %w", name, a.size(), b.size(), adapters.ErrBaseMismatch)
 		}
 		ab = inner(a, b)
 	}
@@ -107,13 +119,31 @@ func diffModule(name string, a, b *update) (ModuleDiff, error) {
 	return m, nil
 }
 
-func (u *update) equal(v *update) bool {
-	return u.scaling == v.scaling && slices.Equal(u.a, v.a) && slices.Equal(u.b, v.b)
+func (u update) size() string {
+	if len(u) == 1 {
+		return fmt.Sprintf("%d×%d", u[0].out, u[0].in)
+	}
+	return fmt.Sprintf("%d experts of %d×%d", len(u), u[0].out, u[0].in)
+}
+
+func (u update) equal(v update) bool {
+	return slices.EqualFunc(u, v, func(x, y product) bool {
+		return x.scaling == y.scaling && slices.Equal(x.a, y.a) && slices.Equal(x.b, y.b)
+	})
+}
+
+// inner is the Frobenius inner product of two updates of the same matrices.
+func inner(x, y update) float64 {
+	var sum float64
+	for i := range x {
+		sum += x[i].inner(y[i])
+	}
+	return sum
 }
 
 // inner is the Frobenius inner product ⟨s·B·A, t·D·C⟩ = s·t·tr((BᵀD)(C·Aᵀ)), in float64. It never
 // makes a matrix of the weight's size: with ranks r and q it takes r·q·(in+out) steps.
-func inner(x, y *update) float64 {
+func (x product) inner(y product) float64 {
 	var sum float64
 	for i := range x.rank {
 		for j := range y.rank {
@@ -141,6 +171,7 @@ func adapterSettings(a, b adapters.Config) []Setting {
 	add("r", a.Rank, b.Rank)
 	add("lora_alpha", a.Alpha, b.Alpha)
 	add("target_modules", strings.Join(a.TargetModules, ", "), strings.Join(b.TargetModules, ", "))
+	add("target_parameters", strings.Join(a.TargetParameters, ", "), strings.Join(b.TargetParameters, ", "))
 	add("use_rslora", a.UseRSLoRA, b.UseRSLoRA)
 	add("use_dora", a.UseDoRA, b.UseDoRA)
 	add("rank_pattern", a.RankPattern, b.RankPattern)

@@ -18,6 +18,7 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -52,6 +53,7 @@ type BaseInfo struct {
 	Template  bool          `json:"chat_template"`
 	Chat      *TemplateInfo `json:"template"` // null when there is none
 	Targets   []TargetInfo  `json:"lora_targets"`
+	Weights   []TargetInfo  `json:"lora_target_parameters,omitempty"` // of experts and their router
 	Memory    MemoryInfo    `json:"memory"`
 	Oddities  []string      `json:"oddities"`
 }
@@ -73,12 +75,14 @@ type TokenizerInfo struct {
 	texts map[string]string // of the special tokens, by role
 }
 
-// TargetInfo is the linear modules of one name and shape, which an adapter can target.
+// TargetInfo is the linear modules of one name and shape, which an adapter can target, or the weights
+// that target_parameters can name.
 type TargetInfo struct {
-	Name  string `json:"name"`
-	In    int    `json:"in"`
-	Out   int    `json:"out"`
-	Count int    `json:"count"`
+	Name    string `json:"name"`
+	In      int    `json:"in"`
+	Out     int    `json:"out"`
+	Experts int    `json:"experts,omitempty"` // matrices that a weight stacks
+	Count   int    `json:"count"`
 }
 
 // InspectBase describes the base in a directory. What cannot be read of tokenizer and template is an
@@ -135,7 +139,7 @@ func (info *BaseInfo) weigh(b *base.Base) error {
 	return nil
 }
 
-// target lists the linear modules, or says why there are none.
+// target lists what an adapter can target, or says why there are none.
 func (info *BaseInfo) target(b *base.Base) {
 	modules, err := model.Modules(b.Config(), b)
 	if err != nil {
@@ -144,14 +148,17 @@ func (info *BaseInfo) target(b *base.Base) {
 	}
 	at := map[TargetInfo]int{}
 	for _, m := range modules {
-		t := TargetInfo{Name: m.Name[strings.LastIndexByte(m.Name, '.')+1:], In: m.In, Out: m.Out}
+		t, list := TargetInfo{Name: m.Name[strings.LastIndexByte(m.Name, '.')+1:], In: m.In, Out: m.Out, Experts: m.Experts}, &info.Targets
+		if parameter := lora.TargetParameter(m); parameter != "" {
+			t.Name, list = parameter, &info.Weights
+		}
 		i, ok := at[t]
 		if !ok {
-			i = len(info.Targets)
+			i = len(*list)
 			at[t] = i
-			info.Targets = append(info.Targets, t)
+			*list = append(*list, t)
 		}
-		info.Targets[i].Count++
+		(*list)[i].Count++
 	}
 }
 

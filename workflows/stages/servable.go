@@ -19,6 +19,7 @@ type AdapterInfo struct {
 	UseRSLoRA  bool              `json:"use_rslora"`
 	UseDoRA    bool              `json:"use_dora"`
 	Targets    []string          `json:"target_modules"`
+	Weights    []string          `json:"target_parameters,omitempty"`
 	Modules    int               `json:"modules"`
 	Parameters int64             `json:"parameters"`
 	Bytes      int64             `json:"bytes"` // of its tensors, as float32
@@ -44,7 +45,7 @@ func InspectAdapter(f FoundAdapter) (AdapterInfo, error) {
 	c := f.Adapter.Config
 	return AdapterInfo{
 		Kind: "adapter", Name: f.Name, Digest: peft.Digest(f.Adapter), Rank: c.Rank, Alpha: c.Alpha,
-		UseRSLoRA: c.UseRSLoRA, UseDoRA: c.UseDoRA, Targets: c.TargetModules, Modules: len(modules),
+		UseRSLoRA: c.UseRSLoRA, UseDoRA: c.UseDoRA, Targets: c.TargetModules, Weights: c.TargetParameters, Modules: len(modules),
 		Parameters: f.Size / 4, Bytes: f.Size, BaseName: c.BaseModel, Lineage: f.Lineage, Servers: Servable(f.Adapter),
 	}, nil
 }
@@ -88,6 +89,9 @@ func llamaCPP(a *adapters.Adapter) Verdict {
 	if a.Config.UseDoRA {
 		return Verdict{Server: "llama.cpp", Note: "DoRA is not supported: export --format merged-gguf"}
 	}
+	if len(a.Config.TargetParameters) > 0 {
+		return Verdict{Server: "llama.cpp", Note: "updates of experts are not written for it: export --format merged-gguf"}
+	}
 	return Verdict{"llama.cpp", true, "needs export --format gguf"}
 }
 
@@ -97,6 +101,8 @@ func refusedByEngines(a *adapters.Adapter) string {
 	switch {
 	case c.UseDoRA:
 		return "DoRA is refused: export --format merged"
+	case len(c.TargetParameters) > 0:
+		return "target_parameters are not read as PEFT writes them: export --format merged"
 	case len(c.RankPattern)+len(c.AlphaPattern) > 0:
 		return "one scaling is applied to all modules, rank_pattern and alpha_pattern are not: export --format merged"
 	}

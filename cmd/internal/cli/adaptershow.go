@@ -92,7 +92,7 @@ func loraText(c adapters.Config) string {
 	if c.UseDoRA {
 		text += ", DoRA"
 	}
-	return text + " on " + commas(c.TargetModules)
+	return text + " on " + commas(slices.Concat(c.TargetModules, c.TargetParameters))
 }
 
 // lineage appends what an adapter was made from.

@@ -129,7 +129,7 @@ func (a *app) printAdapter(i stages.AdapterInfo) error {
 	var f fields
 	f.add("adapter", "%s", i.Name)
 	f.add("digest", "%s", i.Digest)
-	f.add("lora", "%s", loraText(adapters.Config{Rank: i.Rank, Alpha: i.Alpha, UseRSLoRA: i.UseRSLoRA, UseDoRA: i.UseDoRA, TargetModules: i.Targets}))
+	f.add("lora", "%s", loraText(adapters.Config{Rank: i.Rank, Alpha: i.Alpha, UseRSLoRA: i.UseRSLoRA, UseDoRA: i.UseDoRA, TargetModules: i.Targets, TargetParameters: i.Weights}))
 	f.add("parameters", "%s in %d modules (%s)", humanize.Count(i.Parameters), i.Modules, humanize.Bytes(i.Bytes))
 	if i.Lineage != nil {
 		f.lineage(*i.Lineage)

@@ -35,6 +35,13 @@ func (a *app) printBase(i stages.BaseInfo) error {
 	for n, t := range i.Targets {
 		f.add(map[bool]string{true: "targets"}[n == 0], "%s %d×%d, %d of them", t.Name, t.Out, t.In, t.Count)
 	}
+	for n, t := range i.Weights {
+		of := ""
+		if t.Experts > 0 {
+			of = fmt.Sprintf("%d experts of ", t.Experts)
+		}
+		f.add(map[bool]string{true: "experts"}[n == 0], "%s %s%d×%d, %d of them", t.Name, of, t.Out, t.In, t.Count)
+	}
 	f.add("serve", "%s and %s a token of context", humanize.Bytes(i.Memory.Serve), humanize.Bytes(i.Memory.CacheToken))
 	if m := i.Memory; m.Train > 0 {
 		f.add("train", "about %s, or %s with gradient_checkpointing (r %d, %d tokens at a time)",

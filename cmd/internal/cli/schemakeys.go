@@ -22,6 +22,7 @@ var descriptions = map[string]map[string]string{
 		"lora.r":                 "Rank of the updates.",
 		"lora.lora_alpha":        "The update is scaled by lora_alpha/r.",
 		"lora.target_modules":    "Modules to update: a list of last names, a regular expression over full names, or all-linear.",
+		"lora.target_parameters": "Weights to update that are no linear module's, of experts that are stacked or their router: last parts of names, as `cultivar inspect` lists them.",
 		"lora.lora_dropout":      "Share of the adapter's inputs that is zeroed in training.",
 		"lora.use_rslora":        "Scale by lora_alpha/√r instead, for large ranks.",
 		"lora.use_dora":          "Train a magnitude for each row of a weight (DoRA). Serving engines refuse such adapters: export --format merged.",
