@@ -102,7 +102,7 @@ func refusedByEngines(a *adapters.Adapter) string {
 	case c.UseDoRA:
 		return "DoRA is refused: export --format merged"
 	case len(c.TargetParameters) > 0:
-		return "target_parameters are not read as PEFT writes them: export --format merged"
+		return "target_parameters are served for some families, and dropped without an error for others: export --format merged"
 	case len(c.RankPattern)+len(c.AlphaPattern) > 0:
 		return "one scaling is applied to all modules, rank_pattern and alpha_pattern are not: export --format merged"
 	}
