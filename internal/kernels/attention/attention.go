@@ -12,12 +12,13 @@ import (
 	"sort"
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
 // block is the number of keys, from the segment's first on, over which the softmax is updated at
 // once. It is part of the definition.
-const block = 64
+const block = vec.SoftmaxWidth
 
 // tall is the number of queries that are taken at once, which is not part of it: several blocks'
 // worth, so that the keys and values that products pack serve as many rows as possible.
@@ -138,10 +139,13 @@ func (v view) keys() (start, end int) {
 	return lo / block * block, end
 }
 
-// within clips what query i sees to the block of n keys from key on, counted from there.
-func (v view) within(i, key, n int) (lo, hi int) {
-	lo, hi = v.sees(i)
-	return min(max(lo-key, 0), n), min(max(hi-key, 0), n)
+// band is what the queries from number from on see of the block of keys from key on.
+func (v view) band(from, key int) vec.Band {
+	lo, hi := v.pos+from+1-v.window, v.pos+from+1
+	if v.window == 0 {
+		lo = -tall
+	}
+	return vec.Band{Lo: lo - key, Hi: hi - key}
 }
 
 // seeing returns the queries [from, to) that see any of the n keys from key on, of which there is one.

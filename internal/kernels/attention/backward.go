@@ -58,6 +58,7 @@ type backward struct {
 	p     [tall * block]float32 // (queries, keys): scores, then probabilities
 	ds    [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
 	tanh  [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
+	lse   [tall]float32         // of each query
 	delta [tall]float32         // D of each query
 }
 
@@ -123,6 +124,7 @@ func (g *gradients) clearKeys(from, to, kvHead int) {
 func (g *gradients) deltas(b *backward, w view, head int) {
 	for i := range w.n {
 		row := w.row + i
+		b.lse[i] = g.lse[row*g.Heads+head]
 		b.delta[i] = vec.Dot(g.dout.at(row, head, g.HeadDim), g.out.at(row, head, g.HeadDim))
 	}
 }
@@ -135,11 +137,13 @@ func (g *gradients) step(b *backward, s Segment, w view, head, key, n int, want 
 	q, dout := g.q.tile(first, rows, head, dim), g.dout.tile(first, rows, head, dim)
 	k, v := g.k.tile(row, n, kvHead, dim), g.v.tile(row, n, kvHead, dim)
 
-	gemm.Serial(b.p[:], block, q, k.T(), false)
-	adjust(b.p[:], rows, n, g.Config, b.tanh[:])
-	gemm.Serial(b.ds[:], block, dout, v.T(), false)
-	for i := range rows {
-		b.softmax(w, from, i, key, n, g.lse[(first+i)*g.Heads+head], g.Config)
+	scores, grads := b.p[:rows*block], b.ds[:rows*block]
+	gemm.Serial(scores, block, q, k.T(), false)
+	scale := g.scores(scores, b.tanh[:])
+	gemm.Serial(grads, block, dout, v.T(), false)
+	vec.SoftmaxBlockBackward(scores, grads, b.lse[from:to], b.delta[from:to], w.band(from, key), scale, g.Scale)
+	if g.SoftCap != 0 {
+		vec.TanhBackward(grads, grads, b.tanh[:rows*block])
 	}
 	p, ds := gemm.F32Stride(b.p[:], rows, n, block), gemm.F32Stride(b.ds[:], rows, n, block)
 	if want.keys {
@@ -148,18 +152,5 @@ func (g *gradients) step(b *backward, s Segment, w view, head, key, n int, want 
 	}
 	if want.queries {
 		gemm.Serial(g.dq.from(first, head, dim), g.dq.Stride, ds, k, true)
-	}
-}
-
-// softmax turns row i of p, that of query from + i, from scores into probabilities, and of ds from
-// the gradient by those into the gradient by q·k.
-func (b *backward) softmax(w view, from, i, key, n int, lse float32, c Config) {
-	p, ds := b.p[i*block:i*block+n], b.ds[i*block:i*block+n]
-	lo, hi := w.within(from+i, key, n)
-	mask(p, lo, hi)
-	vec.ExpSub(p, p, lse)
-	vec.SoftmaxBackward(ds, p, ds, b.delta[from+i], c.Scale)
-	if c.SoftCap != 0 {
-		vec.TanhBackward(ds, ds, b.tanh[i*block:i*block+n])
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 	"sync"
 
-	"github.com/cultivar/cultivar/internal/kernels/fma"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 )
@@ -37,11 +36,9 @@ var forwards = sync.Pool{New: func() any { return new(forward) }}
 
 // forward is the scratch space of one block of queries.
 type forward struct {
-	scores [tall * block]float32 // (queries, keys), then the softmax numerators
-	acc    []float32             // (queries, HeadDim) sum of weighted values so far
-	max    [tall]float32         // running maximum of each query's scores
-	sum    [tall]float32         // running sum of e^(score − max)
-	alpha  [tall]float32         // e^(old maximum − new maximum)
+	scores                [tall * block]float32 // (queries, keys), then the softmax numerators
+	acc                   []float32             // (queries, HeadDim) sum of weighted values so far
+	max, sum, alpha, part [tall]float32         // of [vec.RunningSoftmax], a query each
 }
 
 func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIndex, head int, c Config) {
@@ -57,10 +54,11 @@ func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIn
 	for key, end := w.keys(); key < end; key += block {
 		n := min(block, end-key)
 		from, to := w.seeing(key, n)
-		scores := f.scores[from*block:]
+		scores := f.scores[from*block : to*block]
 		gemm.Serial(scores, block, queries.Slice(from, to, 0, dim), k.tile(s.K0+key, n, kvHead, dim).T(), false)
-		adjust(scores, to-from, n, c, nil)
-		f.softmax(w, from, to, key, n, acc, dim)
+		scale := c.scores(scores, nil)
+		f.rows(from, to).Block(scores, w.band(from, key), scale)
+		f.rescale(from, to, dim)
 		weights := gemm.F32Stride(scores, to-from, n, block)
 		gemm.Serial(acc[from*dim:], dim, weights, v.tile(s.K0+key, n, kvHead, dim), true)
 	}
@@ -74,60 +72,33 @@ func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIn
 	}
 }
 
-// softmax turns the scores of a block of n keys into numerators relative to the new maximum of each
-// row, and rescales what has been summed so far to that maximum.
-func (f *forward) softmax(w view, from, to, key, n int, acc []float32, dim int) {
+// rows is the softmax of queries from to to.
+func (f *forward) rows(from, to int) vec.RunningSoftmax {
+	return vec.RunningSoftmax{Max: f.max[from:to], Sum: f.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
+}
+
+// rescale makes what has been summed so far relative to the new maxima.
+func (f *forward) rescale(from, to, dim int) {
 	for i := from; i < to; i++ {
-		row := f.scores[i*block : i*block+n]
-		lo, hi := w.within(i, key, n)
-		mask(row, lo, hi)
-		old := f.max[i]
-		f.max[i] = vec.Max(row)
-		if old > f.max[i] {
-			f.max[i] = old
-		}
-		f.alpha[i] = old - f.max[i]
-	}
-	vec.Exp(f.alpha[from:to], f.alpha[from:to])
-	for i := from; i < to; i++ {
-		row := f.scores[i*block : i*block+n]
-		sum := vec.ExpSubSum(row, row, f.max[i])
-		f.sum[i] = fma.FMA32(f.sum[i], f.alpha[i], sum)
-		if a := acc[i*dim : (i+1)*dim]; f.alpha[i] != 1 {
+		if a := f.acc[i*dim : (i+1)*dim]; f.alpha[i] != 1 {
 			vec.Scale(a, a, f.alpha[i])
 		}
 	}
 }
 
-// adjust scales and caps the scores of rows × n keys. Where there is a cap, tanh(score/cap) is kept
-// in tanh if that is not nil.
-func adjust(scores []float32, rows, n int, c Config, tanh []float32) {
-	if n == block { // the rows are adjacent
-		rows, n = 1, rows*block
+// scores makes products of queries and keys scores up to a factor, which it returns. Where there is a
+// cap, tanh(score/SoftCap) is kept in tanh if that is not nil.
+func (c Config) scores(products, tanh []float32) (scale float32) {
+	if c.SoftCap == 0 {
+		return c.Scale
 	}
-	for i := range rows {
-		s := scores[i*block : i*block+n]
-		vec.Scale(s, s, c.Scale)
-		if c.SoftCap == 0 {
-			continue
-		}
-		vec.Scale(s, s, 1/c.SoftCap)
-		vec.Tanh(s, s)
-		if tanh != nil {
-			copy(tanh[i*block:], s)
-		}
-		vec.Scale(s, s, c.SoftCap)
+	vec.Scale(products, products, c.Scale)
+	vec.Scale(products, products, 1/c.SoftCap)
+	vec.Tanh(products, products)
+	if tanh != nil {
+		copy(tanh, products)
 	}
-}
-
-// mask sets the scores outside [lo, hi) to −∞.
-func mask(row []float32, lo, hi int) {
-	for j := range lo {
-		row[j] = negInf
-	}
-	for j := hi; j < len(row); j++ {
-		row[j] = negInf
-	}
+	return c.SoftCap
 }
 
 // grow returns a slice of n elements, buffer's own if it is long enough.

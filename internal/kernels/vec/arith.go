@@ -49,3 +49,10 @@ func axpyGeneric(dst, x []float32, s float32) {
 		dst[i] = fma.FMA32(s, v, dst[i])
 	}
 }
+
+// mulAddGeneric sets dst[i] = fma(dst[i], a[i], b[i]).
+func mulAddGeneric(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] = fma.FMA32(dst[i], v, b[i])
+	}
+}

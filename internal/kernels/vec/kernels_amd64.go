@@ -42,6 +42,11 @@ func mulAVX2(dst []float32, a []float32, b []float32)
 //go:noescape
 func scaleAVX2(dst []float32, a []float32, s float32)
 
+// mulAddAVX2 sets dst to dst·a + b.
+//
+//go:noescape
+func mulAddAVX2(dst []float32, a []float32, b []float32)
+
 // axpyAVX2 adds s·x to dst.
 //
 //go:noescape
@@ -142,6 +147,16 @@ func rotateBackAVX2(lo []float32, hi []float32, cos []float32, sin []float32)
 //go:noescape
 func adamwAVX2(p []float32, g []float32, m []float32, v []float32, gradScale float32, decay float32, blend1 float32, beta2 float32, blend2 float32, bias2Root float32, epsilon float32, step float32)
 
+// softmaxBlockAVX2 makes rows of scores numerators of a softmax.
+//
+//go:noescape
+func softmaxBlockAVX2(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+
+// softmaxBlockBackwardAVX2 makes rows of scores probabilities, and of their gradients those by the scores.
+//
+//go:noescape
+func softmaxBlockBackwardAVX2(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)
+
 // expAVX512 sets dst to e^src.
 //
 //go:noescape
@@ -181,6 +196,11 @@ func mulAVX512(dst []float32, a []float32, b []float32)
 //
 //go:noescape
 func scaleAVX512(dst []float32, a []float32, s float32)
+
+// mulAddAVX512 sets dst to dst·a + b.
+//
+//go:noescape
+func mulAddAVX512(dst []float32, a []float32, b []float32)
 
 // axpyAVX512 adds s·x to dst.
 //
@@ -281,3 +301,13 @@ func rotateBackAVX512(lo []float32, hi []float32, cos []float32, sin []float32)
 //
 //go:noescape
 func adamwAVX512(p []float32, g []float32, m []float32, v []float32, gradScale float32, decay float32, blend1 float32, beta2 float32, blend2 float32, bias2Root float32, epsilon float32, step float32)
+
+// softmaxBlockAVX512 makes rows of scores numerators of a softmax.
+//
+//go:noescape
+func softmaxBlockAVX512(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+
+// softmaxBlockBackwardAVX512 makes rows of scores probabilities, and of their gradients those by the scores.
+//
+//go:noescape
+func softmaxBlockBackwardAVX512(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)

@@ -38,6 +38,72 @@ DATA tailMask<>+56(SB)/4, $0x00000000
 DATA tailMask<>+60(SB)/4, $0x00000000
 GLOBL tailMask<>(SB), RODATA|NOPTR, $64
 
+DATA blockNumbers<>+0(SB)/4, $0x00000000
+DATA blockNumbers<>+4(SB)/4, $0x00000001
+DATA blockNumbers<>+8(SB)/4, $0x00000002
+DATA blockNumbers<>+12(SB)/4, $0x00000003
+DATA blockNumbers<>+16(SB)/4, $0x00000004
+DATA blockNumbers<>+20(SB)/4, $0x00000005
+DATA blockNumbers<>+24(SB)/4, $0x00000006
+DATA blockNumbers<>+28(SB)/4, $0x00000007
+DATA blockNumbers<>+32(SB)/4, $0x00000008
+DATA blockNumbers<>+36(SB)/4, $0x00000009
+DATA blockNumbers<>+40(SB)/4, $0x0000000a
+DATA blockNumbers<>+44(SB)/4, $0x0000000b
+DATA blockNumbers<>+48(SB)/4, $0x0000000c
+DATA blockNumbers<>+52(SB)/4, $0x0000000d
+DATA blockNumbers<>+56(SB)/4, $0x0000000e
+DATA blockNumbers<>+60(SB)/4, $0x0000000f
+DATA blockNumbers<>+64(SB)/4, $0x00000010
+DATA blockNumbers<>+68(SB)/4, $0x00000011
+DATA blockNumbers<>+72(SB)/4, $0x00000012
+DATA blockNumbers<>+76(SB)/4, $0x00000013
+DATA blockNumbers<>+80(SB)/4, $0x00000014
+DATA blockNumbers<>+84(SB)/4, $0x00000015
+DATA blockNumbers<>+88(SB)/4, $0x00000016
+DATA blockNumbers<>+92(SB)/4, $0x00000017
+DATA blockNumbers<>+96(SB)/4, $0x00000018
+DATA blockNumbers<>+100(SB)/4, $0x00000019
+DATA blockNumbers<>+104(SB)/4, $0x0000001a
+DATA blockNumbers<>+108(SB)/4, $0x0000001b
+DATA blockNumbers<>+112(SB)/4, $0x0000001c
+DATA blockNumbers<>+116(SB)/4, $0x0000001d
+DATA blockNumbers<>+120(SB)/4, $0x0000001e
+DATA blockNumbers<>+124(SB)/4, $0x0000001f
+DATA blockNumbers<>+128(SB)/4, $0x00000020
+DATA blockNumbers<>+132(SB)/4, $0x00000021
+DATA blockNumbers<>+136(SB)/4, $0x00000022
+DATA blockNumbers<>+140(SB)/4, $0x00000023
+DATA blockNumbers<>+144(SB)/4, $0x00000024
+DATA blockNumbers<>+148(SB)/4, $0x00000025
+DATA blockNumbers<>+152(SB)/4, $0x00000026
+DATA blockNumbers<>+156(SB)/4, $0x00000027
+DATA blockNumbers<>+160(SB)/4, $0x00000028
+DATA blockNumbers<>+164(SB)/4, $0x00000029
+DATA blockNumbers<>+168(SB)/4, $0x0000002a
+DATA blockNumbers<>+172(SB)/4, $0x0000002b
+DATA blockNumbers<>+176(SB)/4, $0x0000002c
+DATA blockNumbers<>+180(SB)/4, $0x0000002d
+DATA blockNumbers<>+184(SB)/4, $0x0000002e
+DATA blockNumbers<>+188(SB)/4, $0x0000002f
+DATA blockNumbers<>+192(SB)/4, $0x00000030
+DATA blockNumbers<>+196(SB)/4, $0x00000031
+DATA blockNumbers<>+200(SB)/4, $0x00000032
+DATA blockNumbers<>+204(SB)/4, $0x00000033
+DATA blockNumbers<>+208(SB)/4, $0x00000034
+DATA blockNumbers<>+212(SB)/4, $0x00000035
+DATA blockNumbers<>+216(SB)/4, $0x00000036
+DATA blockNumbers<>+220(SB)/4, $0x00000037
+DATA blockNumbers<>+224(SB)/4, $0x00000038
+DATA blockNumbers<>+228(SB)/4, $0x00000039
+DATA blockNumbers<>+232(SB)/4, $0x0000003a
+DATA blockNumbers<>+236(SB)/4, $0x0000003b
+DATA blockNumbers<>+240(SB)/4, $0x0000003c
+DATA blockNumbers<>+244(SB)/4, $0x0000003d
+DATA blockNumbers<>+248(SB)/4, $0x0000003e
+DATA blockNumbers<>+252(SB)/4, $0x0000003f
+GLOBL blockNumbers<>(SB), RODATA|NOPTR, $256
+
 // func expAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expAVX2(SB), NOSPLIT, $0-48
@@ -939,6 +1005,45 @@ tail:
 	VMASKMOVPS (CX)(BX*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAddAVX2(dst []float32, a []float32, b []float32)
+// Requires: AVX, FMA3
+TEXT ·mulAddAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ b_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, BX
+	JL   tail
+
+loop:
+	VMOVUPS     (AX)(SI*4), Y0
+	VMOVUPS     (CX)(SI*4), Y1
+	VMOVUPS     (DX)(SI*4), Y2
+	VMOVUPS     Y2, Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, (AX)(SI*4)
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, BX
+	JGE         loop
+
+tail:
+	ADDQ        $0x08, BX
+	JZ          done
+	LEAQ        tailMask<>+32(SB), DI
+	NEGQ        BX
+	VMOVUPS     (DI)(BX*4), Y0
+	VMASKMOVPS  (AX)(SI*4), Y0, Y1
+	VMASKMOVPS  (CX)(SI*4), Y0, Y2
+	VMASKMOVPS  (DX)(SI*4), Y0, Y3
+	VMOVUPS     Y3, Y3
+	VFMADD231PS Y2, Y1, Y3
+	VMASKMOVPS  Y3, Y0, (AX)(SI*4)
 
 done:
 	VZEROUPPER
@@ -2542,6 +2647,1017 @@ done:
 	VZEROUPPER
 	RET
 
+// func softmaxBlockAVX2(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBlockAVX2(SB), NOSPLIT, $0-116
+	MOVQ         scores_base+0(FP), AX
+	MOVQ         max_base+24(FP), CX
+	MOVQ         alpha_base+48(FP), DX
+	MOVQ         part_base+72(FP), BX
+	VBROADCASTSS scale+112(FP), Y0
+	MOVQ         max_len+32(FP), SI
+	MOVQ         lo+96(FP), DI
+	MOVQ         hi+104(FP), R8
+	TESTQ        SI, SI
+	JZ           done
+
+row:
+	VMULPS (AX), Y0, Y1
+	VMULPS 32(AX), Y0, Y2
+	VMULPS 64(AX), Y0, Y3
+	VMULPS 96(AX), Y0, Y4
+	VMULPS 128(AX), Y0, Y5
+	VMULPS 160(AX), Y0, Y6
+	VMULPS 192(AX), Y0, Y7
+	VMULPS 224(AX), Y0, Y8
+	CMPQ   DI, $0x00
+	JG     band
+	CMPQ   R8, $0x40
+	JGE    whole
+
+band:
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	VPCMPGTD     blockNumbers<>+0(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+0(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y1, Y11, Y1
+	VPCMPGTD     blockNumbers<>+32(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+32(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y2, Y11, Y2
+	VPCMPGTD     blockNumbers<>+64(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+64(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y3, Y11, Y3
+	VPCMPGTD     blockNumbers<>+96(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+96(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y4, Y11, Y4
+	VPCMPGTD     blockNumbers<>+128(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+128(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y5, Y11, Y5
+	VPCMPGTD     blockNumbers<>+160(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+160(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y6, Y11, Y6
+	VPCMPGTD     blockNumbers<>+192(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+192(SB), Y10, Y12
+	VPANDN       Y12, Y11, Y12
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y12, Y7, Y11, Y7
+	VPCMPGTD     blockNumbers<>+224(SB), Y9, Y11
+	VPCMPGTD     blockNumbers<>+224(SB), Y10, Y9
+	VPANDN       Y9, Y11, Y9
+	VMOVUPS      xff800000<>+0(SB), Y11
+	VBLENDVPS    Y9, Y8, Y11, Y8
+
+whole:
+	VMAXPS       Y1, Y3, Y9
+	VMAXPS       Y2, Y4, Y10
+	VMAXPS       Y9, Y5, Y9
+	VMAXPS       Y10, Y6, Y10
+	VMAXPS       Y9, Y7, Y9
+	VMAXPS       Y10, Y8, Y10
+	VMAXPS       Y10, Y9, Y9
+	VEXTRACTF128 $0x01, Y9, X10
+	VMAXPS       X10, X9, X9
+	VMOVHLPS     X9, X9, X10
+	VMAXPS       X10, X9, X9
+	VMOVSHDUP    X9, X10
+	VMAXPS       X10, X9, X9
+	VXORPS       X10, X10, X10
+	VADDSS       X10, X9, X9
+	VCMPPS       $0x03, Y2, Y1, Y10
+	VCMPPS       $0x03, Y4, Y3, Y11
+	VORPS        Y11, Y10, Y10
+	VCMPPS       $0x03, Y6, Y5, Y11
+	VORPS        Y11, Y10, Y10
+	VCMPPS       $0x03, Y8, Y7, Y11
+	VORPS        Y11, Y10, Y10
+	VMOVMSKPS    Y10, R9
+	TESTL        R9, R9
+	JZ           known
+	VMOVSS       x7fc00000<>+0(SB), X9
+
+known:
+	VMOVSS       (CX), X10
+	VMAXSS       X9, X10, X9
+	VSUBSS       X9, X10, X10
+	VMOVSS       X9, (CX)
+	VMOVSS       X10, (DX)
+	VMOVD        X9, R9
+	VBROADCASTSS X9, Y9
+	VSUBPS       Y9, Y1, Y1
+	VSUBPS       Y9, Y2, Y2
+	VSUBPS       Y9, Y3, Y3
+	VSUBPS       Y9, Y4, Y4
+	VSUBPS       Y9, Y5, Y5
+	VSUBPS       Y9, Y6, Y6
+	VSUBPS       Y9, Y7, Y7
+	VSUBPS       Y9, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	ANDL         $0x7f800000, R9
+	CMPL         R9, $0x7f800000
+	JNE          numbers
+	VMOVUPS      x4b400000<>+0(SB), Y11
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y1, Y11
+	VSUBPS       x4b400000<>+0(SB), Y11, Y12
+	VMOVUPS      Y1, Y13
+	VFMADD231PS  xbf317218<>+0(SB), Y12, Y13
+	VFMADD231PS  x3102e308<>+0(SB), Y12, Y13
+	VMOVUPS      x3ab511e8<>+0(SB), Y12
+	VFMADD213PS  x3c091d10<>+0(SB), Y13, Y12
+	VFMADD213PS  x3d2aac79<>+0(SB), Y13, Y12
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y13, Y12
+	VFMADD213PS  x3efffffe<>+0(SB), Y13, Y12
+	VFMADD213PS  x3f800000<>+0(SB), Y13, Y12
+	VFMADD213PS  x3f800000<>+0(SB), Y13, Y12
+	VPSLLD       $0x17, Y11, Y11
+	VPADDD       Y11, Y12, Y12
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y1, Y11
+	VANDPS       Y11, Y12, Y12
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y1, Y11
+	VADDPS       x7f800000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y11, Y1, Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VADDPS       Y12, Y9, Y9
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y2, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y11
+	VMOVUPS      Y2, Y12
+	VFMADD231PS  xbf317218<>+0(SB), Y11, Y12
+	VFMADD231PS  x3102e308<>+0(SB), Y11, Y12
+	VMOVUPS      x3ab511e8<>+0(SB), Y11
+	VFMADD213PS  x3c091d10<>+0(SB), Y12, Y11
+	VFMADD213PS  x3d2aac79<>+0(SB), Y12, Y11
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y12, Y11
+	VFMADD213PS  x3efffffe<>+0(SB), Y12, Y11
+	VFMADD213PS  x3f800000<>+0(SB), Y12, Y11
+	VFMADD213PS  x3f800000<>+0(SB), Y12, Y11
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y11, Y11
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y2, Y1
+	VANDPS       Y1, Y11, Y11
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y2, Y1
+	VADDPS       x7f800000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	VMOVUPS      Y11, 32(AX)
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y3, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y11
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y11
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y11
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y11, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y11, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y11, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y11, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y11, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y11, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y3, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y3, Y1
+	VADDPS       x7f800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VADDPS       Y2, Y9, Y9
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y4, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y4, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y4, Y1
+	VADDPS       x7f800000<>+0(SB), Y4, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 96(AX)
+	VADDPS       Y2, Y10, Y10
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y5, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y5, Y3
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y5, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y5, Y1
+	VADDPS       x7f800000<>+0(SB), Y5, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 128(AX)
+	VADDPS       Y2, Y9, Y9
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y6, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y6, Y3
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y6, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y6, Y1
+	VADDPS       x7f800000<>+0(SB), Y6, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 160(AX)
+	VADDPS       Y2, Y10, Y10
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y7, Y3
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y1
+	VADDPS       x7f800000<>+0(SB), Y7, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 192(AX)
+	VADDPS       Y2, Y9, Y9
+	VMOVUPS      x4b400000<>+0(SB), Y1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y8, Y1
+	VSUBPS       x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS      Y8, Y3
+	VFMADD231PS  xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS  x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS      x3ab511e8<>+0(SB), Y2
+	VFMADD213PS  x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS  x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS  x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS  x3f800000<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y2, Y2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y8, Y1
+	VANDPS       Y1, Y2, Y2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y8, Y1
+	VADDPS       x7f800000<>+0(SB), Y8, Y3
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VMOVUPS      Y2, 224(AX)
+	VADDPS       Y2, Y10, Y10
+	JMP          sum
+
+numbers:
+	VMOVUPS     x4b400000<>+0(SB), Y11
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y1, Y11
+	VSUBPS      x4b400000<>+0(SB), Y11, Y12
+	VMOVUPS     Y1, Y13
+	VFMADD231PS xbf317218<>+0(SB), Y12, Y13
+	VFMADD231PS x3102e308<>+0(SB), Y12, Y13
+	VMOVUPS     x3ab511e8<>+0(SB), Y12
+	VFMADD213PS x3c091d10<>+0(SB), Y13, Y12
+	VFMADD213PS x3d2aac79<>+0(SB), Y13, Y12
+	VFMADD213PS x3e2aaa49<>+0(SB), Y13, Y12
+	VFMADD213PS x3efffffe<>+0(SB), Y13, Y12
+	VFMADD213PS x3f800000<>+0(SB), Y13, Y12
+	VFMADD213PS x3f800000<>+0(SB), Y13, Y12
+	VPSLLD      $0x17, Y11, Y11
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y1, Y1
+	VPADDD      Y11, Y12, Y12
+	VANDPS      Y1, Y12, Y12
+	VMOVUPS     Y12, (AX)
+	VADDPS      Y12, Y9, Y9
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y2, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y11
+	VMOVUPS     Y2, Y12
+	VFMADD231PS xbf317218<>+0(SB), Y11, Y12
+	VFMADD231PS x3102e308<>+0(SB), Y11, Y12
+	VMOVUPS     x3ab511e8<>+0(SB), Y11
+	VFMADD213PS x3c091d10<>+0(SB), Y12, Y11
+	VFMADD213PS x3d2aac79<>+0(SB), Y12, Y11
+	VFMADD213PS x3e2aaa49<>+0(SB), Y12, Y11
+	VFMADD213PS x3efffffe<>+0(SB), Y12, Y11
+	VFMADD213PS x3f800000<>+0(SB), Y12, Y11
+	VFMADD213PS x3f800000<>+0(SB), Y12, Y11
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y2, Y2
+	VPADDD      Y1, Y11, Y11
+	VANDPS      Y2, Y11, Y11
+	VMOVUPS     Y11, 32(AX)
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y3, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y3, Y11
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y11
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y11
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y11, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y11, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y11, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y11, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y11, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y11, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y3, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 64(AX)
+	VADDPS      Y2, Y9, Y9
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y4, Y3
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 96(AX)
+	VADDPS      Y2, Y10, Y10
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y5, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y5, Y3
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y5, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 128(AX)
+	VADDPS      Y2, Y9, Y9
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y6, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y6, Y3
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y6, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 160(AX)
+	VADDPS      Y2, Y10, Y10
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y7, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y7, Y3
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y7, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 192(AX)
+	VADDPS      Y2, Y9, Y9
+	VMOVUPS     x4b400000<>+0(SB), Y1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y8, Y1
+	VSUBPS      x4b400000<>+0(SB), Y1, Y2
+	VMOVUPS     Y8, Y3
+	VFMADD231PS xbf317218<>+0(SB), Y2, Y3
+	VFMADD231PS x3102e308<>+0(SB), Y2, Y3
+	VMOVUPS     x3ab511e8<>+0(SB), Y2
+	VFMADD213PS x3c091d10<>+0(SB), Y3, Y2
+	VFMADD213PS x3d2aac79<>+0(SB), Y3, Y2
+	VFMADD213PS x3e2aaa49<>+0(SB), Y3, Y2
+	VFMADD213PS x3efffffe<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VFMADD213PS x3f800000<>+0(SB), Y3, Y2
+	VPSLLD      $0x17, Y1, Y1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y8, Y3
+	VPADDD      Y1, Y2, Y2
+	VANDPS      Y3, Y2, Y2
+	VMOVUPS     Y2, 224(AX)
+	VADDPS      Y2, Y10, Y10
+
+sum:
+	VADDPS       Y10, Y9, Y9
+	VEXTRACTF128 $0x01, Y9, X1
+	VADDPS       X1, X9, X9
+	VMOVHLPS     X9, X9, X1
+	VADDPS       X1, X9, X9
+	VMOVSHDUP    X9, X1
+	VADDPS       X1, X9, X9
+	VMOVSS       X9, (BX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x04, CX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	INCQ         DI
+	INCQ         R8
+	DECQ         SI
+	JNZ          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxBlockBackwardAVX2(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBlockBackwardAVX2(SB), NOSPLIT, $0-120
+	MOVQ         p_base+0(FP), AX
+	MOVQ         ds_base+24(FP), CX
+	MOVQ         lse_base+48(FP), DX
+	MOVQ         delta_base+72(FP), BX
+	VBROADCASTSS scale+112(FP), Y0
+	VBROADCASTSS slope+116(FP), Y1
+	MOVQ         lse_len+56(FP), SI
+	MOVQ         lo+96(FP), DI
+	MOVQ         hi+104(FP), R8
+	TESTQ        SI, SI
+	JZ           done
+
+row:
+	VBROADCASTSS (DX), Y2
+	VBROADCASTSS (BX), Y3
+	CMPQ         DI, $0x00
+	JG           band
+	CMPQ         R8, $0x40
+	JGE          whole
+
+band:
+	VMOVD        DI, X4
+	VPBROADCASTD X4, Y4
+	VMOVD        R8, X5
+	VPBROADCASTD X5, Y5
+	VMULPS       (AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+0(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+0(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      (CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, (CX)
+	VMULPS       32(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+32(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+32(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 32(AX)
+	VMOVUPS      32(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 32(CX)
+	VMULPS       64(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+64(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+64(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 64(AX)
+	VMOVUPS      64(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 64(CX)
+	VMULPS       96(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+96(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+96(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 96(AX)
+	VMOVUPS      96(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 96(CX)
+	VMULPS       128(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+128(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+128(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 128(AX)
+	VMOVUPS      128(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 128(CX)
+	VMULPS       160(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+160(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+160(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 160(AX)
+	VMOVUPS      160(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 160(CX)
+	VMULPS       192(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+192(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+192(SB), Y5, Y8
+	VPANDN       Y8, Y6, Y8
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y8, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y6
+	VSUBPS       x4b400000<>+0(SB), Y6, Y8
+	VMOVUPS      Y7, Y9
+	VFMADD231PS  xbf317218<>+0(SB), Y8, Y9
+	VFMADD231PS  x3102e308<>+0(SB), Y8, Y9
+	VMOVUPS      x3ab511e8<>+0(SB), Y8
+	VFMADD213PS  x3c091d10<>+0(SB), Y9, Y8
+	VFMADD213PS  x3d2aac79<>+0(SB), Y9, Y8
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y9, Y8
+	VFMADD213PS  x3efffffe<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VFMADD213PS  x3f800000<>+0(SB), Y9, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y8, Y8
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y6
+	VANDPS       Y6, Y8, Y8
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y6
+	VADDPS       x7f800000<>+0(SB), Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y8
+	VMOVUPS      Y8, 192(AX)
+	VMOVUPS      192(CX), Y6
+	VSUBPS       Y3, Y6, Y6
+	VMULPS       Y6, Y8, Y6
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      Y6, 192(CX)
+	VMULPS       224(AX), Y0, Y7
+	VPCMPGTD     blockNumbers<>+224(SB), Y4, Y6
+	VPCMPGTD     blockNumbers<>+224(SB), Y5, Y4
+	VPANDN       Y4, Y6, Y4
+	VMOVUPS      xff800000<>+0(SB), Y6
+	VBLENDVPS    Y4, Y7, Y6, Y7
+	VSUBPS       Y2, Y7, Y7
+	VMOVUPS      x4b400000<>+0(SB), Y2
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Y7, Y2
+	VSUBPS       x4b400000<>+0(SB), Y2, Y4
+	VMOVUPS      Y7, Y5
+	VFMADD231PS  xbf317218<>+0(SB), Y4, Y5
+	VFMADD231PS  x3102e308<>+0(SB), Y4, Y5
+	VMOVUPS      x3ab511e8<>+0(SB), Y4
+	VFMADD213PS  x3c091d10<>+0(SB), Y5, Y4
+	VFMADD213PS  x3d2aac79<>+0(SB), Y5, Y4
+	VFMADD213PS  x3e2aaa49<>+0(SB), Y5, Y4
+	VFMADD213PS  x3efffffe<>+0(SB), Y5, Y4
+	VFMADD213PS  x3f800000<>+0(SB), Y5, Y4
+	VFMADD213PS  x3f800000<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y4
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Y7, Y2
+	VANDPS       Y2, Y4, Y4
+	VCMPPS       $0x16, x42b17217<>+0(SB), Y7, Y2
+	VADDPS       x7f800000<>+0(SB), Y7, Y5
+	VBLENDVPS    Y2, Y5, Y4, Y4
+	VMOVUPS      Y4, 224(AX)
+	VMOVUPS      224(CX), Y2
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y2, Y4, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 224(CX)
+	JMP          next
+
+whole:
+	VMULPS      (AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     (CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VMULPS      32(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 32(AX)
+	VMOVUPS     32(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 32(CX)
+	VMULPS      64(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 64(AX)
+	VMOVUPS     64(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 64(CX)
+	VMULPS      96(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 96(AX)
+	VMOVUPS     96(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 96(CX)
+	VMULPS      128(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 128(AX)
+	VMOVUPS     128(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 128(CX)
+	VMULPS      160(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 160(AX)
+	VMOVUPS     160(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 160(CX)
+	VMULPS      192(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      x4b400000<>+0(SB), Y5, Y6
+	VMOVUPS     Y4, Y7
+	VFMADD231PS xbf317218<>+0(SB), Y6, Y7
+	VFMADD231PS x3102e308<>+0(SB), Y6, Y7
+	VMOVUPS     x3ab511e8<>+0(SB), Y6
+	VFMADD213PS x3c091d10<>+0(SB), Y7, Y6
+	VFMADD213PS x3d2aac79<>+0(SB), Y7, Y6
+	VFMADD213PS x3e2aaa49<>+0(SB), Y7, Y6
+	VFMADD213PS x3efffffe<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VFMADD213PS x3f800000<>+0(SB), Y7, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y6, Y6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y5
+	VANDPS      Y5, Y6, Y6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y5
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y5, Y4, Y6, Y6
+	VMOVUPS     Y6, 192(AX)
+	VMOVUPS     192(CX), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMULPS      Y4, Y6, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     Y4, 192(CX)
+	VMULPS      224(AX), Y0, Y4
+	VSUBPS      Y2, Y4, Y4
+	VMOVUPS     x4b400000<>+0(SB), Y2
+	VFMADD231PS x3fb8aa3b<>+0(SB), Y4, Y2
+	VSUBPS      x4b400000<>+0(SB), Y2, Y5
+	VMOVUPS     Y4, Y6
+	VFMADD231PS xbf317218<>+0(SB), Y5, Y6
+	VFMADD231PS x3102e308<>+0(SB), Y5, Y6
+	VMOVUPS     x3ab511e8<>+0(SB), Y5
+	VFMADD213PS x3c091d10<>+0(SB), Y6, Y5
+	VFMADD213PS x3d2aac79<>+0(SB), Y6, Y5
+	VFMADD213PS x3e2aaa49<>+0(SB), Y6, Y5
+	VFMADD213PS x3efffffe<>+0(SB), Y6, Y5
+	VFMADD213PS x3f800000<>+0(SB), Y6, Y5
+	VFMADD213PS x3f800000<>+0(SB), Y6, Y5
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y5, Y5
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Y4, Y2
+	VANDPS      Y2, Y5, Y5
+	VCMPPS      $0x16, x42b17217<>+0(SB), Y4, Y2
+	VADDPS      x7f800000<>+0(SB), Y4, Y4
+	VBLENDVPS   Y2, Y4, Y5, Y5
+	VMOVUPS     Y5, 224(AX)
+	VMOVUPS     224(CX), Y2
+	VSUBPS      Y3, Y2, Y2
+	VMULPS      Y2, Y5, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 224(CX)
+
+next:
+	ADDQ $0x00000100, AX
+	ADDQ $0x00000100, CX
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	INCQ DI
+	INCQ R8
+	DECQ SI
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func expAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·expAVX512(SB), NOSPLIT, $0-48
@@ -3039,6 +4155,44 @@ tail:
 	VMOVUPS.Z    (CX)(BX*4), K1, Z1
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAddAVX512(dst []float32, a []float32, b []float32)
+// Requires: AVX, AVX512F
+TEXT ·mulAddAVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ b_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, BX
+	JL   tail
+
+loop:
+	VMOVUPS     (AX)(SI*4), Z0
+	VMOVUPS     (CX)(SI*4), Z1
+	VMOVUPS     (DX)(SI*4), Z2
+	VMOVUPS     Z2, Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, (AX)(SI*4)
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, BX
+	JGE         loop
+
+tail:
+	ADDQ         $0x10, BX
+	JZ           done
+	VPBROADCASTD BX, Z0
+	VPCMPGTD     laneNumbers<>+0(SB), Z0, K1
+	VMOVUPS.Z    (AX)(SI*4), K1, Z0
+	VMOVUPS.Z    (CX)(SI*4), K1, Z1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z2
+	VMOVUPS      Z2, Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, K1, (AX)(SI*4)
 
 done:
 	VZEROUPPER
@@ -4232,6 +5386,567 @@ tail:
 	VMOVUPS      Z1, Z1
 	VFMADD231PS  Z7, Z0, Z1
 	VMOVUPS      Z1, K1, (AX)(DI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxBlockAVX512(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·softmaxBlockAVX512(SB), NOSPLIT, $0-116
+	MOVQ         scores_base+0(FP), AX
+	MOVQ         max_base+24(FP), CX
+	MOVQ         alpha_base+48(FP), DX
+	MOVQ         part_base+72(FP), BX
+	VBROADCASTSS scale+112(FP), Z0
+	MOVQ         max_len+32(FP), SI
+	MOVQ         lo+96(FP), DI
+	MOVQ         hi+104(FP), R8
+	TESTQ        SI, SI
+	JZ           done
+
+row:
+	VMULPS (AX), Z0, Z1
+	VMULPS 64(AX), Z0, Z2
+	VMULPS 128(AX), Z0, Z3
+	VMULPS 192(AX), Z0, Z4
+	CMPQ   DI, $0x00
+	JG     band
+	CMPQ   R8, $0x40
+	JGE    whole
+
+band:
+	XORL    R9, R9
+	TESTQ   DI, DI
+	CMOVQGT DI, R9
+	MOVQ    $0x00000040, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	MOVQ    $-1, R11
+	BZHIQ   R10, R11, R11
+	SHRXQ   R9, R11, R11
+	SHLXQ   R9, R11, R11
+	NOTQ    R11
+	VMOVUPS xff800000<>+0(SB), Z5
+	KMOVW   R11, K1
+	VMOVAPS Z5, K1, Z1
+	SHRQ    $0x10, R11
+	KMOVW   R11, K1
+	VMOVAPS Z5, K1, Z2
+	SHRQ    $0x10, R11
+	KMOVW   R11, K1
+	VMOVAPS Z5, K1, Z3
+	SHRQ    $0x10, R11
+	KMOVW   R11, K1
+	VMOVAPS Z5, K1, Z4
+
+whole:
+	VMAXPS        Z1, Z2, Z5
+	VMAXPS        Z5, Z3, Z5
+	VMAXPS        Z5, Z4, Z5
+	VEXTRACTF32X8 $0x01, Z5, Y6
+	VMAXPS        Y6, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X6
+	VMAXPS        X6, X5, X5
+	VMOVHLPS      X5, X5, X6
+	VMAXPS        X6, X5, X5
+	VMOVSHDUP     X5, X6
+	VMAXPS        X6, X5, X5
+	VXORPS        X6, X6, X6
+	VADDSS        X6, X5, X5
+	VCMPPS        $0x03, Z2, Z1, K1
+	VCMPPS        $0x03, Z4, Z3, K2
+	KORTESTW      K1, K2
+	JZ            known
+	VMOVSS        x7fc00000<>+0(SB), X5
+
+known:
+	VMOVSS       (CX), X6
+	VMAXSS       X5, X6, X5
+	VSUBSS       X5, X6, X6
+	VMOVSS       X5, (CX)
+	VMOVSS       X6, (DX)
+	VMOVD        X5, R9
+	VBROADCASTSS X5, Z5
+	VSUBPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z2, Z2
+	VSUBPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	ANDL         $0x7f800000, R9
+	CMPL         R9, $0x7f800000
+	JNE          numbers
+	VMOVUPS      x4b400000<>+0(SB), Z6
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Z1, Z6
+	VSUBPS       x4b400000<>+0(SB), Z6, Z7
+	VMOVUPS      Z1, Z8
+	VFMADD231PS  xbf317218<>+0(SB), Z7, Z8
+	VFMADD231PS  x3102e308<>+0(SB), Z7, Z8
+	VMOVUPS      x3ab511e8<>+0(SB), Z7
+	VFMADD213PS  x3c091d10<>+0(SB), Z8, Z7
+	VFMADD213PS  x3d2aac79<>+0(SB), Z8, Z7
+	VFMADD213PS  x3e2aaa49<>+0(SB), Z8, Z7
+	VFMADD213PS  x3efffffe<>+0(SB), Z8, Z7
+	VFMADD213PS  x3f800000<>+0(SB), Z8, Z7
+	VFMADD213PS  x3f800000<>+0(SB), Z8, Z7
+	VPSLLD       $0x17, Z6, Z6
+	VPADDD       Z6, Z7, Z7
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Z1, K1
+	VMOVAPS.Z    Z7, K1, Z7
+	VCMPPS       $0x16, x42b17217<>+0(SB), Z1, K1
+	VADDPS       x7f800000<>+0(SB), Z1, Z1
+	VMOVAPS      Z1, K1, Z7
+	VMOVUPS      Z7, (AX)
+	VADDPS       Z7, Z5, Z5
+	VMOVUPS      x4b400000<>+0(SB), Z1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Z2, Z1
+	VSUBPS       x4b400000<>+0(SB), Z1, Z6
+	VMOVUPS      Z2, Z7
+	VFMADD231PS  xbf317218<>+0(SB), Z6, Z7
+	VFMADD231PS  x3102e308<>+0(SB), Z6, Z7
+	VMOVUPS      x3ab511e8<>+0(SB), Z6
+	VFMADD213PS  x3c091d10<>+0(SB), Z7, Z6
+	VFMADD213PS  x3d2aac79<>+0(SB), Z7, Z6
+	VFMADD213PS  x3e2aaa49<>+0(SB), Z7, Z6
+	VFMADD213PS  x3efffffe<>+0(SB), Z7, Z6
+	VFMADD213PS  x3f800000<>+0(SB), Z7, Z6
+	VFMADD213PS  x3f800000<>+0(SB), Z7, Z6
+	VPSLLD       $0x17, Z1, Z1
+	VPADDD       Z1, Z6, Z6
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Z2, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VCMPPS       $0x16, x42b17217<>+0(SB), Z2, K1
+	VADDPS       x7f800000<>+0(SB), Z2, Z1
+	VMOVAPS      Z1, K1, Z6
+	VMOVUPS      Z6, 64(AX)
+	VADDPS       Z6, Z5, Z5
+	VMOVUPS      x4b400000<>+0(SB), Z1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Z3, Z1
+	VSUBPS       x4b400000<>+0(SB), Z1, Z2
+	VMOVUPS      Z3, Z6
+	VFMADD231PS  xbf317218<>+0(SB), Z2, Z6
+	VFMADD231PS  x3102e308<>+0(SB), Z2, Z6
+	VMOVUPS      x3ab511e8<>+0(SB), Z2
+	VFMADD213PS  x3c091d10<>+0(SB), Z6, Z2
+	VFMADD213PS  x3d2aac79<>+0(SB), Z6, Z2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Z6, Z2
+	VFMADD213PS  x3efffffe<>+0(SB), Z6, Z2
+	VFMADD213PS  x3f800000<>+0(SB), Z6, Z2
+	VFMADD213PS  x3f800000<>+0(SB), Z6, Z2
+	VPSLLD       $0x17, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Z3, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Z3, K1
+	VADDPS       x7f800000<>+0(SB), Z3, Z1
+	VMOVAPS      Z1, K1, Z2
+	VMOVUPS      Z2, 128(AX)
+	VADDPS       Z2, Z5, Z5
+	VMOVUPS      x4b400000<>+0(SB), Z1
+	VFMADD231PS  x3fb8aa3b<>+0(SB), Z4, Z1
+	VSUBPS       x4b400000<>+0(SB), Z1, Z2
+	VMOVUPS      Z4, Z3
+	VFMADD231PS  xbf317218<>+0(SB), Z2, Z3
+	VFMADD231PS  x3102e308<>+0(SB), Z2, Z3
+	VMOVUPS      x3ab511e8<>+0(SB), Z2
+	VFMADD213PS  x3c091d10<>+0(SB), Z3, Z2
+	VFMADD213PS  x3d2aac79<>+0(SB), Z3, Z2
+	VFMADD213PS  x3e2aaa49<>+0(SB), Z3, Z2
+	VFMADD213PS  x3efffffe<>+0(SB), Z3, Z2
+	VFMADD213PS  x3f800000<>+0(SB), Z3, Z2
+	VFMADD213PS  x3f800000<>+0(SB), Z3, Z2
+	VPSLLD       $0x17, Z1, Z1
+	VPADDD       Z1, Z2, Z2
+	VCMPPS       $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VCMPPS       $0x16, x42b17217<>+0(SB), Z4, K1
+	VADDPS       x7f800000<>+0(SB), Z4, Z1
+	VMOVAPS      Z1, K1, Z2
+	VMOVUPS      Z2, 192(AX)
+	VADDPS       Z2, Z5, Z5
+	JMP          sum
+
+numbers:
+	VMOVUPS     x4b400000<>+0(SB), Z6
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z1, Z6
+	VSUBPS      x4b400000<>+0(SB), Z6, Z7
+	VMOVUPS     Z1, Z8
+	VFMADD231PS xbf317218<>+0(SB), Z7, Z8
+	VFMADD231PS x3102e308<>+0(SB), Z7, Z8
+	VMOVUPS     x3ab511e8<>+0(SB), Z7
+	VFMADD213PS x3c091d10<>+0(SB), Z8, Z7
+	VFMADD213PS x3d2aac79<>+0(SB), Z8, Z7
+	VFMADD213PS x3e2aaa49<>+0(SB), Z8, Z7
+	VFMADD213PS x3efffffe<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VPSLLD      $0x17, Z6, Z6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z1, K1
+	VPADDD.Z    Z6, Z7, K1, Z7
+	VMOVUPS     Z7, (AX)
+	VADDPS      Z7, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z2, Z1
+	VSUBPS      x4b400000<>+0(SB), Z1, Z6
+	VMOVUPS     Z2, Z7
+	VFMADD231PS xbf317218<>+0(SB), Z6, Z7
+	VFMADD231PS x3102e308<>+0(SB), Z6, Z7
+	VMOVUPS     x3ab511e8<>+0(SB), Z6
+	VFMADD213PS x3c091d10<>+0(SB), Z7, Z6
+	VFMADD213PS x3d2aac79<>+0(SB), Z7, Z6
+	VFMADD213PS x3e2aaa49<>+0(SB), Z7, Z6
+	VFMADD213PS x3efffffe<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VPSLLD      $0x17, Z1, Z1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z2, K1
+	VPADDD.Z    Z1, Z6, K1, Z6
+	VMOVUPS     Z6, 64(AX)
+	VADDPS      Z6, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z3, Z1
+	VSUBPS      x4b400000<>+0(SB), Z1, Z2
+	VMOVUPS     Z3, Z6
+	VFMADD231PS xbf317218<>+0(SB), Z2, Z6
+	VFMADD231PS x3102e308<>+0(SB), Z2, Z6
+	VMOVUPS     x3ab511e8<>+0(SB), Z2
+	VFMADD213PS x3c091d10<>+0(SB), Z6, Z2
+	VFMADD213PS x3d2aac79<>+0(SB), Z6, Z2
+	VFMADD213PS x3e2aaa49<>+0(SB), Z6, Z2
+	VFMADD213PS x3efffffe<>+0(SB), Z6, Z2
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z2
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z2
+	VPSLLD      $0x17, Z1, Z1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z3, K1
+	VPADDD.Z    Z1, Z2, K1, Z2
+	VMOVUPS     Z2, 128(AX)
+	VADDPS      Z2, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z1
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z4, Z1
+	VSUBPS      x4b400000<>+0(SB), Z1, Z2
+	VMOVUPS     Z4, Z3
+	VFMADD231PS xbf317218<>+0(SB), Z2, Z3
+	VFMADD231PS x3102e308<>+0(SB), Z2, Z3
+	VMOVUPS     x3ab511e8<>+0(SB), Z2
+	VFMADD213PS x3c091d10<>+0(SB), Z3, Z2
+	VFMADD213PS x3d2aac79<>+0(SB), Z3, Z2
+	VFMADD213PS x3e2aaa49<>+0(SB), Z3, Z2
+	VFMADD213PS x3efffffe<>+0(SB), Z3, Z2
+	VFMADD213PS x3f800000<>+0(SB), Z3, Z2
+	VFMADD213PS x3f800000<>+0(SB), Z3, Z2
+	VPSLLD      $0x17, Z1, Z1
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VPADDD.Z    Z1, Z2, K1, Z2
+	VMOVUPS     Z2, 192(AX)
+	VADDPS      Z2, Z5, Z5
+
+sum:
+	VEXTRACTF32X8 $0x01, Z5, Y1
+	VADDPS        Y1, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X1
+	VADDPS        X1, X5, X5
+	VMOVHLPS      X5, X5, X1
+	VADDPS        X1, X5, X5
+	VMOVSHDUP     X5, X1
+	VADDPS        X1, X5, X5
+	VMOVSS        X5, (BX)
+	ADDQ          $0x00000100, AX
+	ADDQ          $0x04, CX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, BX
+	INCQ          DI
+	INCQ          R8
+	DECQ          SI
+	JNZ           row
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxBlockBackwardAVX512(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·softmaxBlockBackwardAVX512(SB), NOSPLIT, $0-120
+	MOVQ         p_base+0(FP), AX
+	MOVQ         ds_base+24(FP), CX
+	MOVQ         lse_base+48(FP), DX
+	MOVQ         delta_base+72(FP), BX
+	VBROADCASTSS scale+112(FP), Z0
+	VBROADCASTSS slope+116(FP), Z1
+	MOVQ         lse_len+56(FP), SI
+	MOVQ         lo+96(FP), DI
+	MOVQ         hi+104(FP), R8
+	TESTQ        SI, SI
+	JZ           done
+
+row:
+	VBROADCASTSS (DX), Z2
+	VBROADCASTSS (BX), Z3
+	CMPQ         DI, $0x00
+	JG           band
+	CMPQ         R8, $0x40
+	JGE          whole
+
+band:
+	XORL        R9, R9
+	TESTQ       DI, DI
+	CMOVQGT     DI, R9
+	MOVQ        $0x00000040, R10
+	CMPQ        R8, R10
+	CMOVQLT     R8, R10
+	MOVQ        $-1, R11
+	BZHIQ       R10, R11, R11
+	SHRXQ       R9, R11, R11
+	SHLXQ       R9, R11, R11
+	NOTQ        R11
+	VMOVUPS     xff800000<>+0(SB), Z4
+	VMULPS      (AX), Z0, Z5
+	KMOVW       R11, K1
+	VMOVAPS     Z4, K1, Z5
+	SHRQ        $0x10, R11
+	VSUBPS      Z2, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z6
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z5, Z6
+	VSUBPS      x4b400000<>+0(SB), Z6, Z7
+	VMOVUPS     Z5, Z8
+	VFMADD231PS xbf317218<>+0(SB), Z7, Z8
+	VFMADD231PS x3102e308<>+0(SB), Z7, Z8
+	VMOVUPS     x3ab511e8<>+0(SB), Z7
+	VFMADD213PS x3c091d10<>+0(SB), Z8, Z7
+	VFMADD213PS x3d2aac79<>+0(SB), Z8, Z7
+	VFMADD213PS x3e2aaa49<>+0(SB), Z8, Z7
+	VFMADD213PS x3efffffe<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VPSLLD      $0x17, Z6, Z6
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z7, K1, Z7
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z5, K1
+	VADDPS      x7f800000<>+0(SB), Z5, Z5
+	VMOVAPS     Z5, K1, Z7
+	VMOVUPS     Z7, (AX)
+	VMOVUPS     (CX), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMULPS      Z5, Z7, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVUPS     Z5, (CX)
+	VMULPS      64(AX), Z0, Z5
+	KMOVW       R11, K1
+	VMOVAPS     Z4, K1, Z5
+	SHRQ        $0x10, R11
+	VSUBPS      Z2, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z6
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z5, Z6
+	VSUBPS      x4b400000<>+0(SB), Z6, Z7
+	VMOVUPS     Z5, Z8
+	VFMADD231PS xbf317218<>+0(SB), Z7, Z8
+	VFMADD231PS x3102e308<>+0(SB), Z7, Z8
+	VMOVUPS     x3ab511e8<>+0(SB), Z7
+	VFMADD213PS x3c091d10<>+0(SB), Z8, Z7
+	VFMADD213PS x3d2aac79<>+0(SB), Z8, Z7
+	VFMADD213PS x3e2aaa49<>+0(SB), Z8, Z7
+	VFMADD213PS x3efffffe<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VPSLLD      $0x17, Z6, Z6
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z7, K1, Z7
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z5, K1
+	VADDPS      x7f800000<>+0(SB), Z5, Z5
+	VMOVAPS     Z5, K1, Z7
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     64(CX), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMULPS      Z5, Z7, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVUPS     Z5, 64(CX)
+	VMULPS      128(AX), Z0, Z5
+	KMOVW       R11, K1
+	VMOVAPS     Z4, K1, Z5
+	SHRQ        $0x10, R11
+	VSUBPS      Z2, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z6
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z5, Z6
+	VSUBPS      x4b400000<>+0(SB), Z6, Z7
+	VMOVUPS     Z5, Z8
+	VFMADD231PS xbf317218<>+0(SB), Z7, Z8
+	VFMADD231PS x3102e308<>+0(SB), Z7, Z8
+	VMOVUPS     x3ab511e8<>+0(SB), Z7
+	VFMADD213PS x3c091d10<>+0(SB), Z8, Z7
+	VFMADD213PS x3d2aac79<>+0(SB), Z8, Z7
+	VFMADD213PS x3e2aaa49<>+0(SB), Z8, Z7
+	VFMADD213PS x3efffffe<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VFMADD213PS x3f800000<>+0(SB), Z8, Z7
+	VPSLLD      $0x17, Z6, Z6
+	VPADDD      Z6, Z7, Z7
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z7, K1, Z7
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z5, K1
+	VADDPS      x7f800000<>+0(SB), Z5, Z5
+	VMOVAPS     Z5, K1, Z7
+	VMOVUPS     Z7, 128(AX)
+	VMOVUPS     128(CX), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMULPS      Z5, Z7, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVUPS     Z5, 128(CX)
+	VMULPS      192(AX), Z0, Z5
+	KMOVW       R11, K1
+	VMOVAPS     Z4, K1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VMOVUPS     x4b400000<>+0(SB), Z2
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z5, Z2
+	VSUBPS      x4b400000<>+0(SB), Z2, Z4
+	VMOVUPS     Z5, Z6
+	VFMADD231PS xbf317218<>+0(SB), Z4, Z6
+	VFMADD231PS x3102e308<>+0(SB), Z4, Z6
+	VMOVUPS     x3ab511e8<>+0(SB), Z4
+	VFMADD213PS x3c091d10<>+0(SB), Z6, Z4
+	VFMADD213PS x3d2aac79<>+0(SB), Z6, Z4
+	VFMADD213PS x3e2aaa49<>+0(SB), Z6, Z4
+	VFMADD213PS x3efffffe<>+0(SB), Z6, Z4
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z4
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z4
+	VPSLLD      $0x17, Z2, Z2
+	VPADDD      Z2, Z4, Z4
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z5, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z5, K1
+	VADDPS      x7f800000<>+0(SB), Z5, Z2
+	VMOVAPS     Z2, K1, Z4
+	VMOVUPS     Z4, 192(AX)
+	VMOVUPS     192(CX), Z2
+	VSUBPS      Z3, Z2, Z2
+	VMULPS      Z2, Z4, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     Z2, 192(CX)
+	JMP         next
+
+whole:
+	VMULPS      (AX), Z0, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVUPS     x4b400000<>+0(SB), Z5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z4, Z5
+	VSUBPS      x4b400000<>+0(SB), Z5, Z6
+	VMOVUPS     Z4, Z7
+	VFMADD231PS xbf317218<>+0(SB), Z6, Z7
+	VFMADD231PS x3102e308<>+0(SB), Z6, Z7
+	VMOVUPS     x3ab511e8<>+0(SB), Z6
+	VFMADD213PS x3c091d10<>+0(SB), Z7, Z6
+	VFMADD213PS x3d2aac79<>+0(SB), Z7, Z6
+	VFMADD213PS x3e2aaa49<>+0(SB), Z7, Z6
+	VFMADD213PS x3efffffe<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VPSLLD      $0x17, Z5, Z5
+	VPADDD      Z5, Z6, Z6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z4, K1
+	VADDPS      x7f800000<>+0(SB), Z4, Z4
+	VMOVAPS     Z4, K1, Z6
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     (CX), Z4
+	VSUBPS      Z3, Z4, Z4
+	VMULPS      Z4, Z6, Z4
+	VMULPS      Z1, Z4, Z4
+	VMOVUPS     Z4, (CX)
+	VMULPS      64(AX), Z0, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVUPS     x4b400000<>+0(SB), Z5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z4, Z5
+	VSUBPS      x4b400000<>+0(SB), Z5, Z6
+	VMOVUPS     Z4, Z7
+	VFMADD231PS xbf317218<>+0(SB), Z6, Z7
+	VFMADD231PS x3102e308<>+0(SB), Z6, Z7
+	VMOVUPS     x3ab511e8<>+0(SB), Z6
+	VFMADD213PS x3c091d10<>+0(SB), Z7, Z6
+	VFMADD213PS x3d2aac79<>+0(SB), Z7, Z6
+	VFMADD213PS x3e2aaa49<>+0(SB), Z7, Z6
+	VFMADD213PS x3efffffe<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VPSLLD      $0x17, Z5, Z5
+	VPADDD      Z5, Z6, Z6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z4, K1
+	VADDPS      x7f800000<>+0(SB), Z4, Z4
+	VMOVAPS     Z4, K1, Z6
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     64(CX), Z4
+	VSUBPS      Z3, Z4, Z4
+	VMULPS      Z4, Z6, Z4
+	VMULPS      Z1, Z4, Z4
+	VMOVUPS     Z4, 64(CX)
+	VMULPS      128(AX), Z0, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVUPS     x4b400000<>+0(SB), Z5
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z4, Z5
+	VSUBPS      x4b400000<>+0(SB), Z5, Z6
+	VMOVUPS     Z4, Z7
+	VFMADD231PS xbf317218<>+0(SB), Z6, Z7
+	VFMADD231PS x3102e308<>+0(SB), Z6, Z7
+	VMOVUPS     x3ab511e8<>+0(SB), Z6
+	VFMADD213PS x3c091d10<>+0(SB), Z7, Z6
+	VFMADD213PS x3d2aac79<>+0(SB), Z7, Z6
+	VFMADD213PS x3e2aaa49<>+0(SB), Z7, Z6
+	VFMADD213PS x3efffffe<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VFMADD213PS x3f800000<>+0(SB), Z7, Z6
+	VPSLLD      $0x17, Z5, Z5
+	VPADDD      Z5, Z6, Z6
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z6, K1, Z6
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z4, K1
+	VADDPS      x7f800000<>+0(SB), Z4, Z4
+	VMOVAPS     Z4, K1, Z6
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     128(CX), Z4
+	VSUBPS      Z3, Z4, Z4
+	VMULPS      Z4, Z6, Z4
+	VMULPS      Z1, Z4, Z4
+	VMOVUPS     Z4, 128(CX)
+	VMULPS      192(AX), Z0, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVUPS     x4b400000<>+0(SB), Z2
+	VFMADD231PS x3fb8aa3b<>+0(SB), Z4, Z2
+	VSUBPS      x4b400000<>+0(SB), Z2, Z5
+	VMOVUPS     Z4, Z6
+	VFMADD231PS xbf317218<>+0(SB), Z5, Z6
+	VFMADD231PS x3102e308<>+0(SB), Z5, Z6
+	VMOVUPS     x3ab511e8<>+0(SB), Z5
+	VFMADD213PS x3c091d10<>+0(SB), Z6, Z5
+	VFMADD213PS x3d2aac79<>+0(SB), Z6, Z5
+	VFMADD213PS x3e2aaa49<>+0(SB), Z6, Z5
+	VFMADD213PS x3efffffe<>+0(SB), Z6, Z5
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z5
+	VFMADD213PS x3f800000<>+0(SB), Z6, Z5
+	VPSLLD      $0x17, Z2, Z2
+	VPADDD      Z2, Z5, Z5
+	VCMPPS      $0x15, xc2aeac4f<>+0(SB), Z4, K1
+	VMOVAPS.Z   Z5, K1, Z5
+	VCMPPS      $0x16, x42b17217<>+0(SB), Z4, K1
+	VADDPS      x7f800000<>+0(SB), Z4, Z2
+	VMOVAPS     Z2, K1, Z5
+	VMOVUPS     Z5, 192(AX)
+	VMOVUPS     192(CX), Z2
+	VSUBPS      Z3, Z2, Z2
+	VMULPS      Z2, Z5, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     Z2, 192(CX)
+
+next:
+	ADDQ $0x00000100, AX
+	ADDQ $0x00000100, CX
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	INCQ DI
+	INCQ R8
+	DECQ SI
+	JNZ  row
 
 done:
 	VZEROUPPER

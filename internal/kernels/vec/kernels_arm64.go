@@ -42,6 +42,11 @@ func mulNEON(dst []float32, a []float32, b []float32)
 //go:noescape
 func scaleNEON(dst []float32, a []float32, s float32)
 
+// mulAddNEON sets dst to dst·a + b.
+//
+//go:noescape
+func mulAddNEON(dst []float32, a []float32, b []float32)
+
 // axpyNEON adds s·x to dst.
 //
 //go:noescape

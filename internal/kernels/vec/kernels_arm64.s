@@ -1095,6 +1095,84 @@ oneEnd:
 done:
 	RET
 
+// func mulAddNEON(dst []float32, a []float32, b []float32)
+TEXT ·mulAddNEON(SB), NOSPLIT, $0-72
+	MOVD dst_base+0(FP), R0
+	MOVD a_base+24(FP), R1
+	MOVD b_base+48(FP), R2
+	MOVD dst_len+8(FP), R9
+	SUBS $16, R9
+	BLT wideEnd
+
+wide:
+	WORD $0xad400400 // ldp q0, q1, [x0, #0]
+	WORD $0xad410c02 // ldp q2, q3, [x0, #32]
+	WORD $0xad401424 // ldp q4, q5, [x1, #0]
+	WORD $0xad411c26 // ldp q6, q7, [x1, #32]
+	WORD $0xad402448 // ldp q8, q9, [x2, #0]
+	WORD $0xad412c4a // ldp q10, q11, [x2, #32]
+	WORD $0x4e24cc08 // fmla v8.4s, v0.4s, v4.4s
+	WORD $0x4e25cc29 // fmla v9.4s, v1.4s, v5.4s
+	WORD $0x4e26cc4a // fmla v10.4s, v2.4s, v6.4s
+	WORD $0x4e27cc6b // fmla v11.4s, v3.4s, v7.4s
+	WORD $0xad002408 // stp q8, q9, [x0, #0]
+	WORD $0xad012c0a // stp q10, q11, [x0, #32]
+	ADD $64, R0
+	ADD $64, R1
+	ADD $64, R2
+	SUBS $16, R9
+	BGE wide
+
+wideEnd:
+	ADD $16, R9
+	SUBS $4, R9
+	BLT oneEnd
+
+one:
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3d800002 // str q2, [x0, #0]
+	ADD $16, R0
+	ADD $16, R1
+	ADD $16, R2
+	SUBS $4, R9
+	BGE one
+
+oneEnd:
+	ADD $4, R9
+	CBZ R9, done
+	SUB $1, R9, R11
+	CMP $1, R11
+	CSET GE, R10
+	LSL $2, R10, R10
+	LSL $2, R11, R11
+	WORD $0xbd400000 // ldr s0, [x0, #0]
+	ADD R10, R0, R12
+	WORD $0x0d409180 // ld1 { v0.s }[1], [x12]
+	ADD R11, R0, R12
+	WORD $0x4d408180 // ld1 { v0.s }[2], [x12]
+	WORD $0xbd400021 // ldr s1, [x1, #0]
+	ADD R10, R1, R12
+	WORD $0x0d409181 // ld1 { v1.s }[1], [x12]
+	ADD R11, R1, R12
+	WORD $0x4d408181 // ld1 { v1.s }[2], [x12]
+	WORD $0xbd400042 // ldr s2, [x2, #0]
+	ADD R10, R2, R12
+	WORD $0x0d409182 // ld1 { v2.s }[1], [x12]
+	ADD R11, R2, R12
+	WORD $0x4d408182 // ld1 { v2.s }[2], [x12]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0xbd000002 // str s2, [x0, #0]
+	ADD R10, R0, R12
+	WORD $0x0d009182 // st1 { v2.s }[1], [x12]
+	ADD R11, R0, R12
+	WORD $0x4d008182 // st1 { v2.s }[2], [x12]
+
+done:
+	RET
+
 // func axpyNEON(dst []float32, x []float32, s float32)
 TEXT ·axpyNEON(SB), NOSPLIT, $0-52
 	MOVD dst_base+0(FP), R0

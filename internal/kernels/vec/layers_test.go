@@ -187,14 +187,16 @@ func TestCrossEntropy(t *testing.T) {
 	})
 }
 
-func TestSoftmaxBackward(t *testing.T) {
+func TestSoftmaxBlockBackward(t *testing.T) {
 	cputest.EachImplementation(t, func(t *testing.T) {
 		const n, scale = 21, 0.125
-		s, dp := values(1, n), values(2, n)
-		p, ds := make([]float32, n), make([]float32, n)
-		Scale(p, s, scale)
-		ExpSub(p, p, LogSumExp(p))
-		SoftmaxBackward(ds, p, dp, Dot(p, dp), scale)
+		s, dp := values(1, SoftmaxWidth), values(2, SoftmaxWidth)
+		p, ds := make([]float32, n), append([]float32(nil), dp...)
+		Scale(p, s[:n], scale)
+		lse := LogSumExp(p)
+		ExpSub(p, p, lse)
+		SoftmaxBlockBackward(append([]float32(nil), s...), ds, []float32{lse}, []float32{Dot(p, dp[:n])}, Band{-1, n}, scale, scale)
+		s, ds = s[:n], ds[:n]
 		loss := func(s []float64) float64 {
 			sum, weighted := 0.0, 0.0
 			for i, v := range s {

@@ -12,13 +12,8 @@ func CrossEntropyBackward(logits []float32, label int, lse, scale float32) {
 	logits[label] = float32(exp1(x-lse)-1) * scale
 }
 
-// SoftmaxBackward sets dst[i] = p[i]·(dp[i] − delta)·scale: the gradient by the scores of a softmax
+// softmaxBackwardGeneric sets dst[i] = p[i]·(dp[i] − delta)·scale: the gradient by the scores of a softmax
 // row p whose own gradient is dp, with delta = Σ p·dp, times the scale that made the scores.
-func SoftmaxBackward(dst, p, dp []float32, delta, scale float32) {
-	mustMatch("SoftmaxBackward", len(dst), len(p), len(dp))
-	current().softmaxBackward(dst, p, dp, delta, scale)
-}
-
 func softmaxBackwardGeneric(dst, p, dp []float32, delta, scale float32) {
 	for i, v := range p {
 		dst[i] = float32(v*(dp[i]-delta)) * scale

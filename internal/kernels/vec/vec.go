@@ -32,6 +32,7 @@ type kernels struct {
 	dot3                 func(x, y, z []float32) float32
 	add, mul             func(dst, a, b []float32)
 	scale, axpy          func(dst, a []float32, s float32)
+	mulAdd               func(dst, a, b []float32)
 	siluMul, geluMul     func(dst, gate, up []float32)
 	siluMulBackward      func(dgate, dup, dy, gate, up []float32)
 	geluMulBackward      func(dgate, dup, dy, gate, up []float32)
@@ -42,13 +43,17 @@ type kernels struct {
 	normWeightGrad       func(dw, dy, x []float32, inv float32)
 	rotate, rotateBack   func(lo, hi, cos, sin []float32)
 	adamw                func(p, g, m, v []float32, c adamwConstants)
+
+	// Those of blocks are nil where they are composed of the ones above.
+	softmaxBlock         func(scores, max, alpha, part []float32, lo, hi int, scale float32)
+	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
 }
 
 var generic = kernels{
 	exp: expGeneric, sigmoid: sigmoidGeneric, tanh: tanhGeneric,
 	expSub: expSubGeneric, expSubScale: expSubScaleGeneric, expSubSum: expSubSumGeneric, expSum: expSumGeneric,
 	sum: sumGeneric, sumSquares: sumSquaresGeneric, max: maxGeneric, dot: dotGeneric, dot3: dot3Generic,
-	add: addGeneric, mul: mulGeneric, scale: scaleGeneric, axpy: axpyGeneric,
+	add: addGeneric, mul: mulGeneric, scale: scaleGeneric, axpy: axpyGeneric, mulAdd: mulAddGeneric,
 	siluMul: siluMulGeneric, siluMulBackward: siluMulBackwardGeneric,
 	geluMul: geluMulGeneric, geluMulBackward: geluMulBackwardGeneric,
 	tanhBackward: tanhBackwardGeneric, softmaxBackward: softmaxBackwardGeneric,

@@ -13,7 +13,7 @@ var neon = kernels{
 	exp: expNEON, sigmoid: sigmoidNEON, tanh: tanhNEON,
 	expSub: expSubNEON, expSubScale: expSubScaleNEON, expSubSum: expSubSumNEON, expSum: expSumNEON,
 	sum: sumNEON, sumSquares: sumSquaresNEON, max: maxNEON, dot: dotNEON, dot3: dot3NEON,
-	add: addNEON, mul: mulNEON, scale: scaleNEON, axpy: axpyNEON,
+	add: addNEON, mul: mulNEON, scale: scaleNEON, axpy: axpyNEON, mulAdd: mulAddNEON,
 	siluMul: siluMulNEON, siluMulBackward: siluMulBackwardNEON,
 	geluMul: geluMulNEON, geluMulBackward: geluMulBackwardNEON,
 	tanhBackward: tanhBackwardNEON, softmaxBackward: softmaxBackwardNEON,

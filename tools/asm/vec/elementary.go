@@ -25,15 +25,21 @@ const (
 	signBit  = 0x80000000
 )
 
-// exp returns e^x.
-func (k *kernel) exp(x VecVirtual) VecVirtual {
+// expCore returns of e^x = 2ⁿ·eʳ the exponent, to be added to the bits of eʳ, and eʳ.
+func (k *kernel) expCore(x VecVirtual) (n, er VecVirtual) {
 	t := k.fma(x, constant(log2E), constant(roundMagic))
-	n := k.sub(t, constant(roundMagic))
-	r := k.fma(n, constant(-ln2Hi), x)
-	VFMADD231PS(constant(-ln2Lo), n, r)
+	whole := k.sub(t, constant(roundMagic))
+	r := k.fma(whole, constant(-ln2Hi), x)
+	VFMADD231PS(constant(-ln2Lo), whole, r)
 	p := k.horner(r, 0.00138145406, 0.00836874545, 0.041668389, 0.166665211, 0.49999994, 1, 1)
 	VPSLLD(U8(23), t, t)
-	VPADDD(t, p, p)
+	return t, p
+}
+
+// exp returns e^x.
+func (k *kernel) exp(x VecVirtual) VecVirtual {
+	n, p := k.expCore(x)
+	VPADDD(n, p, p)
 	k.keep(k.compare(notLessThan, x, constant(expMin)), p)
 	// x + ∞ is ∞ above the range and NaN for NaN.
 	k.choose(k.compare(notLessEqual, x, constant(expMax)), k.add(x, pattern(infinity)), p)

@@ -9,6 +9,7 @@ import (
 
 func main() {
 	makeTables()
+	makeBlockNumbers()
 	for _, v := range []isa{avx2, avx512} {
 		elementary(v)
 		arithmetic(v)
@@ -16,6 +17,7 @@ func main() {
 		layers(v)
 		rotations(v)
 		adamw(v)
+		softmaxes(v)
 	}
 	Generate()
 }
@@ -49,6 +51,9 @@ func arithmetic(v isa) {
 
 	k = begin(v, "scale", "sets dst to a·s.", []string{"dst", "a"}, []string{"s"}, "")
 	k.each(func() { k.store(k.mul(k.load("a"), k.scalars["s"]), "dst") })
+
+	k = begin(v, "mulAdd", "sets dst to dst·a + b.", []string{"dst", "a", "b"}, nil, "")
+	k.each(func() { k.store(k.fma(k.load("dst"), k.load("a"), k.load("b")), "dst") })
 
 	k = begin(v, "axpy", "adds s·x to dst.", []string{"dst", "x"}, []string{"s"}, "")
 	k.each(func() { k.store(k.fma(k.load("x"), k.scalars["s"], k.load("dst")), "dst") })

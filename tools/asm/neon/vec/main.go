@@ -59,6 +59,9 @@ func arithmetic(f *neon.File) {
 	k, s := begin(f, short, "scale", "sets dst to a·s.", []string{"dst", "a"}, []string{"s"}, "")
 	k.each(func() { k.store(k.mul(k.load("a"), s["s"]), "dst") })
 
+	k, _ = begin(f, short, "mulAdd", "sets dst to dst·a + b.", []string{"dst", "a", "b"}, nil, "")
+	k.each(func() { k.store(k.fma(k.load("dst"), k.load("a"), k.load("b")), "dst") })
+
 	k, s = begin(f, short, "axpy", "adds s·x to dst.", []string{"dst", "x"}, []string{"s"}, "")
 	k.each(func() { k.store(k.fma(k.load("x"), s["s"], k.load("dst")), "dst") })
 }

@@ -1,0 +1,148 @@
+package vec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cultivar/cultivar/internal/cpu"
+)
+
+// bands are those of a whole block, of a causal mask that begins, goes through and ends in it, and of
+// windows, for a number of rows each.
+var bands = []struct {
+	band Band
+	rows int
+}{
+	{Band{-1000, 1000}, 5}, {Band{-1 << 40, 1}, 64}, {Band{-70, 1}, 64}, {Band{-100, 30}, 70}, {Band{-9, 64}, 9}, {Band{-5, 63}, 3},
+	{Band{0, 64}, 64}, {Band{1, 65}, 63}, {Band{-30, -10 + 11}, 90}, {Band{-7, 1}, 71}, {Band{63, 64}, 1}, {Band{0, 1}, 1}, {Band{-20, 20}, 80},
+	{Band{0, 1}, 64},
+}
+
+// Each implementation must compute the bits of the composition of reference kernels, with special values
+// anywhere, and must write nowhere else.
+func TestSoftmaxBlocksAgree(t *testing.T) {
+	for _, impl := range cpu.Available() {
+		k := kernelsFor(impl)
+		for i, tc := range bands {
+			for trial := range 8 {
+				t.Run(fmt.Sprintf("%s/%v/%d", impl, tc, trial), func(t *testing.T) {
+					want, got := newBlocks(uint64(8*i+trial), tc.rows, trial), newBlocks(uint64(8*i+trial), tc.rows, trial)
+					band := tc.band.fit("test", tc.rows)
+					want.run(&generic, band)
+					got.run(k, band)
+					for j := range want {
+						for at, w := range want[j] {
+							if !same(got[j][at], w) {
+								t.Fatalf("slice %d [%d] = %x, want %x", j, at, got[j][at], w)
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// blocks are scores, then values of rows, and scores and their gradients: each with a margin behind.
+type blocks [8][]float32
+
+func newBlocks(seed uint64, rows, trial int) *blocks {
+	var b blocks
+	r := rand.New(rand.NewPCG(seed, 3))
+	for i := range b {
+		n := rows
+		if i == 0 || i > 5 {
+			n *= SoftmaxWidth
+		}
+		b[i] = values(seed+uint64(i)<<32, n+9)
+		if trial > 2 { // now and then, so that most rows remain finite
+			special := wild(seed+uint64(i)<<32, n+9)
+			for j := range b[i] {
+				if r.IntN(2*SoftmaxWidth) < trial {
+					b[i][j] = special[j]
+				}
+			}
+		}
+	}
+	switch trial {
+	case 1: // the first block
+		for i := range rows {
+			b[1][i] = float32(math.Inf(-1))
+		}
+	case 2: // nothing but masked before and now
+		for i := range rows {
+			b[1][i] = float32(math.Inf(-1))
+			for j := range SoftmaxWidth {
+				b[0][i*SoftmaxWidth+j] = float32(math.Inf(-1))
+			}
+		}
+	}
+	return &b
+}
+
+func (b *blocks) run(k *kernels, band Band) {
+	rows := len(b[1]) - 9
+	matrix := func(i int) []float32 { return b[i][:rows*SoftmaxWidth] }
+	k.runSoftmaxBlock(matrix(0), b[1][:rows], b[2][:rows], b[3][:rows], band, 0.3)
+	k.runSoftmaxBlockBackward(matrix(6), matrix(7), b[4][:rows], b[5][:rows], band, 0.3, 0.7)
+}
+
+// The definition of a running softmax: whatever the blocks, numerators over their sum are a softmax of all
+// scores.
+func TestRunningSoftmaxAgainstFloat64(t *testing.T) {
+	const rows, blocks, scale = 3, 4, 0.5
+	run := RunningSoftmax{make([]float32, rows), make([]float32, rows), make([]float32, rows), make([]float32, rows)}
+	for i := range run.Max {
+		run.Max[i] = float32(math.Inf(-1))
+	}
+	var sums [rows]float64
+	for at := range blocks {
+		scores := values(uint64(at), rows*SoftmaxWidth)
+		band := Band{-rows, SoftmaxWidth}
+		if at == blocks-1 {
+			band = Band{-rows, 10} // row i has 10 + i scores here
+		}
+		for i := range rows {
+			_, hi := band.of(i)
+			for _, s := range scores[i*SoftmaxWidth:][:hi] {
+				sums[i] += math.Exp(float64(s) * scale)
+			}
+		}
+		run.Block(scores, band, scale)
+		for i := range rows {
+			_, hi := band.of(i)
+			if got := scores[i*SoftmaxWidth:][hi:SoftmaxWidth]; len(got) > 0 && SumSquares(got) != 0 {
+				t.Errorf("row %d has weights %v beyond the band", i, got)
+			}
+		}
+	}
+	for i, want := range sums {
+		if got := float64(run.Sum[i]) * math.Exp(float64(run.Max[i])); !(math.Abs(got-want) <= 1e-5*want) {
+			t.Errorf("row %d: sum %g, want %g", i, got, want)
+		}
+	}
+}
+
+func TestBandsThatLeaveARowEmptyArePanics(t *testing.T) {
+	for _, tc := range []struct {
+		band Band
+		rows int
+	}{{Band{0, 0}, 1}, {Band{-5, 0}, 3}, {Band{3, 2}, 1}, {Band{60, 70}, 5}, {Band{64, 65}, 1}} {
+		x, y := make([]float32, tc.rows*SoftmaxWidth), make([]float32, tc.rows)
+		for name, f := range map[string]func(){
+			"forward":  func() { RunningSoftmax{y, y, y, y}.Block(x, tc.band, 1) },
+			"backward": func() { SoftmaxBlockBackward(x, x, y, y, tc.band, 1, 1) },
+		} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s %+v over %d rows: no panic", name, tc.band, tc.rows)
+					}
+				}()
+				f()
+			}()
+		}
+	}
+}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// blockWidth is the number of scores in a row of a block, vec.SoftmaxWidth.
+const blockWidth = 64
+
+// A block is the function being written over rows of blockWidth scores, of which a band counts.
+type block struct {
+	kernel
+	rows   []Register // walk along matrices of blockWidth columns
+	values []Register // walk along one float32 a row
+	lo, hi GPVirtual  // the band in the current row
+}
+
+// beginBlock opens a function. matrices are the names of its parameters of blockWidth elements a row,
+// values of those of one element a row, scalars of its float32.
+func beginBlock(v isa, name, signature, doc string, matrices, values, scalars []string) *block {
+	TEXT(name+v.name, attr.NOSPLIT, signature)
+	Pragma("noescape")
+	Doc(name + v.name + " " + doc)
+	b := &block{kernel: kernel{isa: v, scalars: map[string]VecVirtual{}}}
+	for _, m := range matrices {
+		b.rows = append(b.rows, Load(Param(m).Base(), GP64()))
+	}
+	for _, x := range values {
+		b.values = append(b.values, Load(Param(x).Base(), GP64()))
+	}
+	for _, s := range scalars {
+		b.scalars[s] = b.broadcast(param(s))
+	}
+	b.left = Load(Param(values[0]).Len(), GP64()).(GPVirtual)
+	b.lo = Load(Param("lo"), GP64()).(GPVirtual)
+	b.hi = Load(Param("hi"), GP64()).(GPVirtual)
+	TESTQ(b.left, b.left)
+	JZ(LabelRef("done"))
+	Label("row")
+	return b
+}
+
+// end goes on to the next row, and returns after the last.
+func (b *block) end() {
+	for _, r := range b.rows {
+		ADDQ(U32(4*blockWidth), r)
+	}
+	for _, r := range b.values {
+		ADDQ(U8(4), r)
+	}
+	INCQ(b.lo)
+	INCQ(b.hi)
+	DECQ(b.left)
+	JNZ(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+func (b *block) vectors() int { return blockWidth / b.width }
+
+// element is where vector i of the current row of a matrix is.
+func (b *block) element(matrix, i int) Mem {
+	return Mem{Base: b.rows[matrix], Disp: 4 * b.width * i}
+}
+
+func (b *block) value(i int) Mem { return Mem{Base: b.values[i]} }
+
+// ifWhole jumps to a label when the band is the whole row.
+func (b *block) ifWhole(label string) {
+	CMPQ(b.lo, U8(0))
+	JG(LabelRef("band"))
+	CMPQ(b.hi, U8(blockWidth))
+	JGE(LabelRef(label))
+	Label("band")
+}
+
+// clip returns a function that sets vector i, which must be asked for in ascending order, to −∞ outside
+// the band.
+func (b *block) clip() func(i int, x VecVirtual) {
+	if !b.wide() {
+		return b.clipByCompare()
+	}
+	// Bits lo to hi of 64 are the lanes inside: rows have one at least, so that lo is below 64.
+	lo, hi, outside := GP64(), GP64(), GP64()
+	XORL(lo.As32(), lo.As32())
+	TESTQ(b.lo, b.lo)
+	CMOVQGT(b.lo, lo)
+	MOVQ(U32(blockWidth), hi)
+	CMPQ(b.hi, hi)
+	CMOVQLT(b.hi, hi)
+	MOVQ(I32(-1), outside)
+	BZHIQ(hi, outside, outside)
+	SHRXQ(lo, outside, outside)
+	SHLXQ(lo, outside, outside)
+	NOTQ(outside)
+	minusInf := b.copy(pattern(infinity | signBit))
+	return func(i int, x VecVirtual) {
+		k := K()
+		KMOVW(outside.As32(), k)
+		b.choose(k, minusInf, x)
+		if i < b.vectors()-1 {
+			SHRQ(U8(b.width), outside)
+		}
+	}
+}
+
+func (b *block) clipByCompare() func(i int, x VecVirtual) {
+	lo, hi, below := b.vec(), b.vec(), b.vec()
+	for _, x := range []struct {
+		from GPVirtual
+		to   VecVirtual
+	}{{b.lo, lo}, {b.hi, hi}} {
+		VMOVD(x.from.As32(), x.to.AsX())
+		VPBROADCASTD(x.to.AsX(), x.to)
+	}
+	return func(i int, x VecVirtual) {
+		numbers := blockNumbers.Offset(4 * b.width * i)
+		inside := b.vec()
+		VPCMPGTD(numbers, lo, below)
+		VPCMPGTD(numbers, hi, inside)
+		VPANDN(inside, below, inside)
+		VMOVUPS(pattern(infinity|signBit), below)
+		VBLENDVPS(inside, x, below, x)
+	}
+}
+
+// blockNumbers is 0, 1, … 63.
+var blockNumbers Mem
+
+func makeBlockNumbers() {
+	blockNumbers = GLOBL("blockNumbers", rodata)
+	for lane := range blockWidth {
+		DATA(4*lane, U32(lane))
+	}
+}
+
+// softmaxes writes the kernels of attention.
+func softmaxes(v isa) {
+	softmaxBlock(v)
+	softmaxBlockBackward(v)
+}
+
+func softmaxBlock(v isa) {
+	b := beginBlock(v, "softmaxBlock", "func(scores, max, alpha, part []float32, lo, hi int, scale float32)",
+		"makes rows of scores numerators of a softmax.", []string{"scores"}, []string{"max", "alpha", "part"}, []string{"scale"})
+	x := make([]VecVirtual, b.vectors())
+	for i := range x {
+		x[i] = b.vec()
+		VMULPS(b.element(0, i), b.scalars["scale"], x[i])
+	}
+	b.ifWhole("whole")
+	clip := b.clip()
+	for i := range x {
+		clip(i, x[i])
+	}
+	Label("whole")
+	m := b.greatest(x)
+	bits := GP32()
+	VMOVD(m.AsX(), bits)
+	VBROADCASTSS(m.AsX(), m)
+	for i := range x {
+		VSUBPS(m, x[i], x[i])
+	}
+	sums := b.lanes()
+	ANDL(U32(infinity), bits)
+	CMPL(bits, U32(infinity))
+	JNE(LabelRef("numbers"))
+	b.numerators(x, sums, b.exp)
+	JMP(LabelRef("sum"))
+	Label("numbers") // differences from a finite maximum are at most 0, and no NaN
+	b.numerators(x, sums, b.expBelow)
+	Label("sum")
+	total := b.fold(sums, func(ops ...Op) { VADDPS(ops...) })
+	VMOVSS(total.AsX(), b.value(2))
+	b.end()
+}
+
+// greatest returns, in lane 0, the new maximum of a row, having stored it and what the old one is above
+// it. NaN is treated as vec.Max does.
+func (b *block) greatest(x []VecVirtual) VecVirtual {
+	most := make([]VecVirtual, 16/b.width)
+	for i := range most {
+		most[i] = b.vec()
+		VMAXPS(x[i], x[i+len(most)], most[i])
+	}
+	for i := 2 * len(most); i < len(x); i++ {
+		VMAXPS(most[i%len(most)], x[i], most[i%len(most)])
+	}
+	m := b.fold(most, func(ops ...Op) { VMAXPS(ops...) })
+	zero := XMM()
+	VXORPS(zero, zero, zero)
+	VADDSS(zero, m.AsX(), m.AsX()) // −0 becomes +0
+	b.ifNumbers(x, "known")
+	VMOVSS(pattern(infinity|1<<22), m.AsX())
+	Label("known")
+	old := XMM()
+	VMOVSS(b.value(0), old)
+	VMAXSS(m.AsX(), old, m.AsX())
+	VSUBSS(m.AsX(), old, old)
+	VMOVSS(m.AsX(), b.value(0))
+	VMOVSS(old, b.value(1))
+	return m
+}
+
+// ifNumbers jumps to a label when no element is NaN.
+func (b *block) ifNumbers(x []VecVirtual, label string) {
+	if b.wide() {
+		KORTESTW(b.compare(unordered, x[0], x[1]), b.compare(unordered, x[2], x[3]))
+		JZ(LabelRef(label))
+		return
+	}
+	nan := b.compare(unordered, x[0], x[1])
+	for i := 2; i < len(x); i += 2 {
+		VORPS(b.compare(unordered, x[i], x[i+1]), nan, nan)
+	}
+	bits := GP32()
+	VMOVMSKPS(nan, bits)
+	TESTL(bits, bits)
+	JZ(LabelRef(label))
+}
+
+// numerators stores e^x and adds it to the lanes of sums.
+func (b *block) numerators(x, sums []VecVirtual, exp func(VecVirtual) VecVirtual) {
+	for i := range x {
+		e := exp(x[i])
+		VMOVUPS(e, b.element(0, i))
+		VADDPS(e, sums[i%len(sums)], sums[i%len(sums)])
+	}
+}
+
+// expBelow returns e^x for x at most 0 that is not NaN.
+func (k *kernel) expBelow(x VecVirtual) VecVirtual {
+	t, p := k.expCore(x)
+	in := k.compare(notLessThan, x, constant(expMin))
+	if k.wide() {
+		VPADDD_Z(t, p, in, p)
+	} else {
+		VPADDD(t, p, p)
+		k.keep(in, p)
+	}
+	return p
+}
+
+func softmaxBlockBackward(v isa) {
+	b := beginBlock(v, "softmaxBlockBackward", "func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)",
+		"makes rows of scores probabilities, and of their gradients those by the scores.",
+		[]string{"p", "ds"}, []string{"lse", "delta"}, []string{"scale", "slope"})
+	lse, delta := b.broadcast(b.value(0)), b.broadcast(b.value(1))
+	step := func(i int, clip func(i int, x VecVirtual)) {
+		x := b.vec()
+		VMULPS(b.element(0, i), b.scalars["scale"], x)
+		clip(i, x)
+		VSUBPS(lse, x, x)
+		p := b.exp(x)
+		VMOVUPS(p, b.element(0, i))
+		d := b.vec()
+		VMOVUPS(b.element(1, i), d)
+		VSUBPS(delta, d, d)
+		VMULPS(d, p, d)
+		VMULPS(b.scalars["slope"], d, d)
+		VMOVUPS(d, b.element(1, i))
+	}
+	b.ifWhole("whole")
+	clip := b.clip()
+	for i := range b.vectors() {
+		step(i, clip)
+	}
+	JMP(LabelRef("next"))
+	Label("whole")
+	for i := range b.vectors() {
+		step(i, func(int, VecVirtual) {})
+	}
+	Label("next")
+	b.end()
+}
