@@ -22,7 +22,7 @@ const block = vec.SoftmaxWidth
 
 // tall is the number of queries that are taken at once, which is not part of it: several blocks'
 // worth, so that the keys and values that products pack serve as many rows as possible.
-const tall = 256
+const tall = 128
 
 // Config is the shape of an attention layer.
 type Config struct {

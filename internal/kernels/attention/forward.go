@@ -6,6 +6,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
+	"github.com/cultivar/cultivar/internal/parallel"
 )
 
 var negInf = float32(math.Inf(-1))
@@ -25,64 +26,146 @@ func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) 
 	v.mustHold("v", keys, c.KVHeads, c.HeadDim)
 	_ = lse[:queries*c.Heads]
 
-	each(segs, c.Heads, Segment.views, func(s Segment, i, head int) {
+	p := pass{out, q, k, v, lse, c}
+	heads := c.together(segs)
+	parts := (c.group() + heads - 1) / heads
+	each(segs, c.KVHeads*parts, Segment.views, func(s Segment, i, part int) {
 		f := forwards.Get().(*forward)
-		defer forwards.Put(f)
-		f.run(out, lse, q, k, v, s, i, head, c)
+		defer f.release()
+		kvHead, first := part/parts, part%parts*heads
+		f.run(&p, s, s.view(i, c), kvHead, kvHead*c.group()+first, min(heads, c.group()-first))
 	})
+}
+
+// pass is the arguments of a call of Forward.
+type pass struct {
+	out, q, k, v Heads
+	lse          []float32
+	Config
+}
+
+// together is how many query heads of a group are computed by one goroutine, from keys and values that
+// are packed once: as many as leave every core several blocks of queries.
+func (c Config) together(segs []Segment) int {
+	const most, perWorker = 4, 4
+	views := 0
+	for _, s := range segs {
+		views += s.views()
+	}
+	group := c.group()
+	heads := min(group, most)
+	for heads > 1 && views*c.KVHeads*((group+heads-1)/heads) < perWorker*parallel.Workers() {
+		heads--
+	}
+	return heads
 }
 
 var forwards = sync.Pool{New: func() any { return new(forward) }}
 
-// forward is the scratch space of one block of queries.
+// forward is the scratch space of one block of queries of some heads.
 type forward struct {
-	scores                [tall * block]float32 // (queries, keys), then the softmax numerators
-	acc                   []float32             // (queries, HeadDim) sum of weighted values so far
-	max, sum, alpha, part [tall]float32         // of [vec.RunningSoftmax], a query each
+	keys, values gemm.Panels           // a block of them
+	scores       [tall * block]float32 // (queries, keys), then the softmax numerators
+	alpha, part  [tall]float32         // of [vec.RunningSoftmax]
+	heads        []sums
 }
 
-func (f *forward) run(out Heads, lse []float32, q, k, v Heads, s Segment, viewIndex, head int, c Config) {
-	w, dim, kvHead := s.view(viewIndex, c), c.HeadDim, head/c.group()
-	f.acc = grow(f.acc, w.n*dim)
-	acc := f.acc
-	clear(acc)
-	clear(f.sum[:])
-	for i := range f.max {
-		f.max[i] = negInf
+// sums is what has been summed so far for the queries of one head.
+type sums struct {
+	acc      []float32     // (queries, HeadDim) weighted values
+	max, sum [tall]float32 // of [vec.RunningSoftmax]
+}
+
+func (f *forward) release() {
+	f.keys.Forget()
+	f.values.Forget()
+	forwards.Put(f)
+}
+
+// run computes the rows of a block of queries for heads query heads from head on, which share a key head.
+func (f *forward) run(p *pass, s Segment, w view, kvHead, head, heads int) {
+	dim := p.HeadDim
+	f.begin(heads, w.n*dim)
+	start, end := w.keys()
+	for key := start; key < end; key += block {
+		n, from := min(block, end-key), s.K0+key
+		k, v := p.k.tile(from, n, kvHead, dim).T(), p.v.tile(from, n, kvHead, dim)
+		few := w.n <= fewQueries
+		if !few {
+			f.keys.Set(k, false)
+			f.values.Set(v, false)
+		}
+		for i := range heads {
+			f.block(p, w, &f.heads[i], head+i, key, n, k, v)
+		}
 	}
-	queries := q.tile(w.row, w.n, head, dim)
-	for key, end := w.keys(); key < end; key += block {
-		n := min(block, end-key)
-		from, to := w.seeing(key, n)
-		scores := f.scores[from*block : to*block]
-		gemm.Serial(scores, block, queries.Slice(from, to, 0, dim), k.tile(s.K0+key, n, kvHead, dim).T(), false)
-		scale := c.scores(scores, nil)
-		f.rows(from, to).Block(scores, w.band(from, key), scale)
-		f.rescale(from, to, dim)
-		weights := gemm.F32Stride(scores, to-from, n, block)
-		gemm.Serial(acc[from*dim:], dim, weights, v.tile(s.K0+key, n, kvHead, dim), true)
-	}
-	for i := range w.n {
-		o := out.at(w.row+i, head, dim)
-		// fma(acc, 1/sum, 0): adding 0 makes −0 to +0. Which zero a sum of underflowed products is
-		// depends on whether masked keys, which add 0·v, were in the block or not yet there.
-		clear(o)
-		vec.Axpy(o, 1/f.sum[i], acc[i*dim:(i+1)*dim])
-		lse[(w.row+i)*c.Heads+head] = f.max[i] + vec.Log(f.sum[i])
+	for i := range heads {
+		f.heads[i].finish(p, w, head+i)
 	}
 }
 
-// rows is the softmax of queries from to to.
-func (f *forward) rows(from, to int) vec.RunningSoftmax {
-	return vec.RunningSoftmax{Max: f.max[from:to], Sum: f.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
+// fewQueries is up to how many queries packing keys and values for them does not pay.
+const fewQueries = 8
+
+// begin sets the sums of some heads to those of nothing, of size elements each.
+func (f *forward) begin(heads, size int) {
+	for len(f.heads) < heads {
+		f.heads = append(f.heads, sums{})
+	}
+	for i := range heads {
+		h := &f.heads[i]
+		h.acc = grow(h.acc, size)
+		clear(h.acc)
+		clear(h.sum[:])
+		for j := range h.max {
+			h.max[j] = negInf
+		}
+	}
+}
+
+// block adds a block of n keys and values from key on to the sums of one head.
+func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Matrix) {
+	dim := p.HeadDim
+	from, to := w.seeing(key, n)
+	queries := p.q.tile(w.row+from, to-from, head, dim)
+	scores := f.scores[:(to-from)*block]
+	weights, acc := gemm.F32Stride(scores, to-from, n, block), h.acc[from*dim:to*dim]
+	few := w.n <= fewQueries
+	if few {
+		gemm.Serial(scores, block, queries, k, false)
+	} else {
+		f.keys.Multiply(scores, block, queries, false)
+	}
+	scale := p.scores(scores, nil)
+	run := vec.RunningSoftmax{Max: h.max[from:to], Sum: h.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
+	run.Block(scores, w.band(from, key), scale)
+	rescale(acc, run.Alpha, dim)
+	if few {
+		gemm.Serial(acc, dim, weights, v, true)
+	} else {
+		f.values.Multiply(acc, dim, weights, true)
+	}
 }
 
 // rescale makes what has been summed so far relative to the new maxima.
-func (f *forward) rescale(from, to, dim int) {
-	for i := from; i < to; i++ {
-		if a := f.acc[i*dim : (i+1)*dim]; f.alpha[i] != 1 {
-			vec.Scale(a, a, f.alpha[i])
+func rescale(acc, alpha []float32, dim int) {
+	for i, a := range alpha {
+		if row := acc[i*dim : (i+1)*dim]; a != 1 {
+			vec.Scale(row, row, a)
 		}
+	}
+}
+
+// finish stores the results of one head.
+func (h *sums) finish(p *pass, w view, head int) {
+	dim := p.HeadDim
+	for i := range w.n {
+		o := p.out.at(w.row+i, head, dim)
+		// fma(acc, 1/sum, 0): adding 0 makes −0 to +0. Which zero a sum of underflowed products is
+		// depends on whether masked keys, which add 0·v, were in the block or not yet there.
+		clear(o)
+		vec.Axpy(o, 1/h.sum[i], h.acc[i*dim:(i+1)*dim])
+		p.lse[(w.row+i)*p.Heads+head] = h.max[i] + vec.Log(h.sum[i])
 	}
 }
 

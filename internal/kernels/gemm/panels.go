@@ -1,0 +1,63 @@
+package gemm
+
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/internal/cpu"
+)
+
+// Panels is a factor B made ready for the micro-kernels, for callers that multiply several small A by it
+// on one goroutine, where planning and packing would take a good part of a [Serial]. The zero value is
+// ready to use, and keeps its memory from one B to the next.
+type Panels struct {
+	plan plan
+	term term
+	work workspace
+	b    panels
+}
+
+// Set makes p the panels of b. They are a copy, unless b is to be used only once or twice and is float32
+// in rows: then b itself is read, and must not be changed in between.
+func (p *Panels) Set(b Matrix, once bool) {
+	b.mustFit("B")
+	impl := cpu.Current()
+	p.plan.geometry = geometryOf(impl)
+	p.term = term{b: lanesOf(b.T()), k: b.Rows}
+	p.plan.n = b.Cols
+	if b.Rows > 0 && b.Cols > 0 {
+		p.b.fill(impl, &p.term.b, span{0, b.Cols, 0, b.Rows}, p.plan.wide, p.plan.narrow, once)
+	}
+}
+
+// Multiply computes C = A·B, or C += A·B when accumulate is set, like [Serial].
+func (p *Panels) Multiply(c []float32, ldc int, a Matrix, accumulate bool) {
+	a.mustFit("A")
+	m, n, k := a.Rows, p.plan.n, p.term.k
+	switch {
+	case a.Cols != k || k == 0:
+		panic(fmt.Sprintf("gemm: A is %d×%d for panels of %d×%d", m, a.Cols, k, n))
+	case m == 0 || n == 0:
+		return
+	case ldc < n || len(c) < (m-1)*ldc+n:
+		panic(fmt.Sprintf("gemm: C is %d×%d but has %d elements in rows of %d", m, n, len(c), ldc))
+	}
+	p.term.a = lanesOf(a)
+	height := p.plan.height(n)
+	height = ceilDiv(m, ceilDiv(m, height))
+	for i := 0; i < m; i += height {
+		p.work.strip.setA(&p.plan, &p.work, &p.term, span{i, min(m, i+height), 0, k}, n)
+		row := c[i*ldc:]
+		var from []float32
+		if accumulate {
+			from = row
+		}
+		p.plan.strips(&p.work, &p.b, row, ldc, from, ldc, n)
+	}
+}
+
+// Forget drops what p holds of its callers', keeping its memory.
+func (p *Panels) Forget() {
+	p.term, p.work.strip = term{}, strip{}
+	clear(p.work.a.list)
+	clear(p.b.list)
+}
