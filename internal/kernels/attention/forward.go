@@ -115,7 +115,6 @@ func (f *forward) begin(heads, size int) {
 	for i := range heads {
 		h := &f.heads[i]
 		h.acc = grow(h.acc, size)
-		clear(h.acc)
 		clear(h.sum[:])
 		for j := range h.max {
 			h.max[j] = negInf
@@ -137,13 +136,16 @@ func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Ma
 		f.keys.Multiply(scores, block, queries, false)
 	}
 	scale := p.scores(scores, nil)
+	begun := w.begin(h.acc, key, from, to)
 	run := vec.RunningSoftmax{Max: h.max[from:to], Sum: h.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
 	run.Block(scores, w.band(from, key), scale)
-	rescale(acc, run.Alpha, dim)
+	if begun {
+		rescale(acc, run.Alpha, dim)
+	}
 	if few {
-		gemm.Serial(acc, dim, weights, v, true)
+		gemm.Serial(acc, dim, weights, v, begun)
 	} else {
-		f.values.Multiply(acc, dim, weights, true)
+		f.values.Multiply(acc, dim, weights, begun)
 	}
 }
 
