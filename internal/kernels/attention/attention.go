@@ -157,16 +157,9 @@ func (v view) seeing(key, n int) (from, to int) {
 	return from, to
 }
 
-// begin reports whether sums over the block of keys from key on, which queries from to to see, continue
-// what is in acc, a row of elements for each query. When it is the first block for any query but not for
-// all of them, acc is cleared, and they do.
-func (v view) begin(acc []float32, key, from, to int) bool {
-	if start, _ := v.keys(); key > start {
-		return true
-	}
-	if to-from == v.n {
-		return false
-	}
-	clear(acc)
-	return true
+// first reports whether the block of keys from key on, which queries from to to see, is the first that some
+// query of the block sees, and whether it is so for all.
+func (v view) first(key, from, to int) (some, all bool) {
+	start, _ := v.keys()
+	return key == start, key == start && to-from == v.n
 }

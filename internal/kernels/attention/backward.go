@@ -1,7 +1,10 @@
 package attention
 
 import (
+	"math"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
@@ -34,123 +37,197 @@ func Backward(dq, dk, dv Heads, dout, out Heads, lse []float32, q, k, v Heads, s
 	}
 	_ = lse[:queries*c.Heads]
 
-	g := gradients{dq, dk, dv, dout, out, q, k, v, lse, c}
-	if len(segs)*c.KVHeads >= parallel.Workers() {
-		one := func(Segment) int { return 1 }
-		each(segs, c.KVHeads, one, func(s Segment, _, kvHead int) { g.keyHead(s, kvHead) })
-		return
-	}
-	// There are too few heads for the cores. Blocks are independent if those of keys and those of
-	// queries each compute the scores for themselves.
-	each(segs, c.KVHeads, Segment.keyBlocks, g.keyBlock)
-	each(segs, c.Heads, Segment.views, g.queryBlock)
+	g := gradientsPool.Get().(*gradients)
+	defer g.release()
+	g.dq, g.dk, g.dv, g.dout, g.out, g.q, g.k, g.v, g.lse, g.segs, g.Config = dq, dk, dv, dout, out, q, k, v, lse, segs, c
+	g.queries = queries
+	g.rows = grow(g.rows, 2*queries*c.Heads)
+	g.line(parallel.Workers())
+	parallel.For(min(parallel.Workers(), len(g.columns)), 1, g.work)
 }
 
-// gradients is the arguments of a call of Backward.
+// gradients is a call of Backward.
 type gradients struct {
 	dq, dk, dv, dout, out, q, k, v Heads
 	lse                            []float32
+	segs                           []Segment
 	Config
+
+	queries int
+	rows    []float32    // (2, Heads, queries): lse, and D of each query
+	columns []column     // in the order in which they are begun
+	latest  []int        // of line
+	next    atomic.Int64 // of columns
+	work    func(lo, hi int)
 }
 
-// backward is the scratch space of one block of queries and one of keys.
-type backward struct {
-	p     [tall * block]float32 // (queries, keys): scores, then probabilities
-	ds    [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
-	tanh  [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
-	lse   [tall]float32         // of each query
-	delta [tall]float32         // D of each query
+// A column is what a block of keys has to do with the queries of all heads that share its key head. Its
+// rows are blocks of queries, head by head, and it adds to dk and dv of its keys in that order. It adds to
+// dq of a row after the column of the block before it, and before that of the block behind it. So several
+// goroutines can work on the columns of one key head, each at least a row behind the one before it.
+type column struct {
+	seg, kvHead, block int
+	before             int          // the index of the column of the block before it; -1 for none
+	rows               atomic.Int64 // up to where they are done
 }
 
-var backwards = sync.Pool{New: func() any { return new(backward) }}
+var gradientsPool = sync.Pool{New: func() any {
+	g := new(gradients)
+	g.work = g.compute
+	return g
+}}
 
-// wanted says which gradients a step adds to.
-type wanted struct{ keys, queries bool }
+// release drops what g holds of its caller's.
+func (g *gradients) release() {
+	g.dq, g.dk, g.dv, g.dout, g.out, g.q, g.k, g.v = Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}, Heads{}
+	g.lse, g.segs = nil, nil
+	gradientsPool.Put(g)
+}
 
-// keyHead computes all of a segment's gradients that have to do with one key head.
-func (g *gradients) keyHead(s Segment, kvHead int) {
-	b := backwards.Get().(*backward)
-	defer backwards.Put(b)
-	g.clearKeys(s.K0, s.K1, kvHead)
-	for head := kvHead * g.group(); head < (kvHead+1)*g.group(); head++ {
-		for i := range s.views() {
-			g.rowOfBlocks(b, s, s.view(i, g.Config), head, wanted{keys: true, queries: true})
+// line puts the columns in line: those of as many key heads in turn as there are workers, which do not
+// wait for each other. Where fewer heads are left, several workers meet in one.
+func (g *gradients) line(workers int) {
+	g.next.Store(0)
+	g.columns = g.columns[:0]
+	heads := len(g.segs) * g.KVHeads
+	for first := 0; first < heads; first += workers {
+		g.latest = g.latest[:0]
+		for range min(workers, heads-first) {
+			g.latest = append(g.latest, -1)
 		}
-	}
-}
-
-// queryBlock computes dq of one block of queries.
-func (g *gradients) queryBlock(s Segment, i, head int) {
-	b := backwards.Get().(*backward)
-	defer backwards.Put(b)
-	g.rowOfBlocks(b, s, s.view(i, g.Config), head, wanted{queries: true})
-}
-
-// rowOfBlocks goes through the keys that a block of queries sees.
-func (g *gradients) rowOfBlocks(b *backward, s Segment, w view, head int, want wanted) {
-	for i := range w.n {
-		clear(g.dq.at(w.row+i, head, g.HeadDim))
-	}
-	g.deltas(b, w, head)
-	for key, end := w.keys(); key < end; key += block {
-		g.step(b, s, w, head, key, min(block, end-key), want)
-	}
-}
-
-// keyBlock computes dk and dv of one block of keys.
-func (g *gradients) keyBlock(s Segment, i, kvHead int) {
-	b := backwards.Get().(*backward)
-	defer backwards.Put(b)
-	key := i * block
-	g.clearKeys(s.K0+key, min(s.K1, s.K0+key+block), kvHead)
-	for head := kvHead * g.group(); head < (kvHead+1)*g.group(); head++ {
-		for i := range s.views() {
-			w := s.view(i, g.Config)
-			if start, end := w.keys(); start <= key && key < end {
-				g.deltas(b, w, head)
-				g.step(b, s, w, head, key, min(block, end-key), wanted{keys: true})
+		for block, more := 0, true; more; block++ {
+			more = false
+			for i, before := range g.latest {
+				seg := (first + i) / g.KVHeads
+				if block >= g.segs[seg].keyBlocks() {
+					continue
+				}
+				g.latest[i], more = len(g.columns), true
+				g.columns = append(g.columns, column{seg: seg, kvHead: (first + i) % g.KVHeads, block: block, before: before})
 			}
 		}
 	}
 }
 
-func (g *gradients) clearKeys(from, to, kvHead int) {
-	for row := from; row < to; row++ {
-		clear(g.dk.at(row, kvHead, g.HeadDim))
-		clear(g.dv.at(row, kvHead, g.HeadDim))
+// compute computes columns until there are none left. What a column waits for was begun before it, by a
+// goroutine that is at work on it.
+func (g *gradients) compute(int, int) {
+	b := backwards.Get().(*backward)
+	defer b.release()
+	for i := g.next.Add(1) - 1; i < int64(len(g.columns)); i = g.next.Add(1) - 1 {
+		g.column(b, &g.columns[i])
 	}
 }
 
-func (g *gradients) deltas(b *backward, w view, head int) {
-	for i := range w.n {
-		row := w.row + i
-		b.lse[i] = g.lse[row*g.Heads+head]
-		b.delta[i] = vec.Dot(g.dout.at(row, head, g.HeadDim), g.out.at(row, head, g.HeadDim))
+// backward is the scratch space of one goroutine.
+type backward struct {
+	keys, keysT, valuesT gemm.Panels           // of the column
+	rows                 gemm.Panels           // of the row
+	p                    [tall * block]float32 // (queries, keys): scores, then probabilities
+	ds                   [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
+	tanh                 [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
+}
+
+var backwards = sync.Pool{New: func() any { return new(backward) }}
+
+func (b *backward) release() {
+	for _, p := range []*gemm.Panels{&b.keys, &b.keysT, &b.valuesT, &b.rows} {
+		p.Forget()
 	}
+	backwards.Put(b)
+}
+
+// column computes dk and dv of a block of keys, and adds to dq of all that see it.
+func (g *gradients) column(b *backward, c *column) {
+	// Whoever waits goes on in any case; a panic is raised again when all have ended.
+	defer c.rows.Store(math.MaxInt64)
+	s, key := g.segs[c.seg], c.block*block
+	n, row := min(block, s.K1-s.K0-key), s.K0+key
+	k, v := g.k.tile(row, n, c.kvHead, g.HeadDim), g.v.tile(row, n, c.kvHead, g.HeadDim)
+	b.keys.Set(k, false)
+	b.keysT.Set(k.T(), false)
+	b.valuesT.Set(v.T(), false)
+	for i := range n {
+		clear(g.dk.at(row+i, c.kvHead, g.HeadDim))
+		clear(g.dv.at(row+i, c.kvHead, g.HeadDim))
+	}
+	for i := range g.group() * s.views() {
+		head, w := c.kvHead*g.group()+i/s.views(), s.view(i%s.views(), g.Config)
+		start, end := w.keys()
+		if key < start || end <= key {
+			continue
+		}
+		if c.before >= 0 {
+			g.columns[c.before].await(i)
+		}
+		if key == start {
+			g.prepare(w, head)
+		}
+		g.step(b, s, w, head, key, min(n, end-key))
+		c.rows.Store(int64(i + 1))
+	}
+}
+
+// await returns when row i is done, or will never be.
+func (c *column) await(i int) {
+	for c.rows.Load() <= int64(i) {
+		runtime.Gosched()
+	}
+}
+
+// prepare computes what all columns need of a block of queries.
+func (g *gradients) prepare(w view, head int) {
+	lse, delta := g.row(w, head)
+	for i := range lse {
+		row := w.row + i
+		lse[i] = g.lse[row*g.Heads+head]
+		delta[i] = vec.Dot(g.dout.at(row, head, g.HeadDim), g.out.at(row, head, g.HeadDim))
+	}
+}
+
+// row is the log-sum-exp, and D, of each query of a block.
+func (g *gradients) row(w view, head int) (lse, delta []float32) {
+	at := head*g.queries + w.row
+	return g.rows[at:][:w.n], g.rows[g.Heads*g.queries+at:][:w.n]
 }
 
 // step adds what a block of queries and the block of n keys from key on have to do with each other.
-func (g *gradients) step(b *backward, s Segment, w view, head, key, n int, want wanted) {
+func (g *gradients) step(b *backward, s Segment, w view, head, key, n int) {
 	dim, kvHead, row := g.HeadDim, head/g.group(), s.K0+key
 	from, to := w.seeing(key, n)
 	rows, first := to-from, w.row+from
 	q, dout := g.q.tile(first, rows, head, dim), g.dout.tile(first, rows, head, dim)
-	k, v := g.k.tile(row, n, kvHead, dim), g.v.tile(row, n, kvHead, dim)
 
 	scores, grads := b.p[:rows*block], b.ds[:rows*block]
-	gemm.Serial(scores, block, q, k.T(), false)
+	b.keysT.Multiply(scores, block, q, false)
 	scale := g.scores(scores, b.tanh[:])
-	gemm.Serial(grads, block, dout, v.T(), false)
-	vec.SoftmaxBlockBackward(scores, grads, b.lse[from:to], b.delta[from:to], w.band(from, key), scale, g.Scale)
+	b.valuesT.Multiply(grads, block, dout, false)
+	lse, delta := g.row(w, head)
+	vec.SoftmaxBlockBackward(scores, grads, lse[from:to], delta[from:to], w.band(from, key), scale, g.Scale)
 	if g.SoftCap != 0 {
 		vec.TanhBackward(grads, grads, b.tanh[:rows*block])
 	}
+
 	p, ds := gemm.F32Stride(b.p[:], rows, n, block), gemm.F32Stride(b.ds[:], rows, n, block)
-	if want.keys {
-		gemm.Serial(g.dv.from(row, kvHead, dim), g.dv.Stride, p.T(), dout, true)
-		gemm.Serial(g.dk.from(row, kvHead, dim), g.dk.Stride, ds.T(), q, true)
+	b.rows.Set(dout, true)
+	b.rows.Multiply(g.dv.from(row, kvHead, dim), g.dv.Stride, p.T(), true)
+	b.rows.Set(q, true)
+	b.rows.Multiply(g.dk.from(row, kvHead, dim), g.dk.Stride, ds.T(), true)
+	g.addQueries(b, w, head, key, from, to, ds, g.k.tile(row, n, kvHead, dim))
+}
+
+// addQueries adds ds·k to dq.
+func (g *gradients) addQueries(b *backward, w view, head, key, from, to int, ds, k gemm.Matrix) {
+	some, all := w.first(key, from, to)
+	if some && !all {
+		for i := range w.n {
+			clear(g.dq.at(w.row+i, head, g.HeadDim))
+		}
 	}
-	if want.queries {
-		gemm.Serial(g.dq.from(first, head, dim), g.dq.Stride, ds, k, true)
+	dq := g.dq.from(w.row+from, head, g.HeadDim)
+	if k.Rows < block { // the panels may be of keys that none of these queries sees
+		gemm.Serial(dq, g.dq.Stride, ds, k, !all)
+		return
 	}
+	b.keys.Multiply(dq, g.dq.Stride, ds, !all)
 }

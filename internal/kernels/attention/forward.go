@@ -136,16 +136,19 @@ func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Ma
 		f.keys.Multiply(scores, block, queries, false)
 	}
 	scale := p.scores(scores, nil)
-	begun := w.begin(h.acc, key, from, to)
+	some, all := w.first(key, from, to)
+	if some && !all {
+		clear(h.acc)
+	}
 	run := vec.RunningSoftmax{Max: h.max[from:to], Sum: h.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
 	run.Block(scores, w.band(from, key), scale)
-	if begun {
+	if !all {
 		rescale(acc, run.Alpha, dim)
 	}
 	if few {
-		gemm.Serial(acc, dim, weights, v, begun)
+		gemm.Serial(acc, dim, weights, v, !all)
 	} else {
-		f.values.Multiply(acc, dim, weights, begun)
+		f.values.Multiply(acc, dim, weights, !all)
 	}
 }
 
