@@ -29,29 +29,37 @@ func (p *Panels) Set(b Matrix, once bool) {
 	}
 }
 
-// Multiply computes C = A·B, or C += A·B when accumulate is set, like [Serial].
-func (p *Panels) Multiply(c []float32, ldc int, a Matrix, accumulate bool) {
-	a.mustFit("A")
-	m, n, k := a.Rows, p.plan.n, p.term.k
-	switch {
-	case a.Cols != k || k == 0:
-		panic(fmt.Sprintf("gemm: A is %d×%d for panels of %d×%d", m, a.Cols, k, n))
-	case m == 0 || n == 0:
+// Multiply computes C = A·B, or C += A·B when accumulate is set, like [Serial], with the first A.Cols rows
+// and the first cols columns of B.
+func (p *Panels) Multiply(c []float32, ldc int, a Matrix, cols int, accumulate bool) {
+	p.mustFit(c, ldc, &a, cols)
+	if a.Rows == 0 || cols == 0 {
 		return
-	case ldc < n || len(c) < (m-1)*ldc+n:
-		panic(fmt.Sprintf("gemm: C is %d×%d but has %d elements in rows of %d", m, n, len(c), ldc))
 	}
+	all := p.b.list
+	defer func() { p.b.list = all }()
+	p.b.list = all[:ceilDiv(cols, p.plan.wide)]
 	p.term.a = lanesOf(a)
-	height := p.plan.height(n)
-	height = ceilDiv(m, ceilDiv(m, height))
-	for i := 0; i < m; i += height {
-		p.work.strip.setA(&p.plan, &p.work, &p.term, span{i, min(m, i+height), 0, k}, n)
+	height := p.plan.height(cols)
+	height = ceilDiv(a.Rows, ceilDiv(a.Rows, height))
+	for i := 0; i < a.Rows; i += height {
+		p.work.strip.setA(&p.plan, &p.work, &p.term, span{i, min(a.Rows, i+height), 0, a.Cols}, cols)
 		row := c[i*ldc:]
 		var from []float32
 		if accumulate {
 			from = row
 		}
-		p.plan.strips(&p.work, &p.b, row, ldc, from, ldc, n)
+		p.plan.strips(&p.work, &p.b, row, ldc, from, ldc, cols)
+	}
+}
+
+func (p *Panels) mustFit(c []float32, ldc int, a *Matrix, cols int) {
+	a.mustFit("A")
+	switch {
+	case a.Cols == 0 || a.Cols > p.term.k || cols < 0 || cols > p.plan.n:
+		panic(fmt.Sprintf("gemm: A is %d×%d and C has %d columns, for panels of %d×%d", a.Rows, a.Cols, cols, p.term.k, p.plan.n))
+	case a.Rows > 0 && cols > 0 && (ldc < cols || len(c) < (a.Rows-1)*ldc+cols):
+		panic(fmt.Sprintf("gemm: C is %d×%d but has %d elements in rows of %d", a.Rows, cols, len(c), ldc))
 	}
 }
 

@@ -29,10 +29,17 @@ func TestPanelsAreSerial(t *testing.T) {
 						}
 						got := append([]float32(nil), want...)
 						Serial(want, n+3, a, b, accumulate)
-						p.Multiply(got, n+3, a, accumulate)
+						p.Multiply(got, n+3, a, n, accumulate)
+						part := append([]float32(nil), got...)
+						Serial(part, n+3, a.Slice(0, m, 0, (k+1)/2), b.Slice(0, (k+1)/2, 0, (n+1)/2), accumulate)
+						partly := append([]float32(nil), got...)
+						p.Multiply(partly, n+3, a.Slice(0, m, 0, (k+1)/2), (n+1)/2, accumulate)
 						for i := range want {
 							if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
 								t.Fatalf("%v, turned %v, once %v, accumulate %v: [%d] = %g, want %g", shape, turned, once, accumulate, i, got[i], want[i])
+							}
+							if math.Float32bits(partly[i]) != math.Float32bits(part[i]) {
+								t.Fatalf("%v, turned %v, once %v, accumulate %v: part [%d] = %g, want %g", shape, turned, once, accumulate, i, partly[i], part[i])
 							}
 						}
 					}
@@ -46,10 +53,11 @@ func TestPanelsRefuseWhatDoesNotFit(t *testing.T) {
 	var p Panels
 	p.Set(F32(make([]float32, 12), 3, 4), false)
 	for name, f := range map[string]func(){
-		"inner":  func() { p.Multiply(make([]float32, 8), 4, F32(make([]float32, 8), 2, 4), false) },
-		"stride": func() { p.Multiply(make([]float32, 8), 3, F32(make([]float32, 6), 2, 3), false) },
-		"short":  func() { p.Multiply(make([]float32, 7), 4, F32(make([]float32, 6), 2, 3), false) },
-		"unset":  func() { new(Panels).Multiply(nil, 0, F32(nil, 1, 0), false) },
+		"inner":  func() { p.Multiply(make([]float32, 8), 4, F32(make([]float32, 8), 2, 4), 4, false) },
+		"stride": func() { p.Multiply(make([]float32, 8), 3, F32(make([]float32, 6), 2, 3), 4, false) },
+		"short":  func() { p.Multiply(make([]float32, 7), 4, F32(make([]float32, 6), 2, 3), 4, false) },
+		"wide":   func() { p.Multiply(make([]float32, 99), 9, F32(make([]float32, 6), 2, 3), 5, false) },
+		"unset":  func() { new(Panels).Multiply(nil, 0, F32(nil, 1, 0), 0, false) },
 	} {
 		func() {
 			defer func() {
@@ -70,7 +78,7 @@ func TestPanelsDoNotAllocate(t *testing.T) {
 		c := make([]float32, 30*64)
 		if n := testing.AllocsPerRun(10, func() {
 			p.Set(b, false)
-			p.Multiply(c, 64, a, true)
+			p.Multiply(c, 64, a, 64, true)
 			p.Forget()
 		}); n != 0 {
 			t.Errorf("%v allocations", n)
