@@ -347,3 +347,17 @@ func BenchmarkLayer(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkDecode is attention of one new token to those before it, as in decoding.
+func BenchmarkDecode(b *testing.B) {
+	for _, keys := range []int{100, 1000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			cputest.EachImplementationB(b, func(b *testing.B) {
+				p := newProblem(1, Config{Heads: 9, KVHeads: 3, HeadDim: 64, Scale: 0.125}, []Segment{{0, 1, 0, keys}})
+				for b.Loop() {
+					p.forward()
+				}
+			})
+		})
+	}
+}

@@ -198,10 +198,10 @@ func (g *gradients) step(b *backward, s Segment, w view, head, key, n int) {
 	rows, first := to-from, w.row+from
 	q, dout := g.q.tile(first, rows, head, dim), g.dout.tile(first, rows, head, dim)
 
-	scores, grads := b.p[:rows*block], b.ds[:rows*block]
-	b.keysT.Multiply(scores, block, q, false)
+	scores, grads, upper := b.p[:rows*block], b.ds[:rows*block], w.upper(from, rows, key, n)
+	multiplyScores(scores, q, &b.keysT, n, upper)
 	scale := g.scores(scores, b.tanh[:])
-	b.valuesT.Multiply(grads, block, dout, false)
+	multiplyScores(grads, dout, &b.valuesT, n, upper)
 	lse, delta := g.row(w, head)
 	vec.SoftmaxBlockBackward(scores, grads, lse[from:to], delta[from:to], w.band(from, key), scale, g.Scale)
 	if g.SoftCap != 0 {
@@ -209,25 +209,14 @@ func (g *gradients) step(b *backward, s Segment, w view, head, key, n int) {
 	}
 
 	p, ds := gemm.F32Stride(b.p[:], rows, n, block), gemm.F32Stride(b.ds[:], rows, n, block)
-	b.rows.Set(dout, true)
-	b.rows.Multiply(g.dv.from(row, kvHead, dim), g.dv.Stride, p.T(), true)
-	b.rows.Set(q, true)
-	b.rows.Multiply(g.dk.from(row, kvHead, dim), g.dk.Stride, ds.T(), true)
-	g.addQueries(b, w, head, key, from, to, ds, g.k.tile(row, n, kvHead, dim))
-}
+	addTransposed(g.dv.from(row, kvHead, dim), g.dv.Stride, p, dout, &b.rows, upper)
+	addTransposed(g.dk.from(row, kvHead, dim), g.dk.Stride, ds, q, &b.rows, upper)
 
-// addQueries adds ds·k to dq.
-func (g *gradients) addQueries(b *backward, w view, head, key, from, to int, ds, k gemm.Matrix) {
 	some, all := w.first(key, from, to)
 	if some && !all {
 		for i := range w.n {
-			clear(g.dq.at(w.row+i, head, g.HeadDim))
+			clear(g.dq.at(w.row+i, head, dim))
 		}
 	}
-	dq := g.dq.from(w.row+from, head, g.HeadDim)
-	if k.Rows < block { // the panels may be of keys that none of these queries sees
-		gemm.Serial(dq, g.dq.Stride, ds, k, !all)
-		return
-	}
-	b.keys.Multiply(dq, g.dq.Stride, ds, !all)
+	multiplyWeights(g.dq.from(first, head, dim), g.dq.Stride, ds, &b.keys, dim, upper, !all)
 }

@@ -15,8 +15,8 @@ var negInf = float32(math.Inf(-1))
 // log-sum-exp of every row's scores, lse[row·Heads + head], for the backward pass. out must not
 // overlap the inputs, and segments must not share queries.
 //
-// Masked scores are −∞ and their weight is 0. A value that is not finite nevertheless reaches all
-// queries of its segment whose own key is in the same block of 64 keys or later, since 0·∞ is NaN.
+// Masked scores are −∞ and their weight is 0. A value that is not finite may nevertheless reach all
+// queries of its segment whose own key is in the same block of 64 keys, since 0·∞ is NaN.
 func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) {
 	c.mustBeValid()
 	queries, keys := rows(segs)
@@ -126,14 +126,13 @@ func (f *forward) begin(heads, size int) {
 func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Matrix) {
 	dim := p.HeadDim
 	from, to := w.seeing(key, n)
-	queries := p.q.tile(w.row+from, to-from, head, dim)
-	scores := f.scores[:(to-from)*block]
-	weights, acc := gemm.F32Stride(scores, to-from, n, block), h.acc[from*dim:to*dim]
-	few := w.n <= fewQueries
+	rows := to - from
+	queries, scores := p.q.tile(w.row+from, rows, head, dim), f.scores[:rows*block]
+	few, upper := w.n <= fewQueries, w.upper(from, rows, key, n)
 	if few {
 		gemm.Serial(scores, block, queries, k, false)
 	} else {
-		f.keys.Multiply(scores, block, queries, false)
+		multiplyScores(scores, queries, &f.keys, n, upper)
 	}
 	scale := p.scores(scores, nil)
 	some, all := w.first(key, from, to)
@@ -142,14 +141,15 @@ func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Ma
 	}
 	run := vec.RunningSoftmax{Max: h.max[from:to], Sum: h.sum[from:to], Alpha: f.alpha[from:to], Part: f.part[from:to]}
 	run.Block(scores, w.band(from, key), scale)
+	weights, acc := gemm.F32Stride(scores, rows, n, block), h.acc[from*dim:to*dim]
 	if !all {
 		rescale(acc, run.Alpha, dim)
 	}
 	if few {
 		gemm.Serial(acc, dim, weights, v, !all)
-	} else {
-		f.values.Multiply(acc, dim, weights, !all)
+		return
 	}
+	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
 }
 
 // rescale makes what has been summed so far relative to the new maxima.
