@@ -91,12 +91,12 @@ func (f *forward) run(p *pass, s Segment, w view, kvHead, head, heads int) {
 		n, from := min(block, end-key), s.K0+key
 		k, v := p.k.tile(from, n, kvHead, dim).T(), p.v.tile(from, n, kvHead, dim)
 		few := w.n <= fewQueries
+		f.values.Set(v, few)
 		if !few {
 			f.keys.Set(k, false)
-			f.values.Set(v, false)
 		}
 		for i := range heads {
-			f.block(p, w, &f.heads[i], head+i, key, n, k, v)
+			f.block(p, &w, &f.heads[i], head+i, key, n, &k)
 		}
 	}
 	for i := range heads {
@@ -104,7 +104,8 @@ func (f *forward) run(p *pass, s Segment, w view, kvHead, head, heads int) {
 	}
 }
 
-// fewQueries is up to how many queries packing keys and values for them does not pay.
+// fewQueries is up to how many queries packing keys and values for them does not pay. There are products
+// for few rows that read keys where they are.
 const fewQueries = 8
 
 // begin sets the sums of some heads to those of nothing, of size elements each.
@@ -122,15 +123,15 @@ func (f *forward) begin(heads, size int) {
 	}
 }
 
-// block adds a block of n keys and values from key on to the sums of one head.
-func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Matrix) {
+// block adds a block of n keys, k, and their values, from key on, to the sums of one head.
+func (f *forward) block(p *pass, w *view, h *sums, head, key, n int, k *gemm.Matrix) {
 	dim := p.HeadDim
 	from, to := w.seeing(key, n)
 	rows := to - from
 	queries, scores := p.q.tile(w.row+from, rows, head, dim), f.scores[:rows*block]
-	few, upper := w.n <= fewQueries, w.upper(from, rows, key, n)
-	if few {
-		gemm.Serial(scores, block, queries, k, false)
+	upper := w.upper(from, rows, key, n)
+	if w.n <= fewQueries {
+		gemm.Serial(scores, block, queries, *k, false)
 	} else {
 		multiplyScores(scores, queries, &f.keys, n, upper)
 	}
@@ -144,10 +145,6 @@ func (f *forward) block(p *pass, w view, h *sums, head, key, n int, k, v gemm.Ma
 	weights, acc := gemm.F32Stride(scores, rows, n, block), h.acc[from*dim:to*dim]
 	if !all {
 		rescale(acc, run.Alpha, dim)
-	}
-	if few {
-		gemm.Serial(acc, dim, weights, v, !all)
-		return
 	}
 	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
 }

@@ -22,7 +22,9 @@ func multiplyScores(scores []float32, x gemm.Matrix, b *gemm.Panels, n, upper in
 	if upper > 0 {
 		b.Multiply(scores, block, x.Slice(0, upper, 0, x.Cols), half, false)
 	}
-	b.Multiply(scores[upper*block:], block, x.Slice(upper, x.Rows, 0, x.Cols), n, false)
+	if upper < x.Rows {
+		b.Multiply(scores[upper*block:], block, x.Slice(upper, x.Rows, 0, x.Cols), n, false)
+	}
 }
 
 // multiplyWeights computes c = w·b, or adds to c, for queries in rows of dim elements.
