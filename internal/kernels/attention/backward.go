@@ -1,10 +1,7 @@
 package attention
 
 import (
-	"math"
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
@@ -42,8 +39,8 @@ func Backward(dq, dk, dv Heads, dout, out Heads, lse []float32, q, k, v Heads, s
 	g.dq, g.dk, g.dv, g.dout, g.out, g.q, g.k, g.v, g.lse, g.segs, g.Config = dq, dk, dv, dout, out, q, k, v, lse, segs, c
 	g.queries = queries
 	g.rows = grow(g.rows, 2*queries*c.Heads)
-	g.line(parallel.Workers())
-	parallel.For(min(parallel.Workers(), len(g.columns)), 1, g.work)
+	g.chains.set(segs, c.KVHeads)
+	parallel.For(min(parallel.Workers(), len(g.chains.done)), 1, g.work)
 }
 
 // gradients is a call of Backward.
@@ -54,21 +51,9 @@ type gradients struct {
 	Config
 
 	queries int
-	rows    []float32    // (2, Heads, queries): lse, and D of each query
-	columns []column     // in the order in which they are begun
-	latest  []int        // of line
-	next    atomic.Int64 // of columns
+	rows    []float32 // (2, Heads, queries): lse, and D of each query
+	chains  chains
 	work    func(lo, hi int)
-}
-
-// A column is what a block of keys has to do with the queries of all heads that share its key head. Its
-// rows are blocks of queries, head by head, and it adds to dk and dv of its keys in that order. It adds to
-// dq of a row after the column of the block before it, and before that of the block behind it. So several
-// goroutines can work on the columns of one key head, each at least a row behind the one before it.
-type column struct {
-	seg, kvHead, block int
-	before             int          // the index of the column of the block before it; -1 for none
-	rows               atomic.Int64 // up to where they are done
 }
 
 var gradientsPool = sync.Pool{New: func() any {
@@ -84,38 +69,12 @@ func (g *gradients) release() {
 	gradientsPool.Put(g)
 }
 
-// line puts the columns in line: those of as many key heads in turn as there are workers, which do not
-// wait for each other. Where fewer heads are left, several workers meet in one.
-func (g *gradients) line(workers int) {
-	g.next.Store(0)
-	g.columns = g.columns[:0]
-	heads := len(g.segs) * g.KVHeads
-	for first := 0; first < heads; first += workers {
-		g.latest = g.latest[:0]
-		for range min(workers, heads-first) {
-			g.latest = append(g.latest, -1)
-		}
-		for block, more := 0, true; more; block++ {
-			more = false
-			for i, before := range g.latest {
-				seg := (first + i) / g.KVHeads
-				if block >= g.segs[seg].keyBlocks() {
-					continue
-				}
-				g.latest[i], more = len(g.columns), true
-				g.columns = append(g.columns, column{seg: seg, kvHead: (first + i) % g.KVHeads, block: block, before: before})
-			}
-		}
-	}
-}
-
-// compute computes columns until there are none left. What a column waits for was begun before it, by a
-// goroutine that is at work on it.
+// compute computes columns until there are none left.
 func (g *gradients) compute(int, int) {
 	b := backwards.Get().(*backward)
 	defer b.release()
-	for i := g.next.Add(1) - 1; i < int64(len(g.columns)); i = g.next.Add(1) - 1 {
-		g.column(b, &g.columns[i])
+	for chain, column := g.chains.next(-1); chain >= 0; chain, column = g.chains.next(chain) {
+		g.column(b, chain, column)
 	}
 }
 
@@ -138,40 +97,31 @@ func (b *backward) release() {
 }
 
 // column computes dk and dv of a block of keys, and adds to dq of all that see it.
-func (g *gradients) column(b *backward, c *column) {
+func (g *gradients) column(b *backward, chain, column int) {
 	// Whoever waits goes on in any case; a panic is raised again when all have ended.
-	defer c.rows.Store(math.MaxInt64)
-	s, key := g.segs[c.seg], c.block*block
+	defer g.chains.end(chain, column)
+	kvHead, s, key := g.chains.list[chain].kvHead, g.segs[g.chains.list[chain].seg], column*block
 	n, row := min(block, s.K1-s.K0-key), s.K0+key
-	k, v := g.k.tile(row, n, c.kvHead, g.HeadDim), g.v.tile(row, n, c.kvHead, g.HeadDim)
+	k, v := g.k.tile(row, n, kvHead, g.HeadDim), g.v.tile(row, n, kvHead, g.HeadDim)
 	b.keys.Set(k, false)
 	b.keysT.Set(k.T(), false)
 	b.valuesT.Set(v.T(), false)
 	for i := range n {
-		clear(g.dk.at(row+i, c.kvHead, g.HeadDim))
-		clear(g.dv.at(row+i, c.kvHead, g.HeadDim))
+		clear(g.dk.at(row+i, kvHead, g.HeadDim))
+		clear(g.dv.at(row+i, kvHead, g.HeadDim))
 	}
 	for i := range g.group() * s.views() {
-		head, w := c.kvHead*g.group()+i/s.views(), s.view(i%s.views(), g.Config)
+		head, w := kvHead*g.group()+i/s.views(), s.view(i%s.views(), g.Config)
 		start, end := w.keys()
 		if key < start || end <= key {
 			continue
 		}
-		if c.before >= 0 {
-			g.columns[c.before].await(i)
-		}
+		g.chains.await(chain, column, i)
 		if key == start {
 			g.prepare(w, head)
 		}
 		g.step(b, s, w, head, key, min(n, end-key))
-		c.rows.Store(int64(i + 1))
-	}
-}
-
-// await returns when row i is done, or will never be.
-func (c *column) await(i int) {
-	for c.rows.Load() <= int64(i) {
-		runtime.Gosched()
+		g.chains.finish(chain, column, i)
 	}
 }
 
