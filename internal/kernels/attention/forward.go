@@ -144,18 +144,9 @@ func (f *forward) block(p *pass, w *view, h *sums, head, key, n int, k *gemm.Mat
 	run.Block(scores, w.band(from, key), scale)
 	weights, acc := gemm.F32Stride(scores, rows, n, block), h.acc[from*dim:to*dim]
 	if !all {
-		rescale(acc, run.Alpha, dim)
+		vec.ScaleRows(acc, run.Alpha)
 	}
 	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
-}
-
-// rescale makes what has been summed so far relative to the new maxima.
-func rescale(acc, alpha []float32, dim int) {
-	for i, a := range alpha {
-		if row := acc[i*dim : (i+1)*dim]; a != 1 {
-			vec.Scale(row, row, a)
-		}
-	}
 }
 
 // finish stores the results of one head.

@@ -38,6 +38,29 @@ func scaleGeneric(dst, a []float32, s float32) {
 	}
 }
 
+// ScaleRows multiplies each row of x, of as many elements each as make len(s) rows, by its element of s.
+func ScaleRows(x, s []float32) {
+	if len(s) == 0 {
+		mustMatch("ScaleRows", 0, len(x))
+		return
+	}
+	dim := len(x) / len(s)
+	mustMatch("ScaleRows", len(s)*dim, len(x))
+	current().runScaleRows(x, dim, s)
+}
+
+func (k *kernels) runScaleRows(x []float32, dim int, s []float32) {
+	if k.scaleRows != nil {
+		k.scaleRows(x, dim, s)
+		return
+	}
+	for i, f := range s {
+		if row := x[i*dim : (i+1)*dim]; f != 1 {
+			k.scale(row, row, f)
+		}
+	}
+}
+
 // Axpy sets dst[i] = fma(s, x[i], dst[i]).
 func Axpy(dst []float32, s float32, x []float32) {
 	mustMatch("Axpy", len(dst), len(x))

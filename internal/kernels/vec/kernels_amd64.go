@@ -157,6 +157,11 @@ func softmaxBlockAVX2(scores []float32, max []float32, alpha []float32, part []f
 //go:noescape
 func softmaxBlockBackwardAVX2(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)
 
+// scaleRowsAVX2 multiplies rows of dim elements by an element of s each.
+//
+//go:noescape
+func scaleRowsAVX2(x []float32, dim int, s []float32)
+
 // expAVX512 sets dst to e^src.
 //
 //go:noescape
@@ -311,3 +316,8 @@ func softmaxBlockAVX512(scores []float32, max []float32, alpha []float32, part [
 //
 //go:noescape
 func softmaxBlockBackwardAVX512(p []float32, ds []float32, lse []float32, delta []float32, lo int, hi int, scale float32, slope float32)
+
+// scaleRowsAVX512 multiplies rows of dim elements by an element of s each.
+//
+//go:noescape
+func scaleRowsAVX512(x []float32, dim int, s []float32)

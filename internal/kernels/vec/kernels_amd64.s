@@ -3658,6 +3658,57 @@ done:
 	VZEROUPPER
 	RET
 
+// func scaleRowsAVX2(x []float32, dim int, s []float32)
+// Requires: AVX
+TEXT ·scaleRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    x_base+0(FP), AX
+	MOVQ    dim+24(FP), CX
+	MOVQ    s_base+32(FP), DX
+	MOVQ    s_len+40(FP), BX
+	MOVQ    CX, SI
+	ANDQ    $-8, SI
+	MOVQ    CX, DI
+	SUBQ    SI, DI
+	LEAQ    tailMask<>+32(SB), R8
+	MOVQ    DI, R9
+	NEGQ    R9
+	VMOVUPS (R8)(R9*4), Y0
+	TESTQ   BX, BX
+	JZ      done
+
+row:
+	XORL         R8, R8
+	CMPL         (DX), $0x3f800000
+	JE           next
+	VBROADCASTSS (DX), Y1
+	TESTQ        SI, SI
+	JZ           tail
+
+loop:
+	VMOVUPS (AX)(R8*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, SI
+	JL      loop
+
+tail:
+	TESTQ      DI, DI
+	JZ         next
+	VMASKMOVPS (AX)(R8*4), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R8*4)
+
+next:
+	LEAQ (AX)(CX*4), AX
+	ADDQ $0x04, DX
+	DECQ BX
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func expAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·expAVX512(SB), NOSPLIT, $0-48
@@ -5946,6 +5997,55 @@ next:
 	INCQ DI
 	INCQ R8
 	DECQ SI
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scaleRowsAVX512(x []float32, dim int, s []float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ         x_base+0(FP), AX
+	MOVQ         dim+24(FP), CX
+	MOVQ         s_base+32(FP), DX
+	MOVQ         s_len+40(FP), BX
+	MOVQ         CX, SI
+	ANDQ         $-16, SI
+	MOVQ         CX, DI
+	SUBQ         SI, DI
+	VPBROADCASTD DI, Z0
+	VPCMPGTD     laneNumbers<>+0(SB), Z0, K1
+	TESTQ        BX, BX
+	JZ           done
+
+row:
+	XORL         R8, R8
+	CMPL         (DX), $0x3f800000
+	JE           next
+	VBROADCASTSS (DX), Z0
+	TESTQ        SI, SI
+	JZ           tail
+
+loop:
+	VMOVUPS (AX)(R8*4), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, SI
+	JL      loop
+
+tail:
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS.Z (AX)(R8*4), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(R8*4)
+
+next:
+	LEAQ (AX)(CX*4), AX
+	ADDQ $0x04, DX
+	DECQ BX
 	JNZ  row
 
 done:

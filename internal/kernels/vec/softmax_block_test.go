@@ -146,3 +146,29 @@ func TestBandsThatLeaveARowEmptyArePanics(t *testing.T) {
 		}
 	}
 }
+
+func TestScaleRows(t *testing.T) {
+	for _, impl := range cpu.Available() {
+		k := kernelsFor(impl)
+		for _, rows := range []int{0, 1, 5} {
+			for dim := range 70 {
+				x, s := wild(uint64(dim), rows*dim+9), values(uint64(rows), rows)
+				if rows > 3 {
+					s[1], s[2], s[3] = 1, float32(math.NaN()), 0
+				}
+				want := append([]float32(nil), x...)
+				for i, f := range s {
+					for j := range dim {
+						want[i*dim+j] *= f
+					}
+				}
+				k.runScaleRows(x[:rows*dim], dim, s)
+				for i, w := range want {
+					if !same(x[i], w) {
+						t.Fatalf("%s: %d rows of %d: [%d] = %x, want %x", impl, rows, dim, i, x[i], w)
+					}
+				}
+			}
+		}
+	}
+}

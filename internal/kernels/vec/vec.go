@@ -44,9 +44,10 @@ type kernels struct {
 	rotate, rotateBack   func(lo, hi, cos, sin []float32)
 	adamw                func(p, g, m, v []float32, c adamwConstants)
 
-	// Those of blocks are nil where they are composed of the ones above.
+	// Those of rows are nil where they are composed of the ones above.
 	softmaxBlock         func(scores, max, alpha, part []float32, lo, hi int, scale float32)
 	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
+	scaleRows            func(x []float32, dim int, s []float32)
 }
 
 var generic = kernels{

@@ -240,7 +240,7 @@ func TestLengthMismatchPanics(t *testing.T) {
 		"Exp": func() { Exp(a, b) }, "Sigmoid": func() { Sigmoid(a, b) }, "Tanh": func() { Tanh(a, b) },
 		"TanhBackward": func() { TanhBackward(a, a, b) }, "ExpSub": func() { ExpSub(a, b, 0) },
 		"ExpSubSum": func() { ExpSubSum(a, b, 0) }, "Dot": func() { Dot(a, b) }, "Add": func() { Add(a, a, b) },
-		"Mul": func() { Mul(b, a, a) }, "Scale": func() { Scale(a, b, 1) }, "Axpy": func() { Axpy(a, 1, b) },
+		"Mul": func() { Mul(b, a, a) }, "Scale": func() { Scale(a, b, 1) }, "Axpy": func() { Axpy(a, 1, b) }, "ScaleRows": func() { ScaleRows(a, b) },
 		"SiLUMul": func() { SiLUMul(a, b, a) }, "SiLUMulBackward": func() { SiLUMulBackward(a, a, a, a, b) },
 		"GELUTanhMul":         func() { GELUTanhMul(a, a, b) },
 		"GELUTanhMulBackward": func() { GELUTanhMulBackward(a, b, a, a, a) },
