@@ -10,10 +10,11 @@ import (
 // on one goroutine, where planning and packing would take a good part of a [Serial]. The zero value is
 // ready to use, and keeps its memory from one B to the next.
 type Panels struct {
-	plan plan
+	plan plan // of which only the geometry is used
 	term term
-	work workspace
 	b    panels
+	cols int       // of B
+	work workspace // for A
 }
 
 // Set makes p the panels of b. They are a copy, unless b is to be used only once or twice and is float32
@@ -23,7 +24,7 @@ func (p *Panels) Set(b Matrix, once bool) {
 	impl := cpu.Current()
 	p.plan.geometry = geometryOf(impl)
 	p.term = term{b: lanesOf(b.T()), k: b.Rows}
-	p.plan.n = b.Cols
+	p.cols = b.Cols
 	if b.Rows > 0 && b.Cols > 0 {
 		p.b.fill(impl, &p.term.b, span{0, b.Cols, 0, b.Rows}, p.plan.wide, p.plan.narrow, once)
 	}
@@ -36,28 +37,47 @@ func (p *Panels) Multiply(c []float32, ldc int, a Matrix, cols int, accumulate b
 	if a.Rows == 0 || cols == 0 {
 		return
 	}
-	all := p.b.list
-	defer func() { p.b.list = all }()
-	p.b.list = all[:ceilDiv(cols, p.plan.wide)]
 	p.term.a = lanesOf(a)
 	height := p.plan.height(cols)
 	height = ceilDiv(a.Rows, ceilDiv(a.Rows, height))
 	for i := 0; i < a.Rows; i += height {
 		p.work.strip.setA(&p.plan, &p.work, &p.term, span{i, min(a.Rows, i+height), 0, a.Cols}, cols)
-		row := c[i*ldc:]
-		var from []float32
-		if accumulate {
-			from = row
-		}
-		p.plan.strips(&p.work, &p.b, row, ldc, from, ldc, cols)
+		p.strips(c[i*ldc:], ldc, cols, accumulate)
 	}
+}
+
+// strips multiplies a panel of A: by the panels of B that are wide in one go, then by the last if that is
+// narrow.
+func (p *Panels) strips(c []float32, ldc, cols int, accumulate bool) {
+	list := p.b.list[:ceilDiv(cols, p.plan.wide)]
+	wide := len(list)
+	if list[wide-1].width != p.plan.wide {
+		wide--
+	}
+	if wide > 0 {
+		p.strip(list[:wide], c, ldc, min(cols, wide*p.plan.wide)-(wide-1)*p.plan.wide, accumulate)
+	}
+	if wide < len(list) {
+		p.strip(list[wide:], c[wide*p.plan.wide:], ldc, cols-wide*p.plan.wide, accumulate)
+	}
+}
+
+// strip multiplies by panels of one width, the last of which has last columns of C.
+func (p *Panels) strip(list []panel, c []float32, ldc, last int, accumulate bool) {
+	s := &p.work.strip
+	s.c, s.ldc, s.from, s.fromRow, s.scale = c, ldc, nil, 0, 0
+	if accumulate {
+		s.from, s.fromRow = c, ldc
+	}
+	s.setB(list, last, &p.b)
+	s.run(p.plan.impl, &p.work)
 }
 
 func (p *Panels) mustFit(c []float32, ldc int, a *Matrix, cols int) {
 	a.mustFit("A")
 	switch {
-	case a.Cols == 0 || a.Cols > p.term.k || cols < 0 || cols > p.plan.n:
-		panic(fmt.Sprintf("gemm: A is %d×%d and C has %d columns, for panels of %d×%d", a.Rows, a.Cols, cols, p.term.k, p.plan.n))
+	case a.Cols == 0 || a.Cols > p.term.k || cols < 0 || cols > p.cols:
+		panic(fmt.Sprintf("gemm: A is %d×%d and C has %d columns, for panels of %d×%d", a.Rows, a.Cols, cols, p.term.k, p.cols))
 	case a.Rows > 0 && cols > 0 && (ldc < cols || len(c) < (a.Rows-1)*ldc+cols):
 		panic(fmt.Sprintf("gemm: C is %d×%d but has %d elements in rows of %d", a.Rows, cols, len(c), ldc))
 	}
