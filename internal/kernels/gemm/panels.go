@@ -38,39 +38,36 @@ func (p *Panels) Multiply(c []float32, ldc int, a Matrix, cols int, accumulate b
 		return
 	}
 	p.term.a = lanesOf(a)
-	height := p.plan.height(cols)
-	height = ceilDiv(a.Rows, ceilDiv(a.Rows, height))
-	for i := 0; i < a.Rows; i += height {
-		p.work.strip.setA(&p.plan, &p.work, &p.term, span{i, min(a.Rows, i+height), 0, a.Cols}, cols)
-		p.strips(c[i*ldc:], ldc, cols, accumulate)
-	}
-}
-
-// strips multiplies a panel of A: by the panels of B that are wide in one go, then by the last if that is
-// narrow.
-func (p *Panels) strips(c []float32, ldc, cols int, accumulate bool) {
 	list := p.b.list[:ceilDiv(cols, p.plan.wide)]
 	wide := len(list)
 	if list[wide-1].width != p.plan.wide {
 		wide--
 	}
 	if wide > 0 {
-		p.strip(list[:wide], c, ldc, min(cols, wide*p.plan.wide)-(wide-1)*p.plan.wide, accumulate)
+		last := min(cols, wide*p.plan.wide) - (wide-1)*p.plan.wide
+		p.multiply(list[:wide], last, c, ldc, a.Rows, a.Cols, accumulate)
 	}
 	if wide < len(list) {
-		p.strip(list[wide:], c[wide*p.plan.wide:], ldc, cols-wide*p.plan.wide, accumulate)
+		p.multiply(list[wide:], cols-wide*p.plan.wide, c[wide*p.plan.wide:], ldc, a.Rows, a.Cols, accumulate)
 	}
 }
 
-// strip multiplies by panels of one width, the last of which has last columns of C.
-func (p *Panels) strip(list []panel, c []float32, ldc, last int, accumulate bool) {
+// multiply goes through the rows of A with panels of one width, the last of which has last columns of C.
+func (p *Panels) multiply(list []panel, last int, c []float32, ldc, rows, steps int, accumulate bool) {
 	s := &p.work.strip
-	s.c, s.ldc, s.from, s.fromRow, s.scale = c, ldc, nil, 0, 0
-	if accumulate {
-		s.from, s.fromRow = c, ldc
-	}
 	s.setB(list, last, &p.b)
-	s.run(p.plan.impl, &p.work)
+	s.ldc, s.from, s.fromRow, s.scale = ldc, nil, ldc, 0
+	cols := (len(list)-1)*s.width + last
+	height := p.plan.height(cols)
+	height = ceilDiv(rows, ceilDiv(rows, height))
+	for i := 0; i < rows; i += height {
+		s.setA(&p.plan, &p.work, &p.term, span{i, min(rows, i+height), 0, steps}, cols)
+		s.c = c[i*ldc:]
+		if accumulate {
+			s.from = s.c
+		}
+		s.run(p.plan.impl, &p.work)
+	}
 }
 
 func (p *Panels) mustFit(c []float32, ldc int, a *Matrix, cols int) {
