@@ -87,12 +87,18 @@ func (p *plan) worthTurning() bool {
 	if !p.strided {
 		return p.n <= 8 && p.n < p.m
 	}
-	if t.a.inRows() && t.b.inColumns() && p.n < p.m && p.n <= 2*p.rows {
+	if t.a.inRows() && t.b.inColumns() && p.n < p.m && p.n <= inPlaceRows {
 		return true // the factors of a weight gradient: few columns, and A lies ready as lanes
 	}
 	// Few rows: packing B would cost more than the product, but B can be broadcast from where it is.
 	return t.b.inColumnsOf32() && p.m < p.n && p.m > turnAbove && p.m <= p.narrow
 }
+
+// inPlace reports whether B is read where it is, because the rows of A are few.
+func (p *plan) inPlace() bool { return p.m <= inPlaceRows && p.terms[0].b.inRows() }
+
+// inPlaceRows is how many rows of A take less time to read B, whose lanes lie ready, than to pack it.
+const inPlaceRows = 64
 
 // turnAbove is how many rows leave so few lanes busy that packing B is the lesser evil.
 const turnAbove = 2

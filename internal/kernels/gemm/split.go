@@ -33,15 +33,18 @@ func (p *plan) split(workers, total int) {
 		return
 	}
 	maxDown, maxAcross := p.down.units(), max(1, p.across.size/max(narrowest, p.across.unit))
-	if p.m <= 4*p.rows { // few rows: none to cut
+	switch {
+	case p.inPlace(): // long pieces of rows of B are read faster
+		maxDown, maxAcross = 1, workers
+	case p.m <= 4*p.rows:
 		maxDown, maxAcross = 1, p.across.units()
-	} else if p.k <= shallow && maxDown >= perWorker*workers {
+	case p.k <= shallow && maxDown >= perWorker*workers:
 		maxAcross = 1
 	}
 	best := -1
 	down, across := p.down, p.across
 	for down.pieces = 1; down.pieces <= min(maxDown, perWorker*workers); down.pieces++ {
-		for across.pieces = 1; across.pieces <= min(maxAcross, perWorker*workers/down.pieces); across.pieces++ {
+		for across.pieces = 1; across.pieces <= min(maxAcross, p.across.units(), perWorker*workers/down.pieces); across.pieces++ {
 			if c := p.cost(down, across, workers, total); best < 0 || c < best {
 				best, p.down, p.across = c, down, across
 			}

@@ -33,6 +33,10 @@ const blockSize = 1 << 18
 // that depth stays in the first-level cache.
 const depth = 256
 
+// inPlaceSize is how many elements of B are read where they are until all rows of A have passed by: lines
+// of so many rows that the first-level cache and its translations suffice.
+const inPlaceSize = 3 << 14
+
 // An area is the part of C that a tile covers, and where it is computed.
 type area struct {
 	i0, i1, j0, j1 int
@@ -151,11 +155,10 @@ func (p *plan) addBlock(w *workspace, b *area, last bool) {
 // so that it had better stay where it is if it can.
 func (p *plan) block(a *area) (cols, steps int, once bool) {
 	n := roundUp(a.j1-a.j0, p.wide)
-	strips := ceilDiv(a.i1-a.i0, p.height(a.j1-a.j0))
 	switch {
-	case strips <= 2 && p.terms[0].b.inRows():
-		return n, depth, true
-	case strips == 1:
+	case p.inPlace():
+		return n, max(64, min(depth, inPlaceSize/n&^31)), true
+	case a.i1-a.i0 <= p.height(a.j1-a.j0):
 		return p.wide, depth, false
 	}
 	steps = max(2*depth, min(16*depth, blockSize/n/depth*depth))
