@@ -50,6 +50,21 @@ func (p *plan) dotsSuit() bool {
 	return true
 }
 
+// dotsSerialBelow is how many weights are read sooner than another goroutine wakes.
+const dotsSerialBelow = 1 << 17
+
+// splitDots chooses tiles, whole blocks of columns: as many for each worker, and so many that one that is
+// late leaves the others something to take, but no tile so small that its beginning takes long.
+func (p *plan) splitDots(workers int) {
+	const perWorker, minWeights = 8, 1 << 13
+	block := dotBlock(p.impl, p.m)
+	p.down, p.across = cut{p.m, p.m, 1}, cut{p.n, block, 1}
+	if workers > 1 {
+		most := p.n * p.k / minWeights / workers
+		p.across.pieces = min(p.across.units(), workers*max(1, min(most, perWorker)))
+	}
+}
+
 // dots is what one goroutine needs for few rows.
 type dots struct {
 	x    []float32 // A, step by step
@@ -70,7 +85,7 @@ func (p *plan) dotTile(w *workspace, j0, j1 int) {
 		x := d.x
 		for i := range p.terms {
 			t := &p.terms[i]
-			t.dot(p.impl, d, x, p.m, at, block)
+			t.dot(p.impl, d, x, p.m, at, min(at+block, p.n-block), block)
 			x = x[p.m*roundUp(t.k, dotLine):]
 		}
 		p.storeDots(d, at, block, own)
@@ -125,11 +140,11 @@ func (p *plan) storeDots(d *dots, at, block int, own span) {
 	}
 }
 
-// dot continues the sums of a block of lanes of W, from lane at on, by x.
-func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, block int) {
+// dot continues the sums of a block of lanes of W, from lane at on, by x. The block at lane next follows.
+func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, next, block int) {
 	done := 0
 	if t.b.blocks == nil {
-		done = t.b.dotInPlace(impl, d, x, m, at, t.k)
+		done = t.b.dotInPlace(impl, d, x, m, at, next, t.k)
 	}
 	if done == t.k {
 		return
@@ -148,7 +163,7 @@ func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, block i
 			}
 		}
 		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
-		piece.dotInPlace(impl, d, x[m*done:], m, 0, padded)
+		piece.dotInPlace(impl, d, x[m*done:], m, 0, 0, padded)
 		done += n
 	}
 }

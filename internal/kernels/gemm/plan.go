@@ -66,7 +66,9 @@ func (p *plan) setUp(impl cpu.Implementation, o *Product) {
 			p.k += t.A.Cols
 		}
 	}
-	if p.dots = p.dotsSuit(); !p.dots && p.worthTurning() {
+	if p.dots = p.dotsSuit(); p.dots {
+		p.serialBelow = p.m * dotsSerialBelow
+	} else if p.worthTurning() {
 		p.m, p.n, p.turned = p.n, p.m, true
 		for i, t := range p.terms {
 			p.terms[i].a, p.terms[i].b = t.b, t.a

@@ -27,6 +27,10 @@ const narrowest = 96
 // split chooses tiles for a number of workers who have total multiply-adds to do, p's and those of other
 // plans: of all ways to cut rows and columns, that by which they are done first.
 func (p *plan) split(workers, total int) {
+	if p.dots {
+		p.splitDots(workers)
+		return
+	}
 	p.down, p.across = p.whole()
 	if workers == 1 {
 		p.boundTurned()

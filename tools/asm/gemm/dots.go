@@ -30,12 +30,13 @@ var (
 	dotRow, dotRow3  = reg.RCX, reg.RDX
 	dotRow5, dotRow7 = reg.RSI, reg.RDI
 	dotGroup         = []reg.GPPhysical{reg.R8, reg.R9, reg.R10, reg.R11}
+	dotNext          = reg.R13
 )
 
 const (
 	dotX0, dotLower, dotHigher = 4, 5, 6 // vectors: an element of x, the parts of words
 	dotFirst                   = 8       // the vector that is the first accumulator
-	dotAhead                   = 8       // lines that are fetched ahead
+	dotAhead                   = 2       // lines that are fetched ahead into the first-level cache
 )
 
 // dots emits, for each element type, the kernels for few rows of x: outputs are lanes, and w, whose rows
@@ -53,7 +54,7 @@ const dotWideFrom = 5
 
 // dotKernel emits a kernel for least to dotRows rows of x.
 func dotKernel(e element, name string, m machine, least int, groups func(rows int) int) {
-	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int)", e.goType))
+	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *%s)", e.goType, e.goType))
 	Doc(fmt.Sprintf("%s continues the chains of %d to %d rows of x.", name, least, dotRows))
 	Load(Param("w"), dotGroup[0])
 	Load(Param("wRow"), dotRow)
@@ -70,6 +71,7 @@ func dotKernel(e element, name string, m machine, least int, groups func(rows in
 		dotConstants(e)
 	}
 	Load(Param("x"), dotX)
+	Load(Param("next"), dotNext)
 	Load(Param("rows"), dotLines)
 	for r := dotRows; r > least; r-- {
 		CMPQ(dotLines, U8(r))
@@ -102,6 +104,9 @@ type dotBody struct {
 
 // emit goes along rows of w, a line of the cache from each at a time: rows that are a power of two apart
 // share their places in the first-level cache, where more than 8 lines would drive each other out.
+//
+// Memory is read in another order: as many lines as are consumed are fetched from next on into the
+// second-level cache, one after the other, which is how memory is fastest.
 func (d dotBody) emit() {
 	acc := reg.R12
 	Load(Param("acc"), acc)
@@ -121,6 +126,7 @@ func (d dotBody) emit() {
 		}
 	}
 	ADDQ(U32(64/d.size*4*d.rows), dotX)
+	ADDQ(U32(64*d.lanes*d.groups), dotNext)
 	DECQ(dotLines)
 	JNZ(LabelRef(label))
 	d.eachSum(func(i, g int) { VMOVUPS(d.sum(i, g), d.memory(acc, i, g)) })
@@ -169,6 +175,7 @@ func (d dotBody) transpose(g, disp int) {
 	}
 	for i := range d.lanes / 4 { // a quarter of the lines to fetch
 		PREFETCHT0(d.at(g, disp/16+4*i, 64*dotAhead))
+		PREFETCHT1(Mem{Base: dotNext, Disp: 64 * (g*d.lanes + disp/16*d.lanes/4 + i)})
 	}
 	v := d.vecs
 	VUNPCKLPS(v[1], v[0], v[4])
