@@ -8,7 +8,7 @@ import (
 )
 
 // Few rows of A times Wᵀ, as in decoding, read W once and have no second use for a packed panel. There
-// the rows of W go straight into registers, 8 at a time, and are transposed on the way: outputs are
+// the rows of W go straight into registers, 8 or 16 at a time, and are transposed on the way: outputs are
 // lanes, so that each is still one chain.
 
 // dotLine is how many float32 of a row the kernel for few rows takes at a time, a line of the cache.
@@ -19,25 +19,41 @@ const dotLine = 16
 // first-level cache holds. Rows are dotStride apart, which is no power of two, so that they lie apart there.
 const dotDepth, dotStride = 256, 256 + 16
 
-// dotWideFrom is from how many rows on there is a kernel of its own for AVX-512.
+// dotWideFrom is from how many rows on AVX-512 pays for float32, whose columns are unpacked as fast with
+// half the lanes, from half as many rows of W at once. What has to be widened gains from the first on.
 const dotWideFrom = 5
 
-// dotBlock is how many columns of C the kernel computes at a time, for m rows; 0 when there is none.
-func dotBlock(impl cpu.Implementation, m int) int {
-	switch {
-	case !hasDots(impl) || m > 8:
-		return 0
-	case m <= 2 || impl == cpu.AVX512 && m >= dotWideFrom:
-		return 32
-	case m <= 4:
-		return 16
+// dotColumns is the most columns that a block has.
+const dotColumns = 64
+
+// dotBlock is how many columns of C the kernel computes at a time, 0 when there is none, and whether it is
+// the one for AVX-512.
+func (p *plan) dotBlock() (block int, wide bool) {
+	if !hasDots(p.impl) || p.m > 8 {
+		return 0, false
 	}
-	return 8
+	if p.impl == cpu.AVX512 {
+		b := &p.terms[0].b
+		widened := b.typ != dtype.F32 || b.blocks != nil
+		switch {
+		case p.m >= dotWideFrom:
+			return 32, true
+		case widened && p.n >= dotColumns:
+			return dotColumns, true
+		}
+	}
+	switch {
+	case p.m <= 2:
+		return 32, false
+	case p.m <= 4:
+		return 16, false
+	}
+	return 8, false
 }
 
 // dotsSuit reports whether the kernel for few rows computes p sooner than tiles do.
 func (p *plan) dotsSuit() bool {
-	block := dotBlock(p.impl, p.m)
+	block, _ := p.dotBlock()
 	if block == 0 || p.n < block {
 		return false
 	}
@@ -57,7 +73,7 @@ const dotsSerialBelow = 1 << 17
 // late leaves the others something to take, but no tile so small that its beginning takes long.
 func (p *plan) splitDots(workers int) {
 	const perWorker, minWeights = 8, 1 << 13
-	block := dotBlock(p.impl, p.m)
+	block, _ := p.dotBlock()
 	p.down, p.across = cut{p.m, p.m, 1}, cut{p.n, block, 1}
 	if workers > 1 {
 		most := p.n * p.k / minWeights / workers
@@ -76,7 +92,7 @@ type dots struct {
 func (p *plan) dotTile(w *workspace, j0, j1 int) {
 	d := &w.dots
 	p.packDots(d)
-	block := dotBlock(p.impl, p.m)
+	block, wide := p.dotBlock()
 	for j := j0; j < j1; j += block {
 		// The last block begins earlier, rather than end late: what it computes again is not stored.
 		at := min(j, p.n-block)
@@ -85,7 +101,7 @@ func (p *plan) dotTile(w *workspace, j0, j1 int) {
 		x := d.x
 		for i := range p.terms {
 			t := &p.terms[i]
-			t.dot(p.impl, d, x, p.m, at, min(at+block, p.n-block), block)
+			t.dot(wide, d, x, p.m, at, min(at+block, p.n-block), block)
 			x = x[p.m*roundUp(t.k, dotLine):]
 		}
 		p.storeDots(d, at, block, own)
@@ -141,16 +157,16 @@ func (p *plan) storeDots(d *dots, at, block int, own span) {
 }
 
 // dot continues the sums of a block of lanes of W, from lane at on, by x. The block at lane next follows.
-func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, next, block int) {
+func (t *term) dot(wide bool, d *dots, x []float32, m, at, next, block int) {
 	done := 0
 	if t.b.blocks == nil {
-		done = t.b.dotInPlace(impl, d, x, m, at, next, t.k)
+		done = t.b.dotInPlace(wide, d, x, m, at, next, t.k)
 	}
 	if done == t.k {
 		return
 	}
 	if d.w == nil {
-		d.w = make([]float32, 32*dotStride)
+		d.w = make([]float32, dotColumns*dotStride)
 	}
 	for done < t.k {
 		n := min(dotDepth, t.k-done)
@@ -163,7 +179,7 @@ func (t *term) dot(impl cpu.Implementation, d *dots, x []float32, m, at, next, b
 			}
 		}
 		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
-		piece.dotInPlace(impl, d, x[m*done:], m, 0, 0, padded)
+		piece.dotInPlace(wide, d, x[m*done:], m, 0, 0, padded)
 		done += n
 	}
 }

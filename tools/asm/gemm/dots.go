@@ -11,13 +11,13 @@ import (
 // dotRows is the most rows of x that the kernels for few rows take.
 const dotRows = 8
 
-// dotGroups is how many groups of 8 rows of w they take, for a number of rows of x: as many as there
-// are accumulators for.
-func dotGroups(rows int) int {
+// dotGroups is how many groups of rows of w, one a lane, they take for a number of rows of x: as many as
+// there are accumulators for. Four chains are what keeps both multipliers busy.
+func (m machine) dotGroups(rows int) int {
 	switch {
-	case rows <= 2:
+	case rows <= 2, rows <= 4 && m.lanes == 16:
 		return 4
-	case rows <= 4:
+	case rows <= 4, m.lanes == 16:
 		return 2
 	}
 	return 1
@@ -31,6 +31,9 @@ var (
 	dotRow5, dotRow7 = reg.RSI, reg.RDI
 	dotGroup         = []reg.GPPhysical{reg.R8, reg.R9, reg.R10, reg.R11}
 	dotNext          = reg.R13
+
+	// With 16 lanes there are two pointers instead, to the halves of a group, which go from group to group.
+	dotDown, dotBack = reg.R10, reg.R11
 )
 
 const (
@@ -40,22 +43,19 @@ const (
 )
 
 // dots emits, for each element type, the kernels for few rows of x: outputs are lanes, and w, whose rows
-// are the columns of the product, is transposed 8 × 4 words at a time in registers. It serves AVX-512
-// too, as unpacking there has half as many ports, until multiplying takes longer than unpacking.
+// are the columns of the product, is transposed in registers, four words of as many rows as there are
+// lanes at a time.
 func dots() {
 	for _, e := range elements {
-		dotKernel(e, "dots"+e.name, avx2, 1, dotGroups)
-		dotKernel(e, "dots"+e.name+"AVX512", avx512, dotWideFrom, func(int) int { return 2 })
+		dotKernel(e, "dots"+e.name+"AVX2", avx2)
+		dotKernel(e, "dots"+e.name+"AVX512", avx512)
 	}
 }
 
-// dotWideFrom is how many rows of x make wider multiplications worth their unpacking.
-const dotWideFrom = 5
-
-// dotKernel emits a kernel for least to dotRows rows of x.
-func dotKernel(e element, name string, m machine, least int, groups func(rows int) int) {
+// dotKernel emits a kernel for 1 to dotRows rows of x.
+func dotKernel(e element, name string, m machine) {
 	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *%s)", e.goType, e.goType))
-	Doc(fmt.Sprintf("%s continues the chains of %d to %d rows of x.", name, least, dotRows))
+	Doc(fmt.Sprintf("%s continues the chains of 1 to %d rows of x.", name, dotRows))
 	Load(Param("w"), dotGroup[0])
 	Load(Param("wRow"), dotRow)
 	shift(dotRow, e.size)
@@ -64,22 +64,24 @@ func dotKernel(e element, name string, m machine, least int, groups func(rows in
 		base := []reg.GPPhysical{dotRow, dotRow, dotRow5}[i]
 		LEAQ(Mem{Base: base, Index: dotRow, Scale: scale}, r)
 	}
-	for g := 1; g < len(dotGroup); g++ {
-		LEAQ(Mem{Base: dotGroup[g-1], Index: dotRow, Scale: 8}, dotGroup[g])
-	}
 	if m.lanes == 16 {
+		LEAQ(Mem{Base: dotGroup[0], Index: dotRow, Scale: 8}, dotGroup[1])
 		dotConstants(e)
+	} else {
+		for g := 1; g < len(dotGroup); g++ {
+			LEAQ(Mem{Base: dotGroup[g-1], Index: dotRow, Scale: 8}, dotGroup[g])
+		}
 	}
 	Load(Param("x"), dotX)
 	Load(Param("next"), dotNext)
 	Load(Param("rows"), dotLines)
-	for r := dotRows; r > least; r-- {
+	for r := dotRows; r > 1; r-- {
 		CMPQ(dotLines, U8(r))
 		JEQ(LabelRef(fmt.Sprintf("rows%d", r)))
 	}
-	for r := least; r <= dotRows; r++ {
+	for r := 1; r <= dotRows; r++ {
 		Label(fmt.Sprintf("rows%d", r))
-		dotBody{m, e, r, groups(r)}.emit()
+		dotBody{m, e, r, m.dotGroups(r)}.emit()
 	}
 }
 
@@ -112,6 +114,9 @@ func (d dotBody) emit() {
 	Load(Param("acc"), acc)
 	Load(Param("lines"), dotLines)
 	d.eachSum(func(i, g int) { VMOVUPS(d.memory(acc, i, g), d.sum(i, g)) })
+	if d.lanes == 16 {
+		d.prepare()
+	}
 	label := fmt.Sprintf("line%d", d.rows)
 	Label(label)
 	for g := range d.groups {
@@ -121,9 +126,7 @@ func (d dotBody) emit() {
 				d.multiply(g, 4*part+v, v)
 			}
 		}
-		for i := range d.lanes / 8 {
-			ADDQ(U8(64), d.eighth(g, i))
-		}
+		d.advance(g)
 	}
 	ADDQ(U32(64/d.size*4*d.rows), dotX)
 	ADDQ(U32(64*d.lanes*d.groups), dotNext)
@@ -137,7 +140,34 @@ func (d dotBody) emit() {
 func (d dotBody) sum(i, g int) reg.VecPhysical { return d.vecs[dotFirst+i*d.groups+g] }
 
 // eighth points to 8 rows of a group, the first or the second.
-func (d dotBody) eighth(g, i int) reg.GPPhysical { return dotGroup[g*d.lanes/8+i] }
+func (d dotBody) eighth(g, i int) reg.GPPhysical {
+	if d.lanes == 16 {
+		return dotGroup[i]
+	}
+	return dotGroup[g]
+}
+
+// prepare sets the distances to the next group, and from behind the last group to the next line of the first.
+func (d dotBody) prepare() {
+	MOVQ(dotRow, dotDown)
+	SHLQ(U8(4), dotDown)
+	IMUL3Q(I8(-d.groups), dotDown, dotBack)
+	ADDQ(U8(64), dotBack)
+}
+
+// advance goes to the next group, or the next line.
+func (d dotBody) advance(g int) {
+	if d.lanes == 8 {
+		ADDQ(U8(64), dotGroup[g])
+		return
+	}
+	for _, half := range dotGroup[:2] {
+		ADDQ(dotDown, half)
+		if g == d.groups-1 {
+			ADDQ(dotBack, half)
+		}
+	}
+}
 
 func (d dotBody) memory(acc reg.Register, i, g int) Mem {
 	return Mem{Base: acc, Disp: 4 * d.lanes * (i*d.groups + g)}
