@@ -26,34 +26,65 @@ const dotWideFrom = 5
 // dotColumns is the most columns that a block has.
 const dotColumns = 64
 
-// dotBlock is how many columns of C the kernel computes at a time, 0 when there is none, and whether it is
-// the one for AVX-512.
-func (p *plan) dotBlock() (block int, wide bool) {
+// FewRows is [Blocks] that can multiply few rows of x themselves, without writing down what they decode.
+type FewRows interface {
+	Blocks
+	// Lanes is how many rows of steps elements, from column col on, Dots takes at a time with 1, 2 or 4
+	// rows of x; 0 for none. It is as many as the kernel of this package for those rows and float32 has columns.
+	Lanes(rows, col, steps int) int
+	// Dots continues chains: sums[i·lanes + l] by row i of x times row + l of the blocks, for rows rows
+	// of x, of which x has an element each for every step. It reports false, having done nothing,
+	// where it cannot. The rows from next on are what it is called for next.
+	Dots(sums, x []float32, rows, row, lanes, next int) bool
+}
+
+// A dotShape is how a plan for few rows is computed: block columns of C at a time for rows rows of A.
+type dotShape struct {
+	block, rows int
+	wide        bool // by the kernel for AVX-512
+}
+
+// dotShape chooses a shape, whose block is 0 when there is none. The first term decides.
+func (p *plan) dotShape() dotShape {
 	if !hasDots(p.impl) || p.m > 8 {
-		return 0, false
+		return dotShape{}
 	}
-	if p.impl == cpu.AVX512 {
-		b := &p.terms[0].b
-		widened := b.typ != dtype.F32 || b.blocks != nil
-		switch {
-		case p.m >= dotWideFrom:
-			return 32, true
-		case widened && p.n >= dotColumns:
-			return dotColumns, true
+	b, wide := &p.terms[0].b, p.impl == cpu.AVX512
+	if f := b.fewRows(); f != nil {
+		rows := min(p.m, 4)
+		if rows == 3 {
+			rows = 4 // the last is computed for nothing
+		}
+		if lanes := f.Lanes(rows, b.col, p.terms[0].k); lanes > 0 && lanes <= p.n {
+			return dotShape{lanes, rows, wide}
 		}
 	}
+	widened := b.typ != dtype.F32 || b.blocks != nil
 	switch {
+	case wide && p.m >= dotWideFrom:
+		return dotShape{32, p.m, true}
+	case wide && widened && p.n >= dotColumns:
+		return dotShape{dotColumns, p.m, true}
 	case p.m <= 2:
-		return 32, false
+		return dotShape{32, p.m, false}
 	case p.m <= 4:
-		return 16, false
+		return dotShape{16, p.m, false}
 	}
-	return 8, false
+	return dotShape{8, p.m, false}
+}
+
+// fewRows is the blocks whose rows are lanes, if they multiply themselves.
+func (l *lanes) fewRows() FewRows {
+	if l.blocks == nil || l.turned {
+		return nil
+	}
+	f, _ := l.blocks.(FewRows)
+	return f
 }
 
 // dotsSuit reports whether the kernel for few rows computes p sooner than tiles do.
 func (p *plan) dotsSuit() bool {
-	block, _ := p.dotBlock()
+	block := p.dotShape().block
 	if block == 0 || p.n < block {
 		return false
 	}
@@ -73,7 +104,7 @@ const dotsSerialBelow = 1 << 17
 // late leaves the others something to take, but no tile so small that its beginning takes long.
 func (p *plan) splitDots(workers int) {
 	const perWorker, minWeights = 8, 1 << 13
-	block, _ := p.dotBlock()
+	block := p.dotShape().block
 	p.down, p.across = cut{p.m, p.m, 1}, cut{p.n, block, 1}
 	if workers > 1 {
 		most := p.n * p.k / minWeights / workers
@@ -83,84 +114,96 @@ func (p *plan) splitDots(workers int) {
 
 // dots is what one goroutine needs for few rows.
 type dots struct {
-	x    []float32 // A, step by step
+	x    []float32 // A, rows of a shape by rows, step by step
 	w    []float32 // rows of W that are decoded, or padded
-	sums [8 * 32]float32
+	sums [8 * dotColumns]float32
 }
 
 // dotTile computes columns j0 to j1 of C.
 func (p *plan) dotTile(w *workspace, j0, j1 int) {
-	d := &w.dots
-	p.packDots(d)
-	block, wide := p.dotBlock()
-	for j := j0; j < j1; j += block {
+	d, s := &w.dots, p.dotShape()
+	p.packDots(d, s)
+	for j := j0; j < j1; j += s.block {
 		// The last block begins earlier, rather than end late: what it computes again is not stored.
-		at := min(j, p.n-block)
-		own := span{lane0: j - at, lane1: min(block, j1-at)}
-		p.startDots(d, at, block, own)
+		at := min(j, p.n-s.block)
+		own := span{lane0: j - at, lane1: min(s.block, j1-at)}
+		next := min(at+s.block, p.n-s.block)
 		x := d.x
-		for i := range p.terms {
-			t := &p.terms[i]
-			t.dot(wide, d, x, p.m, at, min(at+block, p.n-block), block)
-			x = x[p.m*roundUp(t.k, dotLine):]
+		for i := 0; i < p.m; i += s.rows {
+			rows := min(s.rows, p.m-i)
+			p.startDots(d, s, i, rows, at, own)
+			for k := range p.terms {
+				t := &p.terms[k]
+				t.dot(s, d, x, at, next)
+				x = x[s.rows*roundUp(t.k, dotLine):]
+			}
+			p.storeDots(d, s, i, rows, at, own)
+			next = at // it is on its way
 		}
-		p.storeDots(d, at, block, own)
 	}
 }
 
 // packDots makes x the rows of A, of all terms. Padding is +0: times the padding of W, -0, it is -0,
 // which added to anything leaves it as it is.
-func (p *plan) packDots(d *dots) {
+func (p *plan) packDots(d *dots, s dotShape) {
 	size := 0
 	for i := range p.terms {
-		size += p.m * roundUp(p.terms[i].k, dotLine)
+		size += s.rows * roundUp(p.terms[i].k, dotLine)
 	}
+	size *= ceilDiv(p.m, s.rows)
 	if len(d.x) < size+slack {
 		d.x = make([]float32, size+slack)
 	}
 	x := d.x
-	for i := range p.terms {
-		t := &p.terms[i]
-		t.a.pack(p.impl, x, p.m, 0, p.m, 0, t.k)
-		padded := p.m * roundUp(t.k, dotLine)
-		clear(x[p.m*t.k : padded])
-		x = x[padded:]
+	for i := 0; i < p.m; i += s.rows {
+		rows := min(s.rows, p.m-i)
+		for k := range p.terms {
+			t := &p.terms[k]
+			t.a.pack(p.impl, x, s.rows, i, rows, 0, t.k)
+			padded := s.rows * roundUp(t.k, dotLine)
+			clear(x[s.rows*t.k : padded])
+			x = x[padded:]
+		}
 	}
 }
 
-// startDots sets what the sums of the own columns of a block start from; the others may be being
-// written elsewhere.
-func (p *plan) startDots(d *dots, at, block int, own span) {
-	clear(d.sums[:])
-	for i := range p.m {
-		sums := d.sums[i*block+own.lane0 : i*block+own.lane1]
+// startDots sets what the sums of the own columns of a block start from, for rows from i on; the others may
+// be being written elsewhere.
+func (p *plan) startDots(d *dots, s dotShape, i, rows, at int, own span) {
+	clear(d.sums[:s.rows*s.block])
+	for r := range rows {
+		sums := d.sums[r*s.block+own.lane0 : r*s.block+own.lane1]
 		switch {
 		case p.accumulate:
-			copy(sums, p.c[i*p.ldc+at+own.lane0:])
+			copy(sums, p.c[(i+r)*p.ldc+at+own.lane0:])
 		case p.bias != nil:
 			copy(sums, p.bias[at+own.lane0:])
 		}
 	}
 }
 
-// storeDots stores the own columns of a block.
-func (p *plan) storeDots(d *dots, at, block int, own span) {
-	for i := range p.m {
-		sums := d.sums[i*block+own.lane0 : i*block+own.lane1]
+// storeDots stores the own columns of a block, of rows from i on.
+func (p *plan) storeDots(d *dots, s dotShape, i, rows, at int, own span) {
+	for r := range rows {
+		sums := d.sums[r*s.block+own.lane0 : r*s.block+own.lane1]
 		if p.scale != 0 && p.scale != 1 {
 			for j := range sums {
 				sums[j] *= p.scale
 			}
 		}
-		copy(p.c[i*p.ldc+at+own.lane0:], sums)
+		copy(p.c[(i+r)*p.ldc+at+own.lane0:], sums)
 	}
 }
 
 // dot continues the sums of a block of lanes of W, from lane at on, by x. The block at lane next follows.
-func (t *term) dot(wide bool, d *dots, x []float32, m, at, next, block int) {
+func (t *term) dot(s dotShape, d *dots, x []float32, at, next int) {
+	if f := t.b.fewRows(); f != nil && f.Lanes(s.rows, t.b.col, t.k) == s.block &&
+		f.Dots(d.sums[:s.rows*s.block], x[:s.rows*t.k], s.rows, t.b.row+at, s.block, t.b.row+next) {
+		return
+	}
 	done := 0
 	if t.b.blocks == nil {
-		done = t.b.dotInPlace(wide, d, x, m, at, next, t.k)
+		done = t.b.dotInPlace(s.wide, d, x, s.rows, at, next, t.k)
 	}
 	if done == t.k {
 		return
@@ -171,7 +214,7 @@ func (t *term) dot(wide bool, d *dots, x []float32, m, at, next, block int) {
 	for done < t.k {
 		n := min(dotDepth, t.k-done)
 		padded := roundUp(n, dotLine)
-		for i := range block {
+		for i := range s.block {
 			row := d.w[i*dotStride : i*dotStride+padded]
 			t.b.read(row[:n], at+i, done)
 			for j := n; j < padded; j++ {
@@ -179,7 +222,7 @@ func (t *term) dot(wide bool, d *dots, x []float32, m, at, next, block int) {
 			}
 		}
 		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
-		piece.dotInPlace(wide, d, x[m*done:], m, 0, 0, padded)
+		piece.dotInPlace(s.wide, d, x[s.rows*done:], s.rows, 0, 0, padded)
 		done += n
 	}
 }
