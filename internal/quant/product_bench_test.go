@@ -31,12 +31,14 @@ func BenchmarkProduct(b *testing.B) {
 	must(b, err)
 	q6k, err := FromGGUF(Q6_K, rows*cols/wide, wide, smoothBlocks(Q6_K, rows*cols/wide*wide/superBlock))
 	must(b, err)
+	q4, err := FromGGUF(Q4_0, rows, cols, smoothBlocks(Q4_0, rows*cols/32))
+	must(b, err)
 	for _, w := range []struct {
 		name   string
 		matrix gemm.Matrix
 	}{
 		{"F32", gemm.F32(values, rows, cols)}, {"NF4", gemm.Quantised(nf4, rows, cols)}, {"INT8", gemm.Quantised(rows8, rows, cols)},
-		{"Q8_0", gemm.Quantised(q8, rows, cols)}, {"Q4_K", gemm.Quantised(q4k, q4k.Rows, q4k.Cols)}, {"Q6_K", gemm.Quantised(q6k, q6k.Rows, q6k.Cols)},
+		{"Q8_0", gemm.Quantised(q8, rows, cols)}, {"Q4_0", gemm.Quantised(q4, rows, cols)}, {"Q4_K", gemm.Quantised(q4k, q4k.Rows, q4k.Cols)}, {"Q6_K", gemm.Quantised(q6k, q6k.Rows, q6k.Cols)},
 	} {
 		for _, m := range []int{2048, 512, 1} {
 			product(b, w.name+"/forward/"+itoa(m), m, w.matrix.T())

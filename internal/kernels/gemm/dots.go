@@ -159,7 +159,11 @@ func (p *plan) packDots(d *dots, s dotShape) {
 		rows := min(s.rows, p.m-i)
 		for k := range p.terms {
 			t := &p.terms[k]
-			t.a.pack(p.impl, x, s.rows, i, rows, 0, t.k)
+			if s.rows == 1 && t.a.step == 1 {
+				t.a.read(x[:t.k], i, 0)
+			} else {
+				t.a.pack(p.impl, x, s.rows, i, rows, 0, t.k)
+			}
 			padded := s.rows * roundUp(t.k, dotLine)
 			clear(x[s.rows*t.k : padded])
 			x = x[padded:]

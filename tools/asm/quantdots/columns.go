@@ -94,6 +94,7 @@ func (k *kernel) word(scaled scaling) {
 			k.multiply(n, 0, g)
 		}
 	}
+	k.fetch()
 	ADDQ(U32(4*4*k.rows), regX)
 	ADDQ(U32(k.size()*k.groups), regSlot)
 }

@@ -11,8 +11,8 @@ var regSpans = reg.R15
 // fromScales points to the first scales.
 func (k *kernel) fromScales() { MOVQ(regScratch, regScale) }
 
-var q8_0 = format{name: "Q8_0", bytes: 34, block: func(k *kernel) {
-	k.eachGroup(k.bytes, func() {
+var q8_0 = format{name: "Q8_0", bytes: 34, words: 8, block: func(k *kernel) {
+	k.eachGroup(func() {
 		k.halves(0, 0)
 		k.scale(two24Less, 0)
 		VMOVUPS(k.v(0), k.vector(atScales, 0))
@@ -30,8 +30,8 @@ var q8_0 = format{name: "Q8_0", bytes: 34, block: func(k *kernel) {
 
 // q4_0 is blocks of a scale and 16 bytes, of which the low nibbles come first. What a code stands for is
 // in a table of 16 bytes, so that IQ4_NL is the same.
-var q4_0 = format{name: "Q4_0", bytes: 18, block: func(k *kernel) {
-	k.eachGroup(k.bytes, func() {
+var q4_0 = format{name: "Q4_0", bytes: 18, words: 8, block: func(k *kernel) {
+	k.eachGroup(func() {
 		k.halves(0, 0)
 		k.scale(two24Less, 0)
 		VMOVUPS(k.v(0), k.vector(atScales, 0))
@@ -62,8 +62,8 @@ var q4_0 = format{name: "Q4_0", bytes: 18, block: func(k *kernel) {
 }}
 
 // int8s is 16 codes of a row a block; the scales of the rows are there already.
-var int8s = format{name: "Int8", bytes: 16, block: func(k *kernel) {
-	k.eachGroup(k.bytes, func() {
+var int8s = format{name: "Int8", bytes: 16, words: 4, block: func(k *kernel) {
+	k.eachGroup(func() {
 		k.transpose(0)
 		for w := range 4 {
 			k.store(w, w)
@@ -75,14 +75,14 @@ var int8s = format{name: "Int8", bytes: 16, block: func(k *kernel) {
 }}
 
 // q4K is blocks of 16 bytes with scales and 4 times 32 bytes of codes, the low nibbles of which come first.
-var q4K = format{name: "Q4K", bytes: 144, block: func(k *kernel) {
-	k.eachGroup(16, k.scalesQ4K)
+var q4K = format{name: "Q4K", bytes: 144, words: 64, block: func(k *kernel) {
+	k.eachGroup(k.scalesQ4K)
 	k.forward(16)
 	k.fromScales()
 	MOVQ(U32(4), regOuter)
 	label := k.label()
 	Label(label)
-	k.eachGroup(32, func() {
+	k.eachGroup(func() {
 		for u := range 2 {
 			k.transpose(16 * u)
 			for w := range 4 {
@@ -136,8 +136,8 @@ func (k *kernel) scalesQ4K() {
 }
 
 // q6K is blocks of 128 bytes of low nibbles, 64 of upper pairs of bits, 16 scales and their own scale.
-var q6K = format{name: "Q6K", bytes: 210, block: func(k *kernel) {
-	k.eachGroup(18, func() {
+var q6K = format{name: "Q6K", bytes: 210, words: 64, block: func(k *kernel) {
+	k.eachGroup(func() {
 		k.transpose(192)
 		for w := range 4 {
 			VMOVUPS(k.v(w), Mem{Base: regScratch, Disp: atSpare + k.size()*w})
@@ -159,7 +159,7 @@ var q6K = format{name: "Q6K", bytes: 210, block: func(k *kernel) {
 	})
 	k.fromScales()
 	for half := range 2 {
-		k.eachGroup(96, func() { k.halfQ6K(half) })
+		k.eachGroup(func() { k.halfQ6K(half) })
 		k.columns(8, 4, times)
 	}
 	k.forward(k.bytes)
@@ -240,9 +240,9 @@ func (k *kernel) halfOf(from, to, using int) {
 
 // nibbles is 64 codes of a row a block, the high nibble first, into a table of 16 float32. Each block has
 // a scale at absmax, the rows of which are absmaxRow apart.
-var nibbles = format{name: "Nibbles", bytes: 32, more: ", absmax *float32, absmaxRow int", block: func(k *kernel) {
+var nibbles = format{name: "Nibbles", bytes: 32, words: 8, more: ", absmax *float32, absmaxRow int", block: func(k *kernel) {
 	Load(Param("absmax"), regAbsmaxAt)
-	k.eachGroup(k.bytes, func() {
+	k.eachGroup(func() {
 		k.absmax()
 		for u := range 2 {
 			k.transpose(16 * u)
@@ -318,6 +318,7 @@ func (k *kernel) lookUp() {
 			k.multiply(column, 0, g)
 		}
 	}
+	k.fetch()
 	ADDQ(U32(4*8*k.rows), regX)
 	ADDQ(U32(k.size()*k.groups), regSlot)
 	DECQ(regCount)

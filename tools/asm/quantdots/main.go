@@ -24,6 +24,7 @@ func main() {
 type format struct {
 	name    string
 	bytes   int    // of a block of a row
+	words   int    // of codes in a block, while which is multiplied as much memory is fetched
 	more    string // parameters of its own
 	prepare func(k *kernel)
 	block   func(k *kernel)
@@ -165,17 +166,12 @@ func (k *kernel) at(row, disp int) Mem {
 	return m
 }
 
-// eachGroup runs f for every group, with regSlot at its first vector of codes, and fetches lines of
-// memory that are next meanwhile; bytes of each row are consumed.
-func (k *kernel) eachGroup(bytes int, f func()) {
+// eachGroup runs f for every group, with regSlot at its first vector of codes.
+func (k *kernel) eachGroup(f func()) {
 	LEAQ(Mem{Base: regScratch, Disp: atCodes}, regSlot)
 	MOVQ(U32(k.groups), regCount)
 	label := k.label()
 	Label(label)
-	for line := 0; line < k.lanes*bytes; line += 64 {
-		PREFETCHT1(Mem{Base: regNext, Disp: line})
-	}
-	ADDQ(U32(k.lanes*bytes), regNext)
 	f()
 	for _, p := range k.pointers() {
 		for range k.lanes / 8 {
@@ -194,6 +190,16 @@ func (k *kernel) eachGroup(bytes int, f func()) {
 	for _, p := range k.pointers() {
 		SUBQ(regCount, p)
 	}
+}
+
+// fetch fetches as much of what is next as a word of codes stands for: a little at a time, since few lines
+// can be on their way at once.
+func (k *kernel) fetch() {
+	bytes := k.groups * k.lanes * k.bytes / k.words
+	for line := 0; line < bytes; line += 64 {
+		PREFETCHT1(Mem{Base: regNext, Disp: line})
+	}
+	ADDQ(U32(bytes), regNext)
 }
 
 func (k *kernel) pointers() []reg.GPPhysical { return regP[:k.lanes/8] }
