@@ -85,6 +85,9 @@ type kernel struct {
 
 const firstSum = 8
 
+// ahead is how many bytes further on in its row what the first-level cache should have next lies.
+const ahead = 128
+
 func (k *kernel) v(i int) reg.VecPhysical {
 	if k.wide {
 		return zmm[i]
@@ -172,6 +175,9 @@ func (k *kernel) eachGroup(f func()) {
 	MOVQ(U32(k.groups), regCount)
 	label := k.label()
 	Label(label)
+	for row := range k.lanes {
+		PREFETCHT0(k.at(row, ahead)) // from the second-level cache, where it is already
+	}
 	f()
 	for _, p := range k.pointers() {
 		for range k.lanes / 8 {
