@@ -26,8 +26,8 @@ func dotLanes(rows int) int {
 // A dotKernel is how the kernels are called: next is fetched into the cache meanwhile.
 type dotKernel func(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
 
-// The byte offsets in a dotSpace of what is put there from outside.
-const dotTable = 6144
+// The byte offsets in a dotSpace of a table of 16 float32 and of one of 16 int8.
+const dotTable, dotBytes = 6144, 6208
 
 // aligned is the space from a line of the cache on, so that no vector lies across two.
 func (s *dotSpace) aligned() *[16384]byte {
@@ -63,11 +63,13 @@ func (g *ggml) dots(j *dotJob, s *dotSpace) bool {
 	case Q6_K:
 		pick(wide, dotsQ6KAVX512, dotsQ6KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	default:
-		for i := range 16 {
-			scratch[dotTable+i] = byte(int8(i - 8))
+		table := s.floats(dotTable, 16)
+		for i := range table {
+			table[i] = float32(i - 8)
 			if g.format == IQ4_NL {
-				scratch[dotTable+i] = byte(int8(valuesIQ4[i]))
+				table[i] = valuesIQ4[i]
 			}
+			scratch[dotBytes+i] = byte(int8(table[i]))
 		}
 		pick(wide, dotsQ4_0AVX512, dotsQ4_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	}

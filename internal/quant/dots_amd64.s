@@ -738,33 +738,33 @@ loop1_2:
 	VPUNPCKHQDQ    Y6, Y4, Y1
 	VPUNPCKLQDQ    Y7, Y5, Y2
 	VPUNPCKHQDQ    Y7, Y5, Y3
-	VBROADCASTI128 6144(R10), Y7
+	VBROADCASTI128 6208(R10), Y7
 	VPAND          word0f0f0f0f<>+0(SB), Y0, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, (R11)
 	VPSRLD         $0x04, Y0, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, (R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 512(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y1, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 128(R11)
 	VPSRLD         $0x04, Y1, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 128(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 640(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y2, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 256(R11)
 	VPSRLD         $0x04, Y2, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 256(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 768(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y3, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 384(R11)
 	VPSRLD         $0x04, Y3, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 384(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 896(R11)
 	LEAQ           (R8)(CX*8), R8
@@ -946,33 +946,33 @@ loop2_2:
 	VPUNPCKHQDQ    Y6, Y4, Y1
 	VPUNPCKLQDQ    Y7, Y5, Y2
 	VPUNPCKHQDQ    Y7, Y5, Y3
-	VBROADCASTI128 6144(R10), Y7
+	VBROADCASTI128 6208(R10), Y7
 	VPAND          word0f0f0f0f<>+0(SB), Y0, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, (R11)
 	VPSRLD         $0x04, Y0, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, (R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 512(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y1, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 128(R11)
 	VPSRLD         $0x04, Y1, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 128(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 640(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y2, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 256(R11)
 	VPSRLD         $0x04, Y2, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 256(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 768(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y3, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 384(R11)
 	VPSRLD         $0x04, Y3, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 384(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 896(R11)
 	LEAQ           (R8)(CX*8), R8
@@ -1178,33 +1178,33 @@ loop4_2:
 	VPUNPCKHQDQ    Y6, Y4, Y1
 	VPUNPCKLQDQ    Y7, Y5, Y2
 	VPUNPCKHQDQ    Y7, Y5, Y3
-	VBROADCASTI128 6144(R10), Y7
+	VBROADCASTI128 6208(R10), Y7
 	VPAND          word0f0f0f0f<>+0(SB), Y0, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, (R11)
 	VPSRLD         $0x04, Y0, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, (R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 256(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y1, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 64(R11)
 	VPSRLD         $0x04, Y1, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 64(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 320(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y2, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 128(R11)
 	VPSRLD         $0x04, Y2, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 128(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 384(R11)
 	VPAND          word0f0f0f0f<>+0(SB), Y3, Y4
-	VPSHUFB        Y4, Y7, Y4
-	VMOVUPS        Y4, 192(R11)
 	VPSRLD         $0x04, Y3, Y5
 	VPAND          word0f0f0f0f<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y7, Y4
+	VMOVUPS        Y4, 192(R11)
 	VPSHUFB        Y5, Y7, Y5
 	VMOVUPS        Y5, 448(R11)
 	LEAQ           (R8)(CX*8), R8
@@ -3265,24 +3265,24 @@ loop1_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, (R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, (R11)
 	VMOVUPS     Y5, 1024(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 128(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 128(R11)
 	VMOVUPS     Y5, 1152(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 256(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 256(R11)
 	VMOVUPS     Y5, 1280(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 384(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 384(R11)
 	VMOVUPS     Y5, 1408(R11)
 	VMOVDQU     16(R8), X0
 	VINSERTI128 $0x01, 16(R8)(CX*4), Y0, Y0
@@ -3301,24 +3301,24 @@ loop1_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, 512(R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 512(R11)
 	VMOVUPS     Y5, 1536(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 640(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 640(R11)
 	VMOVUPS     Y5, 1664(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 768(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 768(R11)
 	VMOVUPS     Y5, 1792(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 896(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 896(R11)
 	VMOVUPS     Y5, 1920(R11)
 	LEAQ        (R8)(CX*8), R8
 	ADDQ        $+32, R11
@@ -3649,24 +3649,24 @@ loop2_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, (R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, (R11)
 	VMOVUPS     Y5, 1024(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 128(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 128(R11)
 	VMOVUPS     Y5, 1152(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 256(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 256(R11)
 	VMOVUPS     Y5, 1280(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 384(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 384(R11)
 	VMOVUPS     Y5, 1408(R11)
 	VMOVDQU     16(R8), X0
 	VINSERTI128 $0x01, 16(R8)(CX*4), Y0, Y0
@@ -3685,24 +3685,24 @@ loop2_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, 512(R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 512(R11)
 	VMOVUPS     Y5, 1536(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 640(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 640(R11)
 	VMOVUPS     Y5, 1664(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 768(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 768(R11)
 	VMOVUPS     Y5, 1792(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 896(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 896(R11)
 	VMOVUPS     Y5, 1920(R11)
 	LEAQ        (R8)(CX*8), R8
 	ADDQ        $+32, R11
@@ -4057,24 +4057,24 @@ loop4_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, (R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, (R11)
 	VMOVUPS     Y5, 512(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 64(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 64(R11)
 	VMOVUPS     Y5, 576(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 128(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 128(R11)
 	VMOVUPS     Y5, 640(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 192(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 192(R11)
 	VMOVUPS     Y5, 704(R11)
 	VMOVDQU     16(R8), X0
 	VINSERTI128 $0x01, 16(R8)(CX*4), Y0, Y0
@@ -4093,24 +4093,24 @@ loop4_4:
 	VPUNPCKLQDQ Y7, Y5, Y2
 	VPUNPCKHQDQ Y7, Y5, Y3
 	VPAND       word0f0f0f0f<>+0(SB), Y0, Y4
-	VMOVUPS     Y4, 256(R11)
 	VPSRLD      $0x04, Y0, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 256(R11)
 	VMOVUPS     Y5, 768(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y1, Y4
-	VMOVUPS     Y4, 320(R11)
 	VPSRLD      $0x04, Y1, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 320(R11)
 	VMOVUPS     Y5, 832(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, 384(R11)
 	VPSRLD      $0x04, Y2, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 384(R11)
 	VMOVUPS     Y5, 896(R11)
 	VPAND       word0f0f0f0f<>+0(SB), Y3, Y4
-	VMOVUPS     Y4, 448(R11)
 	VPSRLD      $0x04, Y3, Y5
 	VPAND       word0f0f0f0f<>+0(SB), Y5, Y5
+	VMOVUPS     Y4, 448(R11)
 	VMOVUPS     Y5, 960(R11)
 	LEAQ        (R8)(CX*8), R8
 	ADDQ        $+32, R11
@@ -8263,7 +8263,7 @@ loop4_3:
 	RET
 
 // func dotsQ4_0AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·dotsQ4_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
 	CMPQ            R14, $0x04
@@ -8292,7 +8292,7 @@ TEXT ·dotsQ4_0AVX512(SB), NOSPLIT, $0-64
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
-	VBROADCASTI32X4 6144(R10), Z31
+	VMOVUPS         6144(R10), Z31
 
 loop1_1:
 	LEAQ 8192(R10), R11
@@ -8335,7 +8335,6 @@ loop1_2:
 	VPINSRW         $0x07, (R9)(DI*1), X1, X1
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VCVTPH2PS       Y0, Z0
-	VMULPS.BCST     word33800000<>+0(SB), Z0, Z0
 	VMOVUPS         Z0, -8192(R11)
 	VMOVDQU         2(R8), X0
 	VBROADCASTI32X4 2(R8)(CX*4), K1, Z0
@@ -8361,34 +8360,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1024(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1280(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1536(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1792(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -8406,75 +8381,71 @@ loop1_2:
 	VMOVUPS         64(R12), Z25
 	VMOVUPS         128(R12), Z26
 	VMOVUPS         192(R12), Z27
-	MOVQ            $0x00000008, R14
+	MOVQ            $0x00000004, R14
 
 loop1_3:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 4(AX), Z4, Z8
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 4(AX), Z7, Z11
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 8(AX), Z4, Z8
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 8(AX), Z7, Z11
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 12(AX), Z4, Z8
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
@@ -8485,6 +8456,86 @@ loop1_3:
 	ADDQ             $0x00000100, R11
 	DECQ             R14
 	JNZ              loop1_3
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000004, R14
+
+loop1_4:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 4(AX), Z4, Z8
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 4(AX), Z5, Z9
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 4(AX), Z6, Z10
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 4(AX), Z7, Z11
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 8(AX), Z4, Z8
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 8(AX), Z5, Z9
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 8(AX), Z6, Z10
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 8(AX), Z7, Z11
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 12(AX), Z4, Z8
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 12(AX), Z5, Z9
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 12(AX), Z6, Z10
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 12(AX), Z7, Z11
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000010, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop1_4
 	ADDQ             $0x00000012, R8
 	ADDQ             $0x00000012, R9
 	DECQ             blocks+40(FP)
@@ -8524,7 +8575,7 @@ rows2:
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
-	VBROADCASTI32X4 6144(R10), Z31
+	VMOVUPS         6144(R10), Z31
 
 loop2_1:
 	LEAQ 8192(R10), R11
@@ -8567,7 +8618,6 @@ loop2_2:
 	VPINSRW         $0x07, (R9)(DI*1), X1, X1
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VCVTPH2PS       Y0, Z0
-	VMULPS.BCST     word33800000<>+0(SB), Z0, Z0
 	VMOVUPS         Z0, -8192(R11)
 	VMOVDQU         2(R8), X0
 	VBROADCASTI32X4 2(R8)(CX*4), K1, Z0
@@ -8593,34 +8643,10 @@ loop2_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1024(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1280(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1536(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1792(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -8638,90 +8664,86 @@ loop2_2:
 	VMOVUPS         64(R12), Z25
 	VMOVUPS         128(R12), Z26
 	VMOVUPS         192(R12), Z27
-	MOVQ            $0x00000008, R14
+	MOVQ            $0x00000004, R14
 
 loop2_3:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
 	VFMADD231PS.BCST 4(AX), Z4, Z12
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
 	VFMADD231PS.BCST 4(AX), Z5, Z13
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
 	VFMADD231PS.BCST 4(AX), Z6, Z14
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
 	VFMADD231PS.BCST 4(AX), Z7, Z15
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 8(AX), Z4, Z8
 	VFMADD231PS.BCST 12(AX), Z4, Z12
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
 	VFMADD231PS.BCST 12(AX), Z5, Z13
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 8(AX), Z6, Z10
 	VFMADD231PS.BCST 12(AX), Z6, Z14
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VFMADD231PS.BCST 12(AX), Z7, Z15
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 16(AX), Z4, Z8
 	VFMADD231PS.BCST 20(AX), Z4, Z12
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 16(AX), Z5, Z9
 	VFMADD231PS.BCST 20(AX), Z5, Z13
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 16(AX), Z6, Z10
 	VFMADD231PS.BCST 20(AX), Z6, Z14
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 16(AX), Z7, Z11
 	VFMADD231PS.BCST 20(AX), Z7, Z15
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 24(AX), Z4, Z8
 	VFMADD231PS.BCST 28(AX), Z4, Z12
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 24(AX), Z5, Z9
 	VFMADD231PS.BCST 28(AX), Z5, Z13
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 24(AX), Z6, Z10
 	VFMADD231PS.BCST 28(AX), Z6, Z14
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 24(AX), Z7, Z11
 	VFMADD231PS.BCST 28(AX), Z7, Z15
@@ -8733,6 +8755,102 @@ loop2_3:
 	ADDQ             $0x00000100, R11
 	DECQ             R14
 	JNZ              loop2_3
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000004, R14
+
+loop2_4:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VFMADD231PS.BCST 4(AX), Z4, Z12
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VFMADD231PS.BCST 4(AX), Z5, Z13
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VFMADD231PS.BCST 4(AX), Z6, Z14
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VFMADD231PS.BCST 4(AX), Z7, Z15
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 8(AX), Z4, Z8
+	VFMADD231PS.BCST 12(AX), Z4, Z12
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 8(AX), Z5, Z9
+	VFMADD231PS.BCST 12(AX), Z5, Z13
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 8(AX), Z6, Z10
+	VFMADD231PS.BCST 12(AX), Z6, Z14
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 8(AX), Z7, Z11
+	VFMADD231PS.BCST 12(AX), Z7, Z15
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 16(AX), Z4, Z8
+	VFMADD231PS.BCST 20(AX), Z4, Z12
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 16(AX), Z5, Z9
+	VFMADD231PS.BCST 20(AX), Z5, Z13
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 16(AX), Z6, Z10
+	VFMADD231PS.BCST 20(AX), Z6, Z14
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 16(AX), Z7, Z11
+	VFMADD231PS.BCST 20(AX), Z7, Z15
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 24(AX), Z4, Z8
+	VFMADD231PS.BCST 28(AX), Z4, Z12
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 24(AX), Z5, Z9
+	VFMADD231PS.BCST 28(AX), Z5, Z13
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 24(AX), Z6, Z10
+	VFMADD231PS.BCST 28(AX), Z6, Z14
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 24(AX), Z7, Z11
+	VFMADD231PS.BCST 28(AX), Z7, Z15
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000020, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop2_4
 	ADDQ             $0x00000012, R8
 	ADDQ             $0x00000012, R9
 	DECQ             blocks+40(FP)
@@ -8784,7 +8902,7 @@ rows4:
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
-	VBROADCASTI32X4 6144(R10), Z31
+	VMOVUPS         6144(R10), Z31
 
 loop4_1:
 	LEAQ 8192(R10), R11
@@ -8827,7 +8945,6 @@ loop4_2:
 	VPINSRW         $0x07, (R9)(DI*1), X1, X1
 	VINSERTI128     $0x01, X1, Y0, Y0
 	VCVTPH2PS       Y0, Z0
-	VMULPS.BCST     word33800000<>+0(SB), Z0, Z0
 	VMOVUPS         Z0, -8192(R11)
 	VMOVDQU         2(R8), X0
 	VBROADCASTI32X4 2(R8)(CX*4), K1, Z0
@@ -8853,34 +8970,10 @@ loop4_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1024(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1280(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1536(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VPSHUFB         Z4, Z31, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VPSHUFB         Z5, Z31, Z5
-	VMOVUPS         Z5, 1792(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -8898,120 +8991,116 @@ loop4_2:
 	VMOVUPS         64(R12), Z25
 	VMOVUPS         128(R12), Z26
 	VMOVUPS         192(R12), Z27
-	MOVQ            $0x00000008, R14
+	MOVQ            $0x00000004, R14
 
 loop4_3:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
 	VFMADD231PS.BCST 4(AX), Z4, Z12
 	VFMADD231PS.BCST 8(AX), Z4, Z16
 	VFMADD231PS.BCST 12(AX), Z4, Z20
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
 	VFMADD231PS.BCST 4(AX), Z5, Z13
 	VFMADD231PS.BCST 8(AX), Z5, Z17
 	VFMADD231PS.BCST 12(AX), Z5, Z21
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
 	VFMADD231PS.BCST 4(AX), Z6, Z14
 	VFMADD231PS.BCST 8(AX), Z6, Z18
 	VFMADD231PS.BCST 12(AX), Z6, Z22
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
 	VFMADD231PS.BCST 4(AX), Z7, Z15
 	VFMADD231PS.BCST 8(AX), Z7, Z19
 	VFMADD231PS.BCST 12(AX), Z7, Z23
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 16(AX), Z4, Z8
 	VFMADD231PS.BCST 20(AX), Z4, Z12
 	VFMADD231PS.BCST 24(AX), Z4, Z16
 	VFMADD231PS.BCST 28(AX), Z4, Z20
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 16(AX), Z5, Z9
 	VFMADD231PS.BCST 20(AX), Z5, Z13
 	VFMADD231PS.BCST 24(AX), Z5, Z17
 	VFMADD231PS.BCST 28(AX), Z5, Z21
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 16(AX), Z6, Z10
 	VFMADD231PS.BCST 20(AX), Z6, Z14
 	VFMADD231PS.BCST 24(AX), Z6, Z18
 	VFMADD231PS.BCST 28(AX), Z6, Z22
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 16(AX), Z7, Z11
 	VFMADD231PS.BCST 20(AX), Z7, Z15
 	VFMADD231PS.BCST 24(AX), Z7, Z19
 	VFMADD231PS.BCST 28(AX), Z7, Z23
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 32(AX), Z4, Z8
 	VFMADD231PS.BCST 36(AX), Z4, Z12
 	VFMADD231PS.BCST 40(AX), Z4, Z16
 	VFMADD231PS.BCST 44(AX), Z4, Z20
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 32(AX), Z5, Z9
 	VFMADD231PS.BCST 36(AX), Z5, Z13
 	VFMADD231PS.BCST 40(AX), Z5, Z17
 	VFMADD231PS.BCST 44(AX), Z5, Z21
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 32(AX), Z6, Z10
 	VFMADD231PS.BCST 36(AX), Z6, Z14
 	VFMADD231PS.BCST 40(AX), Z6, Z18
 	VFMADD231PS.BCST 44(AX), Z6, Z22
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 32(AX), Z7, Z11
 	VFMADD231PS.BCST 36(AX), Z7, Z15
 	VFMADD231PS.BCST 40(AX), Z7, Z19
 	VFMADD231PS.BCST 44(AX), Z7, Z23
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
 	VFMADD231PS.BCST 48(AX), Z4, Z8
 	VFMADD231PS.BCST 52(AX), Z4, Z12
 	VFMADD231PS.BCST 56(AX), Z4, Z16
 	VFMADD231PS.BCST 60(AX), Z4, Z20
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 48(AX), Z5, Z9
 	VFMADD231PS.BCST 52(AX), Z5, Z13
 	VFMADD231PS.BCST 56(AX), Z5, Z17
 	VFMADD231PS.BCST 60(AX), Z5, Z21
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VMULPS           Z26, Z6, Z6
 	VFMADD231PS.BCST 48(AX), Z6, Z10
 	VFMADD231PS.BCST 52(AX), Z6, Z14
 	VFMADD231PS.BCST 56(AX), Z6, Z18
 	VFMADD231PS.BCST 60(AX), Z6, Z22
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VMULPS           Z27, Z7, Z7
 	VFMADD231PS.BCST 48(AX), Z7, Z11
 	VFMADD231PS.BCST 52(AX), Z7, Z15
@@ -9025,6 +9114,134 @@ loop4_3:
 	ADDQ             $0x00000100, R11
 	DECQ             R14
 	JNZ              loop4_3
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000004, R14
+
+loop4_4:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VFMADD231PS.BCST 4(AX), Z4, Z12
+	VFMADD231PS.BCST 8(AX), Z4, Z16
+	VFMADD231PS.BCST 12(AX), Z4, Z20
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VFMADD231PS.BCST 4(AX), Z5, Z13
+	VFMADD231PS.BCST 8(AX), Z5, Z17
+	VFMADD231PS.BCST 12(AX), Z5, Z21
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VFMADD231PS.BCST 4(AX), Z6, Z14
+	VFMADD231PS.BCST 8(AX), Z6, Z18
+	VFMADD231PS.BCST 12(AX), Z6, Z22
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VFMADD231PS.BCST 4(AX), Z7, Z15
+	VFMADD231PS.BCST 8(AX), Z7, Z19
+	VFMADD231PS.BCST 12(AX), Z7, Z23
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 16(AX), Z4, Z8
+	VFMADD231PS.BCST 20(AX), Z4, Z12
+	VFMADD231PS.BCST 24(AX), Z4, Z16
+	VFMADD231PS.BCST 28(AX), Z4, Z20
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 16(AX), Z5, Z9
+	VFMADD231PS.BCST 20(AX), Z5, Z13
+	VFMADD231PS.BCST 24(AX), Z5, Z17
+	VFMADD231PS.BCST 28(AX), Z5, Z21
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 16(AX), Z6, Z10
+	VFMADD231PS.BCST 20(AX), Z6, Z14
+	VFMADD231PS.BCST 24(AX), Z6, Z18
+	VFMADD231PS.BCST 28(AX), Z6, Z22
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 16(AX), Z7, Z11
+	VFMADD231PS.BCST 20(AX), Z7, Z15
+	VFMADD231PS.BCST 24(AX), Z7, Z19
+	VFMADD231PS.BCST 28(AX), Z7, Z23
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 32(AX), Z4, Z8
+	VFMADD231PS.BCST 36(AX), Z4, Z12
+	VFMADD231PS.BCST 40(AX), Z4, Z16
+	VFMADD231PS.BCST 44(AX), Z4, Z20
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 32(AX), Z5, Z9
+	VFMADD231PS.BCST 36(AX), Z5, Z13
+	VFMADD231PS.BCST 40(AX), Z5, Z17
+	VFMADD231PS.BCST 44(AX), Z5, Z21
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 32(AX), Z6, Z10
+	VFMADD231PS.BCST 36(AX), Z6, Z14
+	VFMADD231PS.BCST 40(AX), Z6, Z18
+	VFMADD231PS.BCST 44(AX), Z6, Z22
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 32(AX), Z7, Z11
+	VFMADD231PS.BCST 36(AX), Z7, Z15
+	VFMADD231PS.BCST 40(AX), Z7, Z19
+	VFMADD231PS.BCST 44(AX), Z7, Z23
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VMULPS           Z24, Z4, Z4
+	VFMADD231PS.BCST 48(AX), Z4, Z8
+	VFMADD231PS.BCST 52(AX), Z4, Z12
+	VFMADD231PS.BCST 56(AX), Z4, Z16
+	VFMADD231PS.BCST 60(AX), Z4, Z20
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VMULPS           Z25, Z5, Z5
+	VFMADD231PS.BCST 48(AX), Z5, Z9
+	VFMADD231PS.BCST 52(AX), Z5, Z13
+	VFMADD231PS.BCST 56(AX), Z5, Z17
+	VFMADD231PS.BCST 60(AX), Z5, Z21
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VMULPS           Z26, Z6, Z6
+	VFMADD231PS.BCST 48(AX), Z6, Z10
+	VFMADD231PS.BCST 52(AX), Z6, Z14
+	VFMADD231PS.BCST 56(AX), Z6, Z18
+	VFMADD231PS.BCST 60(AX), Z6, Z22
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VMULPS           Z27, Z7, Z7
+	VFMADD231PS.BCST 48(AX), Z7, Z11
+	VFMADD231PS.BCST 52(AX), Z7, Z15
+	VFMADD231PS.BCST 56(AX), Z7, Z19
+	VFMADD231PS.BCST 60(AX), Z7, Z23
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000040, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop4_4
 	ADDQ             $0x00000012, R8
 	ADDQ             $0x00000012, R9
 	DECQ             blocks+40(FP)
@@ -10841,7 +11058,7 @@ loop4_3:
 	RET
 
 // func dotsQ4KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·dotsQ4KAVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
 	CMPQ            R14, $0x04
@@ -10870,6 +11087,7 @@ TEXT ·dotsQ4KAVX512(SB), NOSPLIT, $0-64
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
+	VMOVUPS         nibbleValues<>+0(SB), Z31
 
 loop1_1:
 	LEAQ 8192(R10), R11
@@ -10918,7 +11136,6 @@ loop1_2:
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VPMOVDW         Z0, Y4
 	VCVTPH2PS       Y4, Z4
-	VMULPS.BCST     word33800000<>+0(SB), Z4, Z4
 	VPSRLD          $0x10, Z0, Z0
 	VPMOVDW         Z0, Y5
 	VCVTPH2PS       Y5, Z5
@@ -11071,26 +11288,10 @@ loop1_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2048(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2304(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2560(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2816(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -11115,26 +11316,10 @@ loop1_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, 1024(R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3072(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 1280(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3328(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 1536(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3584(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 1792(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3840(R11)
+	VMOVUPS         Z0, 1024(R11)
+	VMOVUPS         Z1, 1280(R11)
+	VMOVUPS         Z2, 1536(R11)
+	VMOVUPS         Z3, 1792(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -11147,82 +11332,156 @@ loop1_4:
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
-	MOVQ            $0x00000002, R15
+	VMOVUPS         (R12), Z24
+	VMOVUPS         64(R12), Z25
+	VMOVUPS         128(R12), Z26
+	VMOVUPS         192(R12), Z27
+	MOVQ            $0x00000008, R14
 
 loop1_5:
-	VMOVUPS (R12), Z24
-	VMOVUPS 64(R12), Z25
-	VMOVUPS 128(R12), Z26
-	VMOVUPS 192(R12), Z27
-	MOVQ    $0x00000008, R14
-
-loop1_6:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 4(AX), Z4, Z8
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 4(AX), Z7, Z11
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 8(AX), Z4, Z8
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 8(AX), Z7, Z11
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 12(AX), Z4, Z8
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 12(AX), Z7, Z11
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000010, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop1_5
+	ADDQ             $0x00000100, R12
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000008, R14
+
+loop1_6:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 4(AX), Z4, Z8
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 4(AX), Z5, Z9
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 4(AX), Z6, Z10
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 4(AX), Z7, Z11
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 8(AX), Z4, Z8
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 8(AX), Z5, Z9
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 8(AX), Z6, Z10
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 8(AX), Z7, Z11
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 12(AX), Z4, Z8
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 12(AX), Z5, Z9
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 12(AX), Z6, Z10
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
@@ -11234,8 +11493,6 @@ loop1_6:
 	DECQ             R14
 	JNZ              loop1_6
 	ADDQ             $0x00000100, R12
-	DECQ             R15
-	JNZ              loop1_5
 	ADDQ             $0x00000020, R8
 	ADDQ             $0x00000020, R9
 	DECQ             BX
@@ -11277,6 +11534,7 @@ rows2:
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
+	VMOVUPS         nibbleValues<>+0(SB), Z31
 
 loop2_1:
 	LEAQ 8192(R10), R11
@@ -11325,7 +11583,6 @@ loop2_2:
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VPMOVDW         Z0, Y4
 	VCVTPH2PS       Y4, Z4
-	VMULPS.BCST     word33800000<>+0(SB), Z4, Z4
 	VPSRLD          $0x10, Z0, Z0
 	VPMOVDW         Z0, Y5
 	VCVTPH2PS       Y5, Z5
@@ -11478,26 +11735,10 @@ loop2_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2048(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2304(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2560(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2816(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -11522,26 +11763,10 @@ loop2_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, 1024(R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3072(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 1280(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3328(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 1536(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3584(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 1792(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3840(R11)
+	VMOVUPS         Z0, 1024(R11)
+	VMOVUPS         Z1, 1280(R11)
+	VMOVUPS         Z2, 1536(R11)
+	VMOVUPS         Z3, 1792(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -11554,97 +11779,187 @@ loop2_4:
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
-	MOVQ            $0x00000002, R15
+	VMOVUPS         (R12), Z24
+	VMOVUPS         64(R12), Z25
+	VMOVUPS         128(R12), Z26
+	VMOVUPS         192(R12), Z27
+	MOVQ            $0x00000008, R14
 
 loop2_5:
-	VMOVUPS (R12), Z24
-	VMOVUPS 64(R12), Z25
-	VMOVUPS 128(R12), Z26
-	VMOVUPS 192(R12), Z27
-	MOVQ    $0x00000008, R14
-
-loop2_6:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
 	VFMADD231PS.BCST 4(AX), Z4, Z12
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
 	VFMADD231PS.BCST 4(AX), Z5, Z13
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
 	VFMADD231PS.BCST 4(AX), Z6, Z14
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
 	VFMADD231PS.BCST 4(AX), Z7, Z15
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 8(AX), Z4, Z8
 	VFMADD231PS.BCST 12(AX), Z4, Z12
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
 	VFMADD231PS.BCST 12(AX), Z5, Z13
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 8(AX), Z6, Z10
 	VFMADD231PS.BCST 12(AX), Z6, Z14
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VFMADD231PS.BCST 12(AX), Z7, Z15
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 16(AX), Z4, Z8
 	VFMADD231PS.BCST 20(AX), Z4, Z12
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 16(AX), Z5, Z9
 	VFMADD231PS.BCST 20(AX), Z5, Z13
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 16(AX), Z6, Z10
 	VFMADD231PS.BCST 20(AX), Z6, Z14
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 16(AX), Z7, Z11
 	VFMADD231PS.BCST 20(AX), Z7, Z15
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 24(AX), Z4, Z8
 	VFMADD231PS.BCST 28(AX), Z4, Z12
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 24(AX), Z5, Z9
 	VFMADD231PS.BCST 28(AX), Z5, Z13
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 24(AX), Z6, Z10
 	VFMADD231PS.BCST 28(AX), Z6, Z14
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 24(AX), Z7, Z11
+	VFMADD231PS.BCST 28(AX), Z7, Z15
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000020, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop2_5
+	ADDQ             $0x00000100, R12
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000008, R14
+
+loop2_6:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VFMADD231PS.BCST 4(AX), Z4, Z12
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VFMADD231PS.BCST 4(AX), Z5, Z13
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VFMADD231PS.BCST 4(AX), Z6, Z14
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VFMADD231PS.BCST 4(AX), Z7, Z15
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 8(AX), Z4, Z8
+	VFMADD231PS.BCST 12(AX), Z4, Z12
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 8(AX), Z5, Z9
+	VFMADD231PS.BCST 12(AX), Z5, Z13
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 8(AX), Z6, Z10
+	VFMADD231PS.BCST 12(AX), Z6, Z14
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 8(AX), Z7, Z11
+	VFMADD231PS.BCST 12(AX), Z7, Z15
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 16(AX), Z4, Z8
+	VFMADD231PS.BCST 20(AX), Z4, Z12
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 16(AX), Z5, Z9
+	VFMADD231PS.BCST 20(AX), Z5, Z13
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 16(AX), Z6, Z10
+	VFMADD231PS.BCST 20(AX), Z6, Z14
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 16(AX), Z7, Z11
+	VFMADD231PS.BCST 20(AX), Z7, Z15
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 24(AX), Z4, Z8
+	VFMADD231PS.BCST 28(AX), Z4, Z12
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 24(AX), Z5, Z9
+	VFMADD231PS.BCST 28(AX), Z5, Z13
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 24(AX), Z6, Z10
+	VFMADD231PS.BCST 28(AX), Z6, Z14
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 24(AX), Z7, Z11
 	VFMADD231PS.BCST 28(AX), Z7, Z15
@@ -11657,8 +11972,6 @@ loop2_6:
 	DECQ             R14
 	JNZ              loop2_6
 	ADDQ             $0x00000100, R12
-	DECQ             R15
-	JNZ              loop2_5
 	ADDQ             $0x00000020, R8
 	ADDQ             $0x00000020, R9
 	DECQ             BX
@@ -11712,6 +12025,7 @@ rows4:
 	KMOVW           R14, K3
 	VBROADCASTI32X4 byte1ToTop<>+0(SB), Z28
 	VBROADCASTI32X4 byte2ToTop<>+0(SB), Z29
+	VMOVUPS         nibbleValues<>+0(SB), Z31
 
 loop4_1:
 	LEAQ 8192(R10), R11
@@ -11760,7 +12074,6 @@ loop4_2:
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VPMOVDW         Z0, Y4
 	VCVTPH2PS       Y4, Z4
-	VMULPS.BCST     word33800000<>+0(SB), Z4, Z4
 	VPSRLD          $0x10, Z0, Z0
 	VPMOVDW         Z0, Y5
 	VCVTPH2PS       Y5, Z5
@@ -11913,26 +12226,10 @@ loop4_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, (R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2048(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 256(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2304(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 512(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2560(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 768(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 2816(R11)
+	VMOVUPS         Z0, (R11)
+	VMOVUPS         Z1, 256(R11)
+	VMOVUPS         Z2, 512(R11)
+	VMOVUPS         Z3, 768(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -11957,26 +12254,10 @@ loop4_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z0, Z4
-	VMOVUPS         Z4, 1024(R11)
-	VPSRLD          $0x04, Z0, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3072(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z4
-	VMOVUPS         Z4, 1280(R11)
-	VPSRLD          $0x04, Z1, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3328(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z4
-	VMOVUPS         Z4, 1536(R11)
-	VPSRLD          $0x04, Z2, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3584(R11)
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z4
-	VMOVUPS         Z4, 1792(R11)
-	VPSRLD          $0x04, Z3, Z5
-	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
-	VMOVUPS         Z5, 3840(R11)
+	VMOVUPS         Z0, 1024(R11)
+	VMOVUPS         Z1, 1280(R11)
+	VMOVUPS         Z2, 1536(R11)
+	VMOVUPS         Z3, 1792(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -11989,127 +12270,249 @@ loop4_4:
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
-	MOVQ            $0x00000002, R15
+	VMOVUPS         (R12), Z24
+	VMOVUPS         64(R12), Z25
+	VMOVUPS         128(R12), Z26
+	VMOVUPS         192(R12), Z27
+	MOVQ            $0x00000008, R14
 
 loop4_5:
-	VMOVUPS (R12), Z24
-	VMOVUPS 64(R12), Z25
-	VMOVUPS 128(R12), Z26
-	VMOVUPS 192(R12), Z27
-	MOVQ    $0x00000008, R14
-
-loop4_6:
-	VMOVDQU32        (R11), Z0
-	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
-	VPSLLD           $0x18, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VMOVDQU32        (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST (AX), Z4, Z8
 	VFMADD231PS.BCST 4(AX), Z4, Z12
 	VFMADD231PS.BCST 8(AX), Z4, Z16
 	VFMADD231PS.BCST 12(AX), Z4, Z20
-	VPSLLD           $0x18, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VMOVDQU32        64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
 	VFMADD231PS.BCST 4(AX), Z5, Z13
 	VFMADD231PS.BCST 8(AX), Z5, Z17
 	VFMADD231PS.BCST 12(AX), Z5, Z21
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VMOVDQU32        128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST (AX), Z6, Z10
 	VFMADD231PS.BCST 4(AX), Z6, Z14
 	VFMADD231PS.BCST 8(AX), Z6, Z18
 	VFMADD231PS.BCST 12(AX), Z6, Z22
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VMOVDQU32        192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST (AX), Z7, Z11
 	VFMADD231PS.BCST 4(AX), Z7, Z15
 	VFMADD231PS.BCST 8(AX), Z7, Z19
 	VFMADD231PS.BCST 12(AX), Z7, Z23
-	VPSHUFB          Z28, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x08, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 16(AX), Z4, Z8
 	VFMADD231PS.BCST 20(AX), Z4, Z12
 	VFMADD231PS.BCST 24(AX), Z4, Z16
 	VFMADD231PS.BCST 28(AX), Z4, Z20
-	VPSHUFB          Z28, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x08, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 16(AX), Z5, Z9
 	VFMADD231PS.BCST 20(AX), Z5, Z13
 	VFMADD231PS.BCST 24(AX), Z5, Z17
 	VFMADD231PS.BCST 28(AX), Z5, Z21
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x08, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 16(AX), Z6, Z10
 	VFMADD231PS.BCST 20(AX), Z6, Z14
 	VFMADD231PS.BCST 24(AX), Z6, Z18
 	VFMADD231PS.BCST 28(AX), Z6, Z22
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x08, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 16(AX), Z7, Z11
 	VFMADD231PS.BCST 20(AX), Z7, Z15
 	VFMADD231PS.BCST 24(AX), Z7, Z19
 	VFMADD231PS.BCST 28(AX), Z7, Z23
-	VPSHUFB          Z29, Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x10, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 32(AX), Z4, Z8
 	VFMADD231PS.BCST 36(AX), Z4, Z12
 	VFMADD231PS.BCST 40(AX), Z4, Z16
 	VFMADD231PS.BCST 44(AX), Z4, Z20
-	VPSHUFB          Z29, Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x10, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 32(AX), Z5, Z9
 	VFMADD231PS.BCST 36(AX), Z5, Z13
 	VFMADD231PS.BCST 40(AX), Z5, Z17
 	VFMADD231PS.BCST 44(AX), Z5, Z21
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x10, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 32(AX), Z6, Z10
 	VFMADD231PS.BCST 36(AX), Z6, Z14
 	VFMADD231PS.BCST 40(AX), Z6, Z18
 	VFMADD231PS.BCST 44(AX), Z6, Z22
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x10, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 32(AX), Z7, Z11
 	VFMADD231PS.BCST 36(AX), Z7, Z15
 	VFMADD231PS.BCST 40(AX), Z7, Z19
 	VFMADD231PS.BCST 44(AX), Z7, Z23
-	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
-	VCVTDQ2PS        Z4, Z4
+	VPSRLD           $0x18, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
 	VFMADD231PS.BCST 48(AX), Z4, Z8
 	VFMADD231PS.BCST 52(AX), Z4, Z12
 	VFMADD231PS.BCST 56(AX), Z4, Z16
 	VFMADD231PS.BCST 60(AX), Z4, Z20
-	VPANDD.BCST      wordff000000<>+0(SB), Z1, Z5
-	VCVTDQ2PS        Z5, Z5
+	VPSRLD           $0x18, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 48(AX), Z5, Z9
 	VFMADD231PS.BCST 52(AX), Z5, Z13
 	VFMADD231PS.BCST 56(AX), Z5, Z17
 	VFMADD231PS.BCST 60(AX), Z5, Z21
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
+	VPSRLD           $0x18, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
 	VFMSUB213PS      4224(R12), Z26, Z6
 	VFMADD231PS.BCST 48(AX), Z6, Z10
 	VFMADD231PS.BCST 52(AX), Z6, Z14
 	VFMADD231PS.BCST 56(AX), Z6, Z18
 	VFMADD231PS.BCST 60(AX), Z6, Z22
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
+	VPSRLD           $0x18, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 48(AX), Z7, Z11
+	VFMADD231PS.BCST 52(AX), Z7, Z15
+	VFMADD231PS.BCST 56(AX), Z7, Z19
+	VFMADD231PS.BCST 60(AX), Z7, Z23
+	PREFETCHT1       (R13)
+	PREFETCHT1       64(R13)
+	PREFETCHT1       128(R13)
+	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000040, AX
+	ADDQ             $0x00000100, R11
+	DECQ             R14
+	JNZ              loop4_5
+	ADDQ             $0x00000100, R12
+	LEAQ             8192(R10), R11
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VMOVUPS          128(R12), Z26
+	VMOVUPS          192(R12), Z27
+	MOVQ             $0x00000008, R14
+
+loop4_6:
+	VPSRLD           $0x04, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST (AX), Z4, Z8
+	VFMADD231PS.BCST 4(AX), Z4, Z12
+	VFMADD231PS.BCST 8(AX), Z4, Z16
+	VFMADD231PS.BCST 12(AX), Z4, Z20
+	VPSRLD           $0x04, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST (AX), Z5, Z9
+	VFMADD231PS.BCST 4(AX), Z5, Z13
+	VFMADD231PS.BCST 8(AX), Z5, Z17
+	VFMADD231PS.BCST 12(AX), Z5, Z21
+	VPSRLD           $0x04, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST (AX), Z6, Z10
+	VFMADD231PS.BCST 4(AX), Z6, Z14
+	VFMADD231PS.BCST 8(AX), Z6, Z18
+	VFMADD231PS.BCST 12(AX), Z6, Z22
+	VPSRLD           $0x04, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST (AX), Z7, Z11
+	VFMADD231PS.BCST 4(AX), Z7, Z15
+	VFMADD231PS.BCST 8(AX), Z7, Z19
+	VFMADD231PS.BCST 12(AX), Z7, Z23
+	VPSRLD           $0x0c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 16(AX), Z4, Z8
+	VFMADD231PS.BCST 20(AX), Z4, Z12
+	VFMADD231PS.BCST 24(AX), Z4, Z16
+	VFMADD231PS.BCST 28(AX), Z4, Z20
+	VPSRLD           $0x0c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 16(AX), Z5, Z9
+	VFMADD231PS.BCST 20(AX), Z5, Z13
+	VFMADD231PS.BCST 24(AX), Z5, Z17
+	VFMADD231PS.BCST 28(AX), Z5, Z21
+	VPSRLD           $0x0c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 16(AX), Z6, Z10
+	VFMADD231PS.BCST 20(AX), Z6, Z14
+	VFMADD231PS.BCST 24(AX), Z6, Z18
+	VFMADD231PS.BCST 28(AX), Z6, Z22
+	VPSRLD           $0x0c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 16(AX), Z7, Z11
+	VFMADD231PS.BCST 20(AX), Z7, Z15
+	VFMADD231PS.BCST 24(AX), Z7, Z19
+	VFMADD231PS.BCST 28(AX), Z7, Z23
+	VPSRLD           $0x14, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 32(AX), Z4, Z8
+	VFMADD231PS.BCST 36(AX), Z4, Z12
+	VFMADD231PS.BCST 40(AX), Z4, Z16
+	VFMADD231PS.BCST 44(AX), Z4, Z20
+	VPSRLD           $0x14, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 32(AX), Z5, Z9
+	VFMADD231PS.BCST 36(AX), Z5, Z13
+	VFMADD231PS.BCST 40(AX), Z5, Z17
+	VFMADD231PS.BCST 44(AX), Z5, Z21
+	VPSRLD           $0x14, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 32(AX), Z6, Z10
+	VFMADD231PS.BCST 36(AX), Z6, Z14
+	VFMADD231PS.BCST 40(AX), Z6, Z18
+	VFMADD231PS.BCST 44(AX), Z6, Z22
+	VPSRLD           $0x14, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
+	VFMSUB213PS      4288(R12), Z27, Z7
+	VFMADD231PS.BCST 32(AX), Z7, Z11
+	VFMADD231PS.BCST 36(AX), Z7, Z15
+	VFMADD231PS.BCST 40(AX), Z7, Z19
+	VFMADD231PS.BCST 44(AX), Z7, Z23
+	VPSRLD           $0x1c, (R11), Z4
+	VPERMPS          Z31, Z4, Z4
+	VFMSUB213PS      4096(R12), Z24, Z4
+	VFMADD231PS.BCST 48(AX), Z4, Z8
+	VFMADD231PS.BCST 52(AX), Z4, Z12
+	VFMADD231PS.BCST 56(AX), Z4, Z16
+	VFMADD231PS.BCST 60(AX), Z4, Z20
+	VPSRLD           $0x1c, 64(R11), Z5
+	VPERMPS          Z31, Z5, Z5
+	VFMSUB213PS      4160(R12), Z25, Z5
+	VFMADD231PS.BCST 48(AX), Z5, Z9
+	VFMADD231PS.BCST 52(AX), Z5, Z13
+	VFMADD231PS.BCST 56(AX), Z5, Z17
+	VFMADD231PS.BCST 60(AX), Z5, Z21
+	VPSRLD           $0x1c, 128(R11), Z6
+	VPERMPS          Z31, Z6, Z6
+	VFMSUB213PS      4224(R12), Z26, Z6
+	VFMADD231PS.BCST 48(AX), Z6, Z10
+	VFMADD231PS.BCST 52(AX), Z6, Z14
+	VFMADD231PS.BCST 56(AX), Z6, Z18
+	VFMADD231PS.BCST 60(AX), Z6, Z22
+	VPSRLD           $0x1c, 192(R11), Z7
+	VPERMPS          Z31, Z7, Z7
 	VFMSUB213PS      4288(R12), Z27, Z7
 	VFMADD231PS.BCST 48(AX), Z7, Z11
 	VFMADD231PS.BCST 52(AX), Z7, Z15
@@ -12124,8 +12527,6 @@ loop4_6:
 	DECQ             R14
 	JNZ              loop4_6
 	ADDQ             $0x00000100, R12
-	DECQ             R15
-	JNZ              loop4_5
 	ADDQ             $0x00000020, R8
 	ADDQ             $0x00000020, R9
 	DECQ             BX
@@ -12151,6 +12552,24 @@ loop4_6:
 	VMOVUPS          Z23, 960(R11)
 	VZEROUPPER
 	RET
+
+DATA nibbleValues<>+0(SB)/4, $0x00000000
+DATA nibbleValues<>+4(SB)/4, $0x3f800000
+DATA nibbleValues<>+8(SB)/4, $0x40000000
+DATA nibbleValues<>+12(SB)/4, $0x40400000
+DATA nibbleValues<>+16(SB)/4, $0x40800000
+DATA nibbleValues<>+20(SB)/4, $0x40a00000
+DATA nibbleValues<>+24(SB)/4, $0x40c00000
+DATA nibbleValues<>+28(SB)/4, $0x40e00000
+DATA nibbleValues<>+32(SB)/4, $0x41000000
+DATA nibbleValues<>+36(SB)/4, $0x41100000
+DATA nibbleValues<>+40(SB)/4, $0x41200000
+DATA nibbleValues<>+44(SB)/4, $0x41300000
+DATA nibbleValues<>+48(SB)/4, $0x41400000
+DATA nibbleValues<>+52(SB)/4, $0x41500000
+DATA nibbleValues<>+56(SB)/4, $0x41600000
+DATA nibbleValues<>+60(SB)/4, $0x41700000
+GLOBL nibbleValues<>(SB), RODATA|NOPTR, $64
 
 // func dotsQ6KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+

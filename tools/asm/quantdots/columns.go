@@ -35,12 +35,49 @@ func overLargest(k *kernel, v, g int) {
 	k.scale(0x3c010204-24<<23, v)
 }
 
+// scaled is for codes that were looked up, with 16 lanes; their scales are as they are.
+func scaled(_ *kernel, v, g int) { VMULPS(z(vScales+g), z(v), z(v)) }
+
+// nibbleColumns multiplies the columns of a nibble of each byte of words, that from bit first on, with 16 lanes
+// and one scale, which is at regScale.
+func (k *kernel) nibbleColumns(words, first int, weigh scaling) {
+	LEAQ(Mem{Base: regScratch, Disp: atCodes}, regSlot)
+	for g := range k.groups {
+		VMOVUPS(k.scaleAt(g), z(vScales+g))
+	}
+	MOVQ(U32(words), regCount)
+	label := k.label()
+	Label(label)
+	for n := range 4 {
+		for g := range k.groups {
+			lookUp16(Mem{Base: regSlot, Disp: k.size() * g}, first+8*n, 4+g)
+			weigh(k, 4+g, g)
+			k.multiply(n, 4+g, g)
+		}
+	}
+	k.fetch()
+	ADDQ(U32(4*4*k.rows), regX)
+	ADDQ(U32(k.size()*k.groups), regSlot)
+	DECQ(regCount)
+	JNZ(LabelRef(label))
+}
+
+// lookUp16 looks up the nibble from bit shift on of each word; what is above it does not matter.
+func lookUp16(words Mem, shift, to int) {
+	if shift > 0 {
+		VPSRLD(U8(shift), words, z(to))
+	} else {
+		VMOVDQU32(words, z(to))
+	}
+	VPERMPS(z(vTable), z(to), z(to))
+}
+
 // scaleAt is the scale of a group at regScale.
 func (k *kernel) scaleAt(g int) Mem { return Mem{Base: regScale, Disp: k.size() * g} }
 
 // columns multiplies spans of 4·words columns each from regSlot on, with a scale each from regScale on,
 // which it moves beyond them.
-func (k *kernel) columns(spans, words int, scaled scaling) {
+func (k *kernel) columns(spans, words int, weigh scaling) {
 	LEAQ(Mem{Base: regScratch, Disp: atCodes}, regSlot)
 	outer := ""
 	if spans > 1 {
@@ -59,7 +96,7 @@ func (k *kernel) columns(spans, words int, scaled scaling) {
 	MOVQ(U32(words), regCount)
 	label := k.label()
 	Label(label)
-	k.word(scaled)
+	k.word(weigh)
 	DECQ(regCount)
 	JNZ(LabelRef(label))
 	if spans > 1 {
@@ -72,7 +109,7 @@ func (k *kernel) columns(spans, words int, scaled scaling) {
 func (k *kernel) setOuter(spans int) { MOVQ(U32(spans), regSpans) }
 
 // word multiplies the four columns of a word.
-func (k *kernel) word(scaled scaling) {
+func (k *kernel) word(weigh scaling) {
 	slot := func(g int) Mem { return Mem{Base: regSlot, Disp: k.size() * g} }
 	if k.wide {
 		for g := range k.groups {
@@ -84,13 +121,13 @@ func (k *kernel) word(scaled scaling) {
 		for g := range k.groups {
 			if k.wide {
 				k.top(n, g, 4+g)
-				scaled(k, 4+g, g)
+				weigh(k, 4+g, g)
 				k.multiply(n, 4+g, g)
 				continue
 			}
 			VMOVDQU(slot(g), y(0))
 			k.top(n, 0, 0)
-			scaled(k, 0, g)
+			weigh(k, 0, g)
 			k.multiply(n, 0, g)
 		}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -29,37 +31,58 @@ var q8_0 = format{name: "Q8_0", bytes: 34, words: 8, block: func(k *kernel) {
 }}
 
 // q4_0 is blocks of a scale and 16 bytes, of which the low nibbles come first. What a code stands for is
-// in a table of 16 bytes, so that IQ4_NL is the same.
+// in a table, so that IQ4_NL is the same.
 var q4_0 = format{name: "Q4_0", bytes: 18, words: 8, block: func(k *kernel) {
 	k.eachGroup(func() {
 		k.halves(0, 0)
-		k.scale(two24Less, 0)
+		if !k.wide {
+			k.scale(two24Less, 0)
+		}
 		VMOVUPS(k.v(0), k.vector(atScales, 0))
 		k.transpose(2)
-		table := 7
-		if k.wide {
-			table = vTable
-		} else {
-			VBROADCASTI128(Mem{Base: regScratch, Disp: atTable}, y(table))
-		}
-		for w := range 4 {
-			k.and(15, w, 4)
-			VPSHUFB(k.v(4), k.v(table), k.v(4))
-			k.store(4, w)
-			VPSRLD(U8(4), k.v(w), k.v(5))
-			k.and(15, 5, 5)
-			VPSHUFB(k.v(5), k.v(table), k.v(5))
-			k.store(5, 4+w)
-		}
+		k.storeNibbles(0, 4, func() {
+			VBROADCASTI128(Mem{Base: regScratch, Disp: atBytes}, y(7))
+		})
 	})
 	k.fromScales()
-	k.columns(1, 8, times)
+	if k.wide {
+		k.nibbleColumns(4, 0, scaled)
+		k.nibbleColumns(4, 4, scaled)
+	} else {
+		k.columns(1, 8, times)
+	}
 	k.forward(k.bytes)
 }, prepare: func(k *kernel) {
 	if k.wide {
-		VBROADCASTI32X4(Mem{Base: regScratch, Disp: atTable}, z(vTable))
+		VMOVUPS(Mem{Base: regScratch, Disp: atTable}, z(vTable))
 	}
 }}
+
+// storeNibbles stores four words of codes as they are, where nibbles are looked up one by one. With 8 lanes
+// it stores their low nibbles and, words vectors further on, the high ones; as bytes, which table looks up
+// when it is not nil and has set vector 7.
+func (k *kernel) storeNibbles(at, words int, table func()) {
+	if k.wide {
+		for w := range 4 {
+			k.store(w, at+w)
+		}
+		return
+	}
+	if table != nil {
+		table()
+	}
+	for w := range 4 {
+		k.and(15, w, 4)
+		VPSRLD(U8(4), y(w), y(5))
+		k.and(15, 5, 5)
+		for half := range 2 {
+			if table != nil {
+				VPSHUFB(y(4+half), y(7), y(4+half))
+			}
+			k.store(4+half, at+w+words*half)
+		}
+	}
+}
 
 // int8s is 16 codes of a row a block; the scales of the rows are there already.
 var int8s = format{name: "Int8", bytes: 16, words: 4, block: func(k *kernel) {
@@ -85,19 +108,24 @@ var q4K = format{name: "Q4K", bytes: 144, words: 64, block: func(k *kernel) {
 	k.eachGroup(func() {
 		for u := range 2 {
 			k.transpose(16 * u)
-			for w := range 4 {
-				k.and(15, w, 4)
-				k.store(4, 4*u+w)
-				VPSRLD(U8(4), k.v(w), k.v(5))
-				k.and(15, 5, 5)
-				k.store(5, 8+4*u+w)
-			}
+			k.storeNibbles(4*u, 8, nil)
 		}
 	})
-	k.columns(2, 8, lessMinimum)
+	if k.wide {
+		k.nibbleColumns(8, 0, lessMinimum)
+		ADDQ(U32(k.size()*k.groups), regScale)
+		k.nibbleColumns(8, 4, lessMinimum)
+		ADDQ(U32(k.size()*k.groups), regScale)
+	} else {
+		k.columns(2, 8, lessMinimum)
+	}
 	k.forward(32)
 	DECQ(regOuter)
 	JNZ(LabelRef(label))
+}, prepare: func(k *kernel) {
+	if k.wide {
+		VMOVUPS(constant("nibbleValues", 16, func(i int) uint32 { return math.Float32bits(float32(i)) }), z(vTable))
+	}
 }}
 
 // scalesQ4K unpacks the scales and minima of a block (get_scale_min_k4): words are d and dmin, four scales,
@@ -105,7 +133,9 @@ var q4K = format{name: "Q4K", bytes: 144, words: 64, block: func(k *kernel) {
 func (k *kernel) scalesQ4K() {
 	k.transpose(0)
 	k.halfOf(0, 4, 5)
-	k.scale(two24Less, 4)
+	if !k.wide {
+		k.scale(two24Less, 4)
+	}
 	VPSRLD(U8(16), k.v(0), k.v(0))
 	k.halfOf(0, 5, 6)
 	put := func(code, factor, part, n int) { // byte n%4 of the codes
@@ -301,15 +331,9 @@ func (k *kernel) lookUp() {
 		for g := range k.groups {
 			slot := Mem{Base: regSlot, Disp: k.size() * g}
 			if k.wide {
-				code := 4 + g
-				if shift := 4 * (column ^ 1); shift > 0 {
-					VPSRLD(U8(shift), slot, z(code))
-				} else {
-					VMOVDQU32(slot, z(code))
-				}
-				VPERMPS(z(vTable), z(code), z(code))
-				VMULPS(z(vScales+g), z(code), z(code))
-				k.multiply(column, code, g)
+				lookUp16(slot, 4*(column^1), 4+g)
+				scaled(k, 4+g, g)
+				k.multiply(column, 4+g, g)
 				continue
 			}
 			VMOVDQU(slot, y(0))

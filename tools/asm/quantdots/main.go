@@ -70,8 +70,9 @@ var (
 // Where things lie in dotScratch of internal/quant, in bytes. Scales, minima and codes are vectors, those
 // of the groups beside each other; a vector of codes has four of each lane.
 const (
-	atScales, atMinima, atTable = 0, 4096, 6144
-	atSpare, atCodes            = 6400, 8192
+	atScales, atMinima = 0, 4096
+	atTable, atBytes   = 6144, 6208
+	atSpare, atCodes   = 6400, 8192
 )
 
 // A kernel is the code for a number of rows of x. Its accumulators are vectors from firstSum on; those
