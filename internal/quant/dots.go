@@ -87,10 +87,17 @@ func (s *dotSpace) nested(n *Nested, j *dotJob, blocks int) {
 	if size := j.lanes * blocks; len(s.absmax) < size {
 		s.absmax = make([]float32, size)
 	}
+	values := (*[256]float32)(n.Map)
 	for l := range j.lanes {
 		at := (j.row + l*j.step) * blocks
+		outer, left := at/n.Block, n.Block-at%n.Block
+		scales := s.absmax[l*blocks:][:blocks]
 		for i, code := range n.Codes[at : at+blocks] {
-			s.absmax[l*blocks+i] = float32(n.Map[code]*n.Absmax[(at+i)/n.Block]) + n.Offset
+			if left == 0 {
+				outer, left = outer+1, n.Block
+			}
+			scales[i] = float32(values[code]*n.Absmax[outer]) + n.Offset
+			left--
 		}
 	}
 }
