@@ -105,7 +105,7 @@ func (q *fourBit) dots(j *dotJob, s *dotSpace) bool {
 	return true
 }
 
-func (q *rowInt8) canDot() bool { return q.Cols%16 == 0 }
+func (q *rowInt8) canDot() bool { return q.Cols%64 == 0 }
 
 func (q *rowInt8) dots(j *dotJob, s *dotSpace) bool {
 	scales := s.floats(0, j.lanes)
@@ -116,7 +116,7 @@ func (q *rowInt8) dots(j *dotJob, s *dotSpace) bool {
 		}
 	}
 	kernel := pick(j.lanes == dotColumns, dotsInt8AVX512, dotsInt8AVX2)
-	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/16, &q.Codes[j.next*q.Cols], &s.aligned()[0])
+	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/64, &q.Codes[j.next*q.Cols], &s.aligned()[0])
 	return true
 }
 

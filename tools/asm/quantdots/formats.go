@@ -84,16 +84,18 @@ func (k *kernel) storeNibbles(at, words int, table func()) {
 	}
 }
 
-// int8s is 16 codes of a row a block; the scales of the rows are there already.
-var int8s = format{name: "Int8", bytes: 16, words: 4, block: func(k *kernel) {
+// int8s is 64 codes of a row a block, a line of the cache; the scales of the rows are there already.
+var int8s = format{name: "Int8", bytes: 64, words: 16, block: func(k *kernel) {
 	k.eachGroup(func() {
-		k.transpose(0)
-		for w := range 4 {
-			k.store(w, w)
+		for u := range 4 {
+			k.transpose(16 * u)
+			for w := range 4 {
+				k.store(w, 4*u+w)
+			}
 		}
 	})
 	k.fromScales()
-	k.columns(1, 4, overLargest)
+	k.columns(1, 16, overLargest)
 	k.forward(k.bytes)
 }}
 
