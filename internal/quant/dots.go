@@ -5,9 +5,6 @@ import (
 	"sync"
 )
 
-// dotColumns is the most rows of a tensor that are multiplied at a time.
-const dotColumns = 64
-
 // A dotJob is some rows of a tensor times few rows of x, as gemm.FewRows defines it: lanes rows of the
 // storage, step apart from row on.
 type dotJob struct {

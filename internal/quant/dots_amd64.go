@@ -13,10 +13,10 @@ func dotLanes(rows int) int {
 	switch impl := cpu.Current(); {
 	case rows != 1 && rows != 2 && rows != 4:
 		return 0
-	case impl == cpu.AVX512:
-		return dotColumns
-	case impl == cpu.AVX2 && rows <= 2:
+	case impl == cpu.AVX512 && rows == 1, impl == cpu.AVX2 && rows == 2, impl == cpu.AVX2 && rows == 1:
 		return 32
+	case impl == cpu.AVX512:
+		return 64
 	case impl == cpu.AVX2:
 		return 16
 	}
@@ -52,16 +52,15 @@ func (g *ggml) dots(j *dotJob, s *dotSpace) bool {
 	block := ggmlBlock[g.format].bytes
 	blocks := g.stride / block
 	scratch := s.aligned()
-	wide := j.lanes == dotColumns
 	sums, w, x, next := &j.sums[0], &g.data[j.row*g.stride], &j.x[0], &g.data[j.next*g.stride]
 	stride := j.step * g.stride
 	switch g.format {
 	case Q8_0:
-		pick(wide, dotsQ8_0AVX512, dotsQ8_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ8_0AVX512, dotsQ8_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	case Q4_K:
-		pick(wide, dotsQ4KAVX512, dotsQ4KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ4KAVX512, dotsQ4KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	case Q6_K:
-		pick(wide, dotsQ6KAVX512, dotsQ6KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ6KAVX512, dotsQ6KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	default:
 		table := s.floats(dotTable, 16)
 		for i := range table {
@@ -71,13 +70,13 @@ func (g *ggml) dots(j *dotJob, s *dotSpace) bool {
 			}
 			scratch[dotBytes+i] = byte(int8(table[i]))
 		}
-		pick(wide, dotsQ4_0AVX512, dotsQ4_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ4_0AVX512, dotsQ4_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
 	}
 	return true
 }
 
-func pick(wide bool, avx512, avx2 dotKernel) dotKernel {
-	if wide {
+func pick(avx512, avx2 dotKernel) dotKernel {
+	if cpu.Current() == cpu.AVX512 {
 		return avx512
 	}
 	return avx2
@@ -98,7 +97,7 @@ func (q *fourBit) dots(j *dotJob, s *dotSpace) bool {
 		absmax = &q.Absmax[j.row*blocks]
 	}
 	kernel := dotsNibblesAVX2
-	if j.lanes == dotColumns {
+	if cpu.Current() == cpu.AVX512 {
 		kernel = dotsNibblesAVX512
 	}
 	kernel(sums, w, j.step*stride, x, j.rows, blocks, next, &s.aligned()[0], absmax, absmaxRow)
@@ -115,7 +114,7 @@ func (q *rowInt8) dots(j *dotJob, s *dotSpace) bool {
 			return false
 		}
 	}
-	kernel := pick(j.lanes == dotColumns, dotsInt8AVX512, dotsInt8AVX2)
+	kernel := pick(dotsInt8AVX512, dotsInt8AVX2)
 	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/64, &q.Codes[j.next*q.Cols], &s.aligned()[0])
 	return true
 }

@@ -7660,8 +7660,6 @@ TEXT ·dotsQ8_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -7673,7 +7671,7 @@ TEXT ·dotsQ8_0AVX512(SB), NOSPLIT, $0-64
 
 loop1_1:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -7739,9 +7737,9 @@ loop1_2:
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VMOVUPS         Z0, (R11)
-	VMOVUPS         Z1, 256(R11)
-	VMOVUPS         Z2, 512(R11)
-	VMOVUPS         Z3, 768(R11)
+	VMOVUPS         Z1, 128(R11)
+	VMOVUPS         Z2, 256(R11)
+	VMOVUPS         Z3, 384(R11)
 	VMOVDQU         18(R8), X0
 	VBROADCASTI32X4 18(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 18(R9), K2, Z0
@@ -7766,10 +7764,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 1024(R11)
-	VMOVUPS         Z1, 1280(R11)
-	VMOVUPS         Z2, 1536(R11)
-	VMOVUPS         Z3, 1792(R11)
+	VMOVUPS         Z0, 512(R11)
+	VMOVUPS         Z1, 640(R11)
+	VMOVUPS         Z2, 768(R11)
+	VMOVUPS         Z3, 896(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -7778,22 +7776,18 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	MOVQ            R10, R12
 	LEAQ            8192(R10), R11
 	VMOVUPS         (R12), Z24
 	VMOVUPS         64(R12), Z25
-	VMOVUPS         128(R12), Z26
-	VMOVUPS         192(R12), Z27
 	MOVQ            $0x00000008, R14
 
 loop1_3:
 	VMOVDQU32        (R11), Z0
 	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
 	VPSLLD           $0x18, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -7802,14 +7796,6 @@ loop1_3:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSHUFB          Z28, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -7818,14 +7804,6 @@ loop1_3:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSHUFB          Z29, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -7834,14 +7812,6 @@ loop1_3:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -7850,22 +7820,12 @@ loop1_3:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
 	PREFETCHT1       128(R13)
-	PREFETCHT1       192(R13)
-	PREFETCHT1       256(R13)
-	ADDQ             $0x00000110, R13
+	ADDQ             $0x00000088, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_3
 	ADDQ             $0x00000022, R8
@@ -7875,8 +7835,6 @@ loop1_3:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 
@@ -8462,8 +8420,6 @@ TEXT ·dotsQ4_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -8476,7 +8432,7 @@ TEXT ·dotsQ4_0AVX512(SB), NOSPLIT, $0-64
 
 loop1_1:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -8541,9 +8497,9 @@ loop1_2:
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VMOVUPS         Z0, (R11)
-	VMOVUPS         Z1, 256(R11)
-	VMOVUPS         Z2, 512(R11)
-	VMOVUPS         Z3, 768(R11)
+	VMOVUPS         Z1, 128(R11)
+	VMOVUPS         Z2, 256(R11)
+	VMOVUPS         Z3, 384(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -8552,15 +8508,13 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	MOVQ            R10, R12
 	LEAQ            8192(R10), R11
 	VMOVUPS         (R12), Z24
 	VMOVUPS         64(R12), Z25
-	VMOVUPS         128(R12), Z26
-	VMOVUPS         192(R12), Z27
 	MOVQ            $0x00000004, R14
 
 loop1_3:
@@ -8572,14 +8526,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VMOVDQU32        128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VMOVDQU32        192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSRLD           $0x08, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8588,14 +8534,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSRLD           $0x08, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSRLD           $0x08, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSRLD           $0x10, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8604,14 +8542,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSRLD           $0x10, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSRLD           $0x10, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPSRLD           $0x18, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8620,27 +8550,16 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPSRLD           $0x18, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPSRLD           $0x18, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000048, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_3
 	LEAQ             8192(R10), R11
 	VMOVUPS          (R12), Z24
 	VMOVUPS          64(R12), Z25
-	VMOVUPS          128(R12), Z26
-	VMOVUPS          192(R12), Z27
 	MOVQ             $0x00000004, R14
 
 loop1_4:
@@ -8652,14 +8571,6 @@ loop1_4:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSRLD           $0x04, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSRLD           $0x04, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSRLD           $0x0c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8668,14 +8579,6 @@ loop1_4:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSRLD           $0x0c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSRLD           $0x0c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSRLD           $0x14, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8684,14 +8587,6 @@ loop1_4:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSRLD           $0x14, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSRLD           $0x14, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPSRLD           $0x1c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -8700,20 +8595,11 @@ loop1_4:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPSRLD           $0x1c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPSRLD           $0x1c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000048, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_4
 	ADDQ             $0x00000012, R8
@@ -8723,8 +8609,6 @@ loop1_4:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 
@@ -9466,8 +9350,6 @@ TEXT ·dotsInt8AVX512(SB), NOSPLIT, $0-64
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -9479,7 +9361,7 @@ TEXT ·dotsInt8AVX512(SB), NOSPLIT, $0-64
 
 loop1_1:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -9523,9 +9405,9 @@ loop1_2:
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VMOVUPS         Z0, (R11)
-	VMOVUPS         Z1, 256(R11)
-	VMOVUPS         Z2, 512(R11)
-	VMOVUPS         Z3, 768(R11)
+	VMOVUPS         Z1, 128(R11)
+	VMOVUPS         Z2, 256(R11)
+	VMOVUPS         Z3, 384(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -9550,10 +9432,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 1024(R11)
-	VMOVUPS         Z1, 1280(R11)
-	VMOVUPS         Z2, 1536(R11)
-	VMOVUPS         Z3, 1792(R11)
+	VMOVUPS         Z0, 512(R11)
+	VMOVUPS         Z1, 640(R11)
+	VMOVUPS         Z2, 768(R11)
+	VMOVUPS         Z3, 896(R11)
 	VMOVDQU         32(R8), X0
 	VBROADCASTI32X4 32(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 32(R9), K2, Z0
@@ -9578,10 +9460,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 2048(R11)
-	VMOVUPS         Z1, 2304(R11)
-	VMOVUPS         Z2, 2560(R11)
-	VMOVUPS         Z3, 2816(R11)
+	VMOVUPS         Z0, 1024(R11)
+	VMOVUPS         Z1, 1152(R11)
+	VMOVUPS         Z2, 1280(R11)
+	VMOVUPS         Z3, 1408(R11)
 	VMOVDQU         48(R8), X0
 	VBROADCASTI32X4 48(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 48(R9), K2, Z0
@@ -9606,10 +9488,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 3072(R11)
-	VMOVUPS         Z1, 3328(R11)
-	VMOVUPS         Z2, 3584(R11)
-	VMOVUPS         Z3, 3840(R11)
+	VMOVUPS         Z0, 1536(R11)
+	VMOVUPS         Z1, 1664(R11)
+	VMOVUPS         Z2, 1792(R11)
+	VMOVUPS         Z3, 1920(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -9618,22 +9500,18 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	MOVQ            R10, R12
 	LEAQ            8192(R10), R11
 	VMOVUPS         (R12), Z24
 	VMOVUPS         64(R12), Z25
-	VMOVUPS         128(R12), Z26
-	VMOVUPS         192(R12), Z27
 	MOVQ            $0x00000010, R14
 
 loop1_3:
 	VMOVDQU32        (R11), Z0
 	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
 	VPSLLD           $0x18, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -9644,16 +9522,6 @@ loop1_3:
 	VMULPS           Z25, Z5, Z5
 	VMULPS.BCST      word30010204<>+0(SB), Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VMULPS.BCST      word30010204<>+0(SB), Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VMULPS.BCST      word30010204<>+0(SB), Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSHUFB          Z28, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -9664,16 +9532,6 @@ loop1_3:
 	VMULPS           Z25, Z5, Z5
 	VMULPS.BCST      word30010204<>+0(SB), Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VMULPS.BCST      word30010204<>+0(SB), Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VMULPS.BCST      word30010204<>+0(SB), Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSHUFB          Z29, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -9684,16 +9542,6 @@ loop1_3:
 	VMULPS           Z25, Z5, Z5
 	VMULPS.BCST      word30010204<>+0(SB), Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VMULPS.BCST      word30010204<>+0(SB), Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VMULPS.BCST      word30010204<>+0(SB), Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -9704,23 +9552,11 @@ loop1_3:
 	VMULPS           Z25, Z5, Z5
 	VMULPS.BCST      word30010204<>+0(SB), Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VMULPS.BCST      word30010204<>+0(SB), Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VMULPS.BCST      word30010204<>+0(SB), Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	PREFETCHT1       192(R13)
-	ADDQ             $0x00000100, R13
+	ADDQ             $0x00000080, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_3
 	ADDQ             $0x00000040, R8
@@ -9730,8 +9566,6 @@ loop1_3:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 
@@ -10415,8 +10249,6 @@ TEXT ·dotsNibblesAVX512(SB), NOSPLIT, $0-80
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -10431,7 +10263,7 @@ TEXT ·dotsNibblesAVX512(SB), NOSPLIT, $0-80
 loop1_1:
 	MOVQ absmax+64(FP), R15
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -10511,9 +10343,9 @@ loop1_2:
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VMOVUPS         Z0, (R11)
-	VMOVUPS         Z1, 256(R11)
-	VMOVUPS         Z2, 512(R11)
-	VMOVUPS         Z3, 768(R11)
+	VMOVUPS         Z1, 128(R11)
+	VMOVUPS         Z2, 256(R11)
+	VMOVUPS         Z3, 384(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -10538,10 +10370,10 @@ loop1_2:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 1024(R11)
-	VMOVUPS         Z1, 1280(R11)
-	VMOVUPS         Z2, 1536(R11)
-	VMOVUPS         Z3, 1792(R11)
+	VMOVUPS         Z0, 512(R11)
+	VMOVUPS         Z1, 640(R11)
+	VMOVUPS         Z2, 768(R11)
+	VMOVUPS         Z3, 896(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -10550,15 +10382,13 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	ADDQ            $0x04, absmax+64(FP)
 	LEAQ            8192(R10), R11
 	VMOVUPS         (R10), Z24
 	VMOVUPS         64(R10), Z25
-	VMOVUPS         128(R10), Z26
-	VMOVUPS         192(R10), Z27
 	MOVQ            $0x00000008, R14
 
 loop1_3:
@@ -10570,14 +10400,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSRLD           $0x04, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSRLD           $0x04, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VMOVDQU32        (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10586,14 +10408,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VMOVDQU32        128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VMOVDQU32        192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSRLD           $0x0c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10602,14 +10416,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSRLD           $0x0c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSRLD           $0x0c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPSRLD           $0x08, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10618,14 +10424,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPSRLD           $0x08, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPSRLD           $0x08, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	VPSRLD           $0x14, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10634,14 +10432,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 16(AX), Z5, Z9
-	VPSRLD           $0x14, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 16(AX), Z6, Z10
-	VPSRLD           $0x14, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 16(AX), Z7, Z11
 	VPSRLD           $0x10, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10650,14 +10440,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 20(AX), Z5, Z9
-	VPSRLD           $0x10, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 20(AX), Z6, Z10
-	VPSRLD           $0x10, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 20(AX), Z7, Z11
 	VPSRLD           $0x1c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10666,14 +10448,6 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 24(AX), Z5, Z9
-	VPSRLD           $0x1c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 24(AX), Z6, Z10
-	VPSRLD           $0x1c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 24(AX), Z7, Z11
 	VPSRLD           $0x18, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -10682,21 +10456,11 @@ loop1_3:
 	VPERMPS          Z31, Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 28(AX), Z5, Z9
-	VPSRLD           $0x18, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 28(AX), Z6, Z10
-	VPSRLD           $0x18, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 28(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	PREFETCHT1       192(R13)
-	ADDQ             $0x00000100, R13
+	ADDQ             $0x00000080, R13
 	ADDQ             $0x00000020, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_3
 	ADDQ             $0x00000020, R8
@@ -10706,8 +10470,6 @@ loop1_3:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 
@@ -11509,8 +11271,6 @@ TEXT ·dotsQ4KAVX512(SB), NOSPLIT, $0-64
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -11523,7 +11283,7 @@ TEXT ·dotsQ4KAVX512(SB), NOSPLIT, $0-64
 
 loop1_1:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -11580,17 +11340,17 @@ loop1_2:
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -7936(R11)
+	VMOVUPS         Z7, -8064(R11)
 	VPSRLD          $0x10, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -7680(R11)
+	VMOVUPS         Z7, -7936(R11)
 	VPSRLD          $0x18, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -7424(R11)
+	VMOVUPS         Z7, -7808(R11)
 	VPSRLD          $0x02, Z1, Z1
 	VPANDD.BCST     word30303030<>+0(SB), Z1, Z1
 	VPSRLD          $0x00, Z3, Z6
@@ -11599,22 +11359,22 @@ loop1_2:
 	VPANDD.BCST     word000000ff<>+0(SB), Z6, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -7168(R11)
+	VMOVUPS         Z7, -7680(R11)
 	VPSRLD          $0x08, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -6912(R11)
+	VMOVUPS         Z7, -7552(R11)
 	VPSRLD          $0x10, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -6656(R11)
+	VMOVUPS         Z7, -7424(R11)
 	VPSRLD          $0x18, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z4, Z7, Z7
-	VMOVUPS         Z7, -6400(R11)
+	VMOVUPS         Z7, -7296(R11)
 	VPANDD.BCST     word3f3f3f3f<>+0(SB), Z2, Z6
 	VPANDD.BCST     word000000ff<>+0(SB), Z6, Z7
 	VCVTDQ2PS       Z7, Z7
@@ -11624,17 +11384,17 @@ loop1_2:
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -3840(R11)
+	VMOVUPS         Z7, -3968(R11)
 	VPSRLD          $0x10, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -3584(R11)
+	VMOVUPS         Z7, -3840(R11)
 	VPSRLD          $0x18, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -3328(R11)
+	VMOVUPS         Z7, -3712(R11)
 	VPSRLD          $0x02, Z2, Z2
 	VPANDD.BCST     word30303030<>+0(SB), Z2, Z2
 	VPSRLD          $0x04, Z3, Z6
@@ -11643,22 +11403,22 @@ loop1_2:
 	VPANDD.BCST     word000000ff<>+0(SB), Z6, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -3072(R11)
+	VMOVUPS         Z7, -3584(R11)
 	VPSRLD          $0x08, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -2816(R11)
+	VMOVUPS         Z7, -3456(R11)
 	VPSRLD          $0x10, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -2560(R11)
+	VMOVUPS         Z7, -3328(R11)
 	VPSRLD          $0x18, Z6, Z7
 	VPANDD.BCST     word000000ff<>+0(SB), Z7, Z7
 	VCVTDQ2PS       Z7, Z7
 	VMULPS          Z5, Z7, Z7
-	VMOVUPS         Z7, -2304(R11)
+	VMOVUPS         Z7, -3200(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -11667,7 +11427,7 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	ADDQ            $0x00000010, R8
@@ -11677,7 +11437,7 @@ loop1_2:
 
 loop1_3:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_4:
 	PREFETCHT0      128(R8)
@@ -11721,9 +11481,9 @@ loop1_4:
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
 	VMOVUPS         Z0, (R11)
-	VMOVUPS         Z1, 256(R11)
-	VMOVUPS         Z2, 512(R11)
-	VMOVUPS         Z3, 768(R11)
+	VMOVUPS         Z1, 128(R11)
+	VMOVUPS         Z2, 256(R11)
+	VMOVUPS         Z3, 384(R11)
 	VMOVDQU         16(R8), X0
 	VBROADCASTI32X4 16(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 16(R9), K2, Z0
@@ -11748,10 +11508,10 @@ loop1_4:
 	VPUNPCKHQDQ     Z6, Z4, Z1
 	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z3
-	VMOVUPS         Z0, 1024(R11)
-	VMOVUPS         Z1, 1280(R11)
-	VMOVUPS         Z2, 1536(R11)
-	VMOVUPS         Z3, 1792(R11)
+	VMOVUPS         Z0, 512(R11)
+	VMOVUPS         Z1, 640(R11)
+	VMOVUPS         Z2, 768(R11)
+	VMOVUPS         Z3, 896(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -11760,14 +11520,12 @@ loop1_4:
 	DECQ            R14
 	JNZ             loop1_4
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
 	VMOVUPS         (R12), Z24
 	VMOVUPS         64(R12), Z25
-	VMOVUPS         128(R12), Z26
-	VMOVUPS         192(R12), Z27
 	MOVQ            $0x00000008, R14
 
 loop1_5:
@@ -11779,14 +11537,6 @@ loop1_5:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VMOVDQU32        128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VMOVDQU32        192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSRLD           $0x08, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11795,14 +11545,6 @@ loop1_5:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSRLD           $0x08, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSRLD           $0x08, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSRLD           $0x10, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11811,14 +11553,6 @@ loop1_5:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSRLD           $0x10, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSRLD           $0x10, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPSRLD           $0x18, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11827,28 +11561,17 @@ loop1_5:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPSRLD           $0x18, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPSRLD           $0x18, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000048, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_5
-	ADDQ             $0x00000100, R12
+	ADDQ             $0x00000080, R12
 	LEAQ             8192(R10), R11
 	VMOVUPS          (R12), Z24
 	VMOVUPS          64(R12), Z25
-	VMOVUPS          128(R12), Z26
-	VMOVUPS          192(R12), Z27
 	MOVQ             $0x00000008, R14
 
 loop1_6:
@@ -11860,14 +11583,6 @@ loop1_6:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSRLD           $0x04, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSRLD           $0x04, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSRLD           $0x0c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11876,14 +11591,6 @@ loop1_6:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSRLD           $0x0c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSRLD           $0x0c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSRLD           $0x14, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11892,14 +11599,6 @@ loop1_6:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSRLD           $0x14, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSRLD           $0x14, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPSRLD           $0x1c, (R11), Z4
 	VPERMPS          Z31, Z4, Z4
 	VFMSUB213PS      4096(R12), Z24, Z4
@@ -11908,23 +11607,14 @@ loop1_6:
 	VPERMPS          Z31, Z5, Z5
 	VFMSUB213PS      4160(R12), Z25, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPSRLD           $0x1c, 128(R11), Z6
-	VPERMPS          Z31, Z6, Z6
-	VFMSUB213PS      4224(R12), Z26, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPSRLD           $0x1c, 192(R11), Z7
-	VPERMPS          Z31, Z7, Z7
-	VFMSUB213PS      4288(R12), Z27, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	ADDQ             $0x00000090, R13
+	ADDQ             $0x00000048, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_6
-	ADDQ             $0x00000100, R12
+	ADDQ             $0x00000080, R12
 	ADDQ             $0x00000020, R8
 	ADDQ             $0x00000020, R9
 	DECQ             BX
@@ -11934,8 +11624,6 @@ loop1_6:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 
@@ -13023,8 +12711,6 @@ TEXT ·dotsQ6KAVX512(SB), NOSPLIT, $0-64
 	MOVQ            sums+0(FP), R11
 	VMOVUPS         (R11), Z8
 	VMOVUPS         64(R11), Z9
-	VMOVUPS         128(R11), Z10
-	VMOVUPS         192(R11), Z11
 	MOVL            $0x000000f0, R14
 	KMOVW           R14, K1
 	MOVL            $0x00000f00, R14
@@ -13037,7 +12723,7 @@ TEXT ·dotsQ6KAVX512(SB), NOSPLIT, $0-64
 
 loop1_1:
 	LEAQ 8192(R10), R11
-	MOVQ $0x00000004, R14
+	MOVQ $0x00000002, R14
 
 loop1_2:
 	PREFETCHT0      128(R8)
@@ -13113,16 +12799,33 @@ loop1_2:
 	VPSHUFB         Z28, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -7936(R11)
+	VMOVUPS         Z1, -8064(R11)
 	VPSHUFB         Z29, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -7680(R11)
+	VMOVUPS         Z1, -7936(R11)
 	VPANDD.BCST     wordff000000<>+0(SB), Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -7424(R11)
+	VMOVUPS         Z1, -7808(R11)
 	VMOVUPS         6464(R10), Z0
+	VPSLLD          $0x18, Z0, Z1
+	VCVTDQ2PS       Z1, Z1
+	VMULPS          Z6, Z1, Z1
+	VMOVUPS         Z1, -7680(R11)
+	VPSHUFB         Z28, Z0, Z1
+	VCVTDQ2PS       Z1, Z1
+	VMULPS          Z6, Z1, Z1
+	VMOVUPS         Z1, -7552(R11)
+	VPSHUFB         Z29, Z0, Z1
+	VCVTDQ2PS       Z1, Z1
+	VMULPS          Z6, Z1, Z1
+	VMOVUPS         Z1, -7424(R11)
+	VPANDD.BCST     wordff000000<>+0(SB), Z0, Z1
+	VCVTDQ2PS       Z1, Z1
+	VMULPS          Z6, Z1, Z1
+	VMOVUPS         Z1, -7296(R11)
+	VMOVUPS         6528(R10), Z0
 	VPSLLD          $0x18, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
@@ -13130,49 +12833,32 @@ loop1_2:
 	VPSHUFB         Z28, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
+	VMOVUPS         Z1, -7040(R11)
+	VPSHUFB         Z29, Z0, Z1
+	VCVTDQ2PS       Z1, Z1
+	VMULPS          Z6, Z1, Z1
 	VMOVUPS         Z1, -6912(R11)
-	VPSHUFB         Z29, Z0, Z1
-	VCVTDQ2PS       Z1, Z1
-	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -6656(R11)
 	VPANDD.BCST     wordff000000<>+0(SB), Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -6400(R11)
-	VMOVUPS         6528(R10), Z0
-	VPSLLD          $0x18, Z0, Z1
-	VCVTDQ2PS       Z1, Z1
-	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -6144(R11)
-	VPSHUFB         Z28, Z0, Z1
-	VCVTDQ2PS       Z1, Z1
-	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -5888(R11)
-	VPSHUFB         Z29, Z0, Z1
-	VCVTDQ2PS       Z1, Z1
-	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -5632(R11)
-	VPANDD.BCST     wordff000000<>+0(SB), Z0, Z1
-	VCVTDQ2PS       Z1, Z1
-	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -5376(R11)
+	VMOVUPS         Z1, -6784(R11)
 	VMOVUPS         6592(R10), Z0
 	VPSLLD          $0x18, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -5120(R11)
+	VMOVUPS         Z1, -6656(R11)
 	VPSHUFB         Z28, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -4864(R11)
+	VMOVUPS         Z1, -6528(R11)
 	VPSHUFB         Z29, Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -4608(R11)
+	VMOVUPS         Z1, -6400(R11)
 	VPANDD.BCST     wordff000000<>+0(SB), Z0, Z1
 	VCVTDQ2PS       Z1, Z1
 	VMULPS          Z6, Z1, Z1
-	VMOVUPS         Z1, -4352(R11)
+	VMOVUPS         Z1, -6272(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -13181,12 +12867,12 @@ loop1_2:
 	DECQ            R14
 	JNZ             loop1_2
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	MOVQ            R10, R12
 	LEAQ            8192(R10), R11
-	MOVQ            $0x00000004, R14
+	MOVQ            $0x00000002, R14
 
 loop1_3:
 	PREFETCHT0      128(R8)
@@ -13269,46 +12955,46 @@ loop1_3:
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4096(R11)
+	VMOVUPS         Z5, 2048(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 256(R11)
+	VMOVUPS         Z5, 128(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4352(R11)
+	VMOVUPS         Z5, 2176(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 512(R11)
+	VMOVUPS         Z5, 256(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4608(R11)
+	VMOVUPS         Z5, 2304(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 768(R11)
+	VMOVUPS         Z5, 384(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4864(R11)
+	VMOVUPS         Z5, 2432(R11)
 	VMOVDQU         32(R8), X0
 	VBROADCASTI32X4 32(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 32(R9), K2, Z0
@@ -13339,56 +13025,56 @@ loop1_3:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2048(R11)
+	VMOVUPS         Z5, 1024(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6144(R11)
+	VMOVUPS         Z5, 3072(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2304(R11)
+	VMOVUPS         Z5, 1152(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6400(R11)
+	VMOVUPS         Z5, 3200(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2560(R11)
+	VMOVUPS         Z5, 1280(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6656(R11)
+	VMOVUPS         Z5, 3328(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2816(R11)
+	VMOVUPS         Z5, 1408(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6912(R11)
+	VMOVUPS         Z5, 3456(R11)
 	VMOVDQU         144(R8), X0
 	VBROADCASTI32X4 144(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 144(R9), K2, Z0
@@ -13447,52 +13133,52 @@ loop1_3:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1024(R11)
+	VMOVUPS         Z5, 512(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5120(R11)
+	VMOVUPS         Z5, 2560(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1280(R11)
+	VMOVUPS         Z5, 640(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5376(R11)
+	VMOVUPS         Z5, 2688(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1536(R11)
+	VMOVUPS         Z5, 768(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5632(R11)
+	VMOVUPS         Z5, 2816(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1792(R11)
+	VMOVUPS         Z5, 896(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5888(R11)
+	VMOVUPS         Z5, 2944(R11)
 	VMOVDQU         48(R8), X0
 	VBROADCASTI32X4 48(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 48(R9), K2, Z0
@@ -13523,56 +13209,56 @@ loop1_3:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3072(R11)
+	VMOVUPS         Z5, 1536(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7168(R11)
+	VMOVUPS         Z5, 3584(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3328(R11)
+	VMOVUPS         Z5, 1664(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7424(R11)
+	VMOVUPS         Z5, 3712(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3584(R11)
+	VMOVUPS         Z5, 1792(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7680(R11)
+	VMOVUPS         Z5, 3840(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3840(R11)
+	VMOVUPS         Z5, 1920(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7936(R11)
+	VMOVUPS         Z5, 3968(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -13581,7 +13267,7 @@ loop1_3:
 	DECQ            R14
 	JNZ             loop1_3
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
@@ -13590,15 +13276,11 @@ loop1_3:
 loop1_4:
 	VMOVUPS (R12), Z24
 	VMOVUPS 64(R12), Z25
-	VMOVUPS 128(R12), Z26
-	VMOVUPS 192(R12), Z27
 	MOVQ    $0x00000004, R14
 
 loop1_5:
 	VMOVDQU32        (R11), Z0
 	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
 	VPSLLD           $0x18, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -13607,14 +13289,6 @@ loop1_5:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSHUFB          Z28, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -13623,14 +13297,6 @@ loop1_5:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSHUFB          Z29, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -13639,14 +13305,6 @@ loop1_5:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -13655,28 +13313,18 @@ loop1_5:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	PREFETCHT1       192(R13)
-	ADDQ             $0x000000d2, R13
+	ADDQ             $0x00000069, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_5
-	ADDQ             $0x00000100, R12
+	ADDQ             $0x00000080, R12
 	DECQ             R15
 	JNZ              loop1_4
 	LEAQ             8192(R10), R11
-	MOVQ             $0x00000004, R14
+	MOVQ             $0x00000002, R14
 
 loop1_6:
 	PREFETCHT0      128(R8)
@@ -13759,46 +13407,46 @@ loop1_6:
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4096(R11)
+	VMOVUPS         Z5, 2048(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 256(R11)
+	VMOVUPS         Z5, 128(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4352(R11)
+	VMOVUPS         Z5, 2176(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 512(R11)
+	VMOVUPS         Z5, 256(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4608(R11)
+	VMOVUPS         Z5, 2304(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 768(R11)
+	VMOVUPS         Z5, 384(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 4864(R11)
+	VMOVUPS         Z5, 2432(R11)
 	VMOVDQU         96(R8), X0
 	VBROADCASTI32X4 96(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 96(R9), K2, Z0
@@ -13829,56 +13477,56 @@ loop1_6:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2048(R11)
+	VMOVUPS         Z5, 1024(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6144(R11)
+	VMOVUPS         Z5, 3072(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2304(R11)
+	VMOVUPS         Z5, 1152(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6400(R11)
+	VMOVUPS         Z5, 3200(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2560(R11)
+	VMOVUPS         Z5, 1280(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6656(R11)
+	VMOVUPS         Z5, 3328(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 2816(R11)
+	VMOVUPS         Z5, 1408(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 6912(R11)
+	VMOVUPS         Z5, 3456(R11)
 	VMOVDQU         176(R8), X0
 	VBROADCASTI32X4 176(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 176(R9), K2, Z0
@@ -13937,52 +13585,52 @@ loop1_6:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1024(R11)
+	VMOVUPS         Z5, 512(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5120(R11)
+	VMOVUPS         Z5, 2560(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1280(R11)
+	VMOVUPS         Z5, 640(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5376(R11)
+	VMOVUPS         Z5, 2688(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1536(R11)
+	VMOVUPS         Z5, 768(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5632(R11)
+	VMOVUPS         Z5, 2816(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x04, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 1792(R11)
+	VMOVUPS         Z5, 896(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 5888(R11)
+	VMOVUPS         Z5, 2944(R11)
 	VMOVDQU         112(R8), X0
 	VBROADCASTI32X4 112(R8)(CX*4), K1, Z0
 	VBROADCASTI32X4 112(R9), K2, Z0
@@ -14013,56 +13661,56 @@ loop1_6:
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3072(R11)
+	VMOVUPS         Z5, 1536(R11)
 	VPSRLD          $0x04, Z0, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7168(R11)
+	VMOVUPS         Z5, 3584(R11)
 	VMOVUPS         6464(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z1, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3328(R11)
+	VMOVUPS         Z5, 1664(R11)
 	VPSRLD          $0x04, Z1, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7424(R11)
+	VMOVUPS         Z5, 3712(R11)
 	VMOVUPS         6528(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z2, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3584(R11)
+	VMOVUPS         Z5, 1792(R11)
 	VPSRLD          $0x04, Z2, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7680(R11)
+	VMOVUPS         Z5, 3840(R11)
 	VMOVUPS         6592(R10), Z4
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z3, Z5
 	VPSLLD          $0x02, Z4, Z6
 	VPANDD.BCST     word30303030<>+0(SB), Z6, Z6
 	VPORD           Z6, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 3840(R11)
+	VMOVUPS         Z5, 1920(R11)
 	VPSRLD          $0x04, Z3, Z5
 	VPANDD.BCST     word0f0f0f0f<>+0(SB), Z5, Z5
 	VPSRLD          $0x02, Z4, Z4
 	VPANDD.BCST     word30303030<>+0(SB), Z4, Z4
 	VPORD           Z4, Z5, Z5
 	VPSUBB          Z31, Z5, Z5
-	VMOVUPS         Z5, 7936(R11)
+	VMOVUPS         Z5, 3968(R11)
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R8)(CX*8), R8
 	LEAQ            (R9)(CX*8), R9
@@ -14071,7 +13719,7 @@ loop1_6:
 	DECQ            R14
 	JNZ             loop1_6
 	MOVQ            CX, R14
-	SHLQ            $0x06, R14
+	SHLQ            $0x05, R14
 	SUBQ            R14, R8
 	SUBQ            R14, R9
 	LEAQ            8192(R10), R11
@@ -14080,15 +13728,11 @@ loop1_6:
 loop1_7:
 	VMOVUPS (R12), Z24
 	VMOVUPS 64(R12), Z25
-	VMOVUPS 128(R12), Z26
-	VMOVUPS 192(R12), Z27
 	MOVQ    $0x00000004, R14
 
 loop1_8:
 	VMOVDQU32        (R11), Z0
 	VMOVDQU32        64(R11), Z1
-	VMOVDQU32        128(R11), Z2
-	VMOVDQU32        192(R11), Z3
 	VPSLLD           $0x18, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -14097,14 +13741,6 @@ loop1_8:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST (AX), Z5, Z9
-	VPSLLD           $0x18, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST (AX), Z6, Z10
-	VPSLLD           $0x18, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST (AX), Z7, Z11
 	VPSHUFB          Z28, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -14113,14 +13749,6 @@ loop1_8:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 4(AX), Z5, Z9
-	VPSHUFB          Z28, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 4(AX), Z6, Z10
-	VPSHUFB          Z28, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 4(AX), Z7, Z11
 	VPSHUFB          Z29, Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -14129,14 +13757,6 @@ loop1_8:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 8(AX), Z5, Z9
-	VPSHUFB          Z29, Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 8(AX), Z6, Z10
-	VPSHUFB          Z29, Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 8(AX), Z7, Z11
 	VPANDD.BCST      wordff000000<>+0(SB), Z0, Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS           Z24, Z4, Z4
@@ -14145,24 +13765,14 @@ loop1_8:
 	VCVTDQ2PS        Z5, Z5
 	VMULPS           Z25, Z5, Z5
 	VFMADD231PS.BCST 12(AX), Z5, Z9
-	VPANDD.BCST      wordff000000<>+0(SB), Z2, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z26, Z6, Z6
-	VFMADD231PS.BCST 12(AX), Z6, Z10
-	VPANDD.BCST      wordff000000<>+0(SB), Z3, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z27, Z7, Z7
-	VFMADD231PS.BCST 12(AX), Z7, Z11
 	PREFETCHT1       (R13)
 	PREFETCHT1       64(R13)
-	PREFETCHT1       128(R13)
-	PREFETCHT1       192(R13)
-	ADDQ             $0x000000d2, R13
+	ADDQ             $0x00000069, R13
 	ADDQ             $0x00000010, AX
-	ADDQ             $0x00000100, R11
+	ADDQ             $0x00000080, R11
 	DECQ             R14
 	JNZ              loop1_8
-	ADDQ             $0x00000100, R12
+	ADDQ             $0x00000080, R12
 	DECQ             R15
 	JNZ              loop1_7
 	ADDQ             $0x000000d2, R8
@@ -14172,8 +13782,6 @@ loop1_8:
 	MOVQ             sums+0(FP), R11
 	VMOVUPS          Z8, (R11)
 	VMOVUPS          Z9, 64(R11)
-	VMOVUPS          Z10, 128(R11)
-	VMOVUPS          Z11, 192(R11)
 	VZEROUPPER
 	RET
 

@@ -30,7 +30,8 @@ const dotColumns = 64
 type FewRows interface {
 	Blocks
 	// Lanes is how many rows of steps elements, from column col on, Dots takes at a time with 1, 2 or 4
-	// rows of x; 0 for none. It is as many as the kernel of this package for those rows and float32 has columns.
+	// rows of x; 0 for none. They are as many as a kernel of this package takes: 32 with 1 or 2 rows, 16
+	// with 4, or for AVX-512 64.
 	Lanes(rows, col, steps int) int
 	// Dots continues chains: sums[i·lanes + l] by row i of x times row + l of the blocks, for rows rows
 	// of x, of which x has an element each for every step. It reports false, having done nothing,
@@ -56,7 +57,7 @@ func (p *plan) dotShape() dotShape {
 			rows = 4 // the last is computed for nothing
 		}
 		if lanes := f.Lanes(rows, b.col, p.terms[0].k); lanes > 0 && lanes <= p.n {
-			return dotShape{lanes, rows, wide}
+			return dotShape{lanes, rows, lanes == dotColumns}
 		}
 	}
 	widened := b.typ != dtype.F32 || b.blocks != nil

@@ -44,13 +44,19 @@ func (f format) emit(wide bool) {
 		JEQ(LabelRef(fmt.Sprintf("rows%d", r)))
 	}
 	for _, r := range []int{1, 2, 4} {
-		k := &kernel{format: f, wide: wide, lanes: lanes, rows: r, groups: 4}
-		if r == 4 && !wide {
-			k.groups = 2
-		}
+		k := &kernel{format: f, wide: wide, lanes: lanes, rows: r, groups: groups(wide, r)}
 		Label(fmt.Sprintf("rows%d", r))
 		k.emit()
 	}
+}
+
+// groups is how many groups of lanes, a chain for each row of x, a kernel has: enough to keep the multipliers
+// busy, no more than there are accumulators for. internal/quant has the same numbers.
+func groups(wide bool, rows int) int {
+	if wide && rows == 1 || !wide && rows == 4 {
+		return 2
+	}
+	return 4
 }
 
 // The general registers. Rows are reached by multiples of the distance between them from one pointer, or
