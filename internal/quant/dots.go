@@ -67,7 +67,7 @@ func (j *dotJob) follow(order []int) bool {
 // A dotSpace is the memory of a kernel: scales, minima, a table and codes, for all lanes, as
 // tools/asm/quantdots lays them out.
 type dotSpace struct {
-	bytes  [16384 + 64]byte
+	words  []uint32
 	absmax []float32 // scales that were nested
 	job    dotJob    // the one that it is used for: so none is allocated
 }
@@ -77,7 +77,9 @@ func (s *dotSpace) release() {
 	dotSpaces.Put(s)
 }
 
-var dotSpaces = sync.Pool{New: func() any { return new(dotSpace) }}
+// Words have an allocation of their own, of a size that begins at a page, so that no vector lies across two
+// lines of the cache.
+var dotSpaces = sync.Pool{New: func() any { return &dotSpace{words: make([]uint32, 4096)} }}
 
 // nested makes absmax the scales of a job's rows, blocks each.
 func (s *dotSpace) nested(n *Nested, j *dotJob, blocks int) {

@@ -1,7 +1,7 @@
 package quant
 
 import (
-	"unsafe"
+	"math"
 
 	"github.com/cultivar/cultivar/internal/cpu"
 )
@@ -24,21 +24,10 @@ func dotLanes(rows int) int {
 }
 
 // A dotKernel is how the kernels are called: next is fetched into the cache meanwhile.
-type dotKernel func(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+type dotKernel func(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
-// The byte offsets in a dotSpace of a table of 16 float32 and of one of 16 int8.
-const dotTable, dotBytes = 6144, 6208
-
-// aligned is the space from a line of the cache on, so that no vector lies across two.
-func (s *dotSpace) aligned() *[16384]byte {
-	at := -uintptr(unsafe.Pointer(&s.bytes)) & 63
-	return (*[16384]byte)(s.bytes[at:])
-}
-
-// floats is n float32 of the space from a byte on.
-func (s *dotSpace) floats(at, n int) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(&s.aligned()[at])), n)
-}
+// Where a dotSpace has a table of 16 float32 and one of 16 int8.
+const dotTable, dotBytes = 6144 / 4, 6208 / 4
 
 func (g *ggml) canDot() bool {
 	switch g.format {
@@ -51,28 +40,37 @@ func (g *ggml) canDot() bool {
 func (g *ggml) dots(j *dotJob, s *dotSpace) bool {
 	block := ggmlBlock[g.format].bytes
 	blocks := g.stride / block
-	scratch := s.aligned()
 	sums, w, x, next := &j.sums[0], &g.data[j.row*g.stride], &j.x[0], &g.data[j.next*g.stride]
 	stride := j.step * g.stride
 	switch g.format {
 	case Q8_0:
-		pick(dotsQ8_0AVX512, dotsQ8_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ8_0AVX512, dotsQ8_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &s.words[0])
 	case Q4_K:
-		pick(dotsQ4KAVX512, dotsQ4KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ4KAVX512, dotsQ4KAVX2)(sums, w, stride, x, j.rows, blocks, next, &s.words[0])
 	case Q6_K:
-		pick(dotsQ6KAVX512, dotsQ6KAVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		pick(dotsQ6KAVX512, dotsQ6KAVX2)(sums, w, stride, x, j.rows, blocks, next, &s.words[0])
 	default:
-		table := s.floats(dotTable, 16)
-		for i := range table {
-			table[i] = float32(i - 8)
-			if g.format == IQ4_NL {
-				table[i] = valuesIQ4[i]
-			}
-			scratch[dotBytes+i] = byte(int8(table[i]))
+		table := &valuesQ4_0
+		if g.format == IQ4_NL {
+			table = &valuesIQ4
 		}
-		pick(dotsQ4_0AVX512, dotsQ4_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &scratch[0])
+		s.setTable(table)
+		clear(s.words[dotBytes : dotBytes+4])
+		for i, v := range table {
+			s.words[dotBytes+i/4] |= uint32(uint8(int8(v))) << (i % 4 * 8)
+		}
+		pick(dotsQ4_0AVX512, dotsQ4_0AVX2)(sums, w, stride, x, j.rows, blocks, next, &s.words[0])
 	}
 	return true
+}
+
+// valuesQ4_0 is what the codes of Q4_0 stand for.
+var valuesQ4_0 = [16]float32{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}
+
+func (s *dotSpace) setTable(t *[16]float32) {
+	for i, v := range t {
+		s.words[dotTable+i] = math.Float32bits(v)
+	}
 }
 
 func pick(avx512, avx2 dotKernel) dotKernel {
@@ -87,7 +85,7 @@ func (q *fourBit) canDot() bool { return q.Block == 64 && q.Cols%64 == 0 }
 func (q *fourBit) dots(j *dotJob, s *dotSpace) bool {
 	blocks := q.Cols / q.Block
 	stride := q.Cols / 2
-	copy(s.floats(dotTable, 16), q.table[:])
+	s.setTable(q.table)
 	sums, w, x, next := &j.sums[0], &q.Packed[j.row*stride], &j.x[0], &q.Packed[j.next*stride]
 	absmax, absmaxRow := (*float32)(nil), 4*j.step*blocks
 	if q.Nested != nil {
@@ -100,57 +98,57 @@ func (q *fourBit) dots(j *dotJob, s *dotSpace) bool {
 	if cpu.Current() == cpu.AVX512 {
 		kernel = dotsNibblesAVX512
 	}
-	kernel(sums, w, j.step*stride, x, j.rows, blocks, next, &s.aligned()[0], absmax, absmaxRow)
+	kernel(sums, w, j.step*stride, x, j.rows, blocks, next, &s.words[0], absmax, absmaxRow)
 	return true
 }
 
 func (q *rowInt8) canDot() bool { return q.Cols%64 == 0 }
 
 func (q *rowInt8) dots(j *dotJob, s *dotSpace) bool {
-	scales := s.floats(0, j.lanes)
-	for l := range scales {
-		scales[l] = q.Scale[j.row+l*j.step]
-		if !within24(scales[l]) {
+	for l := range j.lanes {
+		scale := q.Scale[j.row+l*j.step]
+		if !within24(scale) {
 			return false
 		}
+		s.words[l] = math.Float32bits(scale)
 	}
 	kernel := pick(dotsInt8AVX512, dotsInt8AVX2)
-	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/64, &q.Codes[j.next*q.Cols], &s.aligned()[0])
+	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/64, &q.Codes[j.next*q.Cols], &s.words[0])
 	return true
 }
 
 //go:noescape
-func dotsQ8_0AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ8_0AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ8_0AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ8_0AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ4_0AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ4_0AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ4_0AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ4_0AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsInt8AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsInt8AVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsInt8AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsInt8AVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ4KAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ4KAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ4KAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ4KAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ6KAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ6KAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsQ6KAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte)
+func dotsQ6KAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32)
 
 //go:noescape
-func dotsNibblesAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte, absmax *float32, absmaxRow int)
+func dotsNibblesAVX2(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32, absmax *float32, absmaxRow int)
 
 //go:noescape
-func dotsNibblesAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte, absmax *float32, absmaxRow int)
+func dotsNibblesAVX512(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32, absmax *float32, absmaxRow int)

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func dotsQ8_0AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ8_0AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsQ8_0AVX2(SB), NOSPLIT, $0-64
 	MOVQ           rows+32(FP), R14
@@ -672,7 +672,7 @@ DATA wordff000000<>+24(SB)/4, $0xff000000
 DATA wordff000000<>+28(SB)/4, $0xff000000
 GLOBL wordff000000<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ4_0AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ4_0AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsQ4_0AVX2(SB), NOSPLIT, $0-64
 	MOVQ           rows+32(FP), R14
@@ -1332,7 +1332,7 @@ DATA word0f0f0f0f<>+24(SB)/4, $0x0f0f0f0f
 DATA word0f0f0f0f<>+28(SB)/4, $0x0f0f0f0f
 GLOBL word0f0f0f0f<>(SB), RODATA|NOPTR, $32
 
-// func dotsInt8AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsInt8AVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotsInt8AVX2(SB), NOSPLIT, $0-64
 	MOVQ           rows+32(FP), R14
@@ -2101,7 +2101,7 @@ DATA word30010204<>+24(SB)/4, $0x30010204
 DATA word30010204<>+28(SB)/4, $0x30010204
 GLOBL word30010204<>(SB), RODATA|NOPTR, $32
 
-// func dotsNibblesAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte, absmax *float32, absmaxRow int)
+// func dotsNibblesAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32, absmax *float32, absmaxRow int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotsNibblesAVX2(SB), NOSPLIT, $0-80
 	MOVQ           rows+32(FP), R14
@@ -3252,7 +3252,7 @@ loop4_3:
 	VZEROUPPER
 	RET
 
-// func dotsQ4KAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ4KAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsQ4KAVX2(SB), NOSPLIT, $0-64
 	MOVQ           rows+32(FP), R14
@@ -4462,7 +4462,7 @@ DATA word30303030<>+24(SB)/4, $0x30303030
 DATA word30303030<>+28(SB)/4, $0x30303030
 GLOBL word30303030<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ6KAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ6KAVX2(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsQ6KAVX2(SB), NOSPLIT, $0-64
 	MOVQ           rows+32(FP), R14
@@ -7640,7 +7640,7 @@ DATA word20202020<>+24(SB)/4, $0x20202020
 DATA word20202020<>+28(SB)/4, $0x20202020
 GLOBL word20202020<>(SB), RODATA|NOPTR, $32
 
-// func dotsQ8_0AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ8_0AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·dotsQ8_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
@@ -8400,7 +8400,7 @@ loop4_3:
 	VZEROUPPER
 	RET
 
-// func dotsQ4_0AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ4_0AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·dotsQ4_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
@@ -9330,7 +9330,7 @@ loop4_4:
 	VZEROUPPER
 	RET
 
-// func dotsInt8AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsInt8AVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·dotsInt8AVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
@@ -10229,7 +10229,7 @@ loop4_3:
 	VZEROUPPER
 	RET
 
-// func dotsNibblesAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte, absmax *float32, absmaxRow int)
+// func dotsNibblesAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32, absmax *float32, absmaxRow int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·dotsNibblesAVX512(SB), NOSPLIT, $0-80
 	MOVQ            rows+32(FP), R14
@@ -11251,7 +11251,7 @@ loop4_3:
 	VZEROUPPER
 	RET
 
-// func dotsQ4KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ4KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·dotsQ4KAVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14
@@ -12691,7 +12691,7 @@ DATA nibbleValues<>+56(SB)/4, $0x41600000
 DATA nibbleValues<>+60(SB)/4, $0x41700000
 GLOBL nibbleValues<>(SB), RODATA|NOPTR, $64
 
-// func dotsQ6KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *byte)
+// func dotsQ6KAVX512(sums *float32, w *byte, stride int, x *float32, rows int, blocks int, next *byte, scratch *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·dotsQ6KAVX512(SB), NOSPLIT, $0-64
 	MOVQ            rows+32(FP), R14

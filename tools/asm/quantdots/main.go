@@ -36,7 +36,7 @@ func (f format) emit(wide bool) {
 		lanes, suffix = 16, "AVX512"
 	}
 	name := "dots" + f.name + suffix
-	TEXT(name, NOSPLIT, "func(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next, scratch *byte"+f.more+")")
+	TEXT(name, NOSPLIT, "func(sums *float32, w *byte, stride int, x *float32, rows, blocks int, next *byte, scratch *uint32"+f.more+")")
 	Doc(name + " continues the chains of 1, 2 or 4 rows of x.")
 	rows := Load(Param("rows"), regCount)
 	for _, r := range []int{4, 2} {
