@@ -75,7 +75,7 @@ func (b *Builder) apply(op op, inputs ...*gorgonia.Node) *gorgonia.Node {
 }
 
 // again is what a backward pass reads in place of n once it has got as far as the gradient after:
-// n itself, or its repetition.
+// n itself, or its repetition, which reads repetitions in its turn.
 func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 	inputs, ok := b.inputs[n]
 	if !ok {
@@ -83,7 +83,11 @@ func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 	}
 	if b.repeats[n] == nil {
 		o := n.Op().(*recorded).op.(cheap)
-		b.repeats[n] = b.apply(o.again(), append(slices.Clone(inputs), after)...)
+		inputs = slices.Clone(inputs)
+		for i, in := range inputs {
+			inputs[i] = b.again(in, after)
+		}
+		b.repeats[n] = b.apply(o.again(), append(inputs, after)...)
 	}
 	return b.repeats[n]
 }

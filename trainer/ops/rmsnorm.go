@@ -9,18 +9,28 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// rmsNorm scales each row to unit root mean square and multiplies by a weight
-// (Zhang & Sennrich, arXiv:1910.07467). It keeps 1/rms of each row for the backward pass.
+// rmsNorm scales each vector to unit root mean square and multiplies by a weight
+// (Zhang & Sennrich, arXiv:1910.07467). A row is one vector, or several heads as wide as the weight.
+// It keeps 1/rms of each vector for the backward pass.
 type rmsNorm struct {
 	base
 	run    *Run
-	weight *Weight // (1, cols)
+	weight *Weight // (1, width of a vector)
 	eps    float32
 }
 
 // RMSNorm normalises x (tokens, cols).
 func (b *Builder) RMSNorm(x *gorgonia.Node, w *Weight, eps float32) *gorgonia.Node {
-	op := &rmsNorm{base{name: "rmsnorm " + w.Name, arity: 1, cols: w.Cols}, b.run, w, eps}
+	return b.HeadNorm(x, w, eps)
+}
+
+// HeadNorm normalises every run of the weight's width in a row of x by itself.
+func (b *Builder) HeadNorm(x *gorgonia.Node, w *Weight, eps float32) *gorgonia.Node {
+	cols := x.Shape()[1]
+	if cols%w.Cols != 0 {
+		panic("ops: cannot normalise by " + w.Name)
+	}
+	op := &rmsNorm{base{name: "rmsnorm " + w.Name, arity: 1, cols: cols}, b.run, w, eps}
 	if w.Trainable() {
 		op.arity = 2
 		return b.apply(op, x, w.node)
@@ -33,10 +43,11 @@ func (o *rmsNorm) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.run.arena.matrix(rows, cols)
 	x, y, w := floats(inputs[0]), out.Float32s(), o.weight.vector()
-	inv := o.run.arena.keep(o.name, rows)
-	parallel.For(rows, rowGrain(cols), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			inv[r] = vec.RMSNorm(y[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], w, o.eps)
+	n := len(w)
+	inv := o.run.arena.keep(o.name, len(x)/n)
+	parallel.For(len(inv), rowGrain(n), func(lo, hi int) {
+		for v := lo; v < hi; v++ {
+			inv[v] = vec.RMSNorm(y[v*n:(v+1)*n], x[v*n:(v+1)*n], w, o.eps)
 		}
 	})
 	return out, nil
@@ -72,10 +83,9 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 }
 
 func (o *rmsNorm) weightGrad(grad []float32, inputs []gorgonia.Value) {
-	rows, cols := dims(inputs[0])
-	dy, x, inv := floats(inputs[0]), floats(inputs[1]), o.run.arena.recall(o.name, rows)
-	for r := range rows {
-		vec.RMSNormWeightGrad(grad, dy[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], inv[r])
+	dy, x, n := floats(inputs[0]), floats(inputs[1]), len(grad)
+	for v, inv := range o.run.arena.recall(o.name, len(x)/n) {
+		vec.RMSNormWeightGrad(grad, dy[v*n:(v+1)*n], x[v*n:(v+1)*n], inv)
 	}
 }
 
@@ -86,14 +96,15 @@ type rmsNormBackward struct {
 
 // Do implements gorgonia.Op.
 func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	n := o.norm
+	f := o.norm
 	rows, cols := dims(inputs[0])
-	out := n.run.arena.matrix(rows, cols)
-	dy, x, dx, w := floats(inputs[0]), floats(inputs[1]), out.Float32s(), n.weight.vector()
-	inv := n.run.arena.recall(n.name, rows)
-	parallel.For(rows, rowGrain(cols), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			vec.RMSNormBackward(dx[r*cols:(r+1)*cols], dy[r*cols:(r+1)*cols], x[r*cols:(r+1)*cols], w, inv[r])
+	out := f.run.arena.matrix(rows, cols)
+	dy, x, dx, w := floats(inputs[0]), floats(inputs[1]), out.Float32s(), f.weight.vector()
+	n := len(w)
+	inv := f.run.arena.recall(f.name, len(x)/n)
+	parallel.For(len(inv), rowGrain(n), func(lo, hi int) {
+		for v := lo; v < hi; v++ {
+			vec.RMSNormBackward(dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w, inv[v])
 		}
 	})
 	return out, nil
