@@ -183,7 +183,7 @@ func (*deltaNet) DiffWRT(int) []bool { return []bool{true, true} }
 // out what the first has kept.
 func (o *deltaNet) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
-	qkv := b.apply(&deltaNetBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.cfg.Width()}}, o}, dy, inputs[0], inputs[1])
+	qkv := b.apply(&deltaNetBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.cfg.Width()}}, o}, dy, b.again(inputs[0], dy), b.again(inputs[1], dy))
 	ba := b.apply(&deltaNetGates{derivative{base{name: "∂gates " + o.name, arity: 1, cols: 2 * o.cfg.ValueHeads}}, o}, qkv)
 	return gorgonia.Nodes{qkv, ba}, nil
 }

@@ -86,7 +86,7 @@ func deltaNetOn(t *testing.T, d DeltaNet, l Layout, x, dy []float32, caches []*C
 	t.Helper()
 	b := NewBuilder()
 	width := d.Width() + 2*d.ValueHeads
-	in := b.Input("x", l.Rows(), width)
+	in := b.Input("x", width)
 	out := b.DeltaNet(b.Columns(in, Columns{0, d.Width()}), b.Columns(in, Columns{d.Width(), 2 * d.ValueHeads}), d,
 		b.Frozen("A_log", 1, d.ValueHeads), b.Frozen("dt_bias", 1, d.ValueHeads))
 	gradients := OfWeightsInput
@@ -100,6 +100,7 @@ func deltaNetOn(t *testing.T, d DeltaNet, l Layout, x, dy []float32, caches []*C
 	for _, w := range tape.Weights {
 		w.Bind(gemm.F32(random(w.Name, w.Cols), 1, w.Cols))
 	}
+	rehearse(t, tape)
 	tape.Run.Layout, tape.Run.Training, tape.Run.Caches = l, dy != nil, caches
 	m := tape.NewMachine(NewArena(nil, nil))
 	if y, err = m.Forward(x, nil); err != nil {
@@ -231,7 +232,7 @@ func TestSoftplus(t *testing.T) {
 // Of a norm and a gate neither result is kept for the backward pass: both are computed again.
 func TestRepetitionsReadRepetitions(t *testing.T) {
 	b := NewBuilder()
-	x := b.Input("x", 1, testHidden)
+	x := b.Input("x", testHidden)
 	h := b.Linear(x, Projection{Weight: b.Frozen("x", 6, testHidden)}, Projection{Weight: b.Frozen("gate", 6, testHidden)})
 	h = b.GatedBy(b.HeadNorm(b.Columns(h, Columns{0, 6}), b.Frozen("norm", 1, 3), 1e-6), b.Columns(h, Columns{6, 6}), SiLU)
 	y := b.Linear(h, Projection{Weight: b.Frozen("o", 3, 6), LoRA: &LoRA{A: b.Trainable("A", 2, 6), B: b.Trainable("B", 3, 2), Scaling: 1}})
@@ -246,11 +247,8 @@ func TestRepetitionsReadRepetitions(t *testing.T) {
 			w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
 		}
 	}
-	plan, err := tape.Rehearse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plan.kept != 6+6+2 { // what is normalised, the gate, and the product with A
-		t.Errorf("%d floats of a row are kept", plan.kept)
+	rehearse(t, tape)
+	if kept := tape.Plan().kept; kept != 6+6+2 { // what is normalised, the gate, and the product with A
+		t.Errorf("%d floats of a row are kept", kept)
 	}
 }
