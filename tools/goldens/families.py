@@ -27,6 +27,7 @@ LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_p
 ATTENTION = LLAMA[:4]
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 FUSED_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
+LFM2 = ["in_proj", "out_proj", "q_proj", "k_proj", "v_proj", "w1", "w2", "w3"]
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
 TEXT = {k: v for k, v in SMALL.items() if not k.endswith("_id")}
@@ -62,6 +63,14 @@ def sparse(c):
         text.pop(key, None)
     text["head_dim"] = 8  # the default is too large for a tiny model
     c.pop("tie_word_embeddings", None)
+
+
+def blocks(c):
+    """Names what LFM2's first configurations do."""
+    v4(c)
+    c["block_ff_dim"] = c.pop("intermediate_size")
+    c["tie_embedding"] = c.pop("tie_word_embeddings")
+    c["full_attn_idxs"] = [i for i, t in enumerate(c.pop("layer_types")) if t == "full_attention"]
 
 
 def no_layer_types(c):
@@ -129,6 +138,8 @@ CASES = {
     "qwen3moe-experts": ("qwen3_moe", dict(SMALL, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, norm_topk_prob=True, mlp_only_layers=[1]), dict(lora=dict(use_rslora=True, target_modules=["o_proj"], target_parameters=["mlp.experts.gate_up_proj", "model.layers.0.mlp.experts.down_proj", "mlp.gate.weight", "mlp.up_proj.weight"]))),
     "granitemoe-experts": ("granitemoe", dict(SMALL, num_hidden_layers=2, num_local_experts=4, num_experts_per_tok=2, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3), dict(lora=dict(target_modules=[], target_parameters=["experts.gate_up_proj", "experts.down_proj", "router.weight"], rank_pattern={"experts.down_proj": 3}, alpha_pattern={r"layers\.1\..*gate_up_proj": 6}))),
     "gptoss-experts": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5), dict(lora=dict(target_modules=["q_proj"], target_parameters=EXPERTS + ["mlp.router.weight"]))),
+    "lfm2": ("lfm2", dict(SMALL, num_hidden_layers=4, intermediate_size=40, block_multiple_of=5, block_ffn_dim_multiplier=0.9, layer_types=["conv", "full_attention", "conv", "conv"], conv_bias=True, conv_L_cache=4), dict(lora=dict(target_modules=LFM2))),
+    "lfm2-v4": ("lfm2", dict(SMALL, num_hidden_layers=3, intermediate_size=40, block_multiple_of=4, layer_types=["conv", "full_attention", "conv"], tie_word_embeddings=False, norm_eps=1e-3, rope_parameters=ROPE("default", 500.0)), dict(config=blocks, lora=dict(target_modules=LFM2))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 

@@ -30,12 +30,21 @@ var classDefaults = map[string]string{
 	"exaone4": `{"rms_norm_eps": 1e-5, "sliding_window": 4096, "sliding_window_pattern": 4}`,
 	"qwen3":   `{"head_dim": 128}`,
 
+	"lfm2": `{"intermediate_size": 12288, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0,
+		"tie_word_embeddings": true, "block_auto_adjust_ff_dim": true, "block_ffn_dim_multiplier": 1.0}`,
+
 	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
 	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "sliding_window": 4096}`,
 	"granitemoe": `{"num_local_experts": 8, "num_experts_per_tok": 2}`,
 	"gpt_oss": `{"num_key_value_heads": 8, "head_dim": 64, "rms_norm_eps": 1e-5, "attention_bias": true, "sliding_window": 128,
 		"num_local_experts": 128, "num_experts_per_tok": 4, "rope_theta": 150000.0, "rope_parameters": {"rope_type": "yarn",
 		"factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false, "original_max_position_embeddings": 4096}}`,
+}
+
+// classNames is, by model_type, what the class calls a key otherwise than most families, or takes as
+// another name of it. Where both are there this one counts.
+var classNames = map[string]map[string]string{
+	"lfm2": {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings", "block_ff_dim": "intermediate_size"},
 }
 
 // textKeys returns the keys that describe the language model, and whether these stand in the
@@ -70,6 +79,11 @@ func textKeys(file map[string]json.RawMessage) (keys map[string]json.RawMessage,
 	var modelType string
 	if json.Unmarshal(keys["model_type"], &modelType) != nil {
 		return keys, nested, nil // the reader says so
+	}
+	for name, usual := range classNames[modelType] {
+		if v, ok := keys[name]; ok {
+			keys[usual] = v
+		}
 	}
 	if defaults, ok := classDefaults[modelType]; ok {
 		more, err := parseObject([]byte(defaults))

@@ -35,6 +35,21 @@ func TestClassDefaults(t *testing.T) {
 	}
 }
 
+// What a class calls otherwise counts under the usual name, over that name.
+func TestClassNames(t *testing.T) {
+	const sizes = `{"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":9,"model_type":"lfm2"`
+	for more, want := range map[string]Config{
+		``: {IntermediateSize: 12288, RMSNormEps: 1e-5, TieWordEmbeddings: true},
+		`,"block_ff_dim":40,"intermediate_size":24,"norm_eps":1e-3,"tie_embedding":false`: {IntermediateSize: 40, RMSNormEps: 1e-3},
+		`,"intermediate_size":24,"tie_word_embeddings":false`:                             {IntermediateSize: 24, RMSNormEps: 1e-5},
+	} {
+		c := mustParse(t, []byte(sizes+more+`}`))
+		if c.IntermediateSize != want.IntermediateSize || c.RMSNormEps != want.RMSNormEps || c.TieWordEmbeddings != want.TieWordEmbeddings || c.Rope.Theta != 1e6 {
+			t.Errorf("%q: %+v", more, c)
+		}
+	}
+}
+
 // The published configurations of Gemma 3's multimodal models say little more than this.
 func TestTextConfig(t *testing.T) {
 	c := mustParse(t, []byte(`{"architectures":["Gemma3ForConditionalGeneration"],"model_type":"gemma3","eos_token_id":[1,106],

@@ -18,6 +18,7 @@ func FuzzFamilies(f *testing.F) {
 		`"model_type":"phi3","original_max_position_embeddings":2,"rope_scaling":{"type":"longrope","short_factor":[1,2],"long_factor":[3,4]}`,
 		`"model_type":"smollm3","no_rope_layers":[1,0,1],"use_sliding_window":true,"sliding_window":2`,
 		`"model_type":"exaone4","sliding_window_pattern":"LLG"`,
+		`"model_type":"lfm2","full_attn_idxs":[1,9],"block_multiple_of":7,"block_ffn_dim_multiplier":1e300`,
 		`"model_type":"gemma2","query_pre_attn_scalar":0`,
 		`"model_type":"ministral3"`,
 	} {
@@ -87,6 +88,8 @@ func TestFamiliesRefuse(t *testing.T) {
 		`"model_type":"exaone4","sliding_window_pattern":"LXG"`:                                        "no sequence of the letters L and G",
 		`"model_type":"glm4","partial_rotary_factor":0.3`:                                              "1 of 4 elements of a head cannot be turned in pairs",
 		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                             "partial_rotary_factor 0.5 is not supported",
+		`"model_type":"lfm2","layer_types":["conv","conv","linear_attention"]`:                         `layer_types[2] "linear_attention" is not supported`,
+		`"model_type":"lfm2","conv_L_cache":0`:                                                         "conv_L_cache",
 		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`: "layer_types with full_attention and a sliding_window",
 	} {
 		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,` + more + `}`))

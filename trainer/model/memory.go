@@ -92,11 +92,10 @@ func (w matrixOrParam) bytes() int64 {
 
 // FLOPs is how many floating-point operations a step takes over a number of tokens, all of them
 // trained, each of which attends to keys others on average; a multiply-add is two. Computing layers
-// again is included.
+// again is included. The backward pass of what mixes tokens counts as 2.5 times the forward pass.
 func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
 	first := m.firstTrained()
 	c := m.Config
-	attention := 4 * keys * float64(c.NumAttentionHeads*c.HeadDim) // q·k and p·v
 	total := 4 * float64(m.Vocab()*c.HiddenSize)
 	for i, b := range m.layers {
 		var forward, backward float64
@@ -116,14 +115,20 @@ func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
 				forward, backward = forward+n, backward+n
 			}
 		}
-		forward += attention
+		mixing := 4 * keys * float64(c.NumAttentionHeads*c.HeadDim) // q·k and p·v
+		if f := m.family.Mixing; f != nil {
+			if n, ok := f(m.family.Kind(i)); ok {
+				mixing = n
+			}
+		}
+		forward += mixing
 		switch {
 		case i < first:
 			total += forward
 		case i < recompute:
-			total += 2*forward + backward + 2.5*attention
+			total += 2*forward + backward + 2.5*mixing
 		default:
-			total += forward + backward + 2.5*attention
+			total += forward + backward + 2.5*mixing
 		}
 	}
 	return total * tokens

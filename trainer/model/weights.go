@@ -28,6 +28,8 @@ func (s *scan) run(build func()) (err error) {
 		case nil:
 		case missing:
 			err = r.error
+		case nn.Misfit:
+			err = fmt.Errorf("%s%w", s.prefix, r)
 		default:
 			panic(r)
 		}

@@ -4,6 +4,8 @@
 package nn
 
 import (
+	"fmt"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/kernels/attention"
@@ -25,6 +27,9 @@ type Family struct {
 	Kind  func(layer int) int
 	// Rope returns the rotary table of a kind of layer, nil when it has none.
 	Rope func(kind int) *ops.Rope
+	// Mixing is how many floating-point operations a kind of layer takes for each token to mix it with
+	// those before, and false where attention does that. Nil means that it does in all.
+	Mixing func(kind int) (flops float64, ok bool)
 
 	Head       ops.HeadConfig
 	EmbedScale float32 // multiplies embeddings; 0 means 1
@@ -52,6 +57,11 @@ type Weights interface {
 	VectorPlusOne(b *ops.Builder, name string) *ops.Weight
 	// Projection is a linear module, with a bias or without, and with whatever is attached to it.
 	Projection(b *ops.Builder, module string, bias bool) ops.Projection
+	// Filters is the frozen weight of a depthwise convolution, (channels, 1, kernel), as rows for each
+	// tap: (kernel, channels).
+	Filters(b *ops.Builder, name string, channels, kernel int) *ops.Weight
+	// FrozenVector is a vector of n elements that is no norm's weight and cannot be trained.
+	FrozenVector(b *ops.Builder, name string, n int) *ops.Weight
 	// Matrix is a frozen matrix of a layer of experts. share is how much of it a token needs: the
 	// experts that it is sent to, of all.
 	Matrix(b *ops.Builder, name string, share float64) *ops.Weight
@@ -70,9 +80,22 @@ type Stack struct {
 	Every, From int  // of the outputs only From, From+Every, …; all when Every is 0
 }
 
+// Misfit is panicked by a layer whose weights have not the shapes that its config asks for. Whoever
+// builds the graph makes an error of it.
+type Misfit struct{ error }
+
+// MustHave refuses a value that has not the columns which its reader, a module, expects.
+func MustHave(x *Node, cols int, reader string) {
+	if got := x.Shape()[1]; got != cols {
+		panic(Misfit{fmt.Errorf("%s is for %d columns, but its input has %d", reader, cols, got)})
+	}
+}
+
 // RMSNorm normalises x with the named weight.
 func (l *Layer) RMSNorm(x *Node, name string, eps float64) *Node {
-	return l.Builder.RMSNorm(x, l.Weights.Vector(l.Builder, name), float32(eps))
+	w := l.Weights.Vector(l.Builder, name)
+	MustHave(x, w.Cols, name)
+	return l.Builder.RMSNorm(x, w, float32(eps))
 }
 
 // RMSNormPlusOne normalises x and multiplies by one more than the named weight, as the Gemma family
@@ -105,6 +128,7 @@ func (l *Layer) LinearBias(x *Node, bias bool, modules ...string) *Node {
 	rescaled := false
 	for _, m := range modules {
 		p := l.Weights.Projection(l.Builder, m, bias)
+		MustHave(x, p.Weight.Cols, m)
 		rescaled = rescaled || p.LoRA != nil && p.LoRA.Magnitude != nil
 		projs = append(projs, p)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// causalConv is a depthwise convolution over the tokens of each sequence. It keeps nothing for the
-// backward pass: what that needs of the result is computed again from x.
+// causalConv is a depthwise convolution over the tokens of each sequence. Its result is computed again
+// from x where the backward pass needs it.
 type causalConv struct {
 	base
 	run  *Run
@@ -36,6 +36,21 @@ func (o *causalConv) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	}
 	o.taps.remember(x)
 	return out, nil
+}
+
+// again implements cheap.
+func (o *causalConv) again() op {
+	return &causalConvAgain{derivative{base{name: "again " + o.name, arity: 2, cols: o.cols}}, o}
+}
+
+type causalConvAgain struct {
+	derivative
+	conv *causalConv
+}
+
+// Do implements gorgonia.Op.
+func (o *causalConvAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.conv.Do(inputs[0])
 }
 
 // DiffWRT implements gorgonia.SDOp.

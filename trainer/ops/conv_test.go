@@ -28,6 +28,12 @@ func convGraphs() []graph {
 		{"conv of one tap", conv(1, true, true), nil},
 		{"conv with bias and silu", conv(4, true, true), nil},
 		{"conv longer than a sequence", conv(6, false, true), nil},
+		{"conv between gates", func(b *Builder, x *gorgonia.Node) *gorgonia.Node { // LFM2's
+			third := func(i int) *gorgonia.Node { return b.Columns(x, Columns{2 * i, 2}) }
+			h := b.CausalConv(b.GatedBy(third(2), third(0), Product), b.Frozen("conv", 3, 2), nil, false)
+			up := &LoRA{A: b.Trainable("A", 1, 2), B: b.Trainable("B", testHidden, 1), Scaling: 0.5}
+			return b.Linear(b.GatedBy(h, third(1), Product), Projection{Weight: b.Frozen("out", testHidden, 2), LoRA: up})
+		}, nil},
 	}
 }
 

@@ -1,0 +1,79 @@
+package model_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/ops"
+)
+
+// reshaped is a source in which one tensor has another shape, of fewer elements.
+type reshaped struct {
+	model.Source
+	name  string
+	shape []int
+}
+
+func (r reshaped) Tensor(name string) (base.View, error) {
+	v, err := r.Source.Tensor(name)
+	if name == r.name {
+		v.Shape = r.shape
+	}
+	return v, err
+}
+
+// Weights that contradict the configuration are errors that name the module, never a panic.
+func TestWeightsThatDoNotFit(t *testing.T) {
+	for _, c := range []struct {
+		family, name string
+		shape        []int
+		want         string
+	}{
+		{"lfm2", "model.layers.0.conv.conv.weight", []int{16, 4, 1}, "want filters [16 1 4]"},
+		{"lfm2", "model.layers.0.conv.conv.weight", []int{16, 1, 3}, "want filters [16 1 4]"},
+		{"lfm2", "model.layers.0.conv.conv.weight", []int{64}, "want filters [16 1 4]"},
+		{"lfm2", "model.layers.0.conv.conv.bias", []int{15}, "has 15 elements, want 16"},
+		{"lfm2", "model.layers.0.conv.in_proj.weight", []int{48, 15}, "model.layers.0.conv.in_proj is for 15 columns, but its input has 16"},
+		{"lfm2", "model.layers.2.operator_norm.weight", []int{15}, "operator_norm.weight is for 15 columns"},
+		{"lfm2", "model.layers.3.feed_forward.w3.weight", []int{24, 16}, "model.layers.3.feed_forward is for 50 columns, but its input has 49"},
+	} {
+		b := open(t, "testdata/"+c.family)
+		if _, err := model.New(b.Config(), reshaped{b, c.name, c.shape}, model.Attachment{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s as %v: error is %v, want %q", c.name, c.shape, err, c.want)
+		}
+	}
+}
+
+// A filter without its middle dimension, as GGUF has it, is the same.
+func TestFiltersOfTwoDimensions(t *testing.T) {
+	b := open(t, "testdata/lfm2")
+	logits := func(src model.Source) float32 {
+		m, err := model.New(b.Config(), src, model.Attachment{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := m.NewBatch(1).Append([][]int32{{3, 9, 27}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0][5]
+	}
+	if logits(b) != logits(reshaped{b, "model.layers.0.conv.conv.weight", []int{16, 4}}) {
+		t.Error("the logits differ")
+	}
+}
+
+func TestFiltersCannotBeTrained(t *testing.T) {
+	b := open(t, "testdata/lfm2")
+	attach := model.Attachment{Param: func(weight string) *ops.Param {
+		if weight != "model.layers.0.conv.conv.weight" {
+			return nil
+		}
+		return ops.NewParam(weight, 16, 4)
+	}}
+	if _, err := model.New(b.Config(), b, attach); err == nil || !strings.Contains(err.Error(), "conv.conv.weight\" cannot be trained") {
+		t.Errorf("error is %v", err)
+	}
+}
