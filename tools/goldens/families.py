@@ -28,6 +28,8 @@ ATTENTION = LLAMA[:4]
 EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 FUSED_MLP = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
 LFM2 = ["in_proj", "out_proj", "q_proj", "k_proj", "v_proj", "w1", "w2", "w3"]
+SPACE = dict(mamba_n_heads=4, mamba_d_state=6, mamba_expand=2, mamba_chunk_size=8)
+GRANITE4 = ["in_proj", "out_proj", "q_proj", "k_proj", "v_proj", "o_proj", "input_linear", "output_linear"]
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
 TEXT = {k: v for k, v in SMALL.items() if not k.endswith("_id")}
@@ -71,6 +73,12 @@ def blocks(c):
     c["block_ff_dim"] = c.pop("intermediate_size")
     c["tie_embedding"] = c.pop("tie_word_embeddings")
     c["full_attn_idxs"] = [i for i, t in enumerate(c.pop("layer_types")) if t == "full_attention"]
+
+
+def old_types(c):
+    """Calls the types of layers what transformers 4 did."""
+    v4(c)
+    c["layer_types"] = [dict(linear_attention="mamba", full_attention="attention")[t] for t in c["layer_types"]]
 
 
 def no_layer_types(c):
@@ -140,6 +148,8 @@ CASES = {
     "gptoss-experts": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5), dict(lora=dict(target_modules=["q_proj"], target_parameters=EXPERTS + ["mlp.router.weight"]))),
     "lfm2": ("lfm2", dict(SMALL, num_hidden_layers=4, intermediate_size=40, block_multiple_of=5, block_ffn_dim_multiplier=0.9, layer_types=["conv", "full_attention", "conv", "conv"], conv_bias=True, conv_L_cache=4), dict(lora=dict(target_modules=LFM2))),
     "lfm2-v4": ("lfm2", dict(SMALL, num_hidden_layers=3, intermediate_size=40, block_multiple_of=4, layer_types=["conv", "full_attention", "conv"], tie_word_embeddings=False, norm_eps=1e-3, rope_parameters=ROPE("default", 500.0)), dict(config=blocks, lora=dict(target_modules=LFM2))),
+    "granite4": ("granitemoehybrid", dict(SMALL, **SPACE, num_hidden_layers=4, layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"], num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=20, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=GRANITE4))),
+    "granite4-dense": ("granitemoehybrid", dict(SMALL, **dict(SPACE, mamba_n_groups=2, mamba_d_head=4, mamba_n_heads=8, mamba_conv_bias=False, mamba_proj_bias=True), layer_types=["linear_attention", "full_attention", "linear_attention"], num_local_experts=0, shared_intermediate_size=24, position_embedding_type="rope", attention_bias=True), dict(config=old_types, lora=dict(target_modules=GRANITE4))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 

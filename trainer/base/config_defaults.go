@@ -32,6 +32,7 @@ var classDefaults = map[string]string{
 
 	"lfm2": `{"intermediate_size": 12288, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0,
 		"tie_word_embeddings": true, "block_auto_adjust_ff_dim": true, "block_ffn_dim_multiplier": 1.0}`,
+	"granitemoehybrid": `{"num_local_experts": 8, "num_experts_per_tok": 2, "mamba_conv_bias": true}`,
 
 	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
 	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "sliding_window": 4096}`,
@@ -44,7 +45,8 @@ var classDefaults = map[string]string{
 // classNames is, by model_type, what the class calls a key otherwise than most families, or takes as
 // another name of it. Where both are there this one counts.
 var classNames = map[string]map[string]string{
-	"lfm2": {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings", "block_ff_dim": "intermediate_size"},
+	"granitemoehybrid": {"layers_block_type": "layer_types"},
+	"lfm2":             {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings", "block_ff_dim": "intermediate_size"},
 }
 
 // textKeys returns the keys that describe the language model, and whether these stand in the

@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/trainer/model/gptoss"
 	"github.com/cultivar/cultivar/trainer/model/granite"
 	"github.com/cultivar/cultivar/trainer/model/granitemoe"
+	"github.com/cultivar/cultivar/trainer/model/granitemoehybrid"
 	"github.com/cultivar/cultivar/trainer/model/lfm2"
 	"github.com/cultivar/cultivar/trainer/model/llama"
 	"github.com/cultivar/cultivar/trainer/model/ministral3"
@@ -44,6 +45,7 @@ var families = []struct {
 	{gptoss.Architecture, "gpt_oss", gptoss.New},
 	{granite.Architecture, "granite", granite.New},
 	{granitemoe.Architecture, "granitemoe", granitemoe.New},
+	{granitemoehybrid.Architecture, "granitemoehybrid", granitemoehybrid.New},
 	{lfm2.Architecture, "lfm2", lfm2.New},
 	{llama.Architecture, "llama", llama.New},
 	{ministral3.Architecture, "ministral3", ministral3.New},

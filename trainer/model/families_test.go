@@ -9,7 +9,7 @@ import (
 
 // FuzzFamilies: whatever a config says, a family refuses it or can be asked for every layer.
 func FuzzFamilies(f *testing.F) {
-	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9`
+	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9`
 	for _, family := range families {
 		f.Add(`{` + sizes + `,"architectures":["` + family.architecture + `"],"model_type":"` + family.modelType + `"}`)
 	}
@@ -18,6 +18,8 @@ func FuzzFamilies(f *testing.F) {
 		`"model_type":"phi3","original_max_position_embeddings":2,"rope_scaling":{"type":"longrope","short_factor":[1,2],"long_factor":[3,4]}`,
 		`"model_type":"smollm3","no_rope_layers":[1,0,1],"use_sliding_window":true,"sliding_window":2`,
 		`"model_type":"exaone4","sliding_window_pattern":"LLG"`,
+		`"model_type":"granitemoehybrid","mamba_d_head":"auto","time_step_limit":[0,{"__float__":"Infinity"}],"layers_block_type":["mamba","attention","mamba"]`,
+		`"model_type":"granitemoehybrid","mamba_n_heads":65536,"mamba_expand":1024,"mamba_d_state":65536`,
 		`"model_type":"lfm2","full_attn_idxs":[1,9],"block_multiple_of":7,"block_ffn_dim_multiplier":1e300`,
 		`"model_type":"gemma2","query_pre_attn_scalar":0`,
 		`"model_type":"ministral3"`,
@@ -54,7 +56,7 @@ func FuzzFamilies(f *testing.F) {
 func TestFamilyOf(t *testing.T) {
 	for _, f := range families {
 		for _, text := range []string{`"architectures":["` + f.architecture + `"],"model_type":"` + f.modelType + `"`, `"model_type":"` + f.modelType + `"`} {
-			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,` + text + `}`
+			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + text + `}`
 			c, err := base.ParseConfig([]byte(text))
 			if err != nil {
 				t.Fatal(err)
@@ -65,7 +67,7 @@ func TestFamilyOf(t *testing.T) {
 		}
 	}
 	c, err := base.ParseConfig([]byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"hidden_size":16,"intermediate_size":24,
-		"num_hidden_layers":3,"num_attention_heads":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,"model_type":"mamba"}}`))
+		"num_hidden_layers":3,"num_attention_heads":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,"model_type":"mamba"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +91,16 @@ func TestFamiliesRefuse(t *testing.T) {
 		`"model_type":"glm4","partial_rotary_factor":0.3`:                                              "1 of 4 elements of a head cannot be turned in pairs",
 		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                             "partial_rotary_factor 0.5 is not supported",
 		`"model_type":"lfm2","layer_types":["conv","conv","linear_attention"]`:                         `layer_types[2] "linear_attention" is not supported`,
+		`"model_type":"granitemoehybrid","layer_types":["mamba","attention","conv"]`:                   `layer_types[2] "conv" is not supported`,
+		`"model_type":"granitemoehybrid","position_embedding_type":"alibi"`:                            `position_embedding_type "alibi" is not supported`,
+		`"model_type":"granitemoehybrid","mamba_d_head":7`:                                             "4 heads of 7 in 1 groups do not make mamba_expand · hidden_size, 32",
+		`"model_type":"granitemoehybrid","mamba_n_groups":3`:                                           "4 heads of 8 in 3 groups",
+		`"model_type":"granitemoehybrid","time_step_limit":[1,0.5]`:                                    "time_step_limit is not a pair of numbers, ascending from 0",
+		`"model_type":"granitemoehybrid","hidden_act":"gelu_new"`:                                      `hidden_act "gelu_new" is not supported`,
 		`"model_type":"lfm2","conv_L_cache":0`:                                                         "conv_L_cache",
 		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`: "layer_types with full_attention and a sliding_window",
 	} {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":9,` + more + `}`))
+		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + more + `}`))
 		if err != nil {
 			t.Fatalf("%s: %v", more, err)
 		}

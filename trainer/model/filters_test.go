@@ -38,6 +38,12 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		{"lfm2", "model.layers.0.conv.in_proj.weight", []int{48, 15}, "model.layers.0.conv.in_proj is for 15 columns, but its input has 16"},
 		{"lfm2", "model.layers.2.operator_norm.weight", []int{15}, "operator_norm.weight is for 15 columns"},
 		{"lfm2", "model.layers.3.feed_forward.w3.weight", []int{24, 16}, "model.layers.3.feed_forward is for 50 columns, but its input has 49"},
+		{"granite4", "model.layers.0.mamba.in_proj.weight", []int{79, 16}, "model.layers.0.mamba is for 80 columns, but its input has 79"},
+		{"granite4", "model.layers.1.mamba.A_log", []int{3}, "mamba.A_log\" has 3 elements, want 4"},
+		{"granite4", "model.layers.1.mamba.D", []int{2, 2}, "mamba.D\" is a matrix"},
+		{"granite4", "model.layers.1.mamba.norm.weight", []int{16}, "model.layers.1.mamba.norm is for 16 columns, but its input has 32"},
+		{"granite4", "model.layers.3.mamba.conv1d.weight", []int{43, 1, 4}, "want filters [44 1 4]"},
+		{"granite4", "model.layers.3.shared_mlp.input_linear.weight", []int{39, 16}, "model.layers.3.shared_mlp is for 40 columns"},
 	} {
 		b := open(t, "testdata/"+c.family)
 		if _, err := model.New(b.Config(), reshaped{b, c.name, c.shape}, model.Attachment{}); err == nil || !strings.Contains(err.Error(), c.want) {

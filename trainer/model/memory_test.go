@@ -63,3 +63,33 @@ func TestWeightBytes(t *testing.T) {
 		}
 	}
 }
+
+// What a layer that does not attend costs does not grow with the keys.
+func TestFLOPsOfHybrids(t *testing.T) {
+	for name, attend := range map[string]float64{"lfm2": 1, "granite4": 1, "granite": 3} {
+		b := open(t, "testdata/"+name)
+		m, err := model.New(b.Config(), b, model.Attachment{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Nothing is trained, so that all layers run forward only; 16 columns of queries in each case.
+		if got := m.FLOPs(0, 2, 11) - m.FLOPs(0, 2, 1); got != attend*2*10*4*16 {
+			t.Errorf("%s: ten more keys cost %g", name, got)
+		}
+	}
+	b := open(t, "testdata/granite4")
+	m, err := model.New(b.Config(), b, model.Attachment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		mamba     = 16*80 + 44*4 + 32*16 // weights of a layer that a token needs
+		attention = 16*(16+8+8) + 16*16
+		feed      = 16*4 + 2*(16*48+24*16) + 16*40 + 20*16 // two of four experts
+		states    = 5 * 32 * 6
+	)
+	want := 3*(2*mamba+states) + 2*attention + 4*2*feed + 4*10*16 + 4*48*16
+	if got := m.FLOPs(0, 1, 10); got != float64(want) {
+		t.Errorf("a token costs %g, want %d", got, want)
+	}
+}

@@ -10,12 +10,13 @@ import (
 )
 
 // rmsNorm scales each vector to unit root mean square and multiplies by a weight
-// (Zhang & Sennrich, arXiv:1910.07467). A row is one vector, or several heads as wide as the weight.
-// It keeps 1/rms of each vector for the backward pass.
+// (Zhang & Sennrich, arXiv:1910.07467). A row is one vector, several heads as wide as the weight, or
+// groups that each have a part of the weight. It keeps 1/rms of each vector for the backward pass.
 type rmsNorm struct {
 	base
 	run    *Run
-	weight *Weight // (1, width of a vector)
+	weight *Weight // (1, cols), or (1, width of a head)
+	width  int     // of a vector
 	eps    float32
 }
 
@@ -26,11 +27,20 @@ func (b *Builder) RMSNorm(x *gorgonia.Node, w *Weight, eps float32) *gorgonia.No
 
 // HeadNorm normalises every run of the weight's width in a row of x by itself.
 func (b *Builder) HeadNorm(x *gorgonia.Node, w *Weight, eps float32) *gorgonia.Node {
+	return b.vectorNorm(x, w, w.Cols, eps)
+}
+
+// GroupNorm normalises each of a number of equal groups of columns of x by itself.
+func (b *Builder) GroupNorm(x *gorgonia.Node, w *Weight, groups int, eps float32) *gorgonia.Node {
+	return b.vectorNorm(x, w, w.Cols/groups, eps)
+}
+
+func (b *Builder) vectorNorm(x *gorgonia.Node, w *Weight, width int, eps float32) *gorgonia.Node {
 	cols := x.Shape()[1]
-	if cols%w.Cols != 0 {
+	if cols%w.Cols != 0 || w.Cols%width != 0 {
 		panic("ops: cannot normalise by " + w.Name)
 	}
-	op := &rmsNorm{base{name: "rmsnorm " + w.Name, arity: 1, cols: cols}, b.run, w, eps}
+	op := &rmsNorm{base{name: "rmsnorm " + w.Name, arity: 1, cols: cols}, b.run, w, width, eps}
 	if w.Trainable() {
 		op.arity = 2
 		return b.apply(op, x, w.node)
@@ -43,11 +53,11 @@ func (o *rmsNorm) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.run.arena.matrix(rows, cols)
 	x, y, w := floats(inputs[0]), out.Float32s(), o.weight.vector()
-	n := len(w)
+	n := o.width
 	inv := o.run.arena.keep(o.name, len(x)/n)
 	parallel.For(len(inv), rowGrain(n), func(lo, hi int) {
 		for v := lo; v < hi; v++ {
-			inv[v] = vec.RMSNorm(y[v*n:(v+1)*n], x[v*n:(v+1)*n], w, o.eps)
+			inv[v] = vec.RMSNorm(y[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n], o.eps)
 		}
 	})
 	return out, nil
@@ -83,9 +93,9 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia
 }
 
 func (o *rmsNorm) weightGrad(grad []float32, inputs []gorgonia.Value) {
-	dy, x, n := floats(inputs[0]), floats(inputs[1]), len(grad)
+	dy, x, n := floats(inputs[0]), floats(inputs[1]), o.width
 	for v, inv := range o.run.arena.recall(o.name, len(x)/n) {
-		vec.RMSNormWeightGrad(grad, dy[v*n:(v+1)*n], x[v*n:(v+1)*n], inv)
+		vec.RMSNormWeightGrad(grad[v*n%len(grad):][:n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], inv)
 	}
 }
 
@@ -100,11 +110,11 @@ func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := f.run.arena.matrix(rows, cols)
 	dy, x, dx, w := floats(inputs[0]), floats(inputs[1]), out.Float32s(), f.weight.vector()
-	n := len(w)
+	n := f.width
 	inv := f.run.arena.recall(f.name, len(x)/n)
 	parallel.For(len(inv), rowGrain(n), func(lo, hi int) {
 		for v := lo; v < hi; v++ {
-			vec.RMSNormBackward(dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w, inv[v])
+			vec.RMSNormBackward(dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n], inv[v])
 		}
 	})
 	return out, nil
