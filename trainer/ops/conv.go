@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/kernels/vec"
@@ -30,9 +32,13 @@ func (o *causalConv) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
 	out := o.run.arena.matrix(rows, cols)
 	x, y := floats(inputs[0]), out.Float32s()
-	o.taps.convolve(y, x)
 	if o.silu {
-		siluInto(y, y)
+		o.taps.convolve(y, x, func(_ int, z, scratch []float32) {
+			vec.Sigmoid(scratch, z)
+			vec.Mul(z, z, scratch)
+		})
+	} else {
+		o.taps.convolve(y, x, func(int, []float32, []float32) {})
 	}
 	o.taps.remember(x)
 	return out, nil
@@ -80,8 +86,10 @@ func (o *causalConvBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error
 	dz, dx := floats(inputs[0]), out.Float32s()
 	if f.silu {
 		z := f.run.arena.matrix(rows, cols).Float32s()
-		f.taps.convolve(z, floats(inputs[1]))
-		siluBackward(z, dz, z)
+		dy := dz
+		f.taps.convolve(z, floats(inputs[1]), func(t int, z, scratch []float32) {
+			vec.SiLUMulBackward(z, scratch, dy[t*cols:(t+1)*cols], z, f.taps.ones)
+		})
 		dz = z
 	}
 	f.taps.correlate(dx, dz)
@@ -93,24 +101,28 @@ type taps struct {
 	run    *Run
 	weight *Weight // (kernel, channels)
 	bias   *Weight // (1, channels), or nil
+	ones   []float32
 }
 
 func (b *Builder) taps(w, bias *Weight) taps {
 	if w.Trainable() || bias != nil && (bias.Trainable() || bias.Cols != w.Cols) {
 		panic("ops: cannot convolve with " + w.Name)
 	}
-	return taps{b.run, w, bias}
+	return taps{b.run, w, bias, slices.Repeat([]float32{1}, w.Cols)}
 }
 
 // convolve sets z[t] = bias + Σ_k w[k]·x[t−K+1+k]. The terms are rounded and added for k ascending;
 // those of rows before the sequence are added as well, so that it makes no difference whether a row
-// does not exist or is remembered as 0.
-func (c taps) convolve(z, x []float32) {
+// does not exist or is remembered as 0. After each row, then is called for it, with scratch of its
+// width.
+func (c taps) convolve(z, x []float32, then func(t int, z, scratch []float32)) {
 	kernel, n := c.weight.Rows, c.weight.Cols
 	w, segments, states := c.weight.vector(), c.run.Layout.Segments, c.states()
 	parallel.For(len(x)/n, rowGrain(kernel*n), func(lo, hi int) {
-		scratch := make([]float32, 2*n)
-		term, zeros := scratch[:n], scratch[n:]
+		scratch := borrow(2 * n)
+		defer scratch.release()
+		term, zeros := scratch.floats[:n], scratch.floats[n:]
+		clear(zeros)
 		for t := lo; t < hi; t++ {
 			row := z[t*n : (t+1)*n]
 			if c.bias != nil {
@@ -129,6 +141,7 @@ func (c taps) convolve(z, x []float32) {
 				vec.Mul(term, w[k*n:(k+1)*n], seen)
 				vec.Add(row, row, term)
 			}
+			then(t, row, term)
 		}
 	})
 }
@@ -161,7 +174,9 @@ func (c taps) correlate(dx, dz []float32) {
 	kernel, n := c.weight.Rows, c.weight.Cols
 	w := c.weight.vector()
 	parallel.For(len(dx)/n, rowGrain(kernel*n), func(lo, hi int) {
-		term := make([]float32, n)
+		scratch := borrow(n)
+		defer scratch.release()
+		term := scratch.floats
 		for t := lo; t < hi; t++ {
 			row := dx[t*n : (t+1)*n]
 			clear(row)
@@ -171,35 +186,6 @@ func (c taps) correlate(dx, dz []float32) {
 				vec.Mul(term, w[k*n:(k+1)*n], dz[s*n:(s+1)*n])
 				vec.Add(row, row, term)
 			}
-		}
-	})
-}
-
-// siluInto sets dst = x·σ(x).
-func siluInto(dst, x []float32) {
-	eachPiece(len(x), func(lo, hi int, ones, _ []float32) {
-		vec.SiLUMul(dst[lo:hi], x[lo:hi], ones)
-	})
-}
-
-// siluBackward sets dx to the gradient of siluInto: dy·σ(x)·(1 + x·(1 − σ(x))).
-func siluBackward(dx, dy, x []float32) {
-	eachPiece(len(x), func(lo, hi int, ones, unread []float32) {
-		vec.SiLUMulBackward(dx[lo:hi], unread, dy[lo:hi], x[lo:hi], ones)
-	})
-}
-
-// eachPiece calls f for pieces of n elements, with ones and with scratch of their length.
-func eachPiece(n int, f func(lo, hi int, ones, scratch []float32)) {
-	const piece = 1 << 10
-	parallel.For((n+piece-1)/piece, elementGrain/piece, func(from, to int) {
-		memory := make([]float32, 2*piece)
-		for i := range piece {
-			memory[i] = 1
-		}
-		for p := from; p < to; p++ {
-			lo, hi := p*piece, min((p+1)*piece, n)
-			f(lo, hi, memory[:hi-lo], memory[piece:][:hi-lo])
 		}
 	})
 }

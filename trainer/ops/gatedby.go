@@ -43,7 +43,9 @@ func (b *Builder) GatedBy(x, gate *gorgonia.Node, g Gate) *gorgonia.Node {
 func (o *gatedBy) each(rows int, gate []float32, f func(r int, gate, scratch []float32)) {
 	n := o.cols
 	parallel.For(rows, rowGrain(n), func(lo, hi int) {
-		scratch := make([]float32, 3*n)
+		memory := borrow(3 * n)
+		defer memory.release()
+		scratch := memory.floats
 		for r := lo; r < hi; r++ {
 			row := scratch[2*n:]
 			if o.wide {

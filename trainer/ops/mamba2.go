@@ -66,7 +66,7 @@ func (o *mamba2) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 // scan computes the time steps, in memory that lasts for this operator.
 func (o *mamba2) scan(xbc, dt gorgonia.Value) *scan {
 	rows, heads := dims(dt)
-	s := &scan{cfg: o.cfg, segments: o.run.Layout.Segments, rows: rows, xbc: floats(xbc), skip: o.d.vector()}
+	s := &scan{cfg: o.cfg, segments: o.run.Layout.Segments, rows: rows, width: o.cfg.Width(), xbc: floats(xbc), skip: o.d.vector()}
 	s.steps = o.run.arena.matrix(rows, 2*heads).Float32s()
 	raw, rates := floats(dt), o.rates()
 	parallel.For(rows, rowGrain(o.cols), func(lo, hi int) {

@@ -1,0 +1,84 @@
+package ops
+
+import (
+	"runtime"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/kernels/attention"
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+)
+
+// mixer is what a block of Granite 4 tiny computes between its linear modules, on one sequence.
+func mixer(tb testing.TB, rows int) (m *Machine, x, dy []float32) {
+	tb.Helper()
+	cfg := Mamba2{Heads: 48, HeadDim: 64, Groups: 1, StateDim: 128, MaxStep: unbounded}
+	b := NewBuilder()
+	in := b.Input("x", cfg.Values()+cfg.Width()+cfg.Heads)
+	columns := func(from, n int) *gorgonia.Node { return b.Columns(in, Columns{from, n}) }
+	vector := func(name string) *Weight { return b.Frozen(name, 1, cfg.Heads) }
+	xbc := b.CausalConv(columns(cfg.Values(), cfg.Width()), b.Frozen("conv", 4, cfg.Width()), b.Frozen("bias", 1, cfg.Width()), true)
+	y := b.Mamba2(xbc, columns(cfg.Values()+cfg.Width(), cfg.Heads), cfg, vector("A_log"), vector("dt_bias"), vector("D"))
+	y = b.RMSNorm(b.GatedBy(y, columns(0, cfg.Values()), SiLU), b.Frozen("norm", 1, cfg.Values()), 1e-5)
+	tape, err := b.Compile(in, y, OfWeightsInput)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, w := range tape.Weights {
+		w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
+	}
+	if err := tape.Rehearse(); err != nil {
+		tb.Fatal(err)
+	}
+	tape.Run.Layout = Layout{Positions: make([]int32, rows), Segments: []attention.Segment{{Q1: rows, K1: rows}}}
+	tape.Run.Training = true
+	return tape.NewMachine(NewArena(nil, nil)), random("x", rows*in.Shape()[1]), random("dy", rows*cfg.Values())
+}
+
+// Pieces of loops must not throw memory away: that of activations would be little beside it.
+func TestMixersLeaveLittleGarbage(t *testing.T) {
+	const rows = 96
+	m, x, dy := mixer(t, rows)
+	var before, after runtime.MemStats
+	for i := range 3 {
+		if i == 2 {
+			runtime.ReadMemStats(&before)
+		}
+		if _, err := m.Forward(x, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Backward(dy, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(len(x)) {
+		t.Errorf("a pass over %d rows of %d columns allocates %d bytes", rows, len(x)/rows, n)
+	}
+}
+
+func BenchmarkMixer(b *testing.B) {
+	if err := cpu.FromEnv(); err != nil {
+		b.Fatal(err)
+	}
+	const rows = 512
+	m, x, dy := mixer(b, rows)
+	b.Run("forward", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := m.Forward(x, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "µs/token")
+	})
+	b.Run("backward", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := m.Backward(dy, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/rows, "µs/token")
+	})
+}
