@@ -7,6 +7,8 @@ import (
 
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/quant"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -90,6 +92,29 @@ func (w matrixOrParam) bytes() int64 {
 	return 2 * n
 }
 
+// mixes tells what a layer that does not attend takes for a token, and false of one that does.
+func mixes(f *nn.Family, layer int) (flops float64, ok bool) {
+	if f.Mixing == nil {
+		return 0, false
+	}
+	return f.Mixing(f.Kind(layer))
+}
+
+// Attending is how many layers attend: those that keep the keys and values of every token.
+func Attending(c *base.Config) (int, error) {
+	f, err := familyOf(c)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range c.NumHiddenLayers {
+		if _, ok := mixes(f, i); !ok {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // FLOPs is how many floating-point operations a step takes over a number of tokens, all of them
 // trained, each of which attends to keys others on average; a multiply-add is two. Computing layers
 // again is included. The backward pass of what mixes tokens counts as 2.5 times the forward pass.
@@ -116,10 +141,8 @@ func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
 			}
 		}
 		mixing := 4 * keys * float64(c.NumAttentionHeads*c.HeadDim) // q·k and p·v
-		if f := m.family.Mixing; f != nil {
-			if n, ok := f(m.family.Kind(i)); ok {
-				mixing = n
-			}
+		if n, ok := mixes(m.family, i); ok {
+			mixing = n
 		}
 		forward += mixing
 		switch {

@@ -72,6 +72,9 @@ func TestFLOPsOfHybrids(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if n, err := model.Attending(b.Config()); err != nil || float64(n) != attend {
+			t.Errorf("%s: %d layers attend (%v), want %g", name, n, err, attend)
+		}
 		// Nothing is trained, so that all layers run forward only; 16 columns of queries in each case.
 		if got := m.FLOPs(0, 2, 11) - m.FLOPs(0, 2, 1); got != attend*2*10*4*16 {
 			t.Errorf("%s: ten more keys cost %g", name, got)

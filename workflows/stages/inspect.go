@@ -266,7 +266,11 @@ func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	}
 	m := MemoryInfo{Serve: info.WeightBytes, TrainTokens: tokens, AdapterRank: cfg.LoRA.Rank}
 	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	m.CacheToken = 4 * int64(2*kv*c.NumHiddenLayers)
+	attending, err := model.Attending(c)
+	if err != nil { // an unknown family: as most are
+		attending = c.NumHiddenLayers
+	}
+	m.CacheToken = 4 * int64(2*kv*attending)
 	var trained int64
 	for _, t := range info.Targets {
 		trained += int64(t.Count) * int64(cfg.LoRA.Rank) * int64(t.In+t.Out)
