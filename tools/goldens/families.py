@@ -148,6 +148,7 @@ CASES = {
     "gptoss-experts": ("gpt_oss", dict(SMALL, num_hidden_layers=2, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5), dict(lora=dict(target_modules=["q_proj"], target_parameters=EXPERTS + ["mlp.router.weight"]))),
     "lfm2": ("lfm2", dict(SMALL, num_hidden_layers=4, intermediate_size=40, block_multiple_of=5, block_ffn_dim_multiplier=0.9, layer_types=["conv", "full_attention", "conv", "conv"], conv_bias=True, conv_L_cache=4), dict(lora=dict(target_modules=LFM2))),
     "lfm2-v4": ("lfm2", dict(SMALL, num_hidden_layers=3, intermediate_size=40, block_multiple_of=4, layer_types=["conv", "full_attention", "conv"], tie_word_embeddings=False, norm_eps=1e-3, rope_parameters=ROPE("default", 500.0)), dict(config=blocks, lora=dict(target_modules=LFM2))),
+    "lfm2moe": ("lfm2_moe", dict(SMALL, num_hidden_layers=4, layer_types=["conv", "full_attention", "conv", "full_attention"], num_dense_layers=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, routed_scaling_factor=1.5), dict(lora=dict(target_modules=LFM2))),
     "granite4": ("granitemoehybrid", dict(SMALL, **SPACE, num_hidden_layers=4, layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"], num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=20, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=GRANITE4))),
     "granite4-dense": ("granitemoehybrid", dict(SMALL, **dict(SPACE, mamba_n_groups=2, mamba_d_head=4, mamba_n_heads=8, mamba_conv_bias=False, mamba_proj_bias=True), layer_types=["linear_attention", "full_attention", "linear_attention"], num_local_experts=0, shared_intermediate_size=24, position_embedding_type="rope", attention_bias=True), dict(config=old_types, lora=dict(target_modules=GRANITE4))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
@@ -168,6 +169,9 @@ def random_weights(m):
                 p.add_(torch.randn_like(p) * 0.1)
             else:
                 p.normal_(0, 0.1)
+    for n, p in m.named_buffers():
+        if n.endswith("expert_bias"):
+            p.normal_(0, 0.3)
 
 
 def pack_mxfp4(m):

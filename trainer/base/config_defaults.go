@@ -32,6 +32,8 @@ var classDefaults = map[string]string{
 
 	"lfm2": `{"intermediate_size": 12288, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0,
 		"tie_word_embeddings": true, "block_auto_adjust_ff_dim": true, "block_ffn_dim_multiplier": 1.0}`,
+	"lfm2_moe": `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0, "tie_word_embeddings": true,
+		"num_experts": 32, "num_experts_per_tok": 4, "norm_topk_prob": true, "use_expert_bias": true}`,
 	"granitemoehybrid": `{"num_local_experts": 8, "num_experts_per_tok": 2, "mamba_conv_bias": true}`,
 
 	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
@@ -47,6 +49,7 @@ var classDefaults = map[string]string{
 var classNames = map[string]map[string]string{
 	"granitemoehybrid": {"layers_block_type": "layer_types"},
 	"lfm2":             {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings", "block_ff_dim": "intermediate_size"},
+	"lfm2_moe":         {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings"},
 }
 
 // textKeys returns the keys that describe the language model, and whether these stand in the

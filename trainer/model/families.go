@@ -47,6 +47,7 @@ var families = []struct {
 	{granitemoe.Architecture, "granitemoe", granitemoe.New},
 	{granitemoehybrid.Architecture, "granitemoehybrid", granitemoehybrid.New},
 	{lfm2.Architecture, "lfm2", lfm2.New},
+	{lfm2.WithExperts, "lfm2_moe", lfm2.NewWithExperts},
 	{llama.Architecture, "llama", llama.New},
 	{ministral3.Architecture, "ministral3", ministral3.New},
 	{mistral.Architecture, "mistral", mistral.New},

@@ -13,6 +13,7 @@ type Experts struct {
 	Count, TopK int
 	Normalise   bool // see [ops.Mixture]
 	Gate        ops.Gate
+	Sigmoid     *SigmoidRouter // nil for a softmax
 	// Module is where transformers 5 has the experts in a layer, as two stacked parameters, and Router the
 	// module that picks them, whatever a checkpoint calls them: the names by which an adapter targets them.
 	Module, Router string
@@ -67,6 +68,7 @@ func (l *Layer) Mixture(x *Node, e Experts, router, gate, up, down string) *Node
 		return ops.Affine{Weight: l.Weights.Matrix(l.Builder, fmt.Sprintf(format, i)+".weight", e.share())}
 	}
 	m := e.routed(ops.Affine{Weight: l.Weights.Matrix(l.Builder, router, 0)})
+	m.Sigmoid = l.sigmoid(e)
 	for i := range e.Count {
 		m.Experts = append(m.Experts, ops.Expert{GateUp: []ops.Affine{matrix(gate, i), matrix(up, i)}, Down: matrix(down, i)})
 	}

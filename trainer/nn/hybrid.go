@@ -25,3 +25,21 @@ func (l *Layer) ShortConv(x *Node, module string, kernel int, bias bool) *Node {
 	h = l.GatedBy(l.CausalConv(h, module+".conv", kernel, bias, false), third(1), ops.Product)
 	return l.LinearBias(h, bias, module+".out_proj")
 }
+
+// SigmoidRouter is how LFM2 weighs experts, see [ops.SigmoidRouter].
+type SigmoidRouter struct {
+	Bias  string // the name of a vector; "" for none
+	Scale float32
+}
+
+// sigmoid looks up what the router of experts needs.
+func (l *Layer) sigmoid(e Experts) *ops.SigmoidRouter {
+	if e.Sigmoid == nil {
+		return nil
+	}
+	r := &ops.SigmoidRouter{Scale: e.Sigmoid.Scale}
+	if e.Sigmoid.Bias != "" {
+		r.Bias = l.Weights.FrozenVector(l.Builder, e.Sigmoid.Bias, e.Count)
+	}
+	return r
+}

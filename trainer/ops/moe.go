@@ -43,6 +43,7 @@ type Mixture struct {
 	// of the softmax over all experts.
 	Normalise bool
 	Gate      Gate
+	Sigmoid   *SigmoidRouter // nil for a softmax
 
 	RouterLoRA, GateUpLoRA, DownLoRA *StackedLoRA // nil when not targeted; the router's is of one matrix
 	// Interleaved tells that the outputs of GateUp's matrices alternate among the rows of GateUpLoRA's B,
@@ -78,7 +79,7 @@ func (b *Builder) Mixture(x *gorgonia.Node, m Mixture) *gorgonia.Node {
 // pairs are sorted by expert, then token.
 type routes struct {
 	topK  int
-	probs []float32 // (tokens, experts) softmax, or with Normalise that of the picked ones and 0
+	probs []float32 // (tokens, experts) softmax, or with Normalise that of the picked ones and 0; or sigmoids
 	row   []int32   // of each pair
 	place []int32   // (tokens, TopK): each token's pairs, ascending by expert
 	share []float32 // of each pair: the expert's weight
@@ -112,11 +113,18 @@ func (o *mixture) route(x []float32, rows int) *routes {
 		next[e]++
 		r.row[p], r.place[i], r.share[p] = int32(t), int32(p), r.probs[t*n+int(e)]
 	}
+	if o.m.Sigmoid != nil {
+		o.weigh(r)
+	}
 	return r
 }
 
 // pick turns a token's logits into weights and lists its experts, ascending.
 func (o *mixture) pick(logits []float32, order, picked []int32) {
+	if o.m.Sigmoid != nil {
+		o.m.Sigmoid.pick(logits, order, picked)
+		return
+	}
 	for i := range order {
 		order[i] = int32(i)
 	}

@@ -134,6 +134,9 @@ func (o *mixture) backRouter(dx, d, x []float32, rows int) {
 // routerGradient is the gradient by the router's logits (tokens, experts): that of a softmax whose
 // gradient is 0 for the experts that were not picked.
 func (o *mixture) routerGradient(r *routes, dshare []float32, rows int) []float32 {
+	if o.m.Sigmoid != nil {
+		return o.sigmoidGradient(r, dshare, rows)
+	}
 	n, k := len(o.m.Experts), r.topK
 	d := make([]float32, rows*n)
 	parallel.For(rows, 64, func(lo, hi int) {
