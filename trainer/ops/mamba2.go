@@ -63,10 +63,13 @@ func (o *mamba2) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
-// scan computes the time steps, in memory that lasts for this operator.
+// scan lays out what the recurrence reads and computes the time steps, in memory that lasts for this
+// operator.
 func (o *mamba2) scan(xbc, dt gorgonia.Value) *scan {
 	rows, heads := dims(dt)
-	s := &scan{cfg: o.cfg, segments: o.run.Layout.Segments, rows: rows, width: o.cfg.Width(), xbc: floats(xbc), skip: o.d.vector()}
+	s := &scan{cfg: o.cfg, segments: o.run.Layout.Segments, rows: rows, xbc: floats(xbc), skip: o.d.vector()}
+	s.bc = o.run.arena.matrix(rows, 2*o.cfg.Groups*o.cfg.StateDim).Float32s()
+	s.gather()
 	s.steps = o.run.arena.matrix(rows, 2*heads).Float32s()
 	raw, rates := floats(dt), o.rates()
 	parallel.For(rows, rowGrain(o.cols), func(lo, hi int) {
@@ -74,8 +77,8 @@ func (o *mamba2) scan(xbc, dt gorgonia.Value) *scan {
 			t, h := i/heads, i%heads
 			step := float32(softplus(o.biased(raw[i], h)))
 			step = max(o.cfg.MinStep, min(step, o.cfg.MaxStep))
-			s.steps[t*2*heads+h] = float32(vec.Exp64(-rates[h] * float64(step)))
-			s.steps[t*2*heads+heads+h] = step
+			s.steps[h*rows+t] = float32(vec.Exp64(-rates[h] * float64(step)))
+			s.steps[(heads+h)*rows+t] = step
 		}
 	})
 	return s
@@ -141,9 +144,9 @@ func (o *mamba2) stepGradients(ddt, dt []float32, b *scanBackward) {
 			if step := float32(softplus(x)); step < o.cfg.MinStep || step > o.cfg.MaxStep {
 				continue
 			}
-			at := t*2*heads + h
+			at := h*b.rows + t
 			ofDecay := float64(float64(b.dsteps[at]) * float64(b.steps[at])) // rounded: never fused
-			d := float64(b.dsteps[at+heads]) - float64(ofDecay*rates[h])
+			d := float64(b.dsteps[at+heads*b.rows]) - float64(ofDecay*rates[h])
 			ddt[i] = float32(d / (1 + vec.Exp64(-x)))
 		}
 	})
