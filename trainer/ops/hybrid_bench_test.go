@@ -39,23 +39,26 @@ func mixer(tb testing.TB, rows int) (m *Machine, x, dy []float32) {
 
 // Pieces of loops must not throw memory away: that of activations would be little beside it.
 func TestMixersLeaveLittleGarbage(t *testing.T) {
-	const rows = 96
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget at random")
+	}
+	const rows = 48
 	m, x, dy := mixer(t, rows)
-	var before, after runtime.MemStats
-	for i := range 3 {
-		if i == 2 {
-			runtime.ReadMemStats(&before)
-		}
+	least := ^uint64(0) // of some passes: a collection in between empties pools
+	for range 4 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		if _, err := m.Forward(x, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := m.Backward(dy, nil); err != nil {
 			t.Fatal(err)
 		}
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
 	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(len(x)) {
-		t.Errorf("a pass over %d rows of %d columns allocates %d bytes", rows, len(x)/rows, n)
+	if least > uint64(len(x)) {
+		t.Errorf("a pass over %d rows of %d columns allocates %d bytes", rows, len(x)/rows, least)
 	}
 }
 
