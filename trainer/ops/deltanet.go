@@ -25,11 +25,14 @@ const checkpointRows = 128
 // l2Eps is added to the sum of squares of a query or key (transformers, l2norm).
 const l2Eps = 1e-6
 
-// Queries, Values and Width are the columns of all queries (and of all keys), of all values, and of
-// [q | k | v].
+// Queries is the columns of all queries, and of all keys.
 func (d DeltaNet) Queries() int { return d.KeyHeads * d.KeyDim }
-func (d DeltaNet) Values() int  { return d.ValueHeads * d.ValueDim }
-func (d DeltaNet) Width() int   { return 2*d.Queries() + d.Values() }
+
+// Values is the columns of all values.
+func (d DeltaNet) Values() int { return d.ValueHeads * d.ValueDim }
+
+// Width is the columns of [q | k | v].
+func (d DeltaNet) Width() int { return 2*d.Queries() + d.Values() }
 
 // state is the floats of all heads' states: a head's is (ValueDim, KeyDim), so that a column of
 // values, which depends on no other, is KeyDim consecutive floats.
