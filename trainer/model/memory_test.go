@@ -1,8 +1,10 @@
 package model_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -94,5 +96,48 @@ func TestFLOPsOfHybrids(t *testing.T) {
 	want := 3*(2*mamba+states) + 2*attention + 4*2*feed + 4*10*16 + 4*48*16
 	if got := m.FLOPs(0, 1, 10); got != float64(want) {
 		t.Errorf("a token costs %g, want %d", got, want)
+	}
+}
+
+// What is planned for a step is what it takes, where layers differ and keep different things.
+func TestFootprintOfHybrids(t *testing.T) {
+	for _, name := range []string{"lfm2", "lfm2moe", "granite4", "granite4-dense", "granite"} {
+		b := open(t, "testdata/"+name)
+		modules, err := model.Modules(b.Config(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := peft.Read("testdata/" + name + "/adapter")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := lora.FromAdapter(a, modules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := model.New(b.Config(), b, f.Attachment())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, recompute := range []int{0, 2, b.Config().NumHiddenLayers} {
+			const rows = 160
+			tr, err := m.NewTrainer(recompute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			docs := make([][]int32, 4)
+			for i := range docs {
+				docs[i] = slices.Repeat([]int32{5, 9, 23, 40}, rows/4/len(docs))
+			}
+			tr.Reserve(rows)
+			gradients(t, tr, docs)
+			predicted, err := m.Footprint(recompute, rows, rows-len(docs))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := float64(tr.Bytes()) / float64(predicted); got > 1 || got < 0.9 {
+				t.Errorf("%s, %d layers computed twice: a step takes %d bytes, the plan says %d", name, recompute, tr.Bytes(), predicted)
+			}
+		}
 	}
 }

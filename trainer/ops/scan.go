@@ -75,7 +75,7 @@ func (s *scan) block(i int) block {
 type tile [scanColumns][scanRows]float32
 
 // load fills a tile with rows [from, to) of x, whose rows are stride apart.
-func (b block) load(d *tile, x []float32, stride, from, to int) {
+func (b *block) load(d *tile, x []float32, stride, from, to int) {
 	for t := from; t < to; t++ {
 		for i, v := range x[t*stride+b.lo : t*stride+b.hi] {
 			d[i][t-from] = v
@@ -84,7 +84,7 @@ func (b block) load(d *tile, x []float32, stride, from, to int) {
 }
 
 // store is the inverse of load.
-func (b block) store(x []float32, stride int, d *tile, from, to int) {
+func (b *block) store(x []float32, stride int, d *tile, from, to int) {
 	for t := from; t < to; t++ {
 		row := x[t*stride+b.lo : t*stride+b.hi]
 		for i := range row {
@@ -115,7 +115,7 @@ func (s *scan) forward(y []float32) {
 }
 
 // segment takes the block's states over a segment and reads y from them.
-func (b block) segment(y, h []float32, seg attention.Segment) {
+func (b *block) segment(y, h []float32, seg attention.Segment) {
 	var x, out tile
 	n, values, skip := b.cfg.StateDim, b.cfg.Values(), b.skip[b.head]
 	for from := seg.Q0; from < seg.Q1; from += scanRows {
@@ -125,7 +125,7 @@ func (b block) segment(y, h []float32, seg attention.Segment) {
 			h := h[col*n : (col+1)*n]
 			for t := from; t < to; t++ {
 				v := x[col][t-from]
-				b.advance(h, v, t)
+				b.advance(h, h, v, t)
 				out[col][t-from] = vec.Dot(h, b.c[t*n:(t+1)*n]) + float32(skip*v)
 			}
 		}
@@ -133,8 +133,8 @@ func (b block) segment(y, h []float32, seg attention.Segment) {
 	}
 }
 
-// advance takes a column's state over one row, in which it has the value x.
-func (b block) advance(h []float32, x float32, t int) {
-	vec.Scale(h, h, b.decay[t])
+// advance sets h to a column's state after row t, in which it has the value x, given the one before.
+func (b *block) advance(h, before []float32, x float32, t int) {
+	vec.Scale(h, before, b.decay[t])
 	vec.Axpy(h, b.step[t]*x, b.b[t*len(h):(t+1)*len(h)])
 }

@@ -100,7 +100,7 @@ func (w *blockBackward) segment(seg attention.Segment) {
 		w.load(&w.x, w.xbc, width, from, from+scanRows)
 		for at := 0; at < size; at += n {
 			for t := range scanRows {
-				w.advance(h[at:at+n], w.x[at/n][t], from+t)
+				w.advance(h[at:at+n], h[at:at+n], w.x[at/n][t], from+t)
 			}
 		}
 	}
@@ -126,9 +126,7 @@ func (w *blockBackward) column(col int, g []float32, from, to int) {
 	n, x, dys, skip := len(g), &w.x[col], &w.dy[col], w.skip[w.head]
 	for t := from; t < to; t++ {
 		i := t - from
-		h := w.states[(i+1)*n : (i+2)*n]
-		copy(h, w.states[i*n:(i+1)*n])
-		w.advance(h, x[i], t)
+		w.advance(w.states[(i+1)*n:(i+2)*n], w.states[i*n:(i+1)*n], x[i], t)
 	}
 	for t := to - 1; t >= from; t-- {
 		i := t - from
