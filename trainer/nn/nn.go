@@ -116,7 +116,12 @@ func (l *Layer) QKNormPlusOne(qkv *Node, cfg attention.Config, q, k string, eps 
 }
 
 func (l *Layer) qkNorm(qkv *Node, cfg attention.Config, q, k *ops.Weight, eps float64) *Node {
-	return l.Builder.QKNorm(qkv, q, k, cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim, float32(eps))
+	queries, keys := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+	MustHave(qkv, queries+2*keys, q.Name)
+	if queries%q.Cols != 0 || keys%k.Cols != 0 {
+		panic(Misfit{fmt.Errorf("%s and %s are %d and %d wide, queries %d and keys %d", q.Name, k.Name, q.Cols, k.Cols, queries, keys)})
+	}
+	return l.Builder.QKNorm(qkv, q, k, queries, keys, float32(eps))
 }
 
 // Linear applies linear modules without bias to x; their outputs stand side by side.
@@ -138,8 +143,15 @@ func (l *Layer) LinearBias(x *Node, bias bool, modules ...string) *Node {
 	return l.Builder.Linear(x, projs...)
 }
 
+// Add returns x + y.
+func (l *Layer) Add(x, y *Node) *Node {
+	MustHave(y, x.Shape()[1], "residual")
+	return l.Builder.Add(x, y)
+}
+
 // Attention attends over qkv = [q | k | v].
 func (l *Layer) Attention(qkv *Node, cfg attention.Config) *Node {
+	MustHave(qkv, (cfg.Heads+2*cfg.KVHeads)*cfg.HeadDim, "attention")
 	return l.Builder.Attention(qkv, cfg)
 }
 
