@@ -27,12 +27,14 @@ func ReadMamba2(c *base.Config) (Mamba2, error) {
 	m := Mamba2{
 		Mamba2: ops.Mamba2{
 			Heads: keys.Int("mamba_n_heads", 128, 1, 1<<16), Groups: keys.Int("mamba_n_groups", 1, 1, 1<<16),
-			StateDim: keys.Int("mamba_d_state", 256, 1, 1<<16),
+			// A state has as many elements as this and mamba_expand · hidden_size multiplied: far more than
+			// the weights of a small file, were these not bounded.
+			StateDim: keys.Int("mamba_d_state", 256, 1, 1<<10),
 		},
 		Kernel:   keys.Int("mamba_d_conv", 4, 1, 1<<10),
 		ConvBias: keys.Bool("mamba_conv_bias"), ProjBias: keys.Bool("mamba_proj_bias"), NormEps: c.RMSNormEps,
 	}
-	values := keys.Int("mamba_expand", 2, 1, 1<<10) * c.HiddenSize
+	values := keys.Int("mamba_expand", 2, 1, 1<<4) * c.HiddenSize
 	m.HeadDim = values / m.Heads
 	if string(keys.Raw("mamba_d_head")) != `"auto"` {
 		m.HeadDim = keys.Int("mamba_d_head", m.HeadDim, 1, 1<<20)
