@@ -97,13 +97,29 @@ func (o *deltaNet) checkpointFloats(rows int) int {
 	return rows * ((o.cfg.state() + o.cfg.every - 1) / o.cfg.every)
 }
 
-// deltaInputs is what the recurrence reads. Queries and keys are normalised.
+// deltaInputs is what the recurrence reads. Queries and keys are normalised. What is read row by row
+// is consecutive, so that rows of a power of two do not drive each other out of the cache.
 type deltaInputs struct {
 	cfg   DeltaNet
 	rows  int
-	qk    []float32 // (rows, 2·Queries) = [q | k]
+	qk    []float32 // (2, KeyHeads, rows, KeyDim): queries, keys
+	gates []float32 // (2, ValueHeads, rows): e^g, β
 	qkv   []float32 // (rows, Width), as it came
-	gates []float32 // (rows, 2·ValueHeads) = [e^g | β]
+}
+
+// vectors returns the (rows, KeyDim) of queries and of keys that serve a head of values, of qk or what
+// is laid out as it is.
+func (in *deltaInputs) vectors(qk []float32, head int) (q, k []float32) {
+	n, half := in.rows*in.cfg.KeyDim, in.rows*in.cfg.Queries()
+	at := head / (in.cfg.ValueHeads / in.cfg.KeyHeads) * n
+	return qk[at : at+n], qk[half+at : half+at+n]
+}
+
+// perHead returns the two numbers of each row for a head of values, of gates or what is laid out as
+// they are.
+func (in *deltaInputs) perHead(gates []float32, head int) (a, b []float32) {
+	at, half := head*in.rows, in.cfg.ValueHeads*in.rows
+	return gates[at : at+in.rows], gates[half+at : half+at+in.rows]
 }
 
 // inputs normalises queries and keys and computes the gates, in memory that lasts for this operator.
@@ -116,28 +132,25 @@ func (o *deltaNet) inputs(qkv, ba gorgonia.Value) deltaInputs {
 	rates := o.rates()
 	parallel.For(rows, rowGrain(width), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
-			dst, x := in.qk[r*2*cfg.Queries():(r+1)*2*cfg.Queries()], in.qkv[r*width:]
-			for at := 0; at < len(dst); at += cfg.KeyDim {
-				head := x[at : at+cfg.KeyDim]
-				vec.Scale(dst[at:at+cfg.KeyDim], head, cfg.length(head, at))
+			for h := range 2 * cfg.KeyHeads {
+				x := in.qkv[r*width+h*cfg.KeyDim:][:cfg.KeyDim]
+				vec.Scale(in.qk[(h*rows+r)*cfg.KeyDim:][:cfg.KeyDim], x, cfg.length(x, h))
 			}
-			o.gate(in.gates[r*2*cfg.ValueHeads:(r+1)*2*cfg.ValueHeads], floats(ba)[r*2*cfg.ValueHeads:], rates)
+			o.gate(&in, r, floats(ba)[r*2*cfg.ValueHeads:(r+1)*2*cfg.ValueHeads], rates)
 		}
 	})
 	return in
 }
 
-// length is the factor that normalises the query or key whose first column is at: 1/√(Σx² + eps), of
-// a query divided by √KeyDim.
-func (d DeltaNet) length(x []float32, at int) float32 {
+// length is the factor that normalises x, the n-th vector among queries and keys: 1/√(Σx² + eps), of a
+// query divided by √KeyDim.
+func (d DeltaNet) length(x []float32, n int) float32 {
 	f := 1 / float32(math.Sqrt(float64(vec.SumSquares(x)+l2Eps)))
-	if at < d.Queries() {
-		f *= d.queryScale()
+	if n < d.KeyHeads {
+		f *= float32(1 / math.Sqrt(float64(d.KeyDim)))
 	}
 	return f
 }
-
-func (d DeltaNet) queryScale() float32 { return float32(1 / math.Sqrt(float64(d.KeyDim))) }
 
 // rates are e^A of every head.
 func (o *deltaNet) rates() []float64 {
@@ -148,12 +161,15 @@ func (o *deltaNet) rates() []float64 {
 	return rates
 }
 
-// gate computes a row of gates, [e^g | β], from [b | a].
-func (o *deltaNet) gate(dst, ba []float32, rates []float64) {
+// gate computes the gates of a row from its [b | a].
+func (o *deltaNet) gate(in *deltaInputs, row int, ba []float32, rates []float64) {
 	n := len(rates)
-	vec.Sigmoid(dst[n:], ba[:n])
-	for h, a := range ba[n : 2*n] {
-		dst[h] = float32(vec.Exp64(-rates[h] * softplus(float64(a+o.dtBias.vector()[h]))))
+	beta := borrow(n)
+	defer beta.release()
+	vec.Sigmoid(beta.floats, ba[:n])
+	for h, a := range ba[n:] {
+		in.gates[h*in.rows+row] = float32(vec.Exp64(-rates[h] * softplus(float64(a+o.dtBias.vector()[h]))))
+		in.gates[(n+h)*in.rows+row] = beta.floats[h]
 	}
 }
 
@@ -168,14 +184,15 @@ func softplus(x float64) float64 {
 	return max(x, 0) + vec.Log64(w)*u/(w-1)
 }
 
-// gateGradient turns the gradients by g and β of a row, [dg | dβ], into those by a and b, [db | da].
-func (o *deltaNet) gateGradient(dst, d, gates, ba []float32, rates []float64) {
+// gateGradient turns the gradients of a row by g and β into those by its [b | a].
+func (o *deltaNet) gateGradient(dst []float32, in *deltaInputs, dgates []float32, row int, ba []float32, rates []float64) {
 	n := len(rates)
 	for h := range n {
-		dg, db, beta := d[h], d[n+h], gates[n+h]
+		_, beta := in.perHead(in.gates, h)
+		dg, dbeta := in.perHead(dgates, h)
 		x := float64(ba[n+h] + o.dtBias.vector()[h])
-		dst[h] = db * float32(beta*(1-beta))
-		dst[n+h] = dg * float32(-rates[h]/(1+vec.Exp64(-x)))
+		dst[h] = dbeta[row] * float32(beta[row]*(1-beta[row]))
+		dst[n+h] = dg[row] * float32(-rates[h]/(1+vec.Exp64(-x)))
 	}
 }
 
@@ -209,32 +226,35 @@ func (o *deltaNetBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) 
 		checkpoints: f.run.arena.recall(f.name+" states", f.checkpointFloats(rows)),
 	}
 	n := 2 * cfg.ValueHeads
+	dqk := f.run.arena.matrix(rows, 2*cfg.Queries()).Float32s()
 	dgates := f.run.arena.matrix(rows, n).Float32s()
 	dba := f.run.arena.keep(f.name+" gates", rows*n)
-	p.backward(dx, dgates, floats(inputs[0]))
+	p.backward(dx, dqk, dgates, floats(inputs[0]))
 	rates := f.rates()
 	parallel.For(rows, rowGrain(width), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
-			p.unnormalise(dx[r*width:(r+1)*width], r)
-			f.gateGradient(dba[r*n:(r+1)*n], dgates[r*n:(r+1)*n], p.gates[r*n:(r+1)*n], ba[r*n:(r+1)*n], rates)
+			p.unnormalise(dx[r*width:(r+1)*width], dqk, r)
+			f.gateGradient(dba[r*n:(r+1)*n], &p.deltaInputs, dgates, r, ba[r*n:(r+1)*n], rates)
 		}
 	})
 	return out, nil
 }
 
-// unnormalise turns the gradients of a row by normalised queries and keys into those by what came
-// in: with y = f·x of length s in the limit, dx = f·(dy − y·(y·dy)/s²).
-func (p *deltaPass) unnormalise(d []float32, row int) {
-	cfg := p.cfg
-	for at := 0; at < 2*cfg.Queries(); at += cfg.KeyDim {
-		x := p.qkv[row*cfg.Width()+at:][:cfg.KeyDim]
-		y, dy := p.qk[row*2*cfg.Queries()+at:][:cfg.KeyDim], d[at:at+cfg.KeyDim]
+// unnormalise turns the gradients of a row by normalised queries and keys into those by what came in:
+// with y = f·x, where y·y is nearly s², dx = f·(dy − y·(y·dy)/s²).
+func (p *deltaPass) unnormalise(dx, dqk []float32, row int) {
+	cfg, n := p.cfg, p.cfg.KeyDim
+	for h := range 2 * cfg.KeyHeads {
+		at := (h*p.rows + row) * n
+		x, y, dy := p.qkv[row*cfg.Width()+h*n:][:n], p.qk[at:at+n], dqk[at:at+n]
 		along := vec.Dot(y, dy)
-		if at < cfg.Queries() {
-			along *= float32(cfg.KeyDim)
+		if h < cfg.KeyHeads {
+			along *= float32(n)
 		}
-		vec.Axpy(dy, -along, y)
-		vec.Scale(dy, dy, cfg.length(x, at))
+		d := dx[h*n : (h+1)*n]
+		copy(d, dy)
+		vec.Axpy(d, -along, y)
+		vec.Scale(d, d, cfg.length(x, h))
 	}
 }
 
