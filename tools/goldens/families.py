@@ -33,6 +33,15 @@ GRANITE4 = ["in_proj", "out_proj", "q_proj", "k_proj", "v_proj", "o_proj", "inpu
 VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 PIXTRAL = dict(VISION, model_type="pixtral", head_dim=4)
 TEXT = {k: v for k, v in SMALL.items() if not k.endswith("_id")}
+# What a delta net reads of its first token is a multiple of v whose sign its norm keeps: with a small
+# epsilon that is so steep that PyTorch's chunked and recurrent rules disagree on tiny models.
+DELTA = dict(rms_norm_eps=1e-2, num_hidden_layers=4, head_dim=8, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=6)
+DELTA_EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, shared_expert_intermediate_size=10)
+# In Qwen 3 Next PEFT takes modules called gate_proj, up_proj and down_proj for the experts' tensors.
+SHARED = [f"shared_expert.{part}_proj.weight" for part in ("gate", "up", "down")]
+MIXERS = ATTENTION + ["in_proj_qkvz", "in_proj_ba", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
+GATED_DELTA = LLAMA + MIXERS + ["shared_expert_gate"]
+QWEN_VISION = dict(hidden_size=8, intermediate_size=8, depth=1, num_heads=2, patch_size=4, out_hidden_size=16, num_position_embeddings=4)
 
 
 def v4(c):
@@ -79,6 +88,26 @@ def old_types(c):
     """Calls the types of layers what transformers 4 did."""
     v4(c)
     c["layer_types"] = [dict(linear_attention="mamba", full_attention="attention")[t] for t in c["layer_types"]]
+
+
+def stacked(weights):
+    """Qwen 3.5's weights as they are published: experts stacked, and beside the model what guesses further tokens."""
+    out = {"mtp.layers.0.mlp.shared_expert_gate.weight": torch.ones(1, 16, dtype=torch.bfloat16)}
+    for name, w in weights.items():
+        if ".experts." not in name:
+            out[name] = w
+        elif ".experts.0.down_proj" in name:
+            experts = name[:name.index(".0.down_proj")]
+            of = lambda part: [weights[f"{experts}.{i}.{part}_proj.weight"] for i in range(DELTA_EXPERTS["num_experts"])]
+            out[experts + ".down_proj"] = torch.stack(of("down"))
+            out[experts + ".gate_up_proj"] = torch.stack([torch.cat(pair) for pair in zip(of("gate"), of("up"))])
+    return out
+
+
+def interval(c):
+    """Says where attention is as Qwen 3 Next's published configurations do."""
+    no_layer_types(c)
+    c["full_attention_interval"] = 4
 
 
 def no_layer_types(c):
@@ -151,6 +180,11 @@ CASES = {
     "lfm2moe": ("lfm2_moe", dict(SMALL, num_hidden_layers=4, layer_types=["conv", "full_attention", "conv", "full_attention"], num_dense_layers=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=12, routed_scaling_factor=1.5), dict(lora=dict(target_modules=LFM2[:5], target_parameters=["experts.gate_up_proj", "experts.down_proj", "feed_forward.gate.weight"]))),
     "granite4": ("granitemoehybrid", dict(SMALL, **SPACE, num_hidden_layers=4, layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"], num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=20, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.4, attention_multiplier=0.3, tie_word_embeddings=True), dict(lora=dict(target_modules=GRANITE4, target_parameters=["experts.gate_up_proj", "experts.down_proj", "router.weight"]))),
     "granite4-dense": ("granitemoehybrid", dict(SMALL, **dict(SPACE, mamba_n_groups=2, mamba_d_head=4, mamba_n_heads=8, mamba_conv_bias=False, mamba_proj_bias=True), layer_types=["linear_attention", "full_attention", "linear_attention"], num_local_experts=0, shared_intermediate_size=24, position_embedding_type="rope", attention_bias=True), dict(config=old_types, lora=dict(target_modules=GRANITE4))),
+    "qwen3next": ("qwen3_next", dict(SMALL, **DELTA, **DELTA_EXPERTS, layer_types=["linear_attention", "full_attention"] * 2, mlp_only_layers=[1], attention_bias=True, rope_parameters=ROPE("default", partial_rotary_factor=0.5)), dict(lora=dict(target_modules=MIXERS + ["shared_expert_gate"], target_parameters=EXPERTS + ["mlp.gate.weight"] + SHARED))),
+    "qwen3next-v4": ("qwen3_next", dict(SMALL, **DELTA, **DELTA_EXPERTS, decoder_sparse_step=2, norm_topk_prob=False, tie_word_embeddings=True), dict(lora=dict(target_modules=MIXERS + ["shared_expert_gate"]), config=interval)),
+    "qwen35": ("qwen3_5_text", dict(SMALL, **DELTA, linear_conv_kernel_dim=3), dict(lora=dict(target_modules=GATED_DELTA))),
+    "qwen35-mm": ("qwen3_5", dict(text_config=dict(TEXT, **DELTA, model_type="qwen3_5_text", rope_parameters=ROPE("default", mrope_section=[1, 1, 0], mrope_interleaved=True, partial_rotary_factor=0.5)), vision_config=QWEN_VISION), dict(docs=(70, 6, 150), lora=dict(target_modules=GATED_DELTA))),
+    "qwen35moe-mm": ("qwen3_5_moe", dict(text_config=dict({k: v for k, v in TEXT.items() if k != "intermediate_size"}, **DELTA, **DELTA_EXPERTS, model_type="qwen3_5_moe_text"), vision_config=QWEN_VISION, tie_word_embeddings=True), dict(seed=1, tensors=stacked, lora=dict(target_modules=GATED_DELTA))),
     "exaone4-full": ("exaone4", dict(SMALL, num_hidden_layers=2, sliding_window=None, layer_types=["full_attention"] * 2, tie_word_embeddings=True), {}),
 }
 
@@ -230,14 +264,17 @@ def name_base(d, name):
     json.dump(c, open(f"{d}/adapter_config.json", "w"), indent=2, sort_keys=True)
 
 
-def write(d, m, names):
-    """save_pretrained, with the weights under the names wanted."""
+def write(d, m, names, tensors):
+    """save_pretrained, with the weights under the names wanted, or changed otherwise."""
     from safetensors.torch import load_file, save_file
     m.save_pretrained(d)
     os.path.exists(f"{d}/generation_config.json") and os.remove(f"{d}/generation_config.json")
     if names:
         f = f"{d}/model.safetensors"
         save_file({names(k): v for k, v in load_file(f).items()}, f, metadata={"format": "pt"})
+    if tensors:
+        f = f"{d}/model.safetensors"
+        save_file(tensors(load_file(f)), f, metadata={"format": "pt"})
 
 
 def losses_of(m, docs):
@@ -252,7 +289,7 @@ def losses_of(m, docs):
 
 def make(out, name):
     model_type, config, more = CASES[name]
-    seed = sum(map(ord, name))
+    seed = sum(map(ord, name)) + more.get("seed", 0)
     d = f"{out}/{name}"
     shutil.rmtree(d, ignore_errors=True)
     torch.manual_seed(seed)
@@ -260,7 +297,7 @@ def make(out, name):
     m = auto.from_config(AutoConfig.for_model(model_type, **config), attn_implementation="eager")
     random_weights(m)
     packed = pack_mxfp4(m) if "mxfp4" in more else None
-    write(d, m.to(getattr(torch, more.get("dtype", "bfloat16"))), more.get("names"))
+    write(d, m.to(getattr(torch, more.get("dtype", "bfloat16"))), more.get("names"), more.get("tensors"))
     if "config" in more:
         c = json.load(open(f"{d}/config.json"))
         more["config"](c)
@@ -280,7 +317,7 @@ def make(out, name):
     lora = dict(r=2, lora_alpha=4, target_modules=LLAMA, bias="none", task_type="CAUSAL_LM")
     lora.update(more.get("lora", {}))
     if "text_config" in config:
-        lora["target_modules"] = r".*language_model.*\.(" + "|".join(LLAMA) + ")"
+        lora["target_modules"] = r".*language_model.*\.(" + "|".join(lora["target_modules"]) + ")"
     torch.manual_seed(seed + 1)
     if "v4" in more:
         write_v4(f"{d}/adapter", m, lora)
@@ -296,7 +333,7 @@ def make(out, name):
         os.remove(f"{d}/adapter/README.md")
     name_base(f"{d}/adapter", name)
     opt = torch.optim.AdamW(params.values(), lr=5e-3, weight_decay=0.01)
-    docs = [[ids(seed + 100 * s + i, 6 + 9 * i) for i in range(3)] for s in range(3)]
+    docs = [[ids(seed + 100 * s + i, n) for i, n in enumerate(more.get("docs", (6, 15, 24)))] for s in range(3)]
     train = dict(docs=[[x[0].tolist() for x in step] for step in docs], losses=[], grad_norms=[], tensor_norms={})
     pm.train()
     for s, step in enumerate(docs):

@@ -6,7 +6,8 @@ import "encoding/json"
 // default of most families: the attributes of the classes in transformers'
 // models/*/configuration_*.py. A key that is null is not absent: it is None there.
 //
-// Sizes are given for Gemma 3 alone, whose published multimodal models leave them out.
+// Sizes are given where published models leave them out: those of Gemma 3's multimodal ones, and of an
+// expert of Qwen 3.5, of which moe_intermediate_size is the only size.
 var classDefaults = map[string]string{
 	"mistral": `{"num_key_value_heads": 8, "sliding_window": 4096}`,
 	"ministral3": `{"num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-5, "rope_parameters": {"rope_type": "yarn",
@@ -35,6 +36,11 @@ var classDefaults = map[string]string{
 	"lfm2_moe": `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1000000.0, "tie_word_embeddings": true,
 		"num_experts": 32, "num_experts_per_tok": 4, "norm_topk_prob": true, "use_expert_bias": true}`,
 	"granitemoehybrid": `{"num_local_experts": 8, "num_experts_per_tok": 2, "mamba_conv_bias": true}`,
+	"qwen3_next": `{"num_key_value_heads": 2, "head_dim": 256, "partial_rotary_factor": 0.25, "norm_topk_prob": true,
+		"num_experts": 512, "num_experts_per_tok": 10}`,
+	"qwen3_5_text": `{"num_key_value_heads": 4, "head_dim": 256, "partial_rotary_factor": 0.25}`,
+	"qwen3_5_moe_text": `{"num_key_value_heads": 2, "head_dim": 256, "partial_rotary_factor": 0.25, "num_experts": 256,
+		"num_experts_per_tok": 8, "intermediate_size": 512}`,
 
 	"mixtral":    `{"num_key_value_heads": 8, "rms_norm_eps": 1e-5, "num_local_experts": 8, "num_experts_per_tok": 2}`,
 	"qwen3_moe":  `{"num_key_value_heads": 4, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "sliding_window": 4096}`,
@@ -48,9 +54,13 @@ var classDefaults = map[string]string{
 // another name of it. Where both are there this one counts.
 var classNames = map[string]map[string]string{
 	"granitemoehybrid": {"layers_block_type": "layer_types"},
+	"qwen3_5_moe_text": {"moe_intermediate_size": "intermediate_size"},
 	"lfm2":             {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings", "block_ff_dim": "intermediate_size"},
 	"lfm2_moe":         {"norm_eps": "rms_norm_eps", "tie_embedding": "tie_word_embeddings"},
 }
+
+// untied holds the model_type of multimodal models whose head is tied only where config.json says so.
+var untied = map[string]bool{`"qwen3_5"`: true, `"qwen3_5_moe"`: true}
 
 // textKeys returns the keys that describe the language model, and whether these stand in the
 // text_config of a multimodal one. Keys of the whole model, such as its architecture, are added to
@@ -67,8 +77,11 @@ func textKeys(file map[string]json.RawMessage) (keys map[string]json.RawMessage,
 			return nil, true, err
 		}
 		// The whole model says whether the head is tied, and ties it unless it says otherwise
-		// (Gemma3Config, Mistral3Config).
+		// (Gemma3Config, Mistral3Config) or is of a class that does not (Qwen3_5Config).
 		keys["tie_word_embeddings"] = json.RawMessage("true")
+		if untied[string(file["model_type"])] {
+			keys["tie_word_embeddings"] = json.RawMessage("false")
+		}
 		for _, key := range []string{"architectures", "tie_word_embeddings"} {
 			if v, ok := file[key]; ok {
 				keys[key] = v

@@ -72,6 +72,25 @@ func TestTextConfig(t *testing.T) {
 	}
 }
 
+// Qwen 3.5 ties the head of a multimodal model only where the whole model says so, and its experts have
+// the only size of a feed-forward network.
+func TestQwen35Config(t *testing.T) {
+	const text = `"text_config":{"hidden_size":32,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9,"tie_word_embeddings":true,
+		"model_type":"qwen3_5_moe_text","moe_intermediate_size":40,"rope_parameters":{"mrope_interleaved":true,"mrope_section":[11,11,10],
+		"rope_type":"default","rope_theta":10000000,"partial_rotary_factor":0.25}}`
+	for more, want := range map[string]bool{``: false, `,"tie_word_embeddings":true`: true} {
+		c := mustParse(t, []byte(`{"model_type":"qwen3_5_moe",`+text+more+`}`))
+		if c.TieWordEmbeddings != want || c.IntermediateSize != 40 || c.HeadDim != 256 || c.NumKeyValueHeads != 2 ||
+			c.Rope.Theta != 1e7 || c.Rope.PartialRotaryFactor != 0.25 {
+			t.Errorf("%q: %+v", more, c)
+		}
+	}
+	c := mustParse(t, minimal(`,"model_type":"qwen3_next"`))
+	if k := c.Keys(); c.Rope.PartialRotaryFactor != 0.25 || c.HeadDim != 256 || !k.Bool("norm_topk_prob") || k.Int("num_experts", 0, 0, 999) != 512 {
+		t.Errorf("qwen3_next: %+v", c)
+	}
+}
+
 func TestRopeOfLayersIsComplete(t *testing.T) {
 	flat := minimal(`,"model_type":"gemma3_text","num_key_value_heads":4,"rope_parameters":{"rope_theta":1e6}`)
 	if _, err := ParseConfig(flat); err == nil || !strings.Contains(err.Error(), "full_attention is missing") {

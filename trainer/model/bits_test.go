@@ -75,7 +75,7 @@ func gradientsOf(t *testing.T, dir string, micro, recompute int) (all []float32)
 
 // What must not matter does not, for the operators that only some families have.
 func TestFamiliesGiveTheSameBits(t *testing.T) {
-	for _, name := range []string{"gemma3", "glm4", "qwen2-window", "granite", "ministral3", "phi4-mini", "olmo3", "qwen3moe-experts", "gptoss-experts", "lfm2", "granite4", "granite4-dense", "lfm2moe"} {
+	for _, name := range []string{"gemma3", "glm4", "qwen2-window", "granite", "ministral3", "phi4-mini", "olmo3", "qwen3moe-experts", "gptoss-experts", "lfm2", "granite4", "granite4-dense", "lfm2moe", "qwen3next", "qwen35", "qwen35moe-mm"} {
 		dir := filepath.Join("testdata", name)
 		want := gradientsOf(t, dir, 1, 0)
 		check := func(what string, got []float32) {
@@ -99,7 +99,7 @@ func TestFamiliesGiveTheSameBits(t *testing.T) {
 // Decoding token by token gives the logits of the whole, to the bit, also where longrope turns all
 // keys anew.
 func TestFamiliesDecodeAsTheyPrefill(t *testing.T) {
-	for _, name := range []string{"gemma3", "glm4", "exaone4", "ministral3", "phi4-mini", "mixtral-experts", "lfm2", "granite4", "granite4-dense", "lfm2moe"} {
+	for _, name := range []string{"gemma3", "glm4", "exaone4", "ministral3", "phi4-mini", "mixtral-experts", "lfm2", "granite4", "granite4-dense", "lfm2moe", "qwen3next", "qwen35", "qwen35moe-mm"} {
 		dir := filepath.Join("testdata", name)
 		b := open(t, dir)
 		m, err := model.New(b.Config(), b, model.Attachment{})

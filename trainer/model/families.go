@@ -25,7 +25,9 @@ import (
 	"github.com/cultivar/cultivar/trainer/model/phi3"
 	"github.com/cultivar/cultivar/trainer/model/qwen2"
 	"github.com/cultivar/cultivar/trainer/model/qwen3"
+	"github.com/cultivar/cultivar/trainer/model/qwen35"
 	"github.com/cultivar/cultivar/trainer/model/qwen3moe"
+	"github.com/cultivar/cultivar/trainer/model/qwen3next"
 	"github.com/cultivar/cultivar/trainer/model/smollm3"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
@@ -59,7 +61,12 @@ var families = []struct {
 	{phi3.Architecture, "phi3", phi3.New},
 	{qwen2.Architecture, "qwen2", qwen2.New},
 	{qwen3.Architecture, "qwen3", qwen3.New},
+	{qwen35.Architecture, "qwen3_5_text", qwen35.New},
+	{qwen35.Multimodal, "qwen3_5_text", qwen35.New},
+	{qwen35.Experts, "qwen3_5_moe_text", qwen35.NewExperts},
+	{qwen35.MultimodalExperts, "qwen3_5_moe_text", qwen35.NewExperts},
 	{qwen3moe.Architecture, "qwen3_moe", qwen3moe.New},
+	{qwen3next.Architecture, "qwen3_next", qwen3next.New},
 	{smollm3.Architecture, "smollm3", smollm3.New},
 }
 

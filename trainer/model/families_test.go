@@ -9,7 +9,7 @@ import (
 
 // FuzzFamilies: whatever a config says, a family refuses it or can be asked for every layer.
 func FuzzFamilies(f *testing.F) {
-	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9`
+	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9`
 	for _, family := range families {
 		f.Add(`{` + sizes + `,"architectures":["` + family.architecture + `"],"model_type":"` + family.modelType + `"}`)
 	}
@@ -56,7 +56,7 @@ func FuzzFamilies(f *testing.F) {
 func TestFamilyOf(t *testing.T) {
 	for _, f := range families {
 		for _, text := range []string{`"architectures":["` + f.architecture + `"],"model_type":"` + f.modelType + `"`, `"model_type":"` + f.modelType + `"`} {
-			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + text + `}`
+			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + text + `}`
 			c, err := base.ParseConfig([]byte(text))
 			if err != nil {
 				t.Fatal(err)
@@ -79,27 +79,34 @@ func TestFamilyOf(t *testing.T) {
 // What a family does not implement is refused by the name of the key.
 func TestFamiliesRefuse(t *testing.T) {
 	for more, want := range map[string]string{
-		`"model_type":"llama","hidden_act":"relu"`:                                                     `hidden_act "relu" is not supported`,
-		`"model_type":"gemma3_text","attn_logit_softcapping":50.0`:                                     "attn_logit_softcapping is not supported",
-		`"model_type":"gemma2","use_bidirectional_attention":true`:                                     "use_bidirectional_attention is not supported",
-		`"model_type":"gemma2","query_pre_attn_scalar":0`:                                              "comes out as +Inf",
-		`"model_type":"granite","embedding_multiplier":0`:                                              "embedding_multiplier is 0",
-		`"model_type":"granite","residual_multiplier":"x"`:                                             "residual_multiplier",
-		`"model_type":"phi3","rope_scaling":{"type":"linear","factor":2}`:                              `rope_type "linear" is not supported`,
-		`"model_type":"smollm3","no_rope_layers":[1]`:                                                  "no_rope_layers has 1 entries for 3 layers",
-		`"model_type":"exaone4","sliding_window_pattern":"LXG"`:                                        "no sequence of the letters L and G",
-		`"model_type":"glm4","partial_rotary_factor":0.3`:                                              "1 of 4 elements of a head cannot be turned in pairs",
-		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                             "partial_rotary_factor 0.5 is not supported",
-		`"model_type":"lfm2","layer_types":["conv","conv","linear_attention"]`:                         `layer_types[2] "linear_attention" is not supported`,
-		`"model_type":"granitemoehybrid","layer_types":["mamba","attention","conv"]`:                   `layer_types[2] "conv" is not supported`,
-		`"model_type":"granitemoehybrid","position_embedding_type":"alibi"`:                            `position_embedding_type "alibi" is not supported`,
-		`"model_type":"granitemoehybrid","mamba_d_head":7`:                                             "4 heads of 7 in 1 groups do not make mamba_expand · hidden_size, 32",
-		`"model_type":"granitemoehybrid","mamba_n_groups":3`:                                           "4 heads of 8 in 3 groups",
-		`"model_type":"granitemoehybrid","mamba_d_state":65536`:                                        "mamba_d_state",
-		`"model_type":"granitemoehybrid","time_step_limit":[1,0.5]`:                                    "time_step_limit is not a pair of numbers, ascending from 0",
-		`"model_type":"granitemoehybrid","hidden_act":"gelu_new"`:                                      `hidden_act "gelu_new" is not supported`,
-		`"model_type":"lfm2","conv_L_cache":0`:                                                         "conv_L_cache",
-		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`: "layer_types with full_attention and a sliding_window",
+		`"model_type":"llama","hidden_act":"relu"`:                                                          `hidden_act "relu" is not supported`,
+		`"model_type":"gemma3_text","attn_logit_softcapping":50.0`:                                          "attn_logit_softcapping is not supported",
+		`"model_type":"gemma2","use_bidirectional_attention":true`:                                          "use_bidirectional_attention is not supported",
+		`"model_type":"gemma2","query_pre_attn_scalar":0`:                                                   "comes out as +Inf",
+		`"model_type":"granite","embedding_multiplier":0`:                                                   "embedding_multiplier is 0",
+		`"model_type":"granite","residual_multiplier":"x"`:                                                  "residual_multiplier",
+		`"model_type":"phi3","rope_scaling":{"type":"linear","factor":2}`:                                   `rope_type "linear" is not supported`,
+		`"model_type":"smollm3","no_rope_layers":[1]`:                                                       "no_rope_layers has 1 entries for 3 layers",
+		`"model_type":"exaone4","sliding_window_pattern":"LXG"`:                                             "no sequence of the letters L and G",
+		`"model_type":"glm4","partial_rotary_factor":0.3`:                                                   "1 of 4 elements of a head cannot be turned in pairs",
+		`"model_type":"qwen3","partial_rotary_factor":0.5`:                                                  "partial_rotary_factor 0.5 is not supported",
+		`"model_type":"lfm2","layer_types":["conv","conv","linear_attention"]`:                              `layer_types[2] "linear_attention" is not supported`,
+		`"model_type":"granitemoehybrid","layer_types":["mamba","attention","conv"]`:                        `layer_types[2] "conv" is not supported`,
+		`"model_type":"granitemoehybrid","position_embedding_type":"alibi"`:                                 `position_embedding_type "alibi" is not supported`,
+		`"model_type":"granitemoehybrid","mamba_d_head":7`:                                                  "4 heads of 7 in 1 groups do not make mamba_expand · hidden_size, 32",
+		`"model_type":"granitemoehybrid","mamba_n_groups":3`:                                                "4 heads of 8 in 3 groups",
+		`"model_type":"granitemoehybrid","mamba_d_state":65536`:                                             "mamba_d_state",
+		`"model_type":"granitemoehybrid","time_step_limit":[1,0.5]`:                                         "time_step_limit is not a pair of numbers, ascending from 0",
+		`"model_type":"granitemoehybrid","hidden_act":"gelu_new"`:                                           `hidden_act "gelu_new" is not supported`,
+		`"model_type":"lfm2","conv_L_cache":0`:                                                              "conv_L_cache",
+		`"model_type":"mistral","layer_types":["full_attention","sliding_attention","full_attention"]`:      "layer_types with full_attention and a sliding_window",
+		`"model_type":"qwen3_next","head_dim":8,"use_sliding_window":true`:                                  "use_sliding_window is not supported",
+		`"model_type":"qwen3_5_text","head_dim":8,"attn_output_gate":false`:                                 "attn_output_gate false is not supported",
+		`"model_type":"qwen3_5_text","head_dim":8,"hidden_act":"gelu_pytorch_tanh"`:                         `hidden_act "gelu_pytorch_tanh" is not supported`,
+		`"model_type":"qwen3_5_text","head_dim":8,"linear_num_value_heads":24`:                              "linear_num_value_heads 24 is no multiple of linear_num_key_heads 16",
+		`"model_type":"qwen3_5_text","head_dim":8,"linear_conv_kernel_dim":0`:                               "linear_conv_kernel_dim",
+		`"model_type":"qwen3_5_moe_text","head_dim":8,"num_experts":4,"num_experts_per_tok":5`:              "5 experts of 4 for each token",
+		`"model_type":"qwen3_next","layer_types":["linear_attention","sliding_attention","full_attention"]`: `layer_types[1] "sliding_attention" is not supported`,
 	} {
 		c, err := base.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + more + `}`))
 		if err != nil {

@@ -44,6 +44,9 @@ func (s *scan) FrozenVector(b *ops.Builder, name string, n int) *ops.Weight {
 	return w
 }
 
+// Has implements nn.Weights.
+func (s *scan) Has(name string) bool { return s.model.has(s.prefix + name) }
+
 // mustBeFrozen refuses a parameter in the place of a weight that no operator has a gradient for.
 func (s *scan) mustBeFrozen(name string) {
 	if s.model.attach.Param != nil && s.model.attach.Param(s.prefix+name) != nil {

@@ -48,6 +48,21 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		{"granite4", "model.layers.1.mamba.norm.weight", []int{16}, "model.layers.1.mamba.norm is for 16 columns, but its input has 32"},
 		{"granite4", "model.layers.3.mamba.conv1d.weight", []int{43, 1, 4}, "want filters [44 1 4]"},
 		{"granite4", "model.layers.3.shared_mlp.input_linear.weight", []int{39, 16}, "model.layers.3.shared_mlp is for 40 columns"},
+		{"qwen3next", "model.layers.0.linear_attn.in_proj_qkvz.weight", []int{79, 16}, "model.layers.0.linear_attn is for 80 columns, but its input has 79"},
+		{"qwen3next", "model.layers.0.linear_attn.in_proj_ba.weight", []int{7, 16}, "model.layers.0.linear_attn is for 8 columns, but its input has 7"},
+		{"qwen3next", "model.layers.0.mlp.shared_expert_gate.weight", []int{1, 15}, "model.layers.0.mlp.shared_expert_gate is for 15 columns"},
+		{"qwen3next", "model.layers.1.self_attn.k_norm.weight", []int{7}, "self_attn.k_norm.weight"},
+		{"qwen3next", "model.layers.1.self_attn.q_norm.weight", []int{3}, "self_attn.q_norm.weight"},
+		{"qwen3next", "model.layers.1.mlp.gate_proj.weight", []int{23, 16}, "model.layers.1.mlp is for 48 columns, but its input has 47"},
+		{"qwen35", "model.layers.0.linear_attn.in_proj_qkv.weight", []int{55, 16}, "linear_attn.conv1d is for 56 columns, but its input has 55"},
+		{"qwen35", "model.layers.0.linear_attn.in_proj_z.weight", []int{23, 16}, "linear_attn.norm is for 24 columns, but its input has 23"},
+		{"qwen35", "model.layers.1.linear_attn.in_proj_a.weight", []int{3, 16}, "linear_attn is for 8 columns, but its input has 7"},
+		{"qwen35", "model.layers.1.linear_attn.dt_bias", []int{3}, "dt_bias\" has 3 elements, want 4"},
+		{"qwen35", "model.layers.1.linear_attn.norm.weight", []int{3}, "linear_attn.norm is for 12 columns, but its input has 24"},
+		{"qwen35", "model.layers.1.linear_attn.conv1d.weight", []int{56, 1, 2}, "want filters [56 1 3]"},
+		{"qwen35", "model.layers.1.linear_attn.out_proj.weight", []int{15, 24}, "residual is for 16 columns, but its input has 15"},
+		{"qwen35", "model.layers.3.self_attn.q_proj.weight", []int{32, 16}, "model.layers.3.self_attn is for 96 columns, but its input has 64"},
+		{"qwen35", "model.layers.3.input_layernorm.weight", []int{15}, "input_layernorm.weight is for 15 columns"},
 	} {
 		b := open(t, "testdata/"+c.family)
 		if _, err := model.New(b.Config(), reshaped{b, c.name, c.shape}, model.Attachment{}); err == nil || !strings.Contains(err.Error(), c.want) {

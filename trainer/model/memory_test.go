@@ -99,9 +99,32 @@ func TestFLOPsOfHybrids(t *testing.T) {
 	}
 }
 
+// A gated delta net costs the same for every token, however many were before it.
+func TestFLOPsOfDeltaNets(t *testing.T) {
+	b := open(t, "testdata/qwen35")
+	m, err := model.New(b.Config(), b, model.Attachment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := model.Attending(b.Config()); err != nil || n != 1 {
+		t.Errorf("%d layers attend (%v), want 1", n, err)
+	}
+	const (
+		delta     = 16*(56+24+4+4) + 3*56 + 24*16 // weights
+		attention = 16*(2*32+16+16) + 32*16
+		feed      = 3 * 16 * 24
+		states    = 7 * 24 * 8
+		keys      = 10
+	)
+	want := 3*(2*delta+states) + 2*attention + 4*keys*32 + 4*2*feed + 4*48*16
+	if got := m.FLOPs(0, 1, keys); got != float64(want) {
+		t.Errorf("a token costs %g, want %d", got, want)
+	}
+}
+
 // What is planned for a step is what it takes, where layers differ and keep different things.
 func TestFootprintOfHybrids(t *testing.T) {
-	for _, name := range []string{"lfm2", "lfm2moe", "granite4", "granite4-dense", "granite"} {
+	for _, name := range []string{"lfm2", "lfm2moe", "granite4", "granite4-dense", "granite", "qwen35", "qwen3next"} {
 		b := open(t, "testdata/"+name)
 		modules, err := model.Modules(b.Config(), b)
 		if err != nil {

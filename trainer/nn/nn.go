@@ -62,6 +62,8 @@ type Weights interface {
 	Filters(b *ops.Builder, name string, channels, kernel int) *ops.Weight
 	// FrozenVector is a vector of n elements that is no norm's weight and cannot be trained.
 	FrozenVector(b *ops.Builder, name string, n int) *ops.Weight
+	// Has reports whether the base has a tensor.
+	Has(name string) bool
 	// Matrix is a frozen matrix of a layer of experts. share is how much of it a token needs: the
 	// experts that it is sent to, of all.
 	Matrix(b *ops.Builder, name string, share float64) *ops.Weight
@@ -101,7 +103,9 @@ func (l *Layer) RMSNorm(x *Node, name string, eps float64) *Node {
 // RMSNormPlusOne normalises x and multiplies by one more than the named weight, as the Gemma family
 // does.
 func (l *Layer) RMSNormPlusOne(x *Node, name string, eps float64) *Node {
-	return l.Builder.RMSNorm(x, l.Weights.VectorPlusOne(l.Builder, name), float32(eps))
+	w := l.Weights.VectorPlusOne(l.Builder, name)
+	MustHave(x, w.Cols, name)
+	return l.Builder.RMSNorm(x, w, float32(eps))
 }
 
 // QKNorm normalises the queries and keys of qkv = [q | k | v], each head by itself or all of them
