@@ -18,8 +18,9 @@ type DeltaNet struct {
 	every int // rows from one checkpoint to the next; 0 means checkpointRows
 }
 
-// checkpointRows is how many rows the backward pass computes again at a time: their states of one
-// column then fit the nearest cache, and the checkpoints are small beside the other activations.
+// checkpointRows is how many rows the backward pass computes again at a time: few enough that their
+// states of one column stay in the cache of a core, and so many that the checkpoints are small beside
+// the other activations.
 const checkpointRows = 128
 
 // l2Eps is added to the sum of squares of a query or key (transformers, l2norm).
