@@ -1,9 +1,6 @@
 package quant
 
-import (
-	"math"
-	"sync"
-)
+import "sync"
 
 // A dotJob is some rows of a tensor times few rows of x, as gemm.FewRows defines it: lanes rows of the
 // storage, step apart from row on.
@@ -73,38 +70,10 @@ type dotSpace struct {
 }
 
 func (s *dotSpace) release() {
-	s.job = dotJob{}
+	s.job, s.absmax = dotJob{}, s.absmax[:0]
 	dotSpaces.Put(s)
 }
 
 // Words have an allocation of their own, of a size that begins at a page, so that no vector lies across two
 // lines of the cache.
 var dotSpaces = sync.Pool{New: func() any { return &dotSpace{words: make([]uint32, 4096)} }}
-
-// nested makes absmax the scales of a job's rows, blocks each.
-func (s *dotSpace) nested(n *Nested, j *dotJob, blocks int) {
-	if size := j.lanes * blocks; len(s.absmax) < size {
-		s.absmax = make([]float32, size)
-	}
-	values := (*[256]float32)(n.Map)
-	for l := range j.lanes {
-		at := (j.row + l*j.step) * blocks
-		outer, left := at/n.Block, n.Block-at%n.Block
-		scales := s.absmax[l*blocks:][:blocks]
-		for i, code := range n.Codes[at : at+blocks] {
-			if left == 0 {
-				outer, left = outer+1, n.Block
-			}
-			scales[i] = float32(values[code]*n.Absmax[outer]) + n.Offset
-			left--
-		}
-	}
-}
-
-// within24 reports whether a scale may be multiplied by 2²⁴ times a code and by 1/127 without leaving the
-// range in which the rounding is the same.
-func within24(scale float32) bool {
-	const low, high = 127 - 90, 127 + 90
-	exponent := math.Float32bits(scale) >> 23 & 0xff
-	return scale == 0 || exponent == 0xff || low <= exponent && exponent <= high
-}

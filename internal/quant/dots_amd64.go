@@ -2,6 +2,7 @@ package quant
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cultivar/cultivar/internal/cpu"
 )
@@ -115,6 +116,32 @@ func (q *rowInt8) dots(j *dotJob, s *dotSpace) bool {
 	kernel := pick(dotsInt8AVX512, dotsInt8AVX2)
 	kernel(&j.sums[0], &q.Codes[j.row*q.Cols], j.step*q.Cols, &j.x[0], j.rows, q.Cols/64, &q.Codes[j.next*q.Cols], &s.words[0])
 	return true
+}
+
+// nested makes absmax the scales of a job's rows, blocks each.
+func (s *dotSpace) nested(n *Nested, j *dotJob, blocks int) {
+	s.absmax = slices.Grow(s.absmax[:0], j.lanes*blocks)[:j.lanes*blocks]
+	values := (*[256]float32)(n.Map)
+	for l := range j.lanes {
+		at := (j.row + l*j.step) * blocks
+		outer, left := at/n.Block, n.Block-at%n.Block
+		scales := s.absmax[l*blocks:][:blocks]
+		for i, code := range n.Codes[at : at+blocks] {
+			if left == 0 {
+				outer, left = outer+1, n.Block
+			}
+			scales[i] = float32(values[code]*n.Absmax[outer]) + n.Offset
+			left--
+		}
+	}
+}
+
+// within24 reports whether a scale may be multiplied by 2²⁴ times a code and by 1/127 without leaving the
+// range in which the rounding is the same.
+func within24(scale float32) bool {
+	const low, high = 127 - 90, 127 + 90
+	exponent := math.Float32bits(scale) >> 23 & 0xff
+	return scale == 0 || exponent == 0xff || low <= exponent && exponent <= high
 }
 
 //go:noescape
