@@ -327,25 +327,40 @@ func BenchmarkBackward(b *testing.B) {
 	})
 }
 
-// BenchmarkLayer is attention in a micro-batch of 4 × 512 tokens of a model with 9 heads.
+// BenchmarkLayer is attention in layers of several shapes: a micro-batch of short sequences, one long
+// sequence, and one of many heads. GFLOP/s are of what is not masked: two products forward, five backward.
 func BenchmarkLayer(b *testing.B) {
-	segs := []Segment{{0, 512, 0, 512}, {512, 1024, 512, 1024}, {1024, 1536, 1024, 1536}, {1536, 2048, 1536, 2048}}
-	const flops = 4 * 9 * 512 * 512 / 2 * 64 * 4 // of the forward pass, masked scores not counted
-	cputest.EachImplementationB(b, func(b *testing.B) {
-		p := newProblem(1, Config{Heads: 9, KVHeads: 3, HeadDim: 64, Scale: 0.125}, segs)
-		b.Run("forward", func(b *testing.B) {
-			for b.Loop() {
-				p.forward()
-			}
-			b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	for _, shape := range []struct {
+		name              string
+		sequences, length int
+		c                 Config
+	}{
+		{"4x512,9on3x64", 4, 512, Config{Heads: 9, KVHeads: 3, HeadDim: 64, Scale: 0.125}},
+		{"1x2048,9on3x64", 1, 2048, Config{Heads: 9, KVHeads: 3, HeadDim: 64, Scale: 0.125}},
+		{"1x1024,32on32x128", 1, 1024, Config{Heads: 32, KVHeads: 32, HeadDim: 128, Scale: 0.088}},
+	} {
+		var segs []Segment
+		for i := range shape.sequences {
+			from, to := i*shape.length, (i+1)*shape.length
+			segs = append(segs, Segment{from, to, from, to})
+		}
+		product := float64(shape.sequences*shape.c.Heads*shape.c.HeadDim*shape.length) * float64(shape.length+1)
+		b.Run(shape.name, func(b *testing.B) {
+			cputest.EachImplementationB(b, func(b *testing.B) {
+				p := newProblem(1, shape.c, segs)
+				measure := func(name string, products float64, f func()) {
+					b.Run(name, func(b *testing.B) {
+						for b.Loop() {
+							f()
+						}
+						b.ReportMetric(products*product*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+					})
+				}
+				measure("forward", 2, p.forward)
+				measure("backward", 5, p.backward)
+			})
 		})
-		b.Run("backward", func(b *testing.B) {
-			for b.Loop() {
-				p.backward()
-			}
-			b.ReportMetric(2.5*flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
-	})
+	}
 }
 
 // BenchmarkDecode is attention of one new token to those before it, as in decoding.
