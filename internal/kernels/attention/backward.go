@@ -78,13 +78,16 @@ func (g *gradients) compute(int, int) {
 	}
 }
 
-// backward is the scratch space of one goroutine.
+// backward is the scratch space of one goroutine. What vectors walk along comes first, where memory of this
+// size begins with a page, so that no vector is in two lines of the cache.
 type backward struct {
-	keys, keysT, valuesT gemm.Panels           // of the column
-	rows                 gemm.Panels           // of the row
-	p                    [tall * block]float32 // (queries, keys): scores, then probabilities
-	ds                   [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
-	tanh                 [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
+	p    [tall * block]float32 // (queries, keys): scores, then probabilities
+	_    [512]float32          // else a load of one waits for a store to the other, at the same place of a page
+	ds   [tall * block]float32 // (queries, keys): dout·vᵀ, then the gradient by q·k
+	tanh [tall * block]float32 // (queries, keys): tanh(score/SoftCap)
+
+	keys, keysT, valuesT gemm.Panels // of the column
+	rows                 gemm.Panels // of the row
 }
 
 var backwards = sync.Pool{New: func() any { return new(backward) }}

@@ -62,11 +62,12 @@ func (c Config) together(segs []Segment) int {
 
 var forwards = sync.Pool{New: func() any { return new(forward) }}
 
-// forward is the scratch space of one block of queries of some heads.
+// forward is the scratch space of one block of queries of some heads. The scores come first for the reason
+// given for [backward].
 type forward struct {
-	keys, values gemm.Panels           // a block of them
 	scores       [tall * block]float32 // (queries, keys), then the softmax numerators
 	alpha, part  [tall]float32         // of [vec.RunningSoftmax]
+	keys, values gemm.Panels           // a block of them
 	heads        []sums
 }
 
