@@ -11,8 +11,8 @@ import (
 )
 
 // LogitRows is how many rows of logits exist at a time: the logits of a whole batch never do. As
-// many as take 64 MB, since the vocabulary projection is read anew for each lot.
-func LogitRows(vocab int) int { return min(max(16<<20/vocab, 64), 512) }
+// many as take 104 MB, 512 of a vocabulary of 49,152, since the vocabulary projection is read anew for each lot.
+func LogitRows(vocab int) int { return min(max(26<<20/vocab, 64), 512) }
 
 // HeadConfig is what a family does to its logits.
 type HeadConfig struct {
