@@ -67,6 +67,22 @@ func (q Microscaled) Tensor() (*Tensor, error) {
 	return &Tensor{Format: MXFP4, Rows: q.Rows, Cols: q.Cols, storage: &microscaled{q}}, nil
 }
 
+// GGUFRow writes a row as GGUF's blocks have it: each its exponent, then 16 bytes of which the low
+// nibbles are the first half of its elements. dst has 17 bytes for 32 elements; the parts have been
+// checked by Tensor.
+func (q Microscaled) GGUFRow(dst []byte, row int) {
+	const codes, size = blockMXFP4 / 2, 1 + blockMXFP4/2
+	first := row * q.Cols / blockMXFP4
+	for i := range q.Cols / blockMXFP4 {
+		block, to := q.Blocks[(first+i)*codes:][:codes], dst[i*size:][:size]
+		to[0] = q.Scales[first+i]
+		for j := range codes {
+			low, high := block[j/2]>>(j%2*4)&15, block[(j+codes)/2]>>(j%2*4)&15
+			to[1+j] = low | high<<4
+		}
+	}
+}
+
 // microscaled is the storage of a Microscaled.
 type microscaled struct{ Microscaled }
 
