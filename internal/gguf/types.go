@@ -5,13 +5,14 @@ import "fmt"
 // Type is how the elements of a tensor are stored: ggml's number for it (ggml.h, enum ggml_type).
 type Type uint32
 
-// The types that are read or written as plain numbers, and the one that weights are quantised to.
-// The others have a name and a size in the table below; what their bytes mean is for internal/quant.
+// The types that are read or written as plain numbers, and those that weights are quantised to or
+// repacked in. The others have a name and a size in the table below; what their bytes mean is for internal/quant.
 const (
-	F32  Type = 0
-	F16  Type = 1
-	Q8_0 Type = 8
-	BF16 Type = 30
+	F32   Type = 0
+	F16   Type = 1
+	Q8_0  Type = 8
+	BF16  Type = 30
+	MXFP4 Type = 39
 )
 
 // layout is what a type's blocks are: rows are whole blocks, one after the other.
@@ -30,7 +31,7 @@ var layouts = map[Type]layout{
 	10: {"Q2_K", 256, 84}, 11: {"Q3_K", 256, 110}, 12: {"Q4_K", 256, 144}, 13: {"Q5_K", 256, 176}, 14: {"Q6_K", 256, 210}, 15: {"Q8_K", 256, 292},
 	16: {"IQ2_XXS", 256, 66}, 17: {"IQ2_XS", 256, 74}, 18: {"IQ3_XXS", 256, 98}, 19: {"IQ1_S", 256, 50}, 20: {"IQ4_NL", 32, 18},
 	21: {"IQ3_S", 256, 110}, 22: {"IQ2_S", 256, 82}, 23: {"IQ4_XS", 256, 136}, 29: {"IQ1_M", 256, 56},
-	34: {"TQ1_0", 256, 54}, 35: {"TQ2_0", 256, 66}, 39: {"MXFP4", 32, 17}, 40: {"NVFP4", 64, 36}, 41: {"Q1_0", 128, 18},
+	34: {"TQ1_0", 256, 54}, 35: {"TQ2_0", 256, 66}, MXFP4: {"MXFP4", 32, 17}, 40: {"NVFP4", 64, 36}, 41: {"Q1_0", 128, 18},
 }
 
 // String returns ggml's name for the type.

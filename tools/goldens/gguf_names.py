@@ -27,6 +27,11 @@ CASES = {
     "GraniteForCausalLM": ("GRANITE", LLAMA + MLP),
     "Olmo2ForCausalLM": ("OLMO2", LLAMA[1:] + MLP + NORMS + SANDWICH[1:]),
     "SmolLM3ForCausalLM": ("SMOLLM3", LLAMA + MLP),
+    "Exaone4ForCausalLM": ("EXAONE4", LLAMA[1:] + MLP + NORMS + SANDWICH[1:]),
+    "Glm4ForCausalLM": ("GLM4", LLAMA + ["post_self_attn_layernorm", "mlp.gate_up_proj", "mlp.down_proj", "post_mlp_layernorm"]),
+    "Ministral3ForCausalLM": ("MISTRAL3", LLAMA + MLP),
+    "GptOssForCausalLM": ("GPT_OSS", LLAMA + ["self_attn.sinks", "mlp.router", "mlp.experts.gate_proj", "mlp.experts.up_proj", "mlp.experts.down_proj"]),
+    "GraniteMoeForCausalLM": ("GRANITE_MOE", LLAMA + ["block_sparse_moe.router.layer", "block_sparse_moe.output_linear"]),
 }
 # Experts are stacked by the converter (conversion/llama.py, conversion/qwen.py) under names of its own.
 STACKED = {"MixtralForCausalLM": ("layers.1.feed_forward.experts.w%d", "block_sparse_moe.experts.%%d.w%d", [1, 2, 3]),

@@ -19,6 +19,8 @@ type Arch struct {
 	Class     string // in config.json's "architectures"
 	ModelType string // config.json's model_type
 
+	texts []string // classes of multimodal models of which this is the text half
+
 	// Permuted means that the rows of q and k are stored as pairs that are rotated together, not as
 	// two halves of a head (LlamaModel.permute).
 	Permuted bool
@@ -27,8 +29,10 @@ type Arch struct {
 
 	act    string            // config.json's activation
 	square bool              // llama.cpp computes the length of a head from the hidden size
+	biased bool              // llama.cpp takes the biases that attention_bias and mlp_bias ask for
 	layer  map[string]string // parts of a layer: the file's name, then the published one
 	expert map[string]string // the same for tensors that hold one matrix for each expert
+	stacks []Stack           // the same for tensors that published ones are made of
 }
 
 // Names of tensors outside of the layers, in the order in which they are written.
@@ -73,19 +77,20 @@ var (
 	sandwich  = map[string]string{
 		"ffn_norm": "pre_feedforward_layernorm", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
 	}
-	fused     = map[string]string{"attn_q": "", "attn_k": "", "attn_v": "", "ffn_gate": "", "attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"}
-	postNorms = map[string]string{"attn_norm": "", "ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
-	noMLP     = map[string]string{"ffn_gate": "", "ffn_up": "", "ffn_down": ""}
-	dense     = join(attention, gated)
+	fused      = map[string]string{"attn_q": "", "attn_k": "", "attn_v": "", "ffn_gate": "", "attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"}
+	postNorms  = map[string]string{"attn_norm": "", "ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
+	aroundBoth = map[string]string{"post_attention_norm": "post_self_attn_layernorm", "post_ffw_norm": "post_mlp_layernorm"}
+	noMLP      = map[string]string{"ffn_gate": "", "ffn_up": "", "ffn_down": ""}
+	dense      = join(attention, gated)
 )
 
 // archs lists the architectures. Of several with one name the first is taken unless the file says
 // what only another has: experts, or a window.
 var archs = []*Arch{
-	{Name: "llama", Class: "LlamaForCausalLM", ModelType: "llama", Permuted: true, act: silu, layer: dense},
-	{Name: "llama", Class: "MistralForCausalLM", ModelType: "mistral", Permuted: true, act: silu, layer: dense},
+	{Name: "llama", Class: "LlamaForCausalLM", ModelType: "llama", Permuted: true, act: silu, biased: true, layer: dense},
+	{Name: "llama", Class: "MistralForCausalLM", ModelType: "mistral", Permuted: true, act: silu, biased: true, layer: dense},
 	{
-		Name: "llama", Class: "MixtralForCausalLM", ModelType: "mixtral", Permuted: true, act: silu,
+		Name: "llama", Class: "MixtralForCausalLM", ModelType: "mixtral", Permuted: true, act: silu, biased: true,
 		layer:  join(dense, noMLP, map[string]string{"ffn_gate_inp": "block_sparse_moe.gate"}),
 		expert: map[string]string{"ffn_gate_exps": "block_sparse_moe.experts.%d.w1", "ffn_up_exps": "block_sparse_moe.experts.%d.w3", "ffn_down_exps": "block_sparse_moe.experts.%d.w2"},
 	},
@@ -96,13 +101,26 @@ var archs = []*Arch{
 		layer:  join(dense, headNorms, noMLP, map[string]string{"ffn_gate_inp": "mlp.gate"}),
 		expert: map[string]string{"ffn_gate_exps": "mlp.experts.%d.gate_proj", "ffn_up_exps": "mlp.experts.%d.up_proj", "ffn_down_exps": "mlp.experts.%d.down_proj"},
 	},
+	{
+		Name: "gpt-oss", Class: "GptOssForCausalLM", ModelType: "gpt_oss", act: silu, biased: true,
+		layer:  join(dense, noMLP, map[string]string{"ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "ffn_gate_inp": "mlp.router"}),
+		stacks: gptOssStacks,
+	},
+	{
+		Name: "granitemoe", Class: "GraniteMoeForCausalLM", ModelType: "granitemoe", Permuted: true, act: silu, biased: true, square: true,
+		layer:  join(dense, noMLP, map[string]string{"ffn_gate_inp": "block_sparse_moe.router.layer"}),
+		stacks: graniteStacks,
+	},
 	{Name: "gemma", Class: "GemmaForCausalLM", ModelType: "gemma", NormsIncludeOne: true, act: gelu, layer: dense},
 	{Name: "gemma2", Class: "Gemma2ForCausalLM", ModelType: "gemma2", NormsIncludeOne: true, act: gelu, layer: join(dense, sandwich)},
-	{Name: "gemma3", Class: "Gemma3ForCausalLM", ModelType: "gemma3_text", NormsIncludeOne: true, act: gelu, layer: join(dense, sandwich, headNorms)},
+	{Name: "gemma3", Class: "Gemma3ForCausalLM", ModelType: "gemma3_text", texts: []string{"Gemma3ForConditionalGeneration"}, NormsIncludeOne: true, act: gelu, layer: join(dense, sandwich, headNorms)},
 	{Name: "phi3", Class: "Phi3ForCausalLM", ModelType: "phi3", act: silu, square: true, layer: join(dense, fused)},
-	{Name: "granite", Class: "GraniteForCausalLM", ModelType: "granite", Permuted: true, act: silu, square: true, layer: dense},
+	{Name: "granite", Class: "GraniteForCausalLM", ModelType: "granite", Permuted: true, act: silu, biased: true, square: true, layer: dense},
 	{Name: "olmo2", Class: "Olmo2ForCausalLM", ModelType: "olmo2", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
 	{Name: "olmo2", Class: "Olmo3ForCausalLM", ModelType: "olmo3", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
+	{Name: "exaone4", Class: "Exaone4ForCausalLM", ModelType: "exaone4", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
+	{Name: "glm4", Class: "Glm4ForCausalLM", ModelType: "glm4", act: silu, biased: true, layer: join(dense, map[string]string{"ffn_gate": "", "ffn_up": "mlp.gate_up_proj"}, aroundBoth)},
+	{Name: "mistral3", Class: "Ministral3ForCausalLM", ModelType: "ministral3", texts: []string{"Mistral3ForConditionalGeneration"}, Permuted: true, act: silu, biased: true, layer: dense},
 	{Name: "smollm3", Class: "SmolLM3ForCausalLM", ModelType: "smollm3", Permuted: true, act: silu, layer: dense},
 }
 
@@ -116,10 +134,11 @@ func Names() []string {
 	return slices.Compact(names)
 }
 
-// OfClass returns the architecture of a class of config.json.
+// OfClass returns the architecture of a class of config.json, of a multimodal model that of its text
+// half.
 func OfClass(class string) (*Arch, error) {
 	for _, a := range archs {
-		if a.Class == class {
+		if a.Class == class || slices.Contains(a.texts, class) {
 			return a, nil
 		}
 	}

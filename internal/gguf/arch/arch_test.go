@@ -22,7 +22,7 @@ func TestNames(t *testing.T) {
 		Arch  string
 		Names map[string]*string
 	}
-	if err := json.Unmarshal(testkit.Read(t, "testdata/names.json"), &golden); err != nil || len(golden) < 13 {
+	if err := json.Unmarshal(testkit.Read(t, "testdata/names.json"), &golden); err != nil || len(golden) < 18 {
 		t.Fatalf("%d architectures, %v", len(golden), err)
 	}
 	for class, g := range golden {
@@ -34,6 +34,12 @@ func TestNames(t *testing.T) {
 		for hf, want := range g.Names {
 			if want == nil {
 				continue // lm_head of families whose head is always tied
+			}
+			if s, ok := a.StackOf(*want + ".weight"); ok { // of other names on the published side
+				if back, ok := a.StackNamed(s.Published); !ok || !slices.Contains(back.Files, *want+".weight") {
+					t.Errorf("%s: %s is %v of %s", class, *want, back.Files, s.Published)
+				}
+				continue
 			}
 			one := strings.ReplaceAll(hf, "%d", "7")
 			got, expert := a.InFile(one + ".weight")
@@ -60,6 +66,43 @@ func TestNames(t *testing.T) {
 	}
 	if _, err := arch.OfClass("BertModel"); err == nil {
 		t.Error("BertModel is known")
+	}
+}
+
+// A stack's rows are those of its files, experts apart.
+func TestStack(t *testing.T) {
+	granite, _ := arch.OfClass("GraniteMoeForCausalLM")
+	oss, _ := arch.OfClass("GptOssForCausalLM")
+	for _, tt := range []struct {
+		a         *arch.Arch
+		published string
+		files     []string
+		rows      [][2]int // of 4
+	}{
+		{granite, "model.layers.3.block_sparse_moe.input_linear.weight", []string{"blk.3.ffn_gate_exps.weight", "blk.3.ffn_up_exps.weight"}, [][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 1}}},
+		{oss, "model.layers.3.mlp.experts.gate_up_proj_bias", []string{"blk.3.ffn_gate_exps.bias", "blk.3.ffn_up_exps.bias"}, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}},
+		{oss, "model.layers.3.self_attn.sinks", []string{"blk.3.attn_sinks.weight"}, [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 3}}},
+	} {
+		s, ok := tt.a.StackNamed(tt.published)
+		if !ok || !slices.Equal(s.Files, tt.files) {
+			t.Errorf("%s is %v", tt.published, s.Files)
+			continue
+		}
+		for _, name := range s.Files {
+			if back, ok := tt.a.StackOf(name); !ok || back.Published != tt.published {
+				t.Errorf("%s is of %q", name, back.Published)
+			}
+		}
+		for i, want := range tt.rows {
+			if file, row := s.Row(i, len(tt.rows)); [2]int{file, row} != want {
+				t.Errorf("%s: row %d is %d of file %d, want %v", tt.published, i, row, file, want)
+			}
+		}
+	}
+	for _, name := range []string{"model.layers.0.mlp.experts.gate_up_proj.weight", "model.layers.x.self_attn.sinks", "self_attn.sinks"} {
+		if s, ok := oss.StackNamed(name); ok {
+			t.Errorf("%s is %v", name, s.Files)
+		}
 	}
 }
 
@@ -105,6 +148,22 @@ func model(t testing.TB, class string, change func(*arch.Model)) *arch.Model {
 		m.Window, m.Sliding = 20, []bool{true, true, true, false, true, true, true, false}
 	case "granite":
 		m.AttentionMultiplier, m.EmbeddingMultiplier, m.ResidualMultiplier, m.LogitsScaling = 0.0625, 6, 0.22, 4
+	case "granitemoe":
+		m.AttentionMultiplier, m.EmbeddingMultiplier, m.ResidualMultiplier, m.LogitsScaling = 0.0625, 6, 0.22, 4
+		m.Experts, m.ExpertsUsed = 4, 2
+	case "gpt_oss":
+		m.Experts, m.ExpertsUsed, m.ExpertIntermediate, m.Window, m.AttentionBias = 4, 2, 96, 20, true
+		m.Sliding = []bool{true, false, true, false, true, false, true, false}
+		m.Rope = arch.Rope{Type: "yarn", Factor: 32, Original: 4096, BetaFast: 32, BetaSlow: 1}
+	case "exaone4":
+		m.Layers, m.Window = 64, 4096
+		for range m.Layers / 4 {
+			m.Sliding = append(m.Sliding, true, true, true, false)
+		}
+	case "glm4":
+		m.Rotated, m.AttentionBias = 8, true
+	case "ministral3":
+		m.Rope = arch.Rope{Type: "yarn", Factor: 16, Original: 1024, BetaFast: 32, BetaSlow: 1, AttentionFactor: 1, LogMultiplier: 1, QueryScale: 0.1}
 	case "smollm3":
 		m.NoRope = []bool{false, false, false, true, false, false, false, true}
 	case "phi3":
@@ -137,8 +196,11 @@ func tensors(m *arch.Model) []gguf.Entry {
 	if !m.Tied {
 		list = append(list, zero("output.weight", m.Vocabulary, m.Hidden))
 	}
-	if m.AttentionBias {
+	if m.AttentionBias && m.Arch.ModelType != "glm4" {
 		list = append(list, zero("blk.0.attn_output.bias", m.Hidden))
+	}
+	if m.AttentionBias {
+		list = append(list, zero("blk.0.attn_q.bias", m.Hidden))
 	}
 	if m.MLPBias {
 		list = append(list, zero("blk.0.ffn_up.bias", m.Intermediate))
@@ -179,7 +241,8 @@ func factors(n int, step float64) []float64 {
 // What is written is read again, of every architecture and with every scaling of its rotation.
 func TestRoundTrip(t *testing.T) {
 	classes := []string{"LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "Qwen3MoeForCausalLM",
-		"GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM", "GraniteForCausalLM", "Olmo2ForCausalLM", "Olmo3ForCausalLM", "SmolLM3ForCausalLM"}
+		"GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM", "GraniteForCausalLM", "Olmo2ForCausalLM", "Olmo3ForCausalLM", "SmolLM3ForCausalLM",
+		"Exaone4ForCausalLM", "Glm4ForCausalLM", "Ministral3ForCausalLM", "GptOssForCausalLM", "GraniteMoeForCausalLM"}
 	models := map[string]*arch.Model{}
 	for _, class := range classes {
 		models[class] = model(t, class, nil)
@@ -193,6 +256,10 @@ func TestRoundTrip(t *testing.T) {
 		models[name] = model(t, "LlamaForCausalLM", func(m *arch.Model) { m.Rope = rope })
 	}
 	models["biases"] = model(t, "LlamaForCausalLM", func(m *arch.Model) { m.AttentionBias, m.MLPBias = true, true })
+	models["full"] = model(t, "Exaone4ForCausalLM", func(m *arch.Model) {
+		m.Layers, m.Window, m.Sliding, m.Rope = 8, 0, nil, arch.Rope{Type: "llama3", Factor: 16, Low: 1, High: 4, Original: 1024}
+	})
+	models["text half"] = model(t, "Mistral3ForConditionalGeneration", func(m *arch.Model) { m.Rope = arch.Rope{} })
 	models["head"] = model(t, "Qwen3ForCausalLM", func(m *arch.Model) { m.HeadDim, m.Rotated, m.Tied = 32, 32, true })
 	for name, want := range models {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +282,10 @@ func TestYaRNFactor(t *testing.T) {
 	})
 	f := file(t, want)
 	usual := 0.1*math.Log(4) + 1
+	one := model(t, "Ministral3ForCausalLM", nil)
+	if g := file(t, one); g.Has("mistral3.rope.scaling.attn_factor") || !g.Has("mistral3.rope.scaling.yarn_log_multiplier") || !g.Has("mistral3.attention.temperature_scale") {
+		t.Errorf("keys %v", g.Keys())
+	}
 	if v, _ := f.Float("llama.rope.scaling.attn_factor"); math.Abs(v-1.5/usual) > 1e-6 {
 		t.Errorf("attn_factor %g", v)
 	}
@@ -260,6 +331,15 @@ func TestConfigJSON(t *testing.T) {
 		"MixtralForCausalLM":  {"num_local_experts": "4", "num_experts_per_tok": "2", "model_type": `"mixtral"`},
 		"Qwen3MoeForCausalLM": {"num_experts": "6", "moe_intermediate_size": "48", "norm_topk_prob": "true"},
 		"MistralForCausalLM":  {"sliding_window": "24"},
+		"Exaone4ForCausalLM":  {"sliding_window": "4096"},
+		"Glm4ForCausalLM":     {"rope_parameters": `{"partial_rotary_factor":0.5,"rope_theta":500000,"rope_type":"default"}`, "attention_bias": "true"},
+		"Ministral3ForCausalLM": {"rope_parameters": `{"attention_factor":1,"beta_fast":32,"beta_slow":1,"factor":16,"llama_4_scaling_beta":0.1,` +
+			`"original_max_position_embeddings":1024,"rope_theta":500000,"rope_type":"yarn"}`},
+		"GptOssForCausalLM": {
+			"num_local_experts": "4", "num_experts_per_tok": "2", "sliding_window": "20", "attention_bias": "true",
+			"rope_parameters": `{"beta_fast":32,"beta_slow":1,"factor":32,"original_max_position_embeddings":4096,"rope_theta":500000,"rope_type":"yarn","truncate":false}`,
+		},
+		"GraniteMoeForCausalLM": {"num_local_experts": "4", "num_experts_per_tok": "2", "logits_scaling": "4"},
 	} {
 		m, err := arch.Read(file(t, model(t, class, nil)))
 		if err != nil {
@@ -298,6 +378,10 @@ func TestInexpressible(t *testing.T) {
 		"caps":       {"Gemma2ForCausalLM", func(m *arch.Model) { m.FinalSoftcap = 0 }, "caps"},
 		"order":      {"Gemma2ForCausalLM", func(m *arch.Model) { m.Sliding[0] = false }, "order of layers"},
 		"order of 6": {"Gemma3ForCausalLM", func(m *arch.Model) { m.Sliding[5] = true }, "order of layers"},
+		"biases":     {"Qwen3ForCausalLM", func(m *arch.Model) { m.AttentionBias = true }, "no biases"},
+		"windows":    {"Exaone4ForCausalLM", func(m *arch.Model) { m.Layers, m.Sliding = 8, m.Sliding[:8] }, "64 layers"},
+		"alternate":  {"GptOssForCausalLM", func(m *arch.Model) { m.Sliding[0] = false }, "order of layers"},
+		"length":     {"Ministral3ForCausalLM", func(m *arch.Model) { m.Rope.Original = 0 }, "needs original"},
 		"rotation":   {"SmolLM3ForCausalLM", func(m *arch.Model) { m.NoRope[0] = true }, "every fourth"},
 	} {
 		if _, err := model(t, tt.class, tt.change).Pairs(); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -308,8 +392,10 @@ func TestInexpressible(t *testing.T) {
 	if m.ActsAs("silu") != nil || m.ActsAs("gelu") == nil {
 		t.Error("the activation is not looked at")
 	}
-	if n := len(model(t, "MistralForCausalLM", nil).Notes()); n != 1 {
-		t.Errorf("%d notes on a window", n)
+	for _, class := range []string{"MistralForCausalLM", "GptOssForCausalLM"} {
+		if n := len(model(t, class, nil).Notes()); n != 1 {
+			t.Errorf("%d notes on %s", n, class)
+		}
 	}
 }
 
@@ -358,7 +444,7 @@ func TestReadRefuses(t *testing.T) {
 		want    string
 	}{
 		"no architecture": {with("general.architecture", nil), tensors(m), "general.architecture is missing"},
-		"architecture":    {with("general.architecture", "bert"), tensors(m), `"bert" is not supported (supported: gemma`},
+		"architecture":    {with("general.architecture", "bert"), tensors(m), `"bert" is not supported (supported: exaone4, gemma`},
 		"adapter":         {with("general.type", "adapter"), tensors(m), "not a model"},
 		"no layers":       {with("llama.block_count", nil), tensors(m), "block_count: is missing"},
 		"layers":          {with("llama.block_count", uint32(1<<20)), tensors(m), "out of range"},
@@ -388,7 +474,7 @@ func TestReadRefuses(t *testing.T) {
 
 // FuzzRead: no metadata makes reading or the config panic.
 func FuzzRead(f *testing.F) {
-	for _, class := range []string{"LlamaForCausalLM", "Gemma3ForCausalLM", "MixtralForCausalLM", "Phi3ForCausalLM", "SmolLM3ForCausalLM"} {
+	for _, class := range []string{"LlamaForCausalLM", "Gemma3ForCausalLM", "MixtralForCausalLM", "Phi3ForCausalLM", "SmolLM3ForCausalLM", "GptOssForCausalLM", "Ministral3ForCausalLM"} {
 		var buf bytes.Buffer
 		m := model(f, class, nil)
 		pairs, err := m.Pairs()

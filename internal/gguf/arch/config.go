@@ -66,9 +66,12 @@ func (m *Model) addOptions(c map[string]any) {
 		if m.Rope.Original > 0 {
 			c["original_max_position_embeddings"] = m.Rope.Original
 		}
-	case "granite":
+	case "granite", "granitemoe":
 		c["attention_multiplier"], c["embedding_multiplier"] = m.AttentionMultiplier, m.EmbeddingMultiplier
 		c["residual_multiplier"], c["logits_scaling"] = m.ResidualMultiplier, m.LogitsScaling
+		if m.Experts > 0 {
+			c["num_local_experts"], c["num_experts_per_tok"] = m.Experts, m.ExpertsUsed
+		}
 	case "smollm3":
 		rotated := make([]int, m.Layers)
 		for i, without := range m.NoRope {
@@ -77,7 +80,7 @@ func (m *Model) addOptions(c map[string]any) {
 			}
 		}
 		c["no_rope_layers"], c["use_sliding_window"] = rotated, false
-	case "mixtral":
+	case "mixtral", "gpt_oss":
 		c["num_local_experts"], c["num_experts_per_tok"] = m.Experts, m.ExpertsUsed
 	case "qwen3_moe":
 		c["num_local_experts"], c["num_experts"], c["num_experts_per_tok"] = m.Experts, m.Experts, m.ExpertsUsed
@@ -94,13 +97,16 @@ func (m *Model) ropeParameters() map[string]any {
 	for key, v := range map[string]float64{
 		"factor": m.Rope.Factor, "original_max_position_embeddings": float64(m.Rope.Original),
 		"low_freq_factor": m.Rope.Low, "high_freq_factor": m.Rope.High,
-		"beta_fast": m.Rope.BetaFast, "beta_slow": m.Rope.BetaSlow, "attention_factor": m.Rope.AttentionFactor,
+		"beta_fast": m.Rope.BetaFast, "beta_slow": m.Rope.BetaSlow, "attention_factor": m.Rope.AttentionFactor, "llama_4_scaling_beta": m.Rope.QueryScale,
 	} {
-		if v != 0 && m.Rope.Type != "" {
+		if v != 0 && (m.Rope.Type != "" || m.Rope.QueryScale != 0) {
 			p[key] = v
 		}
 	}
-	if m.Rotated != m.HeadDim {
+	if m.Arch.ModelType == "gpt_oss" {
+		p["truncate"] = false // which no file says; all published models have it so
+	}
+	if m.Rotated != m.HeadDim || m.Arch.ModelType == "glm4" { // where its absence means half
 		p["partial_rotary_factor"] = float64(m.Rotated) / float64(m.HeadDim)
 	}
 	if m.Rope.Long != nil {

@@ -54,6 +54,8 @@ type Rope struct {
 	BetaFast        float64
 	BetaSlow        float64
 	AttentionFactor float64
+	LogMultiplier   float64 // mscale_all_dim, which files of Ministral 3 have beside what it comes to
+	QueryScale      float64 // llama_4_scaling_beta of Ministral 3
 	Short, Long     []float64
 }
 
@@ -186,7 +188,7 @@ func (m *Model) readSizes(r *reader) {
 	}
 	_, head := r.f.Tensor("output.weight")
 	m.Tied = !head
-	_, m.AttentionBias = r.f.Tensor("blk.0.attn_output.bias")
+	_, m.AttentionBias = r.f.Tensor(m.Arch.biasedModule() + ".bias")
 	_, m.MLPBias = r.f.Tensor("blk.0.ffn_up.bias")
 	if embed, ok := r.f.Tensor("token_embd.weight"); ok && len(embed.Shape) == 2 {
 		m.Vocabulary = embed.Shape[0]
@@ -196,6 +198,15 @@ func (m *Model) readSizes(r *reader) {
 	} else {
 		r.fail("block_count", errors.New("tensor token_embd.weight is missing: the file holds a vocabulary or a part of a model"))
 	}
+}
+
+// biasedModule is a module that has a bias where config.json's attention_bias says so: in GLM 4 those are q,
+// k and v alone.
+func (a *Arch) biasedModule() string {
+	if a.ModelType == "glm4" {
+		return "blk.0.attn_q"
+	}
+	return "blk.0.attn_output"
 }
 
 // readOptions reads what only some architectures have, with llama.cpp's defaults (src/models/*.cpp).
@@ -213,7 +224,16 @@ func (m *Model) readOptions(r *reader) {
 		m.QueryScalar = m.engineScalar()
 	case "olmo3":
 		m.Sliding = r.sliding(m.Layers, 4)
-	case "granite":
+	case "exaone4":
+		if m.Window == 0 && m.Layers == exaoneWindowed {
+			m.Window = 4096
+		}
+		if m.Window > 0 {
+			m.Sliding = r.sliding(m.Layers, 4)
+		}
+	case "gpt_oss":
+		m.Sliding = r.sliding(m.Layers, 2)
+	case "granite", "granitemoe":
 		m.AttentionMultiplier = r.float("attention.scale", 1/math.Sqrt(float64(m.HeadDim)))
 		m.EmbeddingMultiplier, m.ResidualMultiplier = r.float("embedding_scale", 1), r.float("residual_scale", 1)
 		m.LogitsScaling = r.float("logit_scale", 1)
@@ -244,6 +264,10 @@ func (r *reader) sliding(layers, period int) []bool {
 	return sliding
 }
 
+// exaoneWindowed is the number of layers by which llama.cpp knows the one EXAONE 4 that has windows
+// (src/models/exaone4.cpp).
+const exaoneWindowed = 64
+
 // maxLayers bounds what is made for each layer; check refuses models of more.
 const maxLayers = 1 << 12
 
@@ -264,19 +288,22 @@ func (m *Model) engineScalar() float64 {
 	return float64(m.HeadDim)
 }
 
+func (a *Arch) hasExperts() bool { return a.expert != nil || a.stacks != nil }
+
 func (m *Model) check(f *gguf.File) error {
 	switch {
 	case m.Layers > maxLayers:
 		return fmt.Errorf("%s.block_count: %d is out of range", m.Arch.Name, m.Layers)
 	case m.AttentionHeads%m.KeyValueHeads != 0:
 		return fmt.Errorf("%s: %d heads are no multiple of %d key-value heads", m.Arch.Name, m.AttentionHeads, m.KeyValueHeads)
-	case m.Arch.expert == nil && m.Experts > 0:
+	case !m.Arch.hasExperts() && m.Experts > 0:
 		return fmt.Errorf("%s.expert_count is %d: experts are not supported with this architecture", m.Arch.Name, m.Experts)
-	case m.Arch.expert != nil && (m.Experts < 1 || m.ExpertsUsed < 1 || m.ExpertsUsed > m.Experts):
+	case m.Arch.hasExperts() && (m.Experts < 1 || m.ExpertsUsed < 1 || m.ExpertsUsed > m.Experts):
 		return fmt.Errorf("%s: %d of %d experts are used", m.Arch.Name, m.ExpertsUsed, m.Experts)
 	}
 	for _, name := range f.Tensors() {
-		if hf, _ := m.Arch.Published(name); hf == "" && name != RopeFreqs && name != RopeLong && name != RopeShort {
+		_, stacked := m.Arch.StackOf(name)
+		if hf, _ := m.Arch.Published(name); hf == "" && !stacked && name != RopeFreqs && name != RopeLong && name != RopeShort {
 			return fmt.Errorf("tensor %.80q is not known for general.architecture %s", name, m.Arch.Name)
 		}
 	}

@@ -62,8 +62,11 @@ func (m *Model) ropePairs(p *pairs) {
 	case "yarn":
 		p.float("rope.scaling.yarn_beta_fast", m.Rope.BetaFast)
 		p.float("rope.scaling.yarn_beta_slow", m.Rope.BetaSlow)
-		if att := m.Rope.AttentionFactor; att > 0 && att != yarnFactor(m.Rope.Factor) {
-			p.float("rope.scaling.attn_factor", att/yarnFactor(m.Rope.Factor)) // llama.cpp multiplies
+		if m.Rope.LogMultiplier != 0 {
+			p.float("rope.scaling.yarn_log_multiplier", m.Rope.LogMultiplier)
+		}
+		if att, usual := m.Rope.AttentionFactor, m.Rope.engineFactor(); att > 0 && att != usual {
+			p.float("rope.scaling.attn_factor", att/usual) // llama.cpp multiplies
 		}
 	case "longrope":
 		p.float("rope.scaling.attn_factor", m.longropeFactor())
@@ -98,9 +101,15 @@ func (m *Model) optionPairs(p *pairs) {
 		if m.FinalSoftcap > 0 {
 			p.float("final_logit_softcapping", m.FinalSoftcap)
 		}
-	case "olmo3":
-		p.any("attention.sliding_window_pattern", m.Sliding)
-	case "granite":
+	case "olmo3", "exaone4":
+		if m.Sliding != nil {
+			p.any("attention.sliding_window_pattern", m.Sliding)
+		}
+	case "ministral3":
+		if m.Rope.QueryScale != 0 {
+			p.float("attention.temperature_scale", m.Rope.QueryScale)
+		}
+	case "granite", "granitemoe":
 		p.float("attention.scale", m.AttentionMultiplier)
 		p.float("embedding_scale", m.EmbeddingMultiplier)
 		p.float("residual_scale", m.ResidualMultiplier)
@@ -120,16 +129,22 @@ func (m *Model) expressible() error {
 	switch {
 	case m.Arch.square && m.HeadDim*m.AttentionHeads != m.Hidden:
 		return fmt.Errorf("llama.cpp takes hidden_size / num_attention_heads for head_dim, which is %d", m.HeadDim)
-	case m.Arch.Permuted && m.Rotated != m.HeadDim:
+	case (m.Arch.Permuted || m.Arch.ModelType == "exaone4") && m.Rotated != m.HeadDim:
 		return errors.New("llama.cpp rotates whole heads in this architecture")
+	case (m.AttentionBias || m.MLPBias) && !m.Arch.biased:
+		return errors.New("llama.cpp has no biases in this architecture")
 	case !slices.Contains([]string{"", "linear", "llama3", "yarn", "longrope"}, m.Rope.Type):
 		return fmt.Errorf("rope_type %s has no equivalent", m.Rope.Type)
-	case m.Rope.Type == "llama3" && !m.Arch.Permuted || m.Rope.Type == "longrope" && m.Arch.Name != "phi3" && m.Arch.Name != "llama" && m.Arch.Name != "granite":
+	case m.Rope.Type == "llama3" && !m.Arch.Permuted && m.Arch.ModelType != "exaone4" || m.Rope.Type == "longrope" && m.Arch.Name != "phi3" && m.Arch.Name != "llama" && m.Arch.Name != "granite":
 		return fmt.Errorf("llama.cpp reads no factors for rope_type %s in this architecture", m.Rope.Type)
 	case m.Arch.ModelType == "gemma2" && (m.AttentionSoftcap <= 0 || m.FinalSoftcap <= 0):
 		return errors.New("llama.cpp caps scores and logits in this architecture")
-	case m.Arch.ModelType == "gemma2" && !slices.Equal(m.Sliding, periodic(m.Layers, 2)), m.Arch.ModelType == "gemma3_text" && !slices.Equal(m.Sliding, periodic(m.Layers, 6)):
+	case (m.Arch.ModelType == "gemma2" || m.Arch.ModelType == "gpt_oss") && !slices.Equal(m.Sliding, periodic(m.Layers, 2)), m.Arch.ModelType == "gemma3_text" && !slices.Equal(m.Sliding, periodic(m.Layers, 6)):
 		return errors.New("llama.cpp has another order of layers with and without a window")
+	case m.Arch.ModelType == "exaone4" && m.Window > 0 && (m.Layers != exaoneWindowed || !slices.Equal(m.Sliding, periodic(m.Layers, 4))):
+		return fmt.Errorf("llama.cpp has windows in this architecture only in models of %d layers, three of every four", exaoneWindowed)
+	case m.Rope.QueryScale != 0 && m.Rope.Original == 0:
+		return errors.New("llama_4_scaling_beta needs original_max_position_embeddings")
 	case m.Arch.ModelType == "smollm3" && !slices.Equal(m.NoRope, everyFourth(m.Layers)):
 		return errors.New("llama.cpp leaves out rotation in every fourth layer, whatever no_rope_layers says")
 	}
@@ -156,8 +171,14 @@ func periodic(layers, period int) []bool {
 // Notes says what a program may compute in another way although the file is right.
 func (m *Model) Notes() []string {
 	var notes []string
-	if m.Window > 0 && (m.Arch.ModelType == "mistral" || m.Arch.ModelType == "phi3") && (m.Context == 0 || m.Window < m.Context) {
+	if m.Window > 0 && slices.Contains([]string{"mistral", "ministral3", "mixtral", "phi3"}, m.Arch.ModelType) && (m.Context == 0 || m.Window < m.Context) {
 		notes = append(notes, fmt.Sprintf("llama.cpp has no window in this architecture: texts of more than %d tokens give other results there", m.Window))
+	}
+	if m.Rope.Type == "longrope" && !slices.Equal(m.Rope.Short, m.Rope.Long) {
+		notes = append(notes, fmt.Sprintf("llama.cpp takes the long factors of longrope by its context, from %d tokens on, and not by the length of a text", m.Rope.Original+1))
+	}
+	if m.Arch.ModelType == "gpt_oss" && m.Rope.Type == "yarn" {
+		notes = append(notes, "llama.cpp rounds the range of dimensions in which yarn interpolates, which gpt-oss does not: results differ a little there")
 	}
 	return notes
 }

@@ -25,20 +25,39 @@ func (m *Model) readRope(r *reader) {
 	case "yarn":
 		m.Rope.Type = kind
 		m.Rope.BetaFast, m.Rope.BetaSlow = r.float("rope.scaling.yarn_beta_fast", 32), r.float("rope.scaling.yarn_beta_slow", 1)
-		if r.has("rope.scaling.yarn_log_multiplier") || r.has("rope.scaling.yarn_ext_factor") {
-			r.fail("rope.scaling", fmt.Errorf("yarn with a log_multiplier or an ext_factor is not supported"))
-		}
-		m.Rope.AttentionFactor = r.float("rope.scaling.yarn_attn_factor", 0)
-		if r.has("rope.scaling.attn_factor") {
-			m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 1) * yarnFactor(m.Rope.Factor)
-		}
+		m.readYaRNFactor(r)
 	case "longrope":
 		m.Rope.Type = kind
 		m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 0)
 	default:
 		r.fail("rope.scaling.type", fmt.Errorf("%.40q is not supported (supported: none, linear, yarn, longrope)", kind))
 	}
+	if m.Arch.ModelType == "ministral3" {
+		m.Rope.QueryScale = r.float("attention.temperature_scale", 0)
+	}
 	m.readFactors(r)
+}
+
+// readYaRNFactor reads what multiplies cosines and sines (llama.cpp, src/llama-context.cpp).
+func (m *Model) readYaRNFactor(r *reader) {
+	const multiplier = "rope.scaling.yarn_log_multiplier"
+	if r.has(multiplier) && m.Arch.ModelType != "ministral3" || r.has("rope.scaling.yarn_ext_factor") {
+		r.fail("rope.scaling", fmt.Errorf("yarn with a log_multiplier or an ext_factor is not supported"))
+	}
+	m.Rope.AttentionFactor = r.float("rope.scaling.yarn_attn_factor", 0)
+	m.Rope.LogMultiplier = r.float(multiplier, 0)
+	if r.has("rope.scaling.attn_factor") || m.Rope.LogMultiplier != 0 {
+		m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 1) * m.Rope.engineFactor()
+	}
+}
+
+// engineFactor is the factor on cosines and sines that llama.cpp takes unless it is told another.
+func (r Rope) engineFactor() float64 {
+	factor := yarnFactor(r.Factor)
+	if r.LogMultiplier != 0 && r.Factor > 1 {
+		factor /= 0.1*r.LogMultiplier*math.Log(r.Factor) + 1
+	}
+	return factor
 }
 
 // yarnFactor is the factor on cosines and sines that YaRN has unless it is told another

@@ -22,7 +22,7 @@ func New(c *base.Config) (*nn.Family, error) {
 	if err != nil {
 		return nil, err
 	}
-	sliding, err := pattern(c)
+	sliding, err := Sliding(c)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
@@ -64,9 +64,10 @@ func New(c *base.Config) (*nn.Family, error) {
 	}), nil
 }
 
-// pattern reads sliding_window_pattern: every n-th layer sees all keys, or letters that repeat, L for
-// a window and G for none, after which the last layer sees all keys (configuration_exaone4.py).
-func pattern(c *base.Config) (sliding func(layer int) bool, err error) {
+// Sliding tells which layers have a window where layer_types is absent. It reads
+// sliding_window_pattern: every n-th layer sees all keys, or letters that repeat, L for a window and G
+// for none, after which the last layer sees all keys (configuration_exaone4.py).
+func Sliding(c *base.Config) (sliding func(layer int) bool, err error) {
 	keys := c.Keys()
 	if c.SlidingWindow == 0 || !keys.Has("sliding_window_pattern") {
 		return func(int) bool { return false }, keys.Err()
