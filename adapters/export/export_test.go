@@ -194,7 +194,7 @@ func TestMergedShards(t *testing.T) {
 	if _, err := Merged(context.Background(), from, a, one, BFloat16); err != nil {
 		t.Fatal(err)
 	}
-	report, err := merged(context.Background(), from, a, many, BFloat16, 2*out*in+8)
+	report, err := merged(context.Background(), from, nil, a, many, BFloat16, 2*out*in+8)
 	if err != nil {
 		t.Fatal(err)
 	}

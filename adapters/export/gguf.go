@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
@@ -49,9 +50,27 @@ type GGUFOptions struct {
 	Type OutType // "": float32 for an adapter, else what the base is stored in, float16 where that is quantised
 	// Model is the base's. Of a GGUF file it is read from there.
 	Model *arch.Model
+	// Multimodal tells that the base is a multimodal model, of which the text half is written.
+	Multimodal bool
 	// Special and Template are the base's special tokens and chat template, where it is a directory.
 	Special  arch.Special
 	Template string
+}
+
+// published is the name of a tensor or module of the base in the model of text alone, "" for what is of
+// no text (docs/format/base.md has both generations of names).
+func (o GGUFOptions) published(name string) string {
+	if !o.Multimodal || name == headModule {
+		return name
+	}
+	for _, p := range [...][2]string{
+		{"model.language_model.", "model."}, {"language_model.model.", "model."}, {"language_model.lm_head.", "lm_head."}, {"lm_head.", "lm_head."},
+	} {
+		if rest, ok := strings.CutPrefix(name, p[0]); ok {
+			return p[1] + rest
+		}
+	}
+	return ""
 }
 
 // GGUFReport is what was written.
@@ -107,7 +126,7 @@ func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions
 		if m.Experts > 0 {
 			return nil, fmt.Errorf("parameter %q: updates of experts are not written as a GGUF adapter: merge the adapter into its base instead", m.Name)
 		}
-		name, expert := o.Model.Arch.InFile(m.Name + weightSuffix)
+		name, expert := o.Model.Arch.InFile(o.published(m.Name) + weightSuffix)
 		if name == "" || expert >= 0 {
 			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Model.Arch.Name)
 		}
@@ -213,11 +232,23 @@ func writeGGUF(path string, pairs []gguf.Pair, entries []gguf.Entry) error {
 // merged into it unless that is nil. It goes tensor by tensor, so that memory is a few times the
 // largest weight. The sums are those of [Merge], row by row.
 func GGUFModel(ctx context.Context, path string, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
-	open := openDirectory
+	return writeModel(ctx, path, nil, a, out, o)
+}
+
+// GGUFModelQuantised is [GGUFModel] for a directory with quantised weights, which q widens. Those of
+// MXFP4 stay in it unless a type is asked for.
+func GGUFModelQuantised(ctx context.Context, path string, q Quantised, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	return writeModel(ctx, path, q, a, out, o)
+}
+
+func writeModel(ctx context.Context, path string, q Quantised, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	var base *ggufBase
+	var err error
 	if gguf.Is(path) {
-		open = openFile
+		base, err = openFile(path, &o)
+	} else {
+		base, err = openDirectory(path, q, o)
 	}
-	base, err := open(path, &o)
 	if err != nil {
 		return GGUFReport{}, err
 	}

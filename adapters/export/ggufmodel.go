@@ -2,18 +2,13 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
-	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
-	"github.com/cultivar/cultivar/internal/quant"
-	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
 // ggufBase is a base with its tensors as a GGUF file has them.
@@ -29,9 +24,15 @@ type ggufBase struct {
 type ggufTensor struct {
 	name  string
 	shape []int
-	// parts are the published matrices that it is made of: one, or one for each expert.
+	// parts are the published matrices that it is made of: one, or one for each expert. "" is none that
+	// an adapter could update.
 	parts []string
 	load  func() ([]float32, error)
+	// quantised tells that the base has it in fewer bits.
+	quantised bool
+	// packed is the tensor in MXFP4, which it stays in where no other type is asked for and nothing is
+	// merged into it; nil where it is not.
+	packed func() ([]byte, error)
 }
 
 // ggufWriter makes one file.
@@ -42,10 +43,12 @@ type ggufWriter struct {
 	o       GGUFOptions
 
 	updates map[string]peft.Module // by the weight's published name
+	keep    bool                   // tensors of MXFP4 stay so
 }
 
 func (w *ggufWriter) write(out string) (GGUFReport, error) {
 	if w.o.Type == "" {
+		w.keep = true
 		if w.o.Type = w.base.stored; w.o.Type == "" {
 			w.o.Type = OutF16
 		}
@@ -65,10 +68,15 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 		return GGUFReport{}, fmt.Errorf("%w: the base has no weight for %d modules of the adapter", adapters.ErrBaseMismatch, len(w.updates))
 	}
 	pairs := withFileType(w.base.pairs, outTypes[w.o.Type].file)
-	if w.o.Type == OutQ8 {
+	if slices.ContainsFunc(entries, func(e gguf.Entry) bool { return e.Type == gguf.Q8_0 || e.Type == gguf.MXFP4 }) {
 		pairs = append(pairs, gguf.NewPair("general.quantization_version", uint32(2))) // ggml.h, GGML_QNT_VERSION
 	}
-	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1}, Notes: w.base.notes}
+	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1, Stored: strings.ToUpper(string(w.o.Type))}, Notes: w.base.notes}
+	for i, t := range w.base.tensors {
+		if t.quantised && entries[i].Type != gguf.MXFP4 {
+			r.Widened++
+		}
+	}
 	if w.adapter != nil {
 		modules, err := peft.Modules(w.adapter)
 		if err != nil {
@@ -124,7 +132,7 @@ func (w *ggufWriter) plan() error {
 			w.updates[name] = p.module
 		}
 		if len(list) == 0 {
-			w.updates[m.Name+weightSuffix] = m
+			w.updates[w.o.published(m.Name)+weightSuffix] = m
 		}
 	}
 	return nil
@@ -158,8 +166,11 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 		}
 		updates = append(updates, update{i, m})
 	}
+	if t.packed != nil && w.keep && len(updates) == 0 {
+		return gguf.Entry{Name: t.name, Type: gguf.MXFP4, Shape: t.shape, Load: t.packed}, nil
+	}
 	typ := outTypes[w.o.Type].tensor
-	if strings.Contains(t.name, "ffn_gate_inp") {
+	if strings.Contains(t.name, "ffn_gate_inp") || strings.HasSuffix(t.name, ".bias") {
 		typ = gguf.F32
 	}
 	return entryOf(t.name, typ, t.shape, func() ([]float32, error) {
@@ -184,184 +195,4 @@ func (w *ggufWriter) magnitude(m peft.Module) (*adapters.Tensor, error) {
 	rows.B = &adapters.Tensor{Name: m.Magnitude.Name, Shape: []int{m.Magnitude.Shape[0], 1}, Data: m.Magnitude.Data}
 	data, err := rowsOfB(rows, w.o.Model)
 	return &adapters.Tensor{Name: m.Magnitude.Name, Shape: m.Magnitude.Shape, Data: data}, err
-}
-
-// openFile opens a base that is a GGUF file. Its metadata is kept as it is.
-func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if o.Model, err = arch.Read(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
-	for _, key := range f.Keys() {
-		if p, ok := f.Pair(key); ok && key != "general.alignment" && key != "general.quantization_version" {
-			b.pairs = append(b.pairs, p)
-		}
-	}
-	for _, name := range f.Tensors() {
-		t, _ := f.Tensor(name)
-		if name == "token_embd.weight" {
-			b.stored = storedAs(t.Type.String())
-		}
-		b.tensors = append(b.tensors, ggufTensor{name: name, shape: t.Shape, parts: published(o.Model, name), load: func() ([]float32, error) { return widen(t) }})
-	}
-	return b, nil
-}
-
-// published lists the published names of the matrices in a tensor of a file.
-func published(m *arch.Model, name string) []string {
-	hf, experts := m.Arch.Published(name)
-	if !experts {
-		return []string{hf}
-	}
-	var parts []string
-	for i := range m.Experts {
-		parts = append(parts, fmt.Sprintf(hf, i))
-	}
-	return parts
-}
-
-// storedAs is the type that keeps what a tensor is stored as, "" where there is none.
-func storedAs(name string) OutType {
-	if t := OutType(strings.ToLower(name)); t == OutF32 || t == OutF16 || t == OutBF16 {
-		return t
-	}
-	return ""
-}
-
-// widen returns a tensor's elements as float32 in memory of the caller's.
-func widen(t gguf.Tensor) ([]float32, error) {
-	if _, err := dtype.Parse(t.Type.String()); err == nil {
-		return safetensors.Float32s(safetensors.Tensor{Name: t.Name, DType: t.Type.String(), Shape: t.Shape, Data: t.Data})
-	}
-	format, err := quant.Parse(t.Type.String())
-	if err != nil {
-		return nil, err
-	}
-	cols := t.Shape[len(t.Shape)-1]
-	q, err := quant.FromGGUF(format, t.Len()/cols, cols, t.Data)
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float32, t.Len())
-	for row := range q.Rows {
-		q.Decode(values[row*cols:(row+1)*cols], row, 0)
-	}
-	return values, nil
-}
-
-// openDirectory opens a base that is a Hugging Face model directory.
-func openDirectory(dir string, o *GGUFOptions) (*ggufBase, error) {
-	config, _, err := readConfig(dir)
-	if err != nil {
-		return nil, err
-	}
-	o.Model.Tied = config.Tied
-	head := []gguf.Pair{
-		gguf.NewPair("general.architecture", o.Model.Arch.Name),
-		gguf.NewPair("general.type", "model"),
-		gguf.NewPair("general.name", o.Name),
-	}
-	sizes, err := o.Model.Pairs()
-	if err != nil {
-		return nil, err
-	}
-	words, notes, err := vocabularyPairs(dir, *o)
-	if err != nil {
-		return nil, err
-	}
-	s, err := safetensors.OpenSharded(dir)
-	if err != nil {
-		return nil, err
-	}
-	b := &ggufBase{pairs: slices.Concat(head, sizes, words), notes: append(o.Model.Notes(), notes...), close: s.Close}
-	if err := b.gather(s, o.Model); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return b, nil
-}
-
-// gather lists the tensors of a directory under their names in a file.
-func (b *ggufBase) gather(s *safetensors.Sharded, m *arch.Model) error {
-	parts := map[string][]string{} // published names by the file's
-	for _, hf := range s.Tensors() {
-		name, expert := m.Arch.InFile(hf)
-		switch {
-		case m.Tied && hf == headModule+weightSuffix, strings.HasSuffix(hf, ".rotary_emb.inv_freq"):
-			continue // the embeddings again; a table that is computed
-		case name == "":
-			return fmt.Errorf("tensor %q has no name in GGUF's %s", hf, m.Arch.Name)
-		case expert < 0:
-			parts[name] = []string{hf}
-			continue
-		case expert >= m.Experts:
-			return fmt.Errorf("tensor %q is of an expert beyond the %d", hf, m.Experts)
-		}
-		if parts[name] == nil {
-			parts[name] = make([]string, m.Experts)
-		}
-		parts[name][expert] = hf
-	}
-	for name, list := range parts {
-		t, ok := s.Tensor(list[0])
-		if slices.Contains(list, "") || !ok {
-			return fmt.Errorf("tensor %q: the base lacks some of its experts", name)
-		}
-		if list[0] == "model.embed_tokens"+weightSuffix {
-			b.stored = storedAs(t.DType)
-		}
-		_, experts := m.Arch.Published(name)
-		shape := t.Shape
-		if experts {
-			shape = append([]int{len(list)}, shape...)
-		}
-		b.tensors = append(b.tensors, ggufTensor{name, shape, list, func() ([]float32, error) { return load(s, m, list) }})
-	}
-	for _, e := range m.Extras() {
-		values := make([]float32, len(e.Values))
-		for i, v := range e.Values {
-			values[i] = float32(v)
-		}
-		b.tensors = append(b.tensors, ggufTensor{e.Name, []int{len(values)}, []string{""}, func() ([]float32, error) { return values, nil }})
-	}
-	slices.SortFunc(b.tensors, func(x, y ggufTensor) int { return m.Arch.Compare(x.name, y.name) })
-	return nil
-}
-
-// load reads published matrices, one after the other, and makes of them what the file has.
-func load(s *safetensors.Sharded, m *arch.Model, names []string) ([]float32, error) {
-	var all []float32
-	for _, hf := range names {
-		t, ok := s.Tensor(hf)
-		if !ok {
-			return nil, fmt.Errorf("tensor %q is missing", hf)
-		}
-		values, err := safetensors.Float32s(t)
-		if err != nil {
-			return nil, err
-		}
-		if heads := m.Heads(hf); heads > 0 {
-			order, err := arch.Order(t.Shape[0], heads)
-			if err != nil {
-				return nil, fmt.Errorf("tensor %q: %w", hf, err)
-			}
-			moved := make([]float32, len(values))
-			permute(moved, values, order)
-			values = moved
-		}
-		if m.Arch.NormsIncludeOne && strings.HasSuffix(hf, "norm.weight") {
-			for i := range values {
-				values[i]++
-			}
-		}
-		scale(values, m.Fold(hf))
-		if len(names) == 1 {
-			return values, nil
-		}
-		all = append(all, values...)
-	}
-	return all, nil
 }

@@ -28,27 +28,37 @@ type Report struct {
 	Tensors int   // weights written
 	Bytes   int64 // their size
 	Shards  int   // files they are in
+
+	Widened int    // weights that the base has quantised and the result has not
+	Stored  string // the type that these are stored in
 }
 
 // Merged writes the base in baseDir with the adapter merged into it as a new Hugging Face model
 // directory: config, tokenizer, template and weights in type d. It goes tensor by tensor, so that
 // memory is a few times the largest weight.
 func Merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir string, d DType) (Report, error) {
-	return merged(ctx, baseDir, a, outDir, d, shardSize)
+	return merged(ctx, baseDir, nil, a, outDir, d, shardSize)
 }
 
-func merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir string, d DType, shardSize int64) (Report, error) {
+// MergedQuantised is [Merged] for a base with quantised weights. They are widened to float32 as q does
+// it, the update is added, and the sums are stored in type d, [Keep] meaning the type of the base's
+// embeddings. The model that is written is not quantised.
+func MergedQuantised(ctx context.Context, baseDir string, q Quantised, a *adapters.Adapter, outDir string, d DType) (Report, error) {
+	return merged(ctx, baseDir, q, a, outDir, d, shardSize)
+}
+
+func merged(ctx context.Context, baseDir string, q Quantised, a *adapters.Adapter, outDir string, d DType, shardSize int64) (Report, error) {
 	if err := peft.Check(a); err != nil {
 		return Report{}, err
 	}
-	config, text, err := readConfig(baseDir)
+	config, text, err := readConfig(baseDir, q != nil)
 	if err != nil {
 		return Report{}, err
 	}
 	if text, err = withDType(text, d); err != nil {
 		return Report{}, err
 	}
-	base, err := safetensors.OpenSharded(baseDir)
+	base, err := openSource(baseDir, q)
 	if err != nil {
 		return Report{}, err
 	}
@@ -74,7 +84,7 @@ func merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir str
 // merger makes the weights of one merged model.
 type merger struct {
 	ctx     context.Context // cancels between tensors
-	base    *safetensors.Sharded
+	base    *source
 	adapter *adapters.Adapter
 	dtype   DType
 
@@ -141,7 +151,7 @@ func (m *merger) planModule(module peft.Module, transposed bool) error {
 
 // weightOf finds a module's weight. Multimodal models from before transformers 4.52 have other names
 // in their files than adapters use.
-func (m *merger) weightOf(module string) (safetensors.Tensor, bool) {
+func (m *merger) weightOf(module string) (tensor, bool) {
 	name := module + weightSuffix
 	t, ok := m.base.Tensor(name)
 	if rest, nested := strings.CutPrefix(name, "model.language_model."); !ok && nested {
@@ -170,16 +180,20 @@ func (m *merger) planTensor(name string) error {
 	switch {
 	case err != nil && updated:
 		return fmt.Errorf("tensor %q: %w", name, err)
-	case err != nil, !updated && m.dtype.stored(from) == from:
+	case err != nil, !updated && t.widened == nil && m.dtype.stored(from) == from:
 		e.Load = func() ([]byte, error) { return t.Data, m.ctx.Err() }
 	default:
 		to := m.dtype.stored(from)
+		if t.widened != nil {
+			m.report.Widened++
+			m.report.Stored = to.String()
+		}
 		e.DType = to.String()
 		e.Load = func() ([]byte, error) {
 			if err := m.ctx.Err(); err != nil {
 				return nil, err
 			}
-			w, err := safetensors.Float32s(t)
+			w, err := t.float32s()
 			if err != nil {
 				return nil, err
 			}

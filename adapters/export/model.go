@@ -112,8 +112,9 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// readConfig reads config.json and refuses what cannot be merged into.
-func readConfig(baseDir string) (modelConfig, []byte, error) {
+// readConfig reads config.json as that of a checkpoint of plain numbers. What is quantised is refused
+// unless somebody knows how it widens.
+func readConfig(baseDir string, widens bool) (modelConfig, []byte, error) {
 	path := filepath.Join(baseDir, configName)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -123,10 +124,36 @@ func readConfig(baseDir string) (modelConfig, []byte, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return modelConfig{}, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(c.Quantization) > 0 && string(c.Quantization) != "null" {
+	quantised := len(c.Quantization) > 0 && string(c.Quantization) != "null"
+	switch {
+	case !quantised && !widens:
+		return c, text, nil
+	case !widens:
 		return modelConfig{}, nil, fmt.Errorf("%s: the base is quantised (quantization_config): merge into the full-precision model it was made from", baseDir)
 	}
-	return c, text, nil
+	text, err = withoutQuantization(text)
+	return c, text, err
+}
+
+// withoutQuantization takes quantization_config out of config.json, where a multimodal model may have it
+// in the part about its text as well.
+func withoutQuantization(text []byte) ([]byte, error) {
+	const key = "quantization_config"
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, err
+	}
+	delete(config, key)
+	var inner map[string]json.RawMessage
+	if json.Unmarshal(config["text_config"], &inner) == nil && inner[key] != nil {
+		delete(inner, key)
+		text, err := json.Marshal(inner)
+		if err != nil {
+			return nil, err
+		}
+		config["text_config"] = text
+	}
+	return plainjson.MarshalFile(config) // as transformers writes it, keys sorted
 }
 
 // withDType is config.json with the weights' type set, under the key of transformers 5 or, where the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cultivar/cultivar/internal/dtype"
@@ -27,7 +28,8 @@ type ggufWeights struct {
 // place is where a published tensor is in the file.
 type place struct {
 	name   string
-	expert int // the matrix of a tensor that has one for each expert, else −1
+	expert int         // the matrix of a tensor that has one for each expert, else −1
+	stack  *arch.Stack // the tensors that it is made of, where these are not just it under another name
 }
 
 // openGGUF opens a base that is a GGUF file: config.json is made of its metadata, and tensors have
@@ -70,14 +72,17 @@ func fromGGUF(f *gguf.File) (*Base, error) {
 // add gives a tensor of the file its published name, or one for each expert.
 func (w *ggufWeights) add(name string) {
 	hf, experts := w.model.Arch.Published(name)
+	stack, stacked := w.model.Arch.StackOf(name)
 	switch {
+	case stacked && name == stack.Files[0]:
+		w.names, w.places[stack.Published] = append(w.names, stack.Published), place{name, -1, &stack}
 	case hf == "": // factors of rotary frequencies, which are in the config
 	case !experts:
-		w.names, w.places[hf] = append(w.names, hf), place{name, -1}
+		w.names, w.places[hf] = append(w.names, hf), place{name, -1, nil}
 	default:
 		for i := range w.model.Experts {
 			hf := fmt.Sprintf(hf, i)
-			w.names, w.places[hf] = append(w.names, hf), place{name, i}
+			w.names, w.places[hf] = append(w.names, hf), place{name, i, nil}
 		}
 	}
 }
@@ -124,6 +129,9 @@ func (w *ggufWeights) find(hf string) (gguf.Tensor, error) {
 
 // view returns a tensor under its published name.
 func (w *ggufWeights) view(hf string) (View, error) {
+	if p := w.places[hf]; p.stack != nil {
+		return w.stackView(*p.stack)
+	}
 	t, err := w.find(hf)
 	if err != nil {
 		return View{}, err
@@ -153,7 +161,12 @@ func (w *ggufWeights) viewOf(hf string, t gguf.Tensor) (View, error) {
 	if order != nil {
 		t.Data = w.reorder(hf, t, order)
 	}
-	v := View{Type: typ, Shape: t.Shape}
+	return plainView(typ, t)
+}
+
+// plainView is a tensor of plain numbers where it lies.
+func plainView(typ dtype.Type, t gguf.Tensor) (v View, err error) {
+	v = View{Type: typ, Shape: t.Shape}
 	raw := safetensors.Tensor{Name: t.Name, DType: typ.String(), Shape: t.Shape, Data: t.Data}
 	if typ == dtype.F32 {
 		v.F32, err = safetensors.ViewF32(raw)
@@ -194,8 +207,24 @@ func (w *ggufWeights) reorder(hf string, t gguf.Tensor, order []int) []byte {
 	return data
 }
 
+// quantTypes lists the quantised types of the file's tensors.
+func (w *ggufWeights) quantTypes() string {
+	var types []string
+	for _, name := range w.file.Tensors() {
+		t, _ := w.file.Tensor(name)
+		if _, err := quant.Parse(t.Type.String()); err == nil && !slices.Contains(types, t.Type.String()) {
+			types = append(types, t.Type.String())
+		}
+	}
+	slices.Sort(types)
+	return strings.Join(types, ", ")
+}
+
 // raw returns a tensor as bytes, its rows in the order of the file and its type by ggml's name.
 func (w *ggufWeights) raw(hf string) (safetensors.Tensor, error) {
+	if p := w.places[hf]; p.stack != nil {
+		return w.rawStack(*p.stack)
+	}
 	t, err := w.find(hf)
 	return safetensors.Tensor{Name: hf, DType: t.Type.String(), Shape: t.Shape, Data: t.Data}, err
 }

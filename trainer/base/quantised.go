@@ -16,6 +16,7 @@ import (
 // are hidden, and in their place stands one under the name that the weight has in other checkpoints.
 // A nil quantised is a checkpoint of plain tensors.
 type quantised struct {
+	method  string
 	weights map[string]quantisedWeight // by the weight's name, NAME.weight
 	names   []string                   // of all tensors as others see them, sorted
 }
@@ -77,7 +78,7 @@ func openMethod(raw json.RawMessage, p parts) (*quantised, error) {
 	if len(weights) == 0 {
 		return nil, fmt.Errorf("no weight is stored as %s has it: remove quantization_config if the checkpoint is not quantised", name)
 	}
-	q := &quantised{weights: weights}
+	q := &quantised{method: name, weights: weights}
 	for _, t := range p.w.Tensors() {
 		if _, ok := weights[t]; !ok && !hidden[t] {
 			q.names = append(q.names, t)

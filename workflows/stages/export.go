@@ -47,33 +47,43 @@ func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
 }
 
 // ExportMerged writes the base with an adapter merged into it as a model directory.
-func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
+func ExportMerged(ctx context.Context, o ExportOptions) (r ExportResult, err error) {
 	a, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
 	if err != nil {
 		return ExportResult{}, err
 	}
-	r := ExportResult{Adapter: a.Name}
+	r = ExportResult{Adapter: a.Name}
 	if gguf.Is(o.Base) {
 		return r, fmt.Errorf("%s is a GGUF file, which a model directory cannot be made of: merge into GGUF (merged-gguf), or into the directory that it was made from", o.Base)
 	}
-	digest, err := baseDigest(o.Base)
+	b, err := base.Open(o.Base)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	digest, err := b.Digest()
 	if err != nil {
 		return r, err
 	}
 	if a.Lineage != nil && a.Lineage.Base.Digest != digest {
 		r.OtherBase = a.Lineage.Base.Digest
 	}
-	if r.Merge, err = export.Merged(ctx, o.Base, a.Adapter, o.Out, o.DType); err != nil {
+	if b.QuantMethod() == "" {
+		r.Merge, err = export.Merged(ctx, o.Base, a.Adapter, o.Out, o.DType)
+	} else {
+		r.Merge, err = export.MergedQuantised(ctx, o.Base, b, a.Adapter, o.Out, o.DType)
+	}
+	if err != nil {
 		return r, fmt.Errorf("export %s: %w", a.Name, err)
 	}
+	r.Notes = widenedNote(b, r.Merge.Widened, r.Merge.Stored)
 	return r, nil
 }
 
-func baseDigest(dir string) (digest string, err error) {
-	b, err := base.Open(dir)
-	if err != nil {
-		return "", err
+// widenedNote says that what comes of a quantised base is not quantised.
+func widenedNote(b *base.Base, weights int, stored string) []string {
+	if weights == 0 {
+		return nil
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	return b.Digest()
+	return []string{fmt.Sprintf("the base is quantised (%s): its %d quantised weights are written as %s", b.QuantMethod(), weights, stored)}
 }

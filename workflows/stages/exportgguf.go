@@ -28,7 +28,7 @@ func ExportGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	options := export.GGUFOptions{Name: filepath.Base(a.Name), Type: o.OutType}
+	options := export.GGUFOptions{Name: filepath.Base(a.Name), Type: o.OutType, Multimodal: b.Config().Nested}
 	if options.Model, err = ggufModelOf(b); err != nil {
 		return r, fmt.Errorf("%s: %w", o.Base, err)
 	}
@@ -74,8 +74,14 @@ func ExportMergedGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err
 			return r, fmt.Errorf("%s: %w", o.Base, err)
 		}
 	}
-	report, err := export.GGUFModel(ctx, o.Base, a, o.Out, options)
-	r.Merge, r.Notes = report.Report, report.Notes
+	write := export.GGUFModel
+	if b.QuantMethod() != "" && b.GGUF() == nil {
+		write = func(ctx context.Context, path string, a *adapters.Adapter, out string, o export.GGUFOptions) (export.GGUFReport, error) {
+			return export.GGUFModelQuantised(ctx, path, b, a, out, o)
+		}
+	}
+	report, err := write(ctx, o.Base, a, o.Out, options)
+	r.Merge, r.Notes = report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, err
 }
 
@@ -85,7 +91,7 @@ func describe(options *export.GGUFOptions, b *base.Base) error {
 	if err != nil {
 		return err
 	}
-	options.Model = m
+	options.Model, options.Multimodal = m, b.Config().Nested
 	options.Special = arch.Special{BOS: b.Config().BOS, Pad: b.Config().Pad, EOS: b.EOS()}
 	tok, err := openTokenizer(b.Dir())
 	if err != nil {

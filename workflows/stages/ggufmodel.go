@@ -7,6 +7,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/model/exaone4"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
 
@@ -14,9 +15,6 @@ import (
 func ggufModel(c *base.Config) (*arch.Model, error) {
 	if len(c.Architectures) == 0 {
 		return nil, errors.New("config.json names no architecture")
-	}
-	if c.Nested {
-		return nil, errors.New("multimodal models cannot be written as GGUF; use the text-only model of the family")
 	}
 	a, err := arch.OfClass(c.Architectures[0])
 	if err != nil {
@@ -27,6 +25,7 @@ func ggufModel(c *base.Config) (*arch.Model, error) {
 		Arch: a, Vocabulary: c.VocabSize, Context: c.MaxPositionEmbeddings, Hidden: c.HiddenSize, Intermediate: c.IntermediateSize,
 		Layers: c.NumHiddenLayers, AttentionHeads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
 		Rotated: int(float64(c.HeadDim) * c.Rope.PartialRotaryFactor), Eps: c.RMSNormEps, Tied: c.TieWordEmbeddings,
+		AttentionBias: c.AttentionBias, MLPBias: c.MLPBias,
 		Theta: c.Rope.Theta, Rope: ggufRope(c.Rope), Window: c.SlidingWindow,
 
 		AttentionSoftcap: k.Float("attn_logit_softcapping", 0), FinalSoftcap: k.Float("final_logit_softcapping", 0),
@@ -37,14 +36,22 @@ func ggufModel(c *base.Config) (*arch.Model, error) {
 		Experts:     k.Int("num_local_experts", k.Int("num_experts", 0, 0, 1<<16), 0, 1<<16),
 		ExpertsUsed: k.Int("num_experts_per_tok", 0, 0, 1<<16), ExpertIntermediate: k.Int("moe_intermediate_size", 0, 0, 1<<20),
 	}
+	if a.ModelType == "gpt_oss" {
+		m.ExpertIntermediate = m.Intermediate // llama.cpp reads this one
+	}
 	if err := errors.Join(k.Err(), ggufLayers(m, c), m.ActsAs(c.HiddenAct)); err != nil {
 		return nil, err
+	}
+	if a.ModelType == "ministral3" {
+		m.Rope.QueryScale = c.Rope.Llama4ScalingBeta
+	} else {
+		m.Rope.LogMultiplier = 0 // read by llama.cpp in no other of these architectures
 	}
 	if local, ok := c.RopeByLayerType[nn.SlidingAttention]; ok && a.ModelType == "gemma3_text" {
 		m.LocalTheta = local.Theta
 	}
-	if !c.Rope.Truncate && c.Rope.Type == "yarn" {
-		return nil, errors.New("yarn without truncate cannot be written as GGUF")
+	if c.Rope.Type == "yarn" && c.Rope.Truncate == (a.ModelType == "gpt_oss") {
+		return nil, fmt.Errorf("yarn with truncate %v cannot be written as GGUF's %s", c.Rope.Truncate, a.Name)
 	}
 	return m, nil
 }
@@ -56,12 +63,24 @@ func ggufRope(r base.Rope) arch.Rope {
 	}
 	if g.Type == "yarn" && g.AttentionFactor == 0 && r.MScale != 0 && r.MScaleAllDim != 0 && r.Factor > 1 {
 		scale := func(m float64) float64 { return 0.1*m*math.Log(r.Factor) + 1 }
-		g.AttentionFactor = scale(r.MScale) / scale(r.MScaleAllDim)
+		g.AttentionFactor, g.LogMultiplier = scale(r.MScale)/scale(r.MScaleAllDim), r.MScaleAllDim
 	}
 	if g.Type == "default" {
 		g.Type = ""
 	}
 	return g
+}
+
+// setSliding says which layers have a window: those of layer_types, or of a rule where it is absent.
+func setSliding(m *arch.Model, c *base.Config, sliding func(layer int) bool) error {
+	types, err := nn.LayerTypes(c, sliding)
+	if err != nil {
+		return err
+	}
+	for _, t := range types {
+		m.Sliding = append(m.Sliding, t == nn.SlidingAttention)
+	}
+	return nil
 }
 
 // ggufLayers says which layers have a window or no rotation.
@@ -73,17 +92,27 @@ func ggufLayers(m *arch.Model, c *base.Config) error {
 			return fmt.Errorf("use_sliding_window cannot be written as GGUF's %s", m.Arch.Name)
 		}
 		m.Window = 0
-	case "gemma2", "gemma3_text", "olmo3":
-		period := k.Int("sliding_window_pattern", map[string]int{"gemma2": 2, "gemma3_text": 6, "olmo3": 4}[m.Arch.ModelType], 1, 1<<10)
-		types, err := nn.LayerTypes(c, func(layer int) bool { return (layer+1)%period != 0 })
+	case "exaone4":
+		if c.SlidingWindow == 0 {
+			break
+		}
+		sliding, err := exaone4.Sliding(c)
 		if err != nil {
 			return err
 		}
-		for _, t := range types {
-			m.Sliding = append(m.Sliding, t == nn.SlidingAttention)
+		return errors.Join(setSliding(m, c, sliding), k.Err())
+	case "gemma2", "gemma3_text", "olmo3", "gpt_oss":
+		period := k.Int("sliding_window_pattern", map[string]int{"gemma2": 2, "gemma3_text": 6, "olmo3": 4, "gpt_oss": 2}[m.Arch.ModelType], 1, 1<<10)
+		if err := setSliding(m, c, func(layer int) bool { return (layer+1)%period != 0 }); err != nil {
+			return err
 		}
-	case "olmo2", "granite", "llama", "gemma":
+	case "olmo2", "granite", "granitemoe", "llama", "gemma", "glm4":
 		m.Window = 0
+	}
+	if m.Arch.ModelType == "qwen3_moe" {
+		if !k.Bool("norm_topk_prob") || k.Int("decoder_sparse_step", 1, 1, 1<<20) != 1 || len(k.Ints("mlp_only_layers")) > 0 {
+			return errors.New("norm_topk_prob false, or layers without experts, cannot be written as GGUF's qwen3moe, which has neither")
+		}
 	}
 	if m.Arch.ModelType == "smollm3" {
 		rotated := k.Ints("no_rope_layers")

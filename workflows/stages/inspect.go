@@ -12,6 +12,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -123,7 +124,9 @@ func (info *BaseInfo) weigh(b *base.Base) error {
 			return err
 		}
 		kind, n, size := t.DType, int64(t.Len()), int64(len(t.Data))
-		if v, err := b.Tensor(name); err == nil && v.Quant != nil { // t is its codes alone
+		if _, err := dtype.Parse(kind); err == nil {
+			// Plain numbers, which Tensor might copy.
+		} else if v, err := b.Tensor(name); err == nil && v.Quant != nil { // t is its codes alone
 			kind, n, size = v.Quant.Format.String(), int64(v.Quant.Rows)*int64(v.Quant.Cols), v.Quant.Bytes()
 		}
 		info.Parameters += n

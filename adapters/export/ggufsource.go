@@ -1,0 +1,232 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cultivar/cultivar/internal/dtype"
+	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/gguf/arch"
+	"github.com/cultivar/cultivar/internal/quant"
+	"github.com/cultivar/cultivar/internal/safetensors"
+)
+
+// openFile opens a base that is a GGUF file. Its metadata is kept as it is.
+func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if o.Model, err = arch.Read(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
+	for _, key := range f.Keys() {
+		if p, ok := f.Pair(key); ok && key != "general.alignment" && key != "general.quantization_version" {
+			b.pairs = append(b.pairs, p)
+		}
+	}
+	for _, name := range f.Tensors() {
+		t, _ := f.Tensor(name)
+		if name == "token_embd.weight" {
+			b.stored = storedAs(t.Type.String())
+		}
+		x := ggufTensor{name: name, shape: t.Shape, parts: published(o.Model, name), load: func() ([]float32, error) { return widen(t) }}
+		if _, err := quant.Parse(t.Type.String()); err == nil {
+			x.quantised = true
+		}
+		if t.Type == gguf.MXFP4 {
+			x.packed = func() ([]byte, error) { return t.Data, nil }
+		}
+		b.tensors = append(b.tensors, x)
+	}
+	return b, nil
+}
+
+// published lists the published names of the matrices in a tensor of a file.
+func published(m *arch.Model, name string) []string {
+	hf, experts := m.Arch.Published(name)
+	if !experts {
+		return []string{hf}
+	}
+	var parts []string
+	for i := range m.Experts {
+		parts = append(parts, fmt.Sprintf(hf, i))
+	}
+	return parts
+}
+
+// storedAs is the type that keeps what a tensor is stored as, "" where there is none.
+func storedAs(name string) OutType {
+	if t := OutType(strings.ToLower(name)); t == OutF32 || t == OutF16 || t == OutBF16 {
+		return t
+	}
+	return ""
+}
+
+// widen returns a tensor's elements as float32 in memory of the caller's.
+func widen(t gguf.Tensor) ([]float32, error) {
+	if _, err := dtype.Parse(t.Type.String()); err == nil {
+		return safetensors.Float32s(safetensors.Tensor{Name: t.Name, DType: t.Type.String(), Shape: t.Shape, Data: t.Data})
+	}
+	format, err := quant.Parse(t.Type.String())
+	if err != nil {
+		return nil, err
+	}
+	cols := t.Shape[len(t.Shape)-1]
+	q, err := quant.FromGGUF(format, t.Len()/cols, cols, t.Data)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]float32, t.Len())
+	for row := range q.Rows {
+		q.Decode(values[row*cols:(row+1)*cols], row, 0)
+	}
+	return values, nil
+}
+
+// openDirectory opens a base that is a Hugging Face model directory, of which q knows the quantised
+// weights.
+func openDirectory(dir string, q Quantised, o GGUFOptions) (*ggufBase, error) {
+	if _, _, err := readConfig(dir, q != nil); err != nil {
+		return nil, err
+	}
+	head := []gguf.Pair{
+		gguf.NewPair("general.architecture", o.Model.Arch.Name),
+		gguf.NewPair("general.type", "model"),
+		gguf.NewPair("general.name", o.Name),
+	}
+	sizes, err := o.Model.Pairs()
+	if err != nil {
+		return nil, err
+	}
+	words, notes, err := vocabularyPairs(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openSource(dir, q)
+	if err != nil {
+		return nil, err
+	}
+	b := &ggufBase{pairs: slices.Concat(head, sizes, words), notes: append(o.Model.Notes(), notes...), close: s.Close}
+	g := gathering{source: s, model: o.Model, parts: map[string][]part{}}
+	if err := g.gather(o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if b.tensors, err = g.tensors(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	b.stored = g.stored
+	return b, nil
+}
+
+// gathering finds out what tensors of a file the weights of a directory make.
+type gathering struct {
+	source *source
+	model  *arch.Model
+	stored OutType           // of the embeddings
+	parts  map[string][]part // by the file's name
+	list   []ggufTensor      // those that are a stack's
+}
+
+// part is a published matrix.
+type part struct {
+	tensor
+	published string
+}
+
+// gather gives every tensor of the directory its place.
+func (g *gathering) gather(o GGUFOptions) error {
+	for _, stored := range g.source.Tensors() {
+		hf := o.published(stored)
+		if hf == "" || g.model.Tied && hf == headModule+weightSuffix || strings.HasSuffix(hf, ".rotary_emb.inv_freq") {
+			continue // not of the text; the embeddings again; a table that is computed
+		}
+		t, _ := g.source.Tensor(stored)
+		if s, ok := g.model.Arch.StackNamed(hf); ok {
+			if err := g.unstack(s, t); err != nil {
+				return err
+			}
+			continue
+		}
+		name, expert := g.model.Arch.InFile(hf)
+		switch {
+		case name == "":
+			return fmt.Errorf("tensor %q has no name in GGUF's %s", stored, g.model.Arch.Name)
+		case expert < 0:
+			g.parts[name] = []part{{t, hf}}
+			continue
+		case expert >= g.model.Experts:
+			return fmt.Errorf("tensor %q is of an expert beyond the %d", stored, g.model.Experts)
+		}
+		if g.parts[name] == nil {
+			g.parts[name] = make([]part, g.model.Experts)
+		}
+		g.parts[name][expert] = part{t, hf}
+	}
+	return nil
+}
+
+// tensors lists the tensors of the file in its order.
+func (g *gathering) tensors() ([]ggufTensor, error) {
+	for name, list := range g.parts {
+		if slices.ContainsFunc(list, func(p part) bool { return p.published == "" }) {
+			return nil, fmt.Errorf("tensor %q: the base lacks some of its experts", name)
+		}
+		shape := list[0].Shape
+		if list[0].published == "model.embed_tokens"+weightSuffix {
+			g.stored = storedAs(list[0].DType)
+		}
+		if _, experts := g.model.Arch.Published(name); experts {
+			shape = append([]int{len(list)}, shape...)
+		}
+		t := ggufTensor{name: name, shape: shape, load: func() ([]float32, error) { return g.load(list) }}
+		for _, p := range list {
+			t.quantised = t.quantised || p.widened != nil
+			t.parts = append(t.parts, p.published)
+		}
+		g.list = append(g.list, t)
+	}
+	for _, e := range g.model.Extras() {
+		values := make([]float32, len(e.Values))
+		for i, v := range e.Values {
+			values[i] = float32(v)
+		}
+		g.list = append(g.list, ggufTensor{name: e.Name, shape: []int{len(values)}, parts: []string{""}, load: func() ([]float32, error) { return values, nil }})
+	}
+	slices.SortFunc(g.list, func(x, y ggufTensor) int { return g.model.Arch.Compare(x.name, y.name) })
+	return g.list, nil
+}
+
+// load reads published matrices, one after the other, and makes of them what the file has.
+func (g *gathering) load(list []part) ([]float32, error) {
+	var all []float32
+	for _, p := range list {
+		values, err := p.float32s()
+		if err != nil {
+			return nil, err
+		}
+		if heads := g.model.Heads(p.published); heads > 0 {
+			order, err := arch.Order(p.Shape[0], heads)
+			if err != nil {
+				return nil, fmt.Errorf("tensor %q: %w", p.Name, err)
+			}
+			moved := make([]float32, len(values))
+			permute(moved, values, order)
+			values = moved
+		}
+		if g.model.Arch.NormsIncludeOne && strings.HasSuffix(p.published, "norm.weight") {
+			for i := range values {
+				values[i]++
+			}
+		}
+		scale(values, g.model.Fold(p.published))
+		if len(list) == 1 {
+			return values, nil
+		}
+		all = append(all, values...)
+	}
+	return all, nil
+}

@@ -1,0 +1,127 @@
+package stages_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/trainer/eval"
+	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// families holds the tiny models of every family (tools/goldens/families.py).
+const families = "../../trainer/model/testdata"
+
+// withWords copies a model of families, which has ids only, and gives it a tokenizer of letters.
+func withWords(t *testing.T, family string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		if err := os.WriteFile(filepath.Join(dir, name), testkit.Read(t, filepath.Join(families, family, name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vocab := map[string]int{"ab": 0}
+	for i := range 40 {
+		vocab[string(rune('A'+i))] = i + 1
+	}
+	words, err := json.Marshal(map[string]any{
+		"model":         map[string]any{"type": "BPE", "vocab": vocab, "merges": []any{[]string{"a", "b"}}},
+		"pre_tokenizer": map[string]any{"type": "ByteLevel"}, "decoder": map[string]any{"type": "ByteLevel"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), words, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// likelihoods are the log-probabilities of tokens.
+func likelihoods(t *testing.T, path string, ids []int32) []float64 {
+	t.Helper()
+	b, err := base.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	m, err := model.New(b.Config(), b, model.Attachment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: ids}}, eval.TokensAtOnce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Rows[0].Logprobs
+}
+
+// Every family that GGUF can say means there what PyTorch computes, to the bit what the directory means,
+// but where the file has rotary factors as float32 or a scale in q. Experts of MXFP4 stay so.
+func TestGGUFOfFamilies(t *testing.T) {
+	for _, family := range []string{
+		"exaone4-full", "gemma", "gemma3-mm-v4", "glm4", "gptoss", "gptoss-mxfp4", "granite", "granitemoe", "llama3-v4", "ministral3", "mistral", "mistral3",
+		"mistral3-v4", "mixtral", "olmo3", "phi3-v4", "phi4-mini",
+	} {
+		t.Run(family, func(t *testing.T) {
+			var want struct {
+				NLL []struct {
+					IDs      []int32
+					Logprobs []float64 `json:"token_logprobs"`
+				}
+			}
+			if err := json.Unmarshal(testkit.Read(t, filepath.Join(families, family, "expected.json")), &want); err != nil {
+				t.Fatal(err)
+			}
+			longest := want.NLL[len(want.NLL)-1]
+			dir := withWords(t, family)
+			exact := likelihoods(t, dir, longest.IDs)
+			for _, typ := range []export.OutType{"", export.OutF32} {
+				got := likelihoods(t, toGGUF(t, dir, "", typ), longest.IDs)
+				for i, p := range longest.Logprobs {
+					if math.Abs(got[i]-p) > 5e-5*math.Max(1, math.Abs(p)) {
+						t.Fatalf("type %q: log-probability %d is %g, PyTorch says %g", typ, i, got[i], p)
+					}
+				}
+				rounded := slices.Contains([]string{"llama3-v4", "phi3-v4", "phi4-mini", "gemma3-mm-v4", "olmo3"}, family)
+				if !rounded && !slices.Equal(got, exact) {
+					t.Errorf("type %q: log-probabilities are %v, of the directory %v", typ, got, exact)
+				}
+			}
+		})
+	}
+}
+
+// An adapter merged on the way to GGUF is the adapter merged into the directory.
+func TestMergedGGUFOfFamilies(t *testing.T) {
+	for _, family := range []string{"exaone4-full", "glm4", "gptoss", "gptoss-mxfp4", "granitemoe", "ministral3", "mistral3", "mistral3-v4", "mixtral"} {
+		t.Run(family, func(t *testing.T) {
+			ids := []int32{5, 9, 13, 20, 7, 31, 12, 8, 40, 22}
+			dir, adapter := withWords(t, family), filepath.Join(families, family, "adapter")
+			merged := filepath.Join(t.TempDir(), "merged")
+			r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: dir, Adapter: adapter, DType: export.Float32, Out: merged})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if note := fmt.Sprint(r.Notes); strings.Contains(note, "quantised (mxfp4): its 4 quantised weights are written as F32") != (family == "gptoss-mxfp4") {
+				t.Errorf("notes %s", note)
+			}
+			want, got := likelihoods(t, merged, ids), likelihoods(t, toGGUF(t, dir, adapter, export.OutF32), ids)
+			if !slices.Equal(got, want) || slices.Equal(want, likelihoods(t, dir, ids)) {
+				t.Errorf("log-probabilities %v, of the merged directory %v", got, want)
+			}
+		})
+	}
+}
