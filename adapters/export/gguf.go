@@ -47,7 +47,7 @@ func ParseOutType(name string) (OutType, error) {
 // GGUFOptions are the choices of [GGUFAdapter] and [GGUFModel].
 type GGUFOptions struct {
 	Name string  // general.name
-	Type OutType // "": float32 for an adapter, else what the base is stored in, float16 where that is quantised
+	Type OutType // "": float32 for an adapter, else what the base is stored in; a quantised weight that is merged into is float16 then
 	// Model is the base's. Of a GGUF file it is read from there.
 	Model *arch.Model
 	// Multimodal tells that the base is a multimodal model, of which the text half is written.
@@ -236,7 +236,7 @@ func GGUFModel(ctx context.Context, path string, a *adapters.Adapter, out string
 }
 
 // GGUFModelQuantised is [GGUFModel] for a directory with quantised weights, which q widens. Those of
-// MXFP4 stay in it unless a type is asked for.
+// MXFP4 stay so unless a type is asked for.
 func GGUFModelQuantised(ctx context.Context, path string, q Quantised, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
 	return writeModel(ctx, path, q, a, out, o)
 }

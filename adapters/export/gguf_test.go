@@ -304,10 +304,21 @@ func TestGGUFModelOfAFile(t *testing.T) {
 		t.Error("merging into a file is another thing than into a directory")
 	}
 	convert(at("base"), nil, "q8", OutQ8)
-	convert(at("q8"), ggufAdapter(false), "q8merged", "") // a quantised base is widened
+	convert(at("q8"), nil, "q8copy", "")
+	if !slices.Equal(testkit.Read(t, at("q8")), testkit.Read(t, at("q8copy"))) {
+		t.Error("a quantised file that nothing is merged into changes")
+	}
+	convert(at("q8"), ggufAdapter(false), "q8merged", "") // what is merged into is widened
 	f := openGGUF(t, at("q8merged"))
-	if x, _ := f.Tensor("blk.0.attn_q.weight"); x.Type.String() != "F16" {
-		t.Errorf("a quantised base is merged as %v", x.Type)
+	for name, want := range map[string]string{"blk.0.attn_q.weight": "F16", "blk.0.attn_v.weight": "F16", "blk.0.attn_k.weight": "Q8_0", "output.weight": "Q8_0"} {
+		if x, _ := f.Tensor(name); x.Type.String() != want {
+			t.Errorf("%s is merged as %v, want %s", name, x.Type, want)
+		}
+	}
+	convert(at("q8"), ggufAdapter(false), "f32merged", OutF32)
+	plain := openGGUF(t, at("f32merged"))
+	if kind, _ := plain.Uint("general.file_type"); kind != 0 || plain.Has("general.quantization_version") {
+		t.Errorf("a widened file says it is of type %d, or quantised", kind)
 	}
 	q8 := openGGUF(t, at("q8"))
 	kind, _ := q8.Uint("general.file_type")

@@ -9,6 +9,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/quant"
 )
 
 // ggufBase is a base with its tensors as a GGUF file has them.
@@ -30,9 +31,10 @@ type ggufTensor struct {
 	load  func() ([]float32, error)
 	// quantised tells that the base has it in fewer bits.
 	quantised bool
-	// packed is the tensor in MXFP4, which it stays in where no other type is asked for and nothing is
-	// merged into it; nil where it is not.
+	// packed is the tensor in the quantised type that it stays in where no other is asked for and nothing
+	// is merged into it; nil where there is none.
 	packed func() ([]byte, error)
+	typ    gguf.Type // of packed
 }
 
 // ggufWriter makes one file.
@@ -43,7 +45,7 @@ type ggufWriter struct {
 	o       GGUFOptions
 
 	updates map[string]peft.Module // by the weight's published name
-	keep    bool                   // tensors of MXFP4 stay so
+	keep    bool                   // what is packed stays so
 }
 
 func (w *ggufWriter) write(out string) (GGUFReport, error) {
@@ -67,13 +69,14 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 	if len(w.updates) > 0 {
 		return GGUFReport{}, fmt.Errorf("%w: the base has no weight for %d modules of the adapter", adapters.ErrBaseMismatch, len(w.updates))
 	}
-	pairs := withFileType(w.base.pairs, outTypes[w.o.Type].file)
-	if slices.ContainsFunc(entries, func(e gguf.Entry) bool { return e.Type == gguf.Q8_0 || e.Type == gguf.MXFP4 }) {
-		pairs = append(pairs, gguf.NewPair("general.quantization_version", uint32(2))) // ggml.h, GGML_QNT_VERSION
+	pairs, quantised := w.base.pairs, slices.ContainsFunc(entries, isQuantised)
+	if !w.keep || !quantised {
+		pairs = withFileType(pairs, outTypes[w.o.Type].file)
 	}
+	pairs = withVersion(pairs, quantised)
 	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1, Stored: strings.ToUpper(string(w.o.Type))}, Notes: w.base.notes}
 	for i, t := range w.base.tensors {
-		if t.quantised && entries[i].Type != gguf.MXFP4 {
+		if t.quantised && !isQuantised(entries[i]) {
 			r.Widened++
 		}
 	}
@@ -97,6 +100,25 @@ func withFileType(pairs []gguf.Pair, file uint32) []gguf.Pair {
 	}
 	return append(pairs, p)
 }
+
+func isQuantised(e gguf.Entry) bool {
+	_, err := quant.Parse(e.Type.String())
+	return err == nil
+}
+
+// withVersion says which layout quantised tensors have, where there are some.
+func withVersion(pairs []gguf.Pair, quantised bool) []gguf.Pair {
+	is := func(p gguf.Pair) bool { return p.Key == quantisationVersion }
+	switch found := slices.ContainsFunc(pairs, is); {
+	case found && !quantised:
+		return slices.DeleteFunc(slices.Clone(pairs), is)
+	case quantised && !found:
+		return append(slices.Clip(pairs), gguf.NewPair(quantisationVersion, uint32(2))) // ggml.h, GGML_QNT_VERSION
+	}
+	return pairs
+}
+
+const quantisationVersion = "general.quantization_version"
 
 // plan finds out what the adapter updates.
 func (w *ggufWriter) plan() error {
@@ -167,7 +189,7 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 		updates = append(updates, update{i, m})
 	}
 	if t.packed != nil && w.keep && len(updates) == 0 {
-		return gguf.Entry{Name: t.name, Type: gguf.MXFP4, Shape: t.shape, Load: t.packed}, nil
+		return gguf.Entry{Name: t.name, Type: t.typ, Shape: t.shape, Load: t.packed}, nil
 	}
 	typ := outTypes[w.o.Type].tensor
 	if strings.Contains(t.name, "ffn_gate_inp") || strings.HasSuffix(t.name, ".bias") {

@@ -24,7 +24,7 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 	}
 	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
 	for _, key := range f.Keys() {
-		if p, ok := f.Pair(key); ok && key != "general.alignment" && key != "general.quantization_version" {
+		if p, ok := f.Pair(key); ok && key != "general.alignment" {
 			b.pairs = append(b.pairs, p)
 		}
 	}
@@ -35,10 +35,7 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 		}
 		x := ggufTensor{name: name, shape: t.Shape, parts: published(o.Model, name), load: func() ([]float32, error) { return widen(t) }}
 		if _, err := quant.Parse(t.Type.String()); err == nil {
-			x.quantised = true
-		}
-		if t.Type == gguf.MXFP4 {
-			x.packed = func() ([]byte, error) { return t.Data, nil }
+			x.quantised, x.typ, x.packed = true, t.Type, func() ([]byte, error) { return t.Data, nil }
 		}
 		b.tensors = append(b.tensors, x)
 	}

@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 
+	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
@@ -25,7 +26,7 @@ func (g *gathering) unstack(s arch.Stack, t tensor) error {
 		}}
 		if microscaled && t.widened != nil {
 			scales, _ := g.source.Sharded.Tensor(t.Name + "_scales") // opened together with the blocks
-			x.packed = func() ([]byte, error) { return l.pack(blocks, scales, i) }
+			x.typ, x.packed = gguf.MXFP4, func() ([]byte, error) { return l.pack(blocks, scales, i) }
 		}
 		g.list = append(g.list, x)
 	}

@@ -21,21 +21,29 @@ func (b *Base) QuantMethod() string {
 }
 
 // Widened returns the shape that a quantised weight has in a checkpoint of plain numbers, and what
-// computes its elements into memory of the caller's. values is nil where the tensor is plain. The
-// weights must stay open.
+// computes its elements into memory of the caller's, in which nothing of it stays behind. values is nil
+// where the tensor is plain. The base must stay open.
 func (b *Base) Widened(name string) (shape []int, values func() ([]float32, error), err error) {
 	v, err := b.quantisedView(name)
 	if err != nil || v.Quant == nil {
 		return nil, nil, err
 	}
-	shape = slices.Clone(v.Shape)
-	if !v.Transposed {
-		return shape, func() ([]float32, error) { return widen(v.Quant), nil }, nil
-	}
+	shape, transposed := slices.Clone(v.Shape), v.Transposed
 	n := len(shape)
-	rows, cols := shape[n-2], shape[n-1]
-	shape[n-2], shape[n-1] = cols, rows
-	return shape, func() ([]float32, error) { return turned(widen(v.Quant), rows, cols), nil }, nil
+	if transposed {
+		shape[n-2], shape[n-1] = shape[n-1], shape[n-2]
+	}
+	return shape, func() ([]float32, error) {
+		v, err := b.quantisedView(name) // again: some repack themselves, and keep that
+		if err != nil {
+			return nil, err
+		}
+		out := widen(v.Quant)
+		if transposed {
+			out = turned(out, shape[n-1], shape[n-2])
+		}
+		return out, nil
+	}, nil
 }
 
 // quantisedView is a view of a tensor that is quantised, an empty one of others: those may have types

@@ -85,5 +85,5 @@ func widenedNote(b *base.Base, weights int, stored string) []string {
 	if weights == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("the base is quantised (%s): its %d quantised weights are written as %s", b.QuantMethod(), weights, stored)}
+	return []string{fmt.Sprintf("the base is quantised (%s): %d of its weights are widened and written as %s", b.QuantMethod(), weights, stored)}
 }

@@ -115,7 +115,7 @@ func TestMergedGGUFOfFamilies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if note := fmt.Sprint(r.Notes); strings.Contains(note, "quantised (mxfp4): its 4 quantised weights are written as F32") != (family == "gptoss-mxfp4") {
+			if note := fmt.Sprint(r.Notes); strings.Contains(note, "quantised (mxfp4): 4 of its weights are widened and written as F32") != (family == "gptoss-mxfp4") {
 				t.Errorf("notes %s", note)
 			}
 			want, got := likelihoods(t, merged, ids), likelihoods(t, toGGUF(t, dir, adapter, export.OutF32), ids)

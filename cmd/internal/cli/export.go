@@ -22,7 +22,8 @@ func (a *app) exportCommand() *cobra.Command {
 
 peft is the adapter as PEFT writes it. merged is a whole model in Hugging Face's format, the base with
 the adapter added to its weights, for programs that load no adapters. gguf and merged-gguf are the
-same two for llama.cpp; merged-gguf without an ADAPTER is the base alone.
+same two for llama.cpp; merged-gguf without an ADAPTER is the base alone. Weights of a quantised base
+are widened to merge into them: merged holds none that is quantised.
 
 ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 		Example: `  cultivar export handbook:prod --format merged --base ./smollm --out ./handbook-model
@@ -45,8 +46,8 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 	f.StringVar(&format, "format", "", "peft, merged, gguf or merged-gguf")
 	f.StringVar(&o.Out, "out", "", "directory to make, or for GGUF the file")
 	f.StringVar(&o.Base, "base", "", "merged: the model to merge into, a directory or hf://org/name@revision")
-	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's")
-	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own type for a model)")
+	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's (of what is quantised, that of its embeddings)")
+	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
 	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
 	require(c, "format", "out")
