@@ -430,3 +430,31 @@ func TestGGUFModelRefuses(t *testing.T) {
 		t.Errorf("an unknown tensor: %v", err)
 	}
 }
+
+// A file that says of its tensors what is not so is refused, without names for experts that there are not.
+func TestGGUFModelOfHostileFiles(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pair   gguf.Pair
+		tensor string
+		want   string
+	}{
+		"experts": {gguf.NewPair("llama.expert_count", uint32(1<<29)), "blk.0.ffn_up_exps.weight", "want a matrix for each of 536870912 experts"},
+		"vector":  {gguf.NewPair("general.name", "flat"), "blk.0.attn_q.weight", "updates [8 32]"},
+	} {
+		pairs, err := ggufModel(t, "LlamaForCausalLM").Pairs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		zeros := func(name string, shape ...int) gguf.Entry {
+			return entryOf(name, gguf.F32, shape, func() ([]float32, error) { return make([]float32, safetensors.Tensor{Shape: shape}.Len()), nil })
+		}
+		path := filepath.Join(t.TempDir(), "hostile.gguf")
+		pairs = append(pairs, gguf.NewPair("general.architecture", "llama"), gguf.NewPair("llama.expert_used_count", uint32(1)), tt.pair)
+		if err := gguf.WriteFile(path, pairs, []gguf.Entry{zeros("token_embd.weight", 300, ggufHidden), zeros(tt.tensor, 8)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := GGUFModel(context.Background(), path, ggufAdapter(false), path+"2", GGUFOptions{}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
+		}
+	}
+}

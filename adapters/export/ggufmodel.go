@@ -173,7 +173,7 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 			continue
 		}
 		delete(w.updates, part)
-		if err := fits(m, t.shape[len(t.shape)-2:]); err != nil {
+		if err := fits(m, t.shape[max(0, len(t.shape)-2):]); err != nil {
 			return gguf.Entry{}, err
 		}
 		b, err := rowsOfB(m, w.o.Model)

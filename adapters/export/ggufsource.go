@@ -33,7 +33,11 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 		if name == "token_embd.weight" {
 			b.stored = storedAs(t.Type.String())
 		}
-		x := ggufTensor{name: name, shape: t.Shape, parts: published(o.Model, name), load: func() ([]float32, error) { return widen(t) }}
+		parts, err := published(o.Model, t)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		}
+		x := ggufTensor{name: name, shape: t.Shape, parts: parts, load: func() ([]float32, error) { return widen(t) }}
 		if _, err := quant.Parse(t.Type.String()); err == nil {
 			x.quantised, x.typ, x.packed = true, t.Type, func() ([]byte, error) { return t.Data, nil }
 		}
@@ -43,16 +47,19 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 }
 
 // published lists the published names of the matrices in a tensor of a file.
-func published(m *arch.Model, name string) []string {
-	hf, experts := m.Arch.Published(name)
+func published(m *arch.Model, t gguf.Tensor) ([]string, error) {
+	hf, experts := m.Arch.Published(t.Name)
 	if !experts {
-		return []string{hf}
+		return []string{hf}, nil
 	}
-	var parts []string
-	for i := range m.Experts {
-		parts = append(parts, fmt.Sprintf(hf, i))
+	if len(t.Shape) != 3 || t.Shape[0] != m.Experts {
+		return nil, fmt.Errorf("tensor %q is %v, want a matrix for each of %d experts", t.Name, t.Shape, m.Experts)
 	}
-	return parts
+	parts := make([]string, m.Experts)
+	for i := range parts {
+		parts[i] = fmt.Sprintf(hf, i)
+	}
+	return parts, nil
 }
 
 // storedAs is the type that keeps what a tensor is stored as, "" where there is none.

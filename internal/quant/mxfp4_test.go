@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,4 +51,32 @@ func BenchmarkMicroscaled(b *testing.B) {
 		q.storage.(*microscaled).Scales[i] = 127
 	}
 	benchmarkDecode(b, "MXFP4", q)
+}
+
+// What is repacked for GGUF has the same values, but for the sign of zeros.
+func TestMXFP4AsGGUF(t *testing.T) {
+	f := goldens(t, "mxfp4.safetensors")
+	blocks, scales := golden(t, f, "blocks"), golden(t, f, "scales")
+	const rows, cols = 6, 64
+	q := Microscaled{Rows: rows, Cols: cols, Blocks: blocks.Data, Scales: scales.Data}
+	from, err := q.Tensor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, rows*cols/32*17)
+	for row := range rows {
+		q.GGUFRow(data[row*cols/32*17:(row+1)*cols/32*17], row)
+	}
+	to, err := FromGGUF(MXFP4, rows, cols, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range rows {
+		got, want := make([]float32, cols), make([]float32, cols)
+		to.Decode(got, row, 0)
+		from.Decode(want, row, 0)
+		if !slices.Equal(got, want) {
+			t.Errorf("row %d is %v, want %v", row, got, want)
+		}
+	}
 }

@@ -80,7 +80,11 @@ func (w *ggufWeights) add(name string) {
 	case !experts:
 		w.names, w.places[hf] = append(w.names, hf), place{name, -1, nil}
 	default:
-		for i := range w.model.Experts {
+		n := 1 // what is no matrix for each expert has a name, under which it is refused
+		if t, _ := w.file.Tensor(name); len(t.Shape) == 3 && t.Shape[0] == w.model.Experts {
+			n = w.model.Experts
+		}
+		for i := range n {
 			hf := fmt.Sprintf(hf, i)
 			w.names, w.places[hf] = append(w.names, hf), place{name, i, nil}
 		}
