@@ -17,7 +17,7 @@ import (
 // row, into as much memory as the file has for it.
 type grouped struct {
 	rows, cols int
-	bits       int     // 2, 4 or 8
+	bits       int     // 2, 3, 4 or 8
 	size       int     // columns in a group
 	groups     int     // in a row
 	group      []int32 // the group of each column, nil where that is column/size
@@ -101,7 +101,7 @@ func (g *grouped) prepare() {
 // Cols codes, where rows are outputs and columns inputs.
 type GroupedParts struct {
 	Rows, Cols int
-	Bits       int       // of a code: for GPTQ 2, 4 or 8, for AWQ 4
+	Bits       int       // of a code: for GPTQ 2, 3, 4 or 8, for AWQ 4
 	GroupSize  int       // columns; Cols for one group
 	Weight     []byte    // qweight
 	Zeros      []byte    // qzeros
@@ -112,13 +112,19 @@ type GroupedParts struct {
 	ZeroLess1 bool
 }
 
-// check holds the parts against each other; weight is how many words qweight has to have.
-func (p GroupedParts) check(weight func(perWord int) int) (*grouped, error) {
-	if err := checkShape(p.Rows, p.Cols); err != nil {
-		return nil, err
+// unit is the fewest codes that are whole words, and those words: of 3 bits 32 codes in 3 words.
+func (p GroupedParts) unit() (codes, words int) {
+	if p.Bits == 3 {
+		return 32, 3
 	}
-	perWord := 32 / p.Bits
-	if p.Rows%perWord != 0 {
+	return 32 / p.Bits, 1
+}
+
+// check holds the parts of a shape that is in range against each other; weight is how many words qweight
+// has to have.
+func (p GroupedParts) check(weight int) (*grouped, error) {
+	codes, words := p.unit()
+	if p.Rows%codes != 0 {
 		return nil, fmt.Errorf("%d rows of %d bits are no whole words", p.Rows, p.Bits)
 	}
 	if p.GroupSize < 1 || p.GroupSize > p.Cols {
@@ -129,8 +135,8 @@ func (p GroupedParts) check(weight func(perWord int) int) (*grouped, error) {
 		name      string
 		got, want int
 	}{
-		{"qweight", len(p.Weight), 4 * weight(perWord)},
-		{"qzeros", len(p.Zeros), 4 * g.groups * p.Rows / perWord},
+		{"qweight", len(p.Weight), 4 * weight},
+		{"qzeros", len(p.Zeros), 4 * g.groups * p.Rows / codes * words},
 		{"scales", len(p.Scales), g.groups * p.Rows},
 	} {
 		if err := checkLength(part.name, part.got, part.want); err != nil {
@@ -161,17 +167,22 @@ func (p GroupedParts) checkGroups(g *grouped) error {
 
 // FromGPTQ is a weight of GPTQ: words of qweight hold consecutive columns of a row and lie as
 // [column][row], words of qzeros hold the zero points of consecutive rows and lie as [group][row],
-// the lowest bits first (AutoGPTQ, auto_gptq/nn_modules/qlinear/qlinear_cuda.py).
+// the lowest bits first; of 3 bits, codes go on in the next word (AutoGPTQ,
+// auto_gptq/nn_modules/qlinear/qlinear_cuda.py).
 func FromGPTQ(p GroupedParts) (*Tensor, error) {
-	if p.Bits != 2 && p.Bits != 4 && p.Bits != 8 {
-		return nil, fmt.Errorf("GPTQ of %d bits: not 2, 4 or 8", p.Bits)
+	if p.Bits != 2 && p.Bits != 3 && p.Bits != 4 && p.Bits != 8 {
+		return nil, fmt.Errorf("GPTQ of %d bits: not 2, 3, 4 or 8", p.Bits)
 	}
-	g, err := p.check(func(perWord int) int { return ceilDiv(p.Cols, perWord) * p.Rows })
-	if err != nil {
+	if err := checkShape(p.Rows, p.Cols); err != nil {
 		return nil, err
 	}
-	if p.Cols%(32/p.Bits) != 0 {
+	codes, words := p.unit()
+	if p.Cols%codes != 0 {
 		return nil, fmt.Errorf("%d columns of %d bits are no whole words", p.Cols, p.Bits)
+	}
+	g, err := p.check(p.Cols / codes * words * p.Rows)
+	if err != nil {
+		return nil, err
 	}
 	g.repack = p.repackGPTQ
 	return &Tensor{Format: GPTQ, Rows: p.Rows, Cols: p.Cols, storage: g}, nil
@@ -184,33 +195,50 @@ func word(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
 const rowsAtOnce = 64
 
 func (p GroupedParts) repackGPTQ(g *grouped) {
-	perWord, mask := 32/p.Bits, uint32(1)<<p.Bits-1
-	plus := uint32(0)
+	codes, words := p.unit()
+	mask := byte(1)<<p.Bits - 1
+	plus := byte(0)
 	if p.ZeroLess1 {
 		plus = 1 // wraps: a zero point of 0 is stored as all ones
 	}
 	parallel.For(p.Rows, rowsAtOnce, func(lo, hi int) {
-		for w := range p.Cols / perWord {
+		var w [3]uint32
+		for u := range p.Cols / codes {
 			for row := lo; row < hi; row++ {
-				putCodes(g.codes[row*g.stride:], w*perWord, word(p.Weight, w*p.Rows+row), p.Bits)
+				for i := range words {
+					w[i] = word(p.Weight, (u*words+i)*p.Rows+row)
+				}
+				putCodes(g.codes[row*g.stride:], u*codes, codes, w, p.Bits)
 			}
 		}
 		for group := range g.groups {
 			for row := lo; row < hi; row++ {
 				at := group*p.Rows + row
-				zero := word(p.Zeros, at/perWord) >> (row % perWord * p.Bits)
-				g.scales[row*g.groups+group], g.zeros[row*g.groups+group] = p.Scales[at], byte((zero+plus)&mask)
+				for i := range words {
+					w[i] = word(p.Zeros, at/codes*words+i)
+				}
+				zero := codeAt(w, row%codes, p.Bits)
+				g.scales[row*g.groups+group], g.zeros[row*g.groups+group] = p.Scales[at], (zero+plus)&mask
 			}
 		}
 	})
 }
 
-// putCodes stores the codes of a word as elements at, at+1, … of a row.
-func putCodes(row []byte, at int, w uint32, bits int) {
-	mask := uint32(1)<<bits - 1
-	for i := 0; i < 32/bits; i++ {
-		code := byte(w >> (i * bits) & mask)
-		switch {
+// codeAt is code i of words whose codes follow each other from the lowest bit on, some of 3 bits in two
+// words.
+func codeAt(w [3]uint32, i, bits int) byte {
+	at, shift := i*bits/32, i*bits%32
+	v := w[at] >> shift
+	if shift+bits > 32 {
+		v |= w[at+1] << (32 - shift)
+	}
+	return byte(v) & (1<<bits - 1)
+}
+
+// putCodes stores the n codes of words as elements at, at+1, … of a row.
+func putCodes(row []byte, at, n int, w [3]uint32, bits int) {
+	for i := range n {
+		switch code := codeAt(w, i, bits); {
 		case bits == 8:
 			row[at+i] = code
 		case i%2 == 0:
@@ -231,7 +259,10 @@ func FromAWQ(p GroupedParts) (*Tensor, error) {
 	if p.Bits != 4 {
 		return nil, fmt.Errorf("AWQ of %d bits: not 4", p.Bits)
 	}
-	g, err := p.check(func(perWord int) int { return p.Cols * (p.Rows / perWord) })
+	if err := checkShape(p.Rows, p.Cols); err != nil {
+		return nil, err
+	}
+	g, err := p.check(p.Cols * (p.Rows / 8))
 	if err != nil {
 		return nil, err
 	}

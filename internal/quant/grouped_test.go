@@ -34,7 +34,8 @@ func TestGroupedDecodeAsReference(t *testing.T) {
 		from  func(GroupedParts) (*Tensor, error)
 	}{
 		{"gptq4", 4, true, FromGPTQ}, {"gptq4v2", 4, false, FromGPTQ}, {"gptq4order", 4, true, FromGPTQ},
-		{"gptq8", 8, true, FromGPTQ}, {"gptq2", 2, true, FromGPTQ}, {"awq", 4, false, FromAWQ},
+		{"gptq8", 8, true, FromGPTQ}, {"gptq2", 2, true, FromGPTQ}, {"gptq3", 3, true, FromGPTQ}, {"gptq3v2", 3, false, FromGPTQ},
+		{"awq", 4, false, FromAWQ},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := groupedCase(t, f, c.name, c.bits)
@@ -57,7 +58,7 @@ func TestGroupedAreChecked(t *testing.T) {
 		damage func(*GroupedParts)
 		want   string
 	}{
-		{func(p *GroupedParts) { p.Bits = 3 }, "of 3 bits"},
+		{func(p *GroupedParts) { p.Bits = 5 }, "of 5 bits"},
 		{func(p *GroupedParts) { p.Rows = 0 }, "out of range"},
 		{func(p *GroupedParts) { p.Rows = 12 }, "12 rows of 4 bits are no whole words"},
 		{func(p *GroupedParts) { p.GroupSize = 0 }, "group size 0"},
@@ -76,6 +77,26 @@ func TestGroupedAreChecked(t *testing.T) {
 			if _, err := from(p); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}
+		}
+	}
+}
+
+// Codes of 3 bits are whole words by 32.
+func TestThreeBitsAreChecked(t *testing.T) {
+	f := goldens(t, "grouped.safetensors")
+	for _, c := range []struct {
+		damage func(*GroupedParts)
+		want   string
+	}{
+		{func(p *GroupedParts) { p.Rows = 16 }, "16 rows of 3 bits are no whole words"},
+		{func(p *GroupedParts) { p.Cols = 80 }, "80 columns of 3 bits are no whole words"},
+		{func(p *GroupedParts) { p.Weight = p.Weight[4:] }, "qweight has"},
+		{func(p *GroupedParts) { p.Zeros = p.Zeros[4:] }, "qzeros has"},
+	} {
+		p := groupedCase(t, f, "gptq3v2", 3)
+		c.damage(&p)
+		if _, err := FromGPTQ(p); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // awqWeights reads a configuration of AWQ (transformers/utils/quantization_config.py, AwqConfig).
 func awqWeights(about *reader, p parts) (map[string]quantisedWeight, map[string]bool, error) {
 	g := readGrouping(about)
-	g.from, g.weightRows = quant.FromAWQ, 1
+	g.from = quant.FromAWQ
 	layout := about.string("version", "gemm")
 	zeros := !about.has("zero_point") || about.bool("zero_point")
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/internal/quant"
@@ -25,7 +26,8 @@ type grouping struct {
 	// g_idx and not by position.
 	zeroLess1, ordered bool
 	from               func(quant.GroupedParts) (*quant.Tensor, error)
-	weightRows         int // columns of the weight that a row of qweight holds
+	// columns tells that words of qweight hold columns of the weight, and not rows.
+	columns bool
 }
 
 func readGrouping(about *reader) grouping {
@@ -67,14 +69,20 @@ func (g grouping) open(p parts, module string) (*quant.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	cols, wide := weight.Shape[0], weight.Shape[1]
+	if g.columns {
+		cols = cols * 32 / g.bits // what is no whole word there is too short for qweight
+	} else {
+		wide = wide * 32 / g.bits
+	}
 	parts := quant.GroupedParts{
-		Rows: scales.Shape[1], Cols: weight.Shape[0] * g.weightRows, Bits: g.bits, GroupSize: g.size,
+		Rows: scales.Shape[1], Cols: cols, Bits: g.bits, GroupSize: g.size,
 		Weight: weight.Data, Zeros: zeros.Data, ZeroLess1: g.zeroLess1,
 	}
 	if g.size == -1 {
 		parts.GroupSize = parts.Cols
 	}
-	if wide := weight.Shape[1] * 32 / g.bits / g.weightRows; wide != parts.Rows {
+	if wide != parts.Rows {
 		return nil, fmt.Errorf("qweight has %d rows of weights, scales %d", wide, parts.Rows)
 	}
 	if parts.Group, err = g.groups(p, module); err != nil {
@@ -111,8 +119,8 @@ func gptqWeights(about *reader, p parts) (map[string]quantisedWeight, map[string
 		return nil, nil, about.err
 	}
 	switch {
-	case g.bits != 2 && g.bits != 4 && g.bits != 8:
-		return nil, nil, fmt.Errorf("gptq of %d bits is not supported (supported: 2, 4, 8)", g.bits)
+	case !slices.Contains([]int{2, 3, 4, 8}, g.bits):
+		return nil, nil, fmt.Errorf("gptq of %d bits is not supported (supported: 2, 3, 4, 8)", g.bits)
 	case layout != "gptq" && layout != "gptq_v2":
 		return nil, nil, fmt.Errorf("checkpoint_format %.40q of gptq is not supported (supported: gptq, gptq_v2)", layout)
 	case about.bool("is_marlin_format"):
@@ -125,7 +133,7 @@ func gptqWeights(about *reader, p parts) (map[string]quantisedWeight, map[string
 		return nil, nil, about.err
 	}
 	g.zeroLess1 = layout == "gptq"
-	g.weightRows = 32 / g.bits
+	g.columns = true
 	weights, hidden := g.weights(p)
 	return weights, hidden, nil
 }

@@ -248,7 +248,8 @@ func TestQuantisedCheckpointsAreChecked(t *testing.T) {
 		{with(".weight_format", "U8", nil, []byte{1}), "not stored by rows"},
 	})
 	checkDamage(t, gptqCheckpoint, []damage{
-		{about(`{"quant_method":"gptq","bits":3}`), "gptq of 3 bits"},
+		{about(`{"quant_method":"gptq","bits":5}`), "gptq of 5 bits"},
+		{about(`{"quant_method":"gptq","bits":3,"group_size":8}`), "21 columns of 3 bits are no whole words"},
 		{about(`{"quant_method":"gptq","bits":"4"}`), "bits"},
 		{about(`{"quant_method":"gptq","bits":4,"checkpoint_format":"marlin"}`), `checkpoint_format "marlin"`},
 		{about(`{"quant_method":"gptq","bits":4,"is_marlin_format":true}`), "marlin"},

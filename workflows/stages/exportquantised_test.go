@@ -59,6 +59,8 @@ func packedCases() map[string]packedCase {
 		"gptq order": grouped("gptq4order.", `{"quant_method":"gptq","bits":4,"group_size":32,"desc_act":true}`),
 		"gptq 8":     grouped("gptq8.", `{"quant_method":"gptq","bits":8,"group_size":32}`),
 		"gptq 2":     grouped("gptq2.", `{"quant_method":"gptq","bits":2,"group_size":32}`),
+		"gptq 3":     grouped("gptq3.", `{"quant_method":"gptq","bits":3,"group_size":32,"desc_act":true}`),
+		"gptq 3 v2":  grouped("gptq3v2.", `{"quant_method":"gptq","bits":3,"group_size":32,"checkpoint_format":"gptq_v2"}`),
 		"awq":        grouped("awq.", `{"quant_method":"awq","bits":4,"group_size":32}`),
 		"mxfp4":      {"mxfp4", "", map[string]string{"blocks": stacked + "_blocks", "scales": stacked + "_scales"}, `{"quant_method":"mxfp4"}`},
 	}
