@@ -7,7 +7,8 @@ DIR is where `npm install node-llama-cpp` ran (it ships llama.cpp built for the 
 compiler is needed). Without --cases the base that the program carries is tried, from
 internal/embedded/base. For each case:
 
-- the base as GGUF: the same greedy tokens there and in `cultivar generate`, the same ids of texts;
+- the base as GGUF, experts of MXFP4 widened and as they are: the same greedy tokens there and in
+  `cultivar generate`, the same ids of texts;
 - the base with the adapter as GGUF, and the two merged: the same greedy tokens again;
 - the tiny models of every family (--families, trainer/model/testdata) in the same way, those that
   llama.cpp would compute otherwise being refused;
@@ -107,6 +108,9 @@ def try_base(a, engine, check, name, base, prompt, texts, adapter):
             p = subprocess.run([a.bin, "tokenize", "--base", base, "--no-special", "--json"], input=json.dumps(text), capture_output=True, text=True, check=True)
             check(name, f"tokens of {text[:20]!r}", ids, json.loads(p.stdout))
         check(name, "template", reply["templated"], (pathlib.Path(base) / "chat_template.jinja").exists())
+        if "mxfp4" in (pathlib.Path(base) / "config.json").read_text():
+            cultivar(a, "export", "--format", "merged-gguf", "--base", base, "--out", f"{tmp}/packed.gguf")
+            check(name, "packed", engine.ask(model=f"{tmp}/packed.gguf", prompt_ids=prompt, n=TOKENS)["ids"], ours(a, base, prompt))
         if not adapter:
             return
         cultivar(a, "export", adapter, "--format", "merged-gguf", "--outtype", "f32", "--base", base, "--out", f"{tmp}/merged.gguf")
