@@ -9,6 +9,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 )
 
@@ -29,6 +30,10 @@ type ggufTensor struct {
 	// an adapter could update.
 	parts []string
 	load  func() ([]float32, error)
+	// stack is the published tensor of which this is part number file; its update has a module for each
+	// expert, which parts do not name.
+	stack arch.Stack
+	file  int
 	// quantised tells that the base has it in fewer bits.
 	quantised bool
 	// packed is the tensor in the quantised type that it stays in where no other is asked for and nothing
@@ -45,6 +50,7 @@ type ggufWriter struct {
 	o       GGUFOptions
 
 	updates map[string]peft.Module // by the weight's published name
+	stacks  map[string]peft.Module // those of stacked experts, by the stack's
 	keep    bool                   // what is packed stays so
 }
 
@@ -132,13 +138,8 @@ func (w *ggufWriter) plan() error {
 	if err != nil {
 		return err
 	}
-	w.updates = make(map[string]peft.Module, len(modules))
-	shapes := make(map[string][]int)
-	for _, t := range w.base.tensors {
-		for _, part := range t.parts {
-			shapes[part] = t.shape[max(0, len(t.shape)-2):]
-		}
-	}
+	w.updates, w.stacks = make(map[string]peft.Module, len(modules)), map[string]peft.Module{}
+	shapes := w.shapes()
 	for _, m := range modules {
 		if w.o.Model.Tied && m.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", m.Name)
@@ -148,10 +149,14 @@ func (w *ggufWriter) plan() error {
 			return err
 		}
 		for name, p := range list {
-			if p.module.Experts > 0 {
-				return fmt.Errorf("parameter %q: merging into the stack %q is not supported", m.Name, name)
+			if p.module.Experts == 0 {
+				w.updates[name] = p.module
+				continue
 			}
-			w.updates[name] = p.module
+			if err := p.fits(shapes[name]); err != nil {
+				return err
+			}
+			w.stacks[name] = p.module
 		}
 		if len(list) == 0 {
 			w.updates[w.o.published(m.Name)+weightSuffix] = m
@@ -160,13 +165,34 @@ func (w *ggufWriter) plan() error {
 	return nil
 }
 
-// entry takes the updates of a tensor out of those that are left and makes what is to be written.
-func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
-	type update struct {
-		part   int
-		module peft.Module
+// shapes are those of the published matrices, and of stacks of them, that the base has.
+func (w *ggufWriter) shapes() map[string][]int {
+	shapes := make(map[string][]int)
+	for _, t := range w.base.tensors {
+		for _, part := range t.parts {
+			shapes[part] = t.shape[max(0, len(t.shape)-2):]
+		}
+		if t.stack.Published != "" && len(t.shape) == 3 {
+			shapes[t.stack.Published] = []int{t.shape[0], t.shape[1] * len(t.stack.Files), t.shape[2]}
+		}
 	}
-	var updates []update
+	return shapes
+}
+
+// delta is what is merged into one matrix of a tensor.
+type delta struct {
+	part   int
+	module peft.Module
+}
+
+// updatesOf takes the updates of a tensor out of those that are left, with rows as the file has them.
+func (w *ggufWriter) updatesOf(t ggufTensor) ([]delta, error) {
+	var updates []delta
+	if m, ok := w.stacks[t.stack.Published]; ok {
+		for e := range m.Experts {
+			updates = append(updates, delta{e, t.rowsOf(m.Expert(e, 0, m.B.Shape[0]))})
+		}
+	}
 	for i, part := range t.parts {
 		m, ok := w.updates[part]
 		if !ok {
@@ -174,19 +200,41 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 		}
 		delete(w.updates, part)
 		if err := fits(m, t.shape[max(0, len(t.shape)-2):]); err != nil {
-			return gguf.Entry{}, err
+			return nil, err
 		}
 		b, err := rowsOfB(m, w.o.Model)
 		if err != nil {
-			return gguf.Entry{}, err
+			return nil, err
 		}
 		m.B = &adapters.Tensor{Name: m.B.Name, Shape: m.B.Shape, Data: b}
 		if m.Magnitude != nil {
 			if m.Magnitude, err = w.magnitude(m); err != nil {
-				return gguf.Entry{}, err
+				return nil, err
 			}
 		}
-		updates = append(updates, update{i, m})
+		updates = append(updates, delta{i, m})
+	}
+	return updates, nil
+}
+
+// rowsOf is the update of one expert's matrix as far as this part of a stack has its rows.
+func (t ggufTensor) rowsOf(m peft.Module) peft.Module {
+	rows, rank := m.B.Shape[0], m.B.Shape[1]
+	b := &adapters.Tensor{Name: m.B.Name, Shape: []int{rows / len(t.stack.Files), rank}}
+	for i := range rows {
+		if file, _ := t.stack.Row(i, rows); file == t.file {
+			b.Data = append(b.Data, m.B.Data[i*rank:(i+1)*rank]...)
+		}
+	}
+	m.B = b
+	return m
+}
+
+// entry makes what is to be written of a tensor.
+func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
+	updates, err := w.updatesOf(t)
+	if err != nil {
+		return gguf.Entry{}, err
 	}
 	if t.packed != nil && w.keep && len(updates) == 0 {
 		return gguf.Entry{Name: t.name, Type: t.typ, Shape: t.shape, Load: t.packed}, nil

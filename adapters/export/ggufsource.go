@@ -38,6 +38,9 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 		}
 		x := ggufTensor{name: name, shape: t.Shape, parts: parts, load: func() ([]float32, error) { return widen(t) }}
+		if s, ok := o.Model.Arch.StackOf(name); ok {
+			x.stack, x.file = s, slices.Index(s.Files, name)
+		}
 		if _, err := quant.Parse(t.Type.String()); err == nil {
 			x.quantised, x.typ, x.packed = true, t.Type, func() ([]byte, error) { return t.Data, nil }
 		}
@@ -49,7 +52,8 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 // published lists the published names of the matrices in a tensor of a file.
 func published(m *arch.Model, t gguf.Tensor) ([]string, error) {
 	hf, experts := m.Arch.Published(t.Name)
-	if !experts {
+	_, stacked := m.Arch.StackOf(t.Name)
+	if !experts && (!stacked || len(t.Shape) != 3) {
 		return []string{hf}, nil
 	}
 	if len(t.Shape) != 3 || t.Shape[0] != m.Experts {
@@ -57,7 +61,9 @@ func published(m *arch.Model, t gguf.Tensor) ([]string, error) {
 	}
 	parts := make([]string, m.Experts)
 	for i := range parts {
-		parts[i] = fmt.Sprintf(hf, i)
+		if experts { // a stack has one name for all
+			parts[i] = fmt.Sprintf(hf, i)
+		}
 	}
 	return parts, nil
 }

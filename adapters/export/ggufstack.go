@@ -17,7 +17,7 @@ func (g *gathering) unstack(s arch.Stack, t tensor) error {
 	}
 	blocks, microscaled := g.source.Sharded.Tensor(t.Name + "_blocks")
 	for i, name := range s.Files {
-		x := ggufTensor{name: name, shape: l.shape(), parts: []string{""}, quantised: t.widened != nil, load: func() ([]float32, error) {
+		x := ggufTensor{name: name, shape: l.shape(), parts: make([]string, max(l.experts, 1)), stack: s, file: i, quantised: t.widened != nil, load: func() ([]float32, error) {
 			values, err := t.float32s()
 			if err != nil {
 				return nil, err

@@ -68,11 +68,9 @@ func TestFamilies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, quantised := b.Config().Raw["quantization_config"]; !quantised { // those are not merged into
-				checkMerged(t, b, a, want)
-				a.Config.AlphaPattern = map[string]float64{`layers\.1\..*`: 20}
-				checkMerged(t, b, a, want)
-			}
+			checkMerged(t, b, a, want)
+			a.Config.AlphaPattern = map[string]float64{`layers\.1\..*`: 20}
+			checkMerged(t, b, a, want)
 			for _, recompute := range []int{0, b.Config().NumHiddenLayers} {
 				checkTraining(t, b, filepath.Join(dir, "adapter"), recompute, want)
 			}
@@ -208,7 +206,12 @@ func checkMerged(t *testing.T, b *base.Base, a *adapters.Adapter, want expected)
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "merged")
-	if _, err := export.Merged(context.Background(), b.Dir(), a, to, export.Float32); err != nil {
+	if b.QuantMethod() != "" {
+		_, err = export.MergedQuantised(context.Background(), b.Dir(), b, a, to, export.Float32)
+	} else {
+		_, err = export.Merged(context.Background(), b.Dir(), a, to, export.Float32)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	merged := open(t, to)
