@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,7 +158,47 @@ func TestGGUFOfUpdatedExperts(t *testing.T) {
 			}
 		}
 	}
-	if _, err := GGUFAdapter(a, path+"2", GGUFOptions{Model: m}); err == nil || !strings.Contains(err.Error(), "merge the adapter into its base instead") {
-		t.Errorf("as an adapter: %v", err)
+}
+
+// As an adapter the factors of all experts stand one behind the other: llama.cpp adds alpha/r·B·A of an
+// expert, of which a part of a stack has its rows.
+func TestGGUFAdapterOfExperts(t *testing.T) {
+	for class, parts := range map[string]struct {
+		names [2]string
+		row   func(half, i int) int // of the 4 of gate and up
+	}{
+		"MixtralForCausalLM":    {[2]string{"blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight"}, func(half, i int) int { return 2*half + i }},
+		"GraniteMoeForCausalLM": {[2]string{"blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight"}, func(half, i int) int { return 2*half + i }},
+		"GptOssForCausalLM":     {[2]string{"blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight"}, func(half, i int) int { return 2*i + half }},
+	} {
+		m := ggufModel(t, class)
+		m.Experts, m.ExpertsUsed, m.Intermediate, m.Hidden = experts, 1, 2, expertIn
+		a := expertAdapter(rand.New(rand.NewPCG(3, 4)), "model.layers.0.mlp.experts.gate_up_proj", 4)
+		path := filepath.Join(t.TempDir(), "a.gguf")
+		if _, err := GGUFAdapter(a, path, GGUFOptions{Model: m}); err != nil {
+			t.Fatal(err)
+		}
+		f := openGGUF(t, path)
+		alpha, _ := f.Float("adapter.lora.alpha")
+		for half, name := range parts.names {
+			A, B := ggufValues(t, f, name+".lora_a"), ggufValues(t, f, name+".lora_b")
+			if x, _ := f.Tensor(name + ".lora_b"); !slices.Equal(x.Shape, []int{experts, 2, rank}) {
+				t.Fatalf("%s: B is %v", class, x.Shape)
+			}
+			for at := range experts * 2 * expertIn {
+				e, row, col := at/(2*expertIn), at/expertIn%2, at%expertIn
+				var got float64
+				for p := range rank {
+					got += alpha / rank * float64(B[(e*2+row)*rank+p]) * float64(A[(e*rank+p)*expertIn+col])
+				}
+				if want := update(a, e, parts.row(half, row), col); math.Abs(got-want) > 1e-5*(1+math.Abs(want)) {
+					t.Fatalf("%s: %s of expert %d, (%d, %d) is updated by %g, want %g", class, name, e, row, col, got, want)
+				}
+			}
+		}
+		m.Experts = experts + 1
+		if _, err := GGUFAdapter(a, path+"2", GGUFOptions{Model: m}); !errors.Is(err, adapters.ErrBaseMismatch) {
+			t.Errorf("%s: a model of more experts: %v", class, err)
+		}
 	}
 }

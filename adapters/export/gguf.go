@@ -82,7 +82,7 @@ type GGUFReport struct {
 // GGUFAdapter writes an adapter as a GGUF file for llama.cpp's --lora (llama.cpp,
 // convert_lora_to_gguf.py): A and B of each module, the rows of B in the order of the base's. The
 // scaling there is alpha/rank, so rank-stabilised ones are folded into alpha; modules whose scaling
-// differs have the difference in B.
+// differs have the difference in B. Experts have their factors stacked, as the base has its matrices.
 func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
 	if err := peft.Check(a); err != nil {
 		return GGUFReport{}, err
@@ -111,41 +111,6 @@ func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, er
 	}
 	r := GGUFReport{Report: Report{Modules: len(modules), Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1}}
 	return r, writeGGUF(out, pairs, entries)
-}
-
-func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions, alpha float64) ([]gguf.Entry, error) {
-	var entries []gguf.Entry
-	typ := outTypes[OutF32].tensor
-	if o.Type != "" {
-		typ = outTypes[o.Type].tensor
-	}
-	for _, m := range modules {
-		if m.Name == headModule && o.Model.Tied {
-			return nil, fmt.Errorf("module %q shares its weight with the embeddings, which llama.cpp cannot adapt alone", m.Name)
-		}
-		if m.Experts > 0 {
-			return nil, fmt.Errorf("parameter %q: updates of experts are not written as a GGUF adapter: merge the adapter into its base instead", m.Name)
-		}
-		name, expert := o.Model.Arch.InFile(o.published(m.Name) + weightSuffix)
-		if name == "" || expert >= 0 {
-			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Model.Arch.Name)
-		}
-		b, err := rowsOfB(m, o.Model)
-		if err != nil {
-			return nil, err
-		}
-		// llama.cpp divides the one alpha by the rank of each module.
-		rank := m.A.Shape[0]
-		if scale := config.ScalingOf(m.Key, rank) * float64(rank) / alpha; scale != 1 {
-			for i := range b {
-				b[i] *= float32(scale)
-			}
-		}
-		entries = append(entries, entryOf(name+".lora_a", typ, m.A.Shape, func() ([]float32, error) { return m.A.Data, nil }))
-		entries = append(entries, entryOf(name+".lora_b", typ, m.B.Shape, func() ([]float32, error) { return b, nil }))
-	}
-	slices.SortFunc(entries, func(x, y gguf.Entry) int { return o.Model.Arch.Compare(x.Name, y.Name) })
-	return entries, nil
 }
 
 // rowsOfB is a copy of B with its rows in the order of the base's file, and with what the file has

@@ -40,8 +40,6 @@ SKIP = {
     ("mixtral", "greedy"): "llama.cpp has no window in Mixtral's architecture",
     ("phi3-v4", "greedy"): "llama.cpp has no window in Phi's architecture",
     ("phi4-mini", "greedy"): "llama.cpp takes longrope's factors by its context",
-    **{(name, "lora"): "updates of experts are not written as a GGUF adapter"
-       for name in ["gptoss-experts", "gptoss-mxfp4", "granitemoe-experts", "mixtral-experts", "mixtral-v4"]},
 }
 
 # Families of which llama.cpp would compute something else, and words of the error that says so.
