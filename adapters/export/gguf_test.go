@@ -458,3 +458,30 @@ func TestGGUFModelOfHostileFiles(t *testing.T) {
 		}
 	}
 }
+
+// A head that is not the embeddings is written although config.json ties them, one that is is not.
+func TestGGUFTiedHead(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		dir := ggufDir(t, byteLevel(t, gpt2Bytes, false), "model.norm.weight")
+		embeddings, head := make([]float32, 300*ggufHidden), make([]float32, 300*ggufHidden)
+		if !same {
+			head[7] = 1
+		}
+		err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, []safetensors.Entry{
+			safetensors.F32Entry("model.embed_tokens.weight", []int{300, ggufHidden}, embeddings), safetensors.F32Entry("lm_head.weight", []int{300, ggufHidden}, head),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := ggufModel(t, "LlamaForCausalLM")
+		m.Tied = true
+		path := filepath.Join(t.TempDir(), "tied.gguf")
+		if _, err := GGUFModel(context.Background(), dir, nil, path, GGUFOptions{Model: m}); err != nil {
+			t.Fatal(err)
+		}
+		back, err := arch.Read(openGGUF(t, path))
+		if err != nil || back.Tied != same || m.Tied != same {
+			t.Errorf("the same %v: tied %v, read as %v, %v", same, m.Tied, back.Tied, err)
+		}
+	}
+}

@@ -129,6 +129,9 @@ func openDirectory(dir string, q Quantised, o GGUFOptions) (*ggufBase, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	b.stored = g.stored
+	if g.parts["output.weight"] != nil {
+		o.Model.Tied = false // whatever config.json says: transformers believes the weights as well
+	}
 	return b, nil
 }
 
@@ -151,7 +154,7 @@ type part struct {
 func (g *gathering) gather(o GGUFOptions) error {
 	for _, stored := range g.source.Tensors() {
 		hf := o.published(stored)
-		if hf == "" || g.model.Tied && hf == headModule+weightSuffix || strings.HasSuffix(hf, ".rotary_emb.inv_freq") {
+		if hf == "" || g.model.Tied && hf == headModule+weightSuffix && g.source.repeats(stored) || strings.HasSuffix(hf, ".rotary_emb.inv_freq") {
 			continue // not of the text; the embeddings again; a table that is computed
 		}
 		t, _ := g.source.Tensor(stored)

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +109,7 @@ func (m *merger) plan(config modelConfig) error {
 		}
 	}
 	for _, name := range m.base.Tensors() {
-		if tied && name == headModule+weightSuffix && m.repeatsEmbeddings() {
+		if tied && name == headModule+weightSuffix && m.base.repeats(name) {
 			continue // readers tie it themselves
 		}
 		if err := m.planTensor(name); err != nil {
@@ -158,13 +157,6 @@ func (m *merger) weightOf(module string) (tensor, bool) {
 		return m.base.Tensor("language_model.model." + rest)
 	}
 	return t, ok
-}
-
-// repeatsEmbeddings reports whether the head that the base holds is its embeddings once more.
-func (m *merger) repeatsEmbeddings() bool {
-	head, _ := m.base.Tensor(headModule + weightSuffix)
-	embeddings, ok := m.base.Tensor("model.embed_tokens" + weightSuffix)
-	return ok && head.DType == embeddings.DType && bytes.Equal(head.Data, embeddings.Data)
 }
 
 const (

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,4 +106,15 @@ func (t tensor) float32s() ([]float32, error) {
 		return t.widened()
 	}
 	return safetensors.Float32s(t.Tensor)
+}
+
+// repeats reports whether a tensor is the embeddings once more.
+func (s *source) repeats(name string) bool {
+	t := s.tensors[name]
+	for other, e := range s.tensors {
+		if strings.HasSuffix(other, "embed_tokens"+weightSuffix) {
+			return t.widened == nil && e.widened == nil && t.DType == e.DType && bytes.Equal(t.Data, e.Data)
+		}
+	}
+	return false
 }
