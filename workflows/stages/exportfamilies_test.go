@@ -12,10 +12,13 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/eval"
+	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
@@ -136,4 +139,63 @@ func TestMergedGGUFOfFamilies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file with stacked experts, quantised or not, is the same training base as the directory: the factors
+// of an adapter have the same gradients, to the bit.
+func TestGGUFTrainsAsTheDirectory(t *testing.T) {
+	for _, family := range []string{"glm4", "gptoss-experts", "gptoss-mxfp4", "granitemoe-experts", "ministral3", "mixtral-experts"} {
+		t.Run(family, func(t *testing.T) {
+			dir, adapter := withWords(t, family), filepath.Join(families, family, "adapter")
+			want, got := gradients(t, dir, adapter), gradients(t, toGGUF(t, dir, "", ""), adapter)
+			if len(want) == 0 || !slices.Equal(got, want) {
+				t.Errorf("%d gradients differ from the directory's %d", len(got), len(want))
+			}
+		})
+	}
+}
+
+// gradients are those of one step, of all factors one after the other.
+func gradients(t *testing.T, path, adapter string) []float32 {
+	t.Helper()
+	b, err := base.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	a, err := peft.Read(adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := model.Modules(b.Config(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := lora.FromAdapter(a, modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(b.Config(), b, f.Attachment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := m.NewTrainer(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := pack.New([]pack.Row{{IDs: []int32{5, 9, 13, 20, 7, 31, 12}}, {IDs: []int32{8, 30, 22}}}, pack.Options{MaxLen: 64, Strategy: pack.BestFit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches, _ := trainer.MicroBatches(packed.Step([]int{0}, 1), 0, 0)
+	for _, mb := range batches {
+		if _, err := tr.Step(mb); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []float32
+	for _, p := range f.Params() {
+		all = append(all, p.Grad...)
+	}
+	return all
 }
