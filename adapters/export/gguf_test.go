@@ -304,6 +304,25 @@ func TestGGUFModelOfAFile(t *testing.T) {
 		t.Error("merging into a file is another thing than into a directory")
 	}
 	convert(at("base"), nil, "q8", OutQ8)
+	mixed := openGGUF(t, at("base"))
+	var pairs []gguf.Pair
+	var entries []gguf.Entry
+	for _, key := range mixed.Keys() {
+		if p, ok := mixed.Pair(key); ok && key != "general.alignment" {
+			pairs = append(pairs, p)
+		}
+	}
+	for i, name := range mixed.Tensors() {
+		x, _ := mixed.Tensor(name)
+		entries = append(entries, entryOf(name, []gguf.Type{gguf.F16, gguf.BF16}[i%2], x.Shape, func() ([]float32, error) { return widen(x) }))
+	}
+	if err := gguf.WriteFile(at("mixed"), pairs, entries); err != nil {
+		t.Fatal(err)
+	}
+	convert(at("mixed"), nil, "mixedcopy", "")
+	if !slices.Equal(testkit.Read(t, at("mixed")), testkit.Read(t, at("mixedcopy"))) {
+		t.Error("a file of several types that nothing is merged into changes")
+	}
 	convert(at("q8"), nil, "q8copy", "")
 	if !slices.Equal(testkit.Read(t, at("q8")), testkit.Read(t, at("q8copy"))) {
 		t.Error("a quantised file that nothing is merged into changes")

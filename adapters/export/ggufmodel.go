@@ -36,8 +36,8 @@ type ggufTensor struct {
 	file  int
 	// quantised tells that the base has it in fewer bits.
 	quantised bool
-	// packed is the tensor in the quantised type that it stays in where no other is asked for and nothing
-	// is merged into it; nil where there is none.
+	// packed is the tensor in the type that it stays in where no other is asked for and nothing is merged
+	// into it; nil where that is the type of the embeddings.
 	packed func() ([]byte, error)
 	typ    gguf.Type // of packed
 }
@@ -51,7 +51,7 @@ type ggufWriter struct {
 
 	updates map[string]peft.Module // by the weight's published name
 	stacks  map[string]peft.Module // those of stacked experts, by the stack's
-	keep    bool                   // what is packed stays so
+	keep    bool                   // tensors keep their types
 }
 
 func (w *ggufWriter) write(out string) (GGUFReport, error) {
@@ -75,11 +75,10 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 	if len(w.updates) > 0 {
 		return GGUFReport{}, fmt.Errorf("%w: the base has no weight for %d modules of the adapter", adapters.ErrBaseMismatch, len(w.updates))
 	}
-	pairs, quantised := w.base.pairs, slices.ContainsFunc(entries, isQuantised)
-	if !w.keep || !quantised {
+	pairs := withVersion(w.base.pairs, slices.ContainsFunc(entries, isQuantised))
+	if !w.keep || !slices.ContainsFunc(pairs, func(p gguf.Pair) bool { return p.Key == fileType }) {
 		pairs = withFileType(pairs, outTypes[w.o.Type].file)
 	}
-	pairs = withVersion(pairs, quantised)
 	r := GGUFReport{Report: Report{Tensors: len(entries), Bytes: sizeOf(entries), Shards: 1, Stored: strings.ToUpper(string(w.o.Type))}, Notes: w.base.notes}
 	for i, t := range w.base.tensors {
 		if t.quantised && !isQuantised(entries[i]) {
@@ -98,7 +97,7 @@ func (w *ggufWriter) write(out string) (GGUFReport, error) {
 
 // withFileType says what most tensors of a file are, in the place where the file said it before.
 func withFileType(pairs []gguf.Pair, file uint32) []gguf.Pair {
-	p := gguf.NewPair("general.file_type", file)
+	p := gguf.NewPair(fileType, file)
 	pairs = slices.Clone(pairs)
 	if i := slices.IndexFunc(pairs, func(old gguf.Pair) bool { return old.Key == p.Key }); i >= 0 {
 		pairs[i] = p
@@ -124,7 +123,10 @@ func withVersion(pairs []gguf.Pair, quantised bool) []gguf.Pair {
 	return pairs
 }
 
-const quantisationVersion = "general.quantization_version"
+const (
+	fileType            = "general.file_type"
+	quantisationVersion = "general.quantization_version"
+)
 
 // plan finds out what the adapter updates.
 func (w *ggufWriter) plan() error {
@@ -237,9 +239,17 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 		return gguf.Entry{}, err
 	}
 	if t.packed != nil && w.keep && len(updates) == 0 {
-		return gguf.Entry{Name: t.name, Type: t.typ, Shape: t.shape, Load: t.packed}, nil
+		return gguf.Entry{Name: t.name, Type: t.typ, Shape: t.shape, Load: func() ([]byte, error) {
+			if err := w.ctx.Err(); err != nil {
+				return nil, err
+			}
+			return t.packed()
+		}}, nil
 	}
 	typ := outTypes[w.o.Type].tensor
+	if w.keep && t.packed != nil && !t.quantised {
+		typ = t.typ
+	}
 	if strings.Contains(t.name, "ffn_gate_inp") || strings.HasSuffix(t.name, ".bias") {
 		typ = gguf.F32
 	}

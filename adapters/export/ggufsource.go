@@ -41,9 +41,8 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 		if s, ok := o.Model.Arch.StackOf(name); ok {
 			x.stack, x.file = s, slices.Index(s.Files, name)
 		}
-		if _, err := quant.Parse(t.Type.String()); err == nil {
-			x.quantised, x.typ, x.packed = true, t.Type, func() ([]byte, error) { return t.Data, nil }
-		}
+		_, err = quant.Parse(t.Type.String())
+		x.quantised, x.typ, x.packed = err == nil, t.Type, func() ([]byte, error) { return t.Data, nil }
 		b.tensors = append(b.tensors, x)
 	}
 	return b, nil
