@@ -36,8 +36,8 @@ type ggufTensor struct {
 	file  int
 	// quantised tells that the base has it in fewer bits.
 	quantised bool
-	// packed is the tensor in the type that it stays in where no other is asked for and nothing is merged
-	// into it; nil where that is the type of the embeddings.
+	// packed is the tensor's bytes in the type that it keeps where no other is asked for and nothing is
+	// merged into it; nil where it is to be that of the embeddings.
 	packed func() ([]byte, error)
 	typ    gguf.Type // of packed
 }

@@ -141,6 +141,17 @@ func TestMergedGGUFOfFamilies(t *testing.T) {
 	}
 }
 
+// A key that a family's class does not read refuses nothing.
+func TestGGUFOfUnreadKeys(t *testing.T) {
+	dir := withWords(t, "exaone4-full")
+	config := filepath.Join(dir, "config.json")
+	text := strings.Replace(string(testkit.Read(t, config)), "{", `{"attention_bias":true,`, 1)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	toGGUF(t, dir, "", "")
+}
+
 // A file with stacked experts, quantised or not, is the same training base as the directory: the factors
 // of an adapter have the same gradients, to the bit.
 func TestGGUFTrainsAsTheDirectory(t *testing.T) {

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model/exaone4"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
+
+// unasked are the families whose classes have biases or none, whatever attention_bias says.
+var unasked = []string{"exaone4", "ministral3", "mistral", "mixtral", "phi3", "qwen2"}
 
 // ggufModel says in GGUF's words what a config says. What has no word there is refused.
 func ggufModel(c *base.Config) (*arch.Model, error) {
@@ -25,7 +29,6 @@ func ggufModel(c *base.Config) (*arch.Model, error) {
 		Arch: a, Vocabulary: c.VocabSize, Context: c.MaxPositionEmbeddings, Hidden: c.HiddenSize, Intermediate: c.IntermediateSize,
 		Layers: c.NumHiddenLayers, AttentionHeads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
 		Rotated: int(float64(c.HeadDim) * c.Rope.PartialRotaryFactor), Eps: c.RMSNormEps, Tied: c.TieWordEmbeddings,
-		AttentionBias: c.AttentionBias, MLPBias: c.MLPBias,
 		Theta: c.Rope.Theta, Rope: ggufRope(c.Rope), Window: c.SlidingWindow,
 
 		AttentionSoftcap: k.Float("attn_logit_softcapping", 0), FinalSoftcap: k.Float("final_logit_softcapping", 0),
@@ -35,6 +38,9 @@ func ggufModel(c *base.Config) (*arch.Model, error) {
 
 		Experts:     k.Int("num_local_experts", k.Int("num_experts", 0, 0, 1<<16), 0, 1<<16),
 		ExpertsUsed: k.Int("num_experts_per_tok", 0, 0, 1<<16), ExpertIntermediate: k.Int("moe_intermediate_size", 0, 0, 1<<20),
+	}
+	if !slices.Contains(unasked, a.ModelType) {
+		m.AttentionBias, m.MLPBias = c.AttentionBias, c.MLPBias
 	}
 	if a.ModelType == "gpt_oss" {
 		m.ExpertIntermediate = m.Intermediate // llama.cpp reads this one
