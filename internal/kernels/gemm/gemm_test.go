@@ -278,7 +278,7 @@ func TestBlocks(t *testing.T) {
 					{m: 300, n: 16, k: 2*depth + 3, a: layout{transposed: true}},
 					{m: 16, n: 300, k: depth + 3, a: layout{transposed: true}},
 					{m: 7, n: 2100, k: depth + 3, b: layout{transposed: true}},
-					{m: 29, n: 70, k: 1024, b: layout{transposed: true}},
+					{m: 29, n: 70, k: 60, a: layout{padding: 1<<14 - 60}, b: layout{transposed: true}},
 					{m: 70, n: 530, k: 2*depth + 5, b: layout{blocks: true, transposed: true}},
 					{m: 40, n: 300, k: depth + 3, a: layout{blocks: true}, b: layout{blocks: true}},
 					{m: 3, n: 300, k: 2*depth + 3, a: layout{blocks: true, transposed: true}, b: layout{blocks: true, transposed: true}},
@@ -445,6 +445,46 @@ func TestGroup(t *testing.T) {
 						round, i, o.Terms[0].A.Rows, o.Terms[0].B.Cols, len(o.Terms), o.Bias != nil, o.Accumulate, o.Scale,
 						at/o.Stride, at%o.Stride, o.C[at], want[i][at])
 				}
+			}
+		}
+	})
+}
+
+// Terms that end within a block of B, begin in one, or lie in it whole.
+func TestTermsAcrossBlocks(t *testing.T) {
+	cputest.EachImplementation(t, func(t *testing.T) {
+		for _, c := range []struct {
+			m, n    int
+			depths  []int
+			a, b    layout
+			scale   float32
+			blended bool // start from C
+		}{
+			{m: 70, n: 530, depths: []int{2*depth + 90, 7, 200}, b: layout{transposed: true}, scale: 0.5},
+			{m: 70, n: 530, depths: []int{1, 2*depth + 3, 300}, blended: true},
+			{m: 20, n: 300, depths: []int{100, 3, depth + 60}, scale: -3, blended: true},             // in place
+			{m: 300, n: 20, depths: []int{90, depth, 5}, a: layout{transposed: true}, blended: true}, // turned
+			{m: 9, n: 70, depths: []int{depth + 9, 40}, b: layout{typ: dtype.BF16, transposed: true}},
+		} {
+			r := rand.New(rand.NewPCG(13, uint64(c.m)))
+			o := Product{C: make([]float32, c.m*c.n), Stride: c.n, Accumulate: c.blended, Scale: c.scale}
+			for i := range o.C {
+				o.C[i] = normal(r)
+			}
+			want := append([]float32(nil), o.C...)
+			for i, k := range c.depths {
+				term := Term{c.a.matrix(r, c.m, k, normal), c.b.matrix(r, k, c.n, normal)}
+				o.Terms = append(o.Terms, term)
+				reference(want, c.n, term.A, term.B, c.blended || i > 0)
+			}
+			if c.scale != 0 {
+				for i := range want {
+					want[i] *= c.scale
+				}
+			}
+			Group(o)
+			if i := firstDifference(o.C, want); i >= 0 {
+				t.Errorf("%d×%d over %v: C[%d, %d] = %v, want %v", c.m, c.n, c.depths, i/c.n, i%c.n, o.C[i], want[i])
 			}
 		}
 	})

@@ -17,6 +17,9 @@ func (c cut) largest() int { return ceilDiv(c.units(), c.pieces) * c.unit }
 // perWorker bounds the tiles of one worker. Some are needed, so that one that is slower has less to do.
 const perWorker = 6
 
+// smallest is the share of what is computed alone that makes a tile at least, as a divisor.
+const smallest = 8
+
 // shallow is how short sums are that take less time than writing C, which then stays in whole rows.
 const shallow = 64
 
@@ -45,10 +48,12 @@ func (p *plan) split(workers, total int) {
 	case p.k <= shallow && maxDown >= perWorker*workers:
 		maxAcross = 1
 	}
+	most := max(1, min(perWorker*workers, smallest*p.work()/p.serialBelow))
+	maxDown, maxAcross = min(maxDown, most), min(maxAcross, p.across.units())
 	best := -1
 	down, across := p.down, p.across
-	for down.pieces = 1; down.pieces <= min(maxDown, perWorker*workers); down.pieces++ {
-		for across.pieces = 1; across.pieces <= min(maxAcross, p.across.units(), perWorker*workers/down.pieces); across.pieces++ {
+	for down.pieces = 1; down.pieces <= maxDown; down.pieces++ {
+		for across.pieces = 1; across.pieces <= min(maxAcross, most/down.pieces); across.pieces++ {
 			if c := p.cost(down, across, workers, total); best < 0 || c < best {
 				best, p.down, p.across = c, down, across
 			}
