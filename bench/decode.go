@@ -80,20 +80,16 @@ func digestOf(ids []int32) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// readBandwidth is the best of some sweeps over n bytes on all threads, in bytes a second: what
+// readBandwidth is the best of some sweeps over memory on all threads, in bytes a second: what
 // decoding, which reads every weight once for a token, can reach.
-func readBandwidth(n int) float64 {
-	data := make([]float32, n/4)
-	for i := range data {
-		data[i] = 1
-	}
+func readBandwidth(data []float32) float64 {
 	const grain = 1 << 16
 	sums := make([]float32, len(data)/grain+1)
 	var best float64
 	for range 12 {
 		began := time.Now()
 		parallel.For(len(data), grain, func(lo, hi int) { sums[lo/grain] = vec.Sum(data[lo:hi]) })
-		best = max(best, float64(n)/time.Since(began).Seconds())
+		best = max(best, float64(4*len(data))/time.Since(began).Seconds())
 	}
 	return best
 }
