@@ -87,9 +87,11 @@ type Stack struct {
 type Misfit struct{ error }
 
 // MustHave refuses a value that has not the columns which its reader, a module, expects.
-func MustHave(x *Node, cols int, reader string) {
-	if got := x.Shape()[1]; got != cols {
-		panic(Misfit{fmt.Errorf("%s is for %d columns, but its input has %d", reader, cols, got)})
+func MustHave(x *Node, cols int, reader string) { fit(reader, cols, x.Shape()[1]) }
+
+func fit(reader string, want, got int) {
+	if got != want {
+		panic(Misfit{fmt.Errorf("%s is for %d columns, but its input has %d", reader, want, got)})
 	}
 }
 
@@ -133,18 +135,32 @@ func (l *Layer) Linear(x *Node, modules ...string) *Node { return l.LinearBias(x
 
 // LinearBias applies linear modules that have a bias, or have none, to x.
 func (l *Layer) LinearBias(x *Node, bias bool, modules ...string) *Node {
-	var projs []ops.Projection
-	rescaled := false
+	projs, rescaled := l.projections(x, bias, modules)
+	if rescaled {
+		return l.DoRA(x, projs...)
+	}
+	return l.Builder.Linear(x, projs...)
+}
+
+// AddLinear adds to the residual stream what a linear module, with a bias or without, makes of x.
+func (l *Layer) AddLinear(residual, x *Node, bias bool, module string) *Node {
+	projs, rescaled := l.projections(x, bias, []string{module})
+	fit("residual", residual.Shape()[1], projs[0].Weight.Rows)
+	if rescaled {
+		return l.Builder.Add(residual, l.DoRA(x, projs...))
+	}
+	return l.Builder.AddLinear(residual, x, projs[0])
+}
+
+// projections are linear modules of x; rescaled says that one of them has a magnitude.
+func (l *Layer) projections(x *Node, bias bool, modules []string) (projs []ops.Projection, rescaled bool) {
 	for _, m := range modules {
 		p := l.Weights.Projection(l.Builder, m, bias)
 		MustHave(x, p.Weight.Cols, m)
 		rescaled = rescaled || p.LoRA != nil && p.LoRA.Magnitude != nil
 		projs = append(projs, p)
 	}
-	if rescaled {
-		return l.DoRA(x, projs...)
-	}
-	return l.Builder.Linear(x, projs...)
+	return projs, rescaled
 }
 
 // Add returns x + y.

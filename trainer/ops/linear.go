@@ -32,10 +32,11 @@ type Projection struct {
 // of them gives the input gradient a fixed order of summation and one pass over memory.
 type linear struct {
 	base
-	run   *Run
-	projs []Projection
-	in    int
-	slots []slot // by projection: where its nodes stand among the inputs
+	run      *Run
+	projs    []Projection
+	in       int
+	slots    []slot // by projection: where its nodes stand among the inputs
+	residual int    // which input is added to the result; -1 for none
 }
 
 // slot says which inputs of a linear operator belong to a projection; -1 when absent.
@@ -43,17 +44,29 @@ type slot struct{ weight, a, b, down int }
 
 // Linear applies projections to x (tokens, in).
 func (b *Builder) Linear(x *gorgonia.Node, projs ...Projection) *gorgonia.Node {
+	return b.linear(x, nil, projs)
+}
+
+// AddLinear is residual + Linear(x, proj), in one pass over the result.
+func (b *Builder) AddLinear(residual, x *gorgonia.Node, proj Projection) *gorgonia.Node {
+	return b.linear(x, residual, []Projection{proj})
+}
+
+func (b *Builder) linear(x, residual *gorgonia.Node, projs []Projection) *gorgonia.Node {
 	var names []string
 	cols := 0
 	for _, p := range projs {
 		names = append(names, p.Weight.Name)
 		cols += p.Weight.Rows
 	}
-	op := &linear{run: b.run, projs: projs, in: projs[0].Weight.Cols}
+	op := &linear{run: b.run, projs: projs, in: projs[0].Weight.Cols, residual: -1}
 	inputs := gorgonia.Nodes{x}
 	add := func(n *gorgonia.Node) int {
 		inputs = append(inputs, n)
 		return len(inputs) - 1
+	}
+	if residual != nil {
+		op.residual = add(residual)
 	}
 	for _, p := range projs {
 		s := slot{-1, -1, -1, -1}
@@ -87,6 +100,9 @@ func (o *linear) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		if p.Bias != nil {
 			products[i].Bias = p.Bias.vector()
 		}
+		if o.residual >= 0 {
+			products[i].Plus = floats(inputs[o.residual])[col:]
+		}
 		col += p.Weight.Rows
 	}
 	gemm.Group(products...)
@@ -98,6 +114,9 @@ func (o *linear) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 func (o *linear) DiffWRT(inputs int) []bool {
 	d := make([]bool, inputs)
 	d[0] = true
+	if o.residual >= 0 {
+		d[o.residual] = true
+	}
 	for _, s := range o.slots {
 		for _, i := range []int{s.weight, s.a, s.b} {
 			if i >= 0 {
@@ -109,10 +128,13 @@ func (o *linear) DiffWRT(inputs int) []bool {
 }
 
 // SymDiff implements gorgonia.SDOp. With dy the gradient of y and v = Scaling·dy·B:
-// dW = dyᵀ·x, dB = dyᵀ·(Scaling·x·Aᵀ), dA = vᵀ·x, dx = dy·W + v·A.
+// dW = dyᵀ·x, dB = dyᵀ·(Scaling·x·Aᵀ), dA = vᵀ·x, dx = dy·W + v·A; a residual's is dy.
 func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
 	grads := make(gorgonia.Nodes, len(inputs))
+	if o.residual >= 0 {
+		grads[o.residual] = dy
+	}
 	again := func() *gorgonia.Node { return b.again(inputs[0], dy) } // asked for only where it is read
 	back := &linearBackward{linear: o}
 	backInputs := gorgonia.Nodes{dy}

@@ -42,7 +42,7 @@ func newLayer(t *testing.T, dropout float32) *layer {
 		Projection{Weight: b.Frozen("q", 8, testHidden), Bias: bias, LoRA: lora("q", testHidden, 8)},
 		Projection{Weight: b.Trainable("k", 4, testHidden)},
 		Projection{Weight: b.Frozen("v", 4, testHidden), LoRA: lora("v", testHidden, 4)})
-	y := b.Add(x, b.Linear(b.Attention(qkv, testAttention), Projection{Weight: b.Frozen("o", testHidden, 8), LoRA: lora("o", 8, testHidden)}))
+	y := b.AddLinear(x, b.Attention(qkv, testAttention), Projection{Weight: b.Frozen("o", testHidden, 8), LoRA: lora("o", 8, testHidden)})
 	h = b.RMSNorm(y, b.Frozen("norm2", 1, testHidden), 1e-6)
 	h = b.Gated(b.Linear(h, Projection{Weight: b.Frozen("gate", testInner, testHidden)}, Projection{Weight: b.Frozen("up", testInner, testHidden)}), SiLU)
 	y = b.Add(y, b.Linear(h, Projection{Weight: b.Frozen("down", testHidden, testInner)}))

@@ -12,8 +12,8 @@ package gemm
 // A Term is one matrix product of a sum.
 type Term struct{ A, B Matrix }
 
-// A Product is C = Scale·(start + Σ A·B): one chain of multiply-adds for each element, over the terms in
-// order. It equals a [Gemm] for each term, accumulating from the second on, in one pass over C.
+// A Product is C = Scale·(start + Σ A·B) + Plus: one chain of multiply-adds for each element, over the terms
+// in order. It equals a [Gemm] for each term, accumulating from the second on, in one pass over C.
 type Product struct {
 	C          []float32 // A.Rows × B.Cols, overlapping no operand
 	Stride     int       // elements between the beginnings of rows of C
@@ -21,6 +21,7 @@ type Product struct {
 	Accumulate bool      // start from what C holds
 	Bias       []float32 // (B.Cols) start from it in every row; nil means from 0
 	Scale      float32   // 0 means 1
+	Plus       []float32 // laid out as C, which it may not overlap, and added at the end; nil for nothing
 }
 
 // Gemm computes C = A·B, or C += A·B when accumulate is set, on all cores. C is a.Rows × b.Cols with

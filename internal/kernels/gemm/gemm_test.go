@@ -381,6 +381,7 @@ func TestBadShapesPanic(t *testing.T) {
 		"short C":    func() { Serial(x[:8], 3, F32(x, 3, 4), F32(x, 4, 3), false) },
 		"narrow C":   func() { Serial(x, 2, F32(x, 3, 4), F32(x, 4, 3), false) },
 		"no terms":   func() { Group(Product{C: x, Stride: 3}) },
+		"short plus": func() { Group(Product{C: x, Stride: 3, Terms: []Term{{F32(x, 3, 4), F32(x, 4, 3)}}, Plus: x[:8]}) },
 		"short bias": func() { Group(Product{C: x, Stride: 3, Terms: []Term{{F32(x, 3, 4), F32(x, 4, 3)}}, Bias: x[:2]}) },
 		"two shapes": func() {
 			Group(Product{C: x, Stride: 3, Terms: []Term{{F32(x, 3, 4), F32(x, 4, 3)}, {F32(x, 3, 4), F32(x, 4, 2)}}})
@@ -441,8 +442,8 @@ func TestGroup(t *testing.T) {
 			Group(products...)
 			for i, o := range products {
 				if at := firstDifference(o.C, want[i]); at >= 0 {
-					t.Fatalf("round %d, product %d: %d×%d, %d terms, bias %v, accumulate %v, scale %v: C[%d, %d] = %v, want %v",
-						round, i, o.Terms[0].A.Rows, o.Terms[0].B.Cols, len(o.Terms), o.Bias != nil, o.Accumulate, o.Scale,
+					t.Fatalf("round %d, product %d: %d×%d, %d terms, bias %v, accumulate %v, scale %v, plus %v: C[%d, %d] = %v, want %v",
+						round, i, o.Terms[0].A.Rows, o.Terms[0].B.Cols, len(o.Terms), o.Bias != nil, o.Accumulate, o.Scale, o.Plus != nil,
 						at/o.Stride, at%o.Stride, o.C[at], want[i][at])
 				}
 			}
@@ -482,6 +483,11 @@ func TestTermsAcrossBlocks(t *testing.T) {
 					want[i] *= c.scale
 				}
 			}
+			o.Plus = make([]float32, len(want))
+			for i := range want {
+				o.Plus[i] = normal(r)
+				want[i] += o.Plus[i]
+			}
 			Group(o)
 			if i := firstDifference(o.C, want); i >= 0 {
 				t.Errorf("%d×%d over %v: C[%d, %d] = %v, want %v", c.m, c.n, c.depths, i/c.n, i%c.n, o.C[i], want[i])
@@ -519,6 +525,17 @@ func randomProduct(r *rand.Rand) (o Product, want []float32) {
 		for i := range m {
 			for j := range n {
 				want[i*o.Stride+j] *= o.Scale
+			}
+		}
+	}
+	if r.IntN(2) == 0 {
+		o.Plus = make([]float32, len(o.C))
+		for i := range o.Plus {
+			o.Plus[i] = normal(r)
+		}
+		for i := range m {
+			for j := i * o.Stride; j < i*o.Stride+n; j++ {
+				want[j] += o.Plus[j]
 			}
 		}
 	}

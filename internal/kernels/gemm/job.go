@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
@@ -126,11 +127,18 @@ func (o *Product) settle() (done bool) {
 	if o.Bias != nil && (len(o.Bias) != n || o.Accumulate) {
 		panic(fmt.Sprintf("gemm: a bias of %d for %d columns, accumulate %v", len(o.Bias), n, o.Accumulate))
 	}
+	if o.Plus != nil && len(o.Plus) < (m-1)*o.Stride+n {
+		panic(fmt.Sprintf("gemm: %d elements to add to a C of %d×%d in rows of %d", len(o.Plus), m, n, o.Stride))
+	}
 	if k > 0 {
 		return false
 	}
 	for i := range m {
-		o.settleRow(o.C[i*o.Stride : i*o.Stride+n])
+		c := o.C[i*o.Stride : i*o.Stride+n]
+		o.settleRow(c)
+		if o.Plus != nil {
+			vec.Add(c, c, o.Plus[i*o.Stride:i*o.Stride+n])
+		}
 	}
 	return true
 }

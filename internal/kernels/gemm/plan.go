@@ -46,6 +46,7 @@ type plan struct {
 	m, n, k    int // k of all terms together
 	terms      []term
 	bias       []float32
+	plus       []float32
 	accumulate bool
 	scale      float32 // 0 and 1 are none
 	turned     bool    // m and n are exchanged: C is computed by columns
@@ -58,7 +59,7 @@ type plan struct {
 func (p *plan) setUp(impl cpu.Implementation, o *Product) {
 	*p = plan{
 		geometry: geometryOf(impl), c: o.C, ldc: o.Stride, m: o.Terms[0].A.Rows, n: o.Terms[0].B.Cols,
-		terms: p.terms[:0], bias: o.Bias, accumulate: o.Accumulate, scale: o.Scale,
+		terms: p.terms[:0], bias: o.Bias, plus: o.Plus, accumulate: o.Accumulate, scale: o.Scale,
 	}
 	for _, t := range o.Terms {
 		if t.A.Cols > 0 {

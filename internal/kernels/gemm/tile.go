@@ -3,6 +3,8 @@ package gemm
 import (
 	"slices"
 	"sync"
+
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 )
 
 // A workspace is what one goroutine needs to compute tiles.
@@ -53,6 +55,7 @@ func (p *plan) tile(w *workspace, t int) {
 	a.j0, a.j1 = p.across.piece(t % p.across.pieces)
 	if p.dots {
 		p.dotTile(w, a.j0, a.j1)
+		p.addPlus(0, p.m, a.j0, a.j1)
 		return
 	}
 	if p.turned {
@@ -69,6 +72,18 @@ func (p *plan) tile(w *workspace, t int) {
 	p.add(w, &a)
 	if p.turned {
 		p.turnOut(&a)
+		p.addPlus(a.j0, a.j1, a.i0, a.i1)
+	}
+}
+
+// addPlus completes rows r0 to r1 and columns c0 to c1 of C.
+func (p *plan) addPlus(r0, r1, c0, c1 int) {
+	if p.plus == nil {
+		return
+	}
+	for r := r0; r < r1; r++ {
+		row := p.c[r*p.ldc+c0 : r*p.ldc+c1]
+		vec.Add(row, row, p.plus[r*p.ldc+c0:r*p.ldc+c1])
 	}
 }
 
@@ -147,6 +162,9 @@ func (p *plan) addBlock(w *workspace, b *area, last bool) {
 			w.strip.setA(p, w, g.t, span{i, i + rows, g.at, g.steps}, n)
 			p.strips(w, &g.b, c, b.ldc, from, fromRow, n)
 			from, fromRow = c, b.ldc
+		}
+		if last && !p.turned {
+			p.addPlus(i, i+rows, b.j0, b.j1) // while the rows are in the first-level cache
 		}
 	}
 }

@@ -46,7 +46,7 @@ func New(c *base.Config) (*nn.Family, error) {
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
 		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 		h = l.AttentionWithSinks(qkv, att, l.Weights.Vector(l.Builder, "self_attn.sinks"))
-		x = l.Add(x, l.LinearBias(h, c.AttentionBias, "self_attn.o_proj"))
+		x = l.AddLinear(x, h, c.AttentionBias, "self_attn.o_proj")
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
 		return l.Add(x, l.InterleavedMixture(h, experts, "mlp.router", "mlp.experts."))

@@ -29,7 +29,7 @@ func New(c *base.Config) (*nn.Family, error) {
 	layer := func(l *nn.Layer, x *nn.Node) *nn.Node {
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
 		qkv := l.Linear(h, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-		x = l.Add(x, l.Linear(l.Attention(qkv, att), "self_attn.o_proj"))
+		x = l.AddLinear(x, l.Attention(qkv, att), false, "self_attn.o_proj")
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
 		return l.Add(x, l.Mixture(h, experts, "block_sparse_moe.gate.weight",

@@ -31,11 +31,11 @@ func New(c *base.Config) (*nn.Family, error) {
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
 		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 		qkv = l.QKNorm(qkv, att, "self_attn.q_norm.weight", "self_attn.k_norm.weight", c.RMSNormEps)
-		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
+		x = l.AddLinear(x, l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj")
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
 		h = l.Gated(l.Linear(h, "mlp.gate_proj", "mlp.up_proj"), gate)
-		return l.Add(x, l.Linear(h, "mlp.down_proj"))
+		return l.AddLinear(x, h, false, "mlp.down_proj")
 	}
 
 	return nn.Named(c, &nn.Family{

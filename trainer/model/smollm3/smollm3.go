@@ -39,11 +39,11 @@ func New(c *base.Config) (*nn.Family, error) {
 		att := nn.Windowed(c, nn.Attention(c), kinds[l.Kind].layerType)
 		h := l.RMSNorm(x, "input_layernorm.weight", c.RMSNormEps)
 		qkv := l.LinearBias(h, c.AttentionBias, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-		x = l.Add(x, l.LinearBias(l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj"))
+		x = l.AddLinear(x, l.Attention(qkv, att), c.AttentionBias, "self_attn.o_proj")
 
 		h = l.RMSNorm(x, "post_attention_layernorm.weight", c.RMSNormEps)
 		h = l.Gated(l.LinearBias(h, c.MLPBias, "mlp.gate_proj", "mlp.up_proj"), gate)
-		return l.Add(x, l.LinearBias(h, c.MLPBias, "mlp.down_proj"))
+		return l.AddLinear(x, h, c.MLPBias, "mlp.down_proj")
 	}
 
 	return nn.Named(c, &nn.Family{
