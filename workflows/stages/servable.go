@@ -89,8 +89,8 @@ func llamaCPP(a *adapters.Adapter) Verdict {
 	if a.Config.UseDoRA {
 		return Verdict{Server: "llama.cpp", Note: "DoRA is not supported: export --format merged-gguf"}
 	}
-	if len(a.Config.TargetParameters) > 0 {
-		return Verdict{Server: "llama.cpp", Note: "updates of experts are not written for it: export --format merged-gguf"}
+	if other := otherModules(a, "gate", "router"); len(other) > 0 { // it does have routers
+		return Verdict{Server: "llama.cpp", Note: strings.Join(other, ", ") + " are of no family that is written for it: export --format merged"}
 	}
 	return Verdict{"llama.cpp", true, "needs export --format gguf"}
 }
@@ -112,15 +112,16 @@ func refusedByEngines(a *adapters.Adapter) string {
 	return ""
 }
 
-// otherModules lists the modules' last names that are not served everywhere.
-func otherModules(a *adapters.Adapter) []string {
+// otherModules lists the modules' last names that are not served everywhere, nor among more.
+func otherModules(a *adapters.Adapter, more ...string) []string {
 	modules, err := peft.Modules(a)
 	if err != nil {
 		return nil // a checked adapter has none
 	}
 	var other []string
 	for _, m := range modules {
-		if last := m.Name[strings.LastIndexByte(m.Name, '.')+1:]; !slices.Contains(served, last) && !slices.Contains(other, last) {
+		last := m.Name[strings.LastIndexByte(m.Name, '.')+1:]
+		if !slices.Contains(served, last) && !slices.Contains(more, last) && !slices.Contains(other, last) {
 			other = append(other, last)
 		}
 	}
