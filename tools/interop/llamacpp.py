@@ -57,6 +57,9 @@ REFUSED = {
     "qwen3moe-experts": "layers without experts",
     "qwen3moe-window": "use_sliding_window",
     "smollm3": "use_sliding_window",
+    # Hybrid families are not written as GGUF.
+    **dict.fromkeys(["granite4", "granite4-dense", "lfm2", "lfm2-v4", "lfm2moe", "qwen35", "qwen35-mm",
+                     "qwen35moe-mm", "qwen3next", "qwen3next-v4"], "no form in GGUF"),
 }
 
 
