@@ -173,9 +173,7 @@ func (o *crossEntropy) SymDiff(inputs gorgonia.Nodes, loss, dloss *gorgonia.Node
 	back := &crossEntropyBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.weight.Cols}}, o}
 	grads := gorgonia.Nodes{b.apply(back, inputs[0], loss, dloss)}
 	if o.weight.Trainable() {
-		// The forward pass has added the gradient already; this hands it out once that has run.
-		handOut := b.accumulate(o.weight, 2, func([]float32, []gorgonia.Value) {})
-		grads = append(grads, b.apply(handOut, loss, dloss))
+		grads = append(grads, b.handOut(o.weight, loss, dloss)) // the forward pass has added it up already
 	}
 	return grads, nil
 }

@@ -66,7 +66,7 @@ func (m *Mixture) factors() (list []*Weight) {
 func (o *mixture) handOn(grads gorgonia.Nodes, dx *gorgonia.Node) gorgonia.Nodes {
 	b := o.run.builder
 	for _, w := range o.m.factors() {
-		grads = append(grads, b.apply(b.accumulate(w, 1, func([]float32, []gorgonia.Value) {}), dx))
+		grads = append(grads, b.handOut(w, dx))
 	}
 	return grads
 }

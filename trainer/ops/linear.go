@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -135,44 +137,89 @@ func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.
 	if o.residual >= 0 {
 		grads[o.residual] = dy
 	}
-	again := func() *gorgonia.Node { return b.again(inputs[0], dy) } // asked for only where it is read
 	back := &linearBackward{linear: o}
 	backInputs := gorgonia.Nodes{dy}
 	col := 0
 	for i, p := range o.projs {
-		s, lo := o.slots[i], col
-		col += p.Weight.Rows
-		if s.weight >= 0 {
-			grads[s.weight] = b.apply(b.accumulate(p.Weight, 2, func(grad []float32, in []gorgonia.Value) {
-				o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
-			}), dy, again())
-		}
 		if p.LoRA == nil {
 			back.up = append(back.up, -1)
-			continue
+		} else {
+			back.up = append(back.up, len(backInputs))
+			backInputs = append(backInputs, b.apply(newUp(o, i, col), dy, inputs[o.slots[i].b]))
 		}
-		v := b.apply(newUp(o, i, lo), dy, inputs[s.b])
-		grads[s.b] = b.apply(b.accumulate(p.LoRA.B, 2, func(grad []float32, in []gorgonia.Value) {
-			o.productOfTransposed(grad, in[0], lo, p.Weight.Rows, in[1])
-		}), dy, inputs[s.down])
-		grads[s.a] = b.apply(b.accumulate(p.LoRA.A, 2, func(grad []float32, in []gorgonia.Value) {
-			rows, rank := dims(in[0])
-			x := gemm.F32(o.run.droppedInput(p, floats(in[1])), rows, o.in)
-			gemm.Gemm(grad, o.in, gemm.F32(floats(in[0]), rows, rank).T(), x, true)
-		}), v, again())
-		back.up = append(back.up, len(backInputs))
-		backInputs = append(backInputs, v)
+		col += p.Weight.Rows
 	}
 	back.base = base{name: "∂x " + o.name, arity: len(backInputs), cols: o.in}
 	grads[0] = b.apply(back, backInputs...)
+	o.weightGradients(grads, inputs, backInputs, back.up)
 	return grads, nil
 }
 
-// productOfTransposed adds dy[:, lo:lo+n]ᵀ·x to grad.
-func (o *linear) productOfTransposed(grad []float32, dy gorgonia.Value, lo, n int, x gorgonia.Value) {
-	rows, cols := dims(x)
-	d := gemm.F32(floats(dy), rows, o.cols).Slice(0, rows, lo, lo+n)
-	gemm.Gemm(grad, cols, d.T(), gemm.F32(floats(x), rows, cols), true)
+// weightGradients adds the nodes of the gradients of the weights that are trained.
+func (o *linear) weightGradients(grads, inputs, up gorgonia.Nodes, upOf []int) {
+	b, dy := o.run.builder, up[0]
+	trained := make(map[int]*Weight) // by input
+	op := &linearGradients{linear: o}
+	opInputs := gorgonia.Nodes{dy, nil}
+	for i, s := range o.slots {
+		p := o.projs[i]
+		if s.weight >= 0 {
+			trained[s.weight] = p.Weight
+		}
+		op.factors = append(op.factors, len(opInputs))
+		if p.LoRA != nil {
+			trained[s.a], trained[s.b] = p.LoRA.A, p.LoRA.B
+			opInputs = append(opInputs, inputs[s.down], up[upOf[i]])
+		}
+	}
+	if len(trained) == 0 {
+		return
+	}
+	opInputs[1] = b.again(inputs[0], dy)
+	op.base = base{name: "∂weights " + o.name, arity: len(opInputs), cols: 1}
+	all := b.apply(op, opInputs...)
+	for _, input := range slices.Sorted(maps.Keys(trained)) {
+		grads[input] = b.handOut(trained[input], all)
+	}
+}
+
+// linearGradients adds up the gradients of all weights of a linear operator that are trained, in one
+// group of products. Its inputs are dy, x and, for each projection with LoRA, its down and its v; its
+// result stands for them.
+type linearGradients struct {
+	derivative
+	linear  *linear
+	factors []int // by projection: which input is its down; v is the next
+}
+
+// Do implements gorgonia.Op.
+func (o *linearGradients) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
+	l := o.linear
+	out := l.run.arena.matrix(1, 1)
+	if l.run.rehearsal != nil {
+		return out, nil
+	}
+	rows, cols := dims(inputs[0])
+	dy, x := gemm.F32(floats(inputs[0]), rows, cols), floats(inputs[1])
+	products := make([]gemm.Product, 0, 2*len(l.projs))
+	add := func(w *Weight, a, b gemm.Matrix) {
+		products = append(products, gemm.Product{C: w.param.Grad, Stride: w.Cols, Accumulate: true, Terms: []gemm.Term{{A: a.T(), B: b}}})
+	}
+	lo := 0
+	for i, p := range l.projs {
+		d := dy.Slice(0, rows, lo, lo+p.Weight.Rows)
+		lo += p.Weight.Rows
+		if p.Weight.Trainable() {
+			add(p.Weight, d, gemm.F32(x, rows, l.in))
+		}
+		if p.LoRA != nil {
+			at, rank := o.factors[i], p.LoRA.A.Rows
+			add(p.LoRA.B, d, gemm.F32(floats(inputs[at]), rows, rank))
+			add(p.LoRA.A, gemm.F32(floats(inputs[at+1]), rows, rank), gemm.F32(l.run.droppedInput(p, x), rows, l.in))
+		}
+	}
+	gemm.Group(products...)
+	return out, nil
 }
 
 // down is Scaling·x·Aᵀ, (tokens, r): the first factor of a LoRA update.

@@ -99,3 +99,8 @@ func (o *accumulate) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	}
 	return o.weight.param.gradDense, nil
 }
+
+// handOut is the node of a gradient that another operator has added up, once that has run.
+func (b *Builder) handOut(w *Weight, after ...*gorgonia.Node) *gorgonia.Node {
+	return b.apply(b.accumulate(w, len(after), func([]float32, []gorgonia.Value) {}), after...)
+}
