@@ -45,9 +45,9 @@ func (b *Builder) CrossEntropy(h *gorgonia.Node, w *Weight, cfg HeadConfig, grad
 // Do implements gorgonia.Op.
 func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
-	h, vocab := floats(inputs[0]), o.weight.Rows
-	atOnce := min(rows, LogitRows(vocab))
-	logits := o.run.arena.keep(o.name+" logits", atOnce*vocab)
+	h, stride := floats(inputs[0]), o.stride()
+	atOnce := min(rows, LogitRows(o.weight.Rows))
+	logits := o.run.arena.keep(o.name+" logits", atOnce*stride)
 	var dh []float32
 	if o.grad {
 		dh = o.run.arena.keep(o.name+" grad", rows*hidden)
@@ -58,13 +58,13 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		chunk := o.logits(logits, h, lo, hi)
 		parallel.For(hi-lo, 1, func(a, b int) {
 			for r := a; r < b; r++ {
-				o.row(logits[r*vocab:(r+1)*vocab], lo+r, scales)
+				o.row(logits[r*stride:][:o.weight.Rows], lo+r, scales)
 			}
 		})
 		if !o.grad {
 			continue
 		}
-		dlogits := gemm.F32(logits[:(hi-lo)*vocab], hi-lo, vocab)
+		dlogits := gemm.F32Stride(logits, hi-lo, o.weight.Rows, stride)
 		gemm.Gemm(dh[lo*hidden:], hidden, dlogits, o.weight.matrix(), false)
 		if o.weight.Trainable() && o.run.rehearsal == nil {
 			gemm.Gemm(o.weight.param.Grad, hidden, dlogits.T(), chunk, true)
@@ -79,11 +79,15 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
+// stride is how far apart rows of logits begin: not by a large power of two, as many a vocabulary would
+// have it, for then the rows' elements compete for the same places in the caches.
+func (o *crossEntropy) stride() int { return o.weight.Rows + 16 }
+
 // logits computes the logits of rows lo to hi of h, which it returns.
 func (o *crossEntropy) logits(dst, h []float32, lo, hi int) gemm.Matrix {
 	hidden := o.weight.Cols
 	chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
-	Logits(dst, chunk, o.weight.matrix(), o.cfg)
+	logits(dst, o.stride(), chunk, o.weight.matrix(), o.cfg)
 	return chunk
 }
 
@@ -93,14 +97,14 @@ func (o *crossEntropy) scales(h []float32, rows int, logits []float32) []float32
 	if o.run.Weigh == nil || !o.grad {
 		return nil
 	}
-	vocab := o.weight.Rows
-	atOnce := len(logits) / vocab
+	stride := o.stride()
+	atOnce := len(logits) / stride
 	for lo := 0; lo < rows; lo += atOnce {
 		hi := min(lo+atOnce, rows)
 		o.logits(logits, h, lo, hi)
 		parallel.For(hi-lo, 1, func(a, b int) {
 			for r := a; r < b; r++ {
-				o.loss(logits[r*vocab:(r+1)*vocab], lo+r)
+				o.loss(logits[r*stride:][:o.weight.Rows], lo+r)
 			}
 		})
 	}
@@ -116,10 +120,12 @@ func (o *crossEntropy) loss(logits []float32, r int) float32 {
 	return lse
 }
 
-// Logits computes h·Wᵀ and what the family does to it into logits (rows, vocabulary).
-func Logits(logits []float32, h, w gemm.Matrix, cfg HeadConfig) {
-	gemm.Gemm(logits, w.Rows, h, w.T(), false)
-	x := logits[:h.Rows*w.Rows]
+// Logits computes h·Wᵀ and what the family does to it into dst (rows, vocabulary).
+func Logits(dst []float32, h, w gemm.Matrix, cfg HeadConfig) { logits(dst, w.Rows, h, w, cfg) }
+
+func logits(dst []float32, stride int, h, w gemm.Matrix, cfg HeadConfig) {
+	gemm.Gemm(dst, stride, h, w.T(), false)
+	x := dst[:(h.Rows-1)*stride+w.Rows]
 	if cfg.LogitScale != 0 {
 		scale(x, cfg.LogitScale)
 	}
