@@ -130,7 +130,7 @@ func (o *deltaNet) inputs(qkv, ba gorgonia.Value) deltaInputs {
 	in := deltaInputs{cfg: cfg, rows: rows, qkv: floats(qkv)}
 	in.qk = o.run.arena.matrix(rows, 2*cfg.Queries()).Float32s()
 	in.gates = o.run.arena.matrix(rows, 2*cfg.ValueHeads).Float32s()
-	rates := o.rates()
+	rates := exponentials(o.aLog)
 	parallel.For(rows, rowGrain(width), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			for h := range 2 * cfg.KeyHeads {
@@ -153,10 +153,10 @@ func (d DeltaNet) length(x []float32, n int) float32 {
 	return f
 }
 
-// rates are e^A of every head.
-func (o *deltaNet) rates() []float64 {
-	rates := make([]float64, o.cfg.ValueHeads)
-	for h, a := range o.aLog.vector() {
+// exponentials are e^A of every head's A.
+func exponentials(aLog *Weight) []float64 {
+	rates := make([]float64, aLog.Cols)
+	for h, a := range aLog.vector() {
 		rates[h] = vec.Exp64(float64(a))
 	}
 	return rates
@@ -205,8 +205,7 @@ func (*deltaNet) DiffWRT(int) []bool { return []bool{true, true} }
 func (o *deltaNet) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
 	qkv := b.apply(&deltaNetBackward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.cfg.Width()}}, o}, dy, b.again(inputs[0], dy), b.again(inputs[1], dy))
-	ba := b.apply(&deltaNetGates{derivative{base{name: "∂gates " + o.name, arity: 1, cols: 2 * o.cfg.ValueHeads}}, o}, qkv)
-	return gorgonia.Nodes{qkv, ba}, nil
+	return gorgonia.Nodes{qkv, b.keptGradient(o.name+" gates", 2*o.cfg.ValueHeads, qkv)}, nil
 }
 
 type deltaNetBackward struct {
@@ -231,7 +230,7 @@ func (o *deltaNetBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) 
 	dgates := f.run.arena.matrix(rows, n).Float32s()
 	dba := f.run.arena.keep(f.name+" gates", rows*n)
 	p.backward(dx, dqk, dgates, floats(inputs[0]))
-	rates := f.rates()
+	rates := exponentials(f.aLog)
 	parallel.For(rows, rowGrain(width), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			p.unnormalise(dx[r*width:(r+1)*width], dqk, r)
@@ -257,18 +256,4 @@ func (p *deltaPass) unnormalise(dx, dqk []float32, row int) {
 		vec.Axpy(d, -along, y)
 		vec.Scale(d, d, cfg.length(x, h))
 	}
-}
-
-// deltaNetGates is the gradient by [b | a].
-type deltaNetGates struct {
-	derivative
-	fwd *deltaNet
-}
-
-// Do implements gorgonia.Op.
-func (o *deltaNetGates) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	rows, _ := dims(inputs[0])
-	out := o.fwd.run.arena.matrix(rows, o.cols)
-	copy(out.Float32s(), o.fwd.run.arena.recall(o.fwd.name+" gates", rows*o.cols))
-	return out, nil
 }

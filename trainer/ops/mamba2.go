@@ -71,7 +71,7 @@ func (o *mamba2) scan(xbc, dt gorgonia.Value) *scan {
 	s.bc = o.run.arena.matrix(rows, 2*o.cfg.Groups*o.cfg.StateDim).Float32s()
 	s.gather()
 	s.steps = o.run.arena.matrix(rows, 2*heads).Float32s()
-	raw, rates := floats(dt), o.rates()
+	raw, rates := floats(dt), exponentials(o.aLog)
 	parallel.For(rows, rowGrain(o.cols), func(lo, hi int) {
 		for i := lo * heads; i < hi*heads; i++ {
 			t, h := i/heads, i%heads
@@ -89,15 +89,6 @@ func (o *mamba2) biased(dt float32, head int) float64 {
 	return float64(dt + o.dtBias.vector()[head])
 }
 
-// rates are e^A_log of every head.
-func (o *mamba2) rates() []float64 {
-	rates := make([]float64, o.cfg.Heads)
-	for h, a := range o.aLog.vector() {
-		rates[h] = vec.Exp64(float64(a))
-	}
-	return rates
-}
-
 // DiffWRT implements gorgonia.SDOp.
 func (*mamba2) DiffWRT(int) []bool { return []bool{true, true} }
 
@@ -107,8 +98,7 @@ func (o *mamba2) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.
 	b := o.run.builder
 	dxbc := b.apply(&mamba2Backward{derivative{base{name: "∂x " + o.name, arity: 3, cols: o.cfg.Width()}}, o},
 		dy, b.again(inputs[0], dy), b.again(inputs[1], dy))
-	ddt := b.apply(&mamba2Steps{derivative{base{name: "∂dt " + o.name, arity: 1, cols: o.cfg.Heads}}, o}, dxbc)
-	return gorgonia.Nodes{dxbc, ddt}, nil
+	return gorgonia.Nodes{dxbc, b.keptGradient(o.name+" dt", o.cfg.Heads, dxbc)}, nil
 }
 
 type mamba2Backward struct {
@@ -135,7 +125,7 @@ func (o *mamba2Backward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 // stepGradients computes the gradients by dt, (tokens, Heads), from those by Δ and by e^(Δ·A). None
 // comes through a time step that was out of bounds; one that was on a bound is as in torch.clamp.
 func (o *mamba2) stepGradients(ddt, dt []float32, b *scanBackward) {
-	heads, rates := o.cfg.Heads, o.rates()
+	heads, rates := o.cfg.Heads, exponentials(o.aLog)
 	parallel.For(b.rows, rowGrain(o.cols), func(lo, hi int) {
 		for i := lo * heads; i < hi*heads; i++ {
 			t, h := i/heads, i%heads
@@ -150,18 +140,4 @@ func (o *mamba2) stepGradients(ddt, dt []float32, b *scanBackward) {
 			ddt[i] = float32(d / (1 + vec.Exp64(-x)))
 		}
 	})
-}
-
-// mamba2Steps is the gradient by dt.
-type mamba2Steps struct {
-	derivative
-	fwd *mamba2
-}
-
-// Do implements gorgonia.Op.
-func (o *mamba2Steps) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	rows, _ := dims(inputs[0])
-	out := o.fwd.run.arena.matrix(rows, o.cols)
-	copy(out.Float32s(), o.fwd.run.arena.recall(o.fwd.name+" dt", rows*o.cols))
-	return out, nil
 }
