@@ -110,6 +110,16 @@ func (l *Layer) RMSNormPlusOne(x *Node, name string, eps float64) *Node {
 	return l.Builder.RMSNorm(x, w, float32(eps))
 }
 
+// FinalNorm is a [Family.Final] that normalises by norm.weight.
+func FinalNorm(eps float64) func(*Layer, *Node) *Node {
+	return func(l *Layer, x *Node) *Node { return l.RMSNorm(x, "norm.weight", eps) }
+}
+
+// FinalNormPlusOne is FinalNorm by one more than the weight.
+func FinalNormPlusOne(eps float64) func(*Layer, *Node) *Node {
+	return func(l *Layer, x *Node) *Node { return l.RMSNormPlusOne(x, "norm.weight", eps) }
+}
+
 // QKNorm normalises the queries and keys of qkv = [q | k | v], each head by itself or all of them
 // together, as the weights are wide.
 func (l *Layer) QKNorm(qkv *Node, cfg attention.Config, q, k string, eps float64) *Node {

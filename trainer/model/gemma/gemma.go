@@ -39,10 +39,8 @@ func New(c *base.Config) (*nn.Family, error) {
 	}
 
 	f := &nn.Family{
-		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNormPlusOne(x, "norm.weight", c.RMSNormEps)
-		},
+		Layer:      layer,
+		Final:      nn.FinalNormPlusOne(c.RMSNormEps),
 		EmbedScale: float32(math.Sqrt(float64(c.HiddenSize))),
 	}
 	return nn.Named(c, f.OneKind(rope)), nil

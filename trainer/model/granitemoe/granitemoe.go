@@ -43,10 +43,8 @@ func New(c *base.Config) (*nn.Family, error) {
 	}
 
 	f := &nn.Family{
-		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
-		},
+		Layer:      layer,
+		Final:      nn.FinalNorm(c.RMSNormEps),
 		Head:       ops.HeadConfig{LogitScale: times.Logits},
 		EmbedScale: times.Embedding,
 	}

@@ -41,9 +41,7 @@ func New(c *base.Config) (*nn.Family, error) {
 
 	f := &nn.Family{
 		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
-		},
+		Final: nn.FinalNorm(c.RMSNormEps),
 	}
 	return nn.Named(c, f.OneKind(rope)), nil
 }

@@ -63,10 +63,8 @@ func family(c *base.Config, feedForward func(*nn.Layer, *nn.Node) *nn.Node) (*nn
 	}
 
 	return nn.Named(c, &nn.Family{
-		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNormPlusOne(x, "norm.weight", c.RMSNormEps)
-		},
+		Layer:  layer,
+		Final:  nn.FinalNormPlusOne(c.RMSNormEps),
 		Kinds:  len(kinds),
 		Kind:   kindOf,
 		Rope:   func(int) *ops.Rope { return rope },

@@ -55,10 +55,8 @@ func New(c *base.Config) (*nn.Family, error) {
 	}
 
 	return nn.Named(c, &nn.Family{
-		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNormPlusOne(x, "norm.weight", c.RMSNormEps)
-		},
+		Layer:  layer,
+		Final:  nn.FinalNormPlusOne(c.RMSNormEps),
 		Kinds:  len(kinds),
 		Kind:   kindOf,
 		Rope:   func(int) *ops.Rope { return rope },

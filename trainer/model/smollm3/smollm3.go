@@ -48,9 +48,7 @@ func New(c *base.Config) (*nn.Family, error) {
 
 	return nn.Named(c, &nn.Family{
 		Layer: layer,
-		Final: func(l *nn.Layer, x *nn.Node) *nn.Node {
-			return l.RMSNorm(x, "norm.weight", c.RMSNormEps)
-		},
+		Final: nn.FinalNorm(c.RMSNormEps),
 		Kinds: len(kinds),
 		Kind:  kindOf,
 		Rope: func(k int) *ops.Rope {
