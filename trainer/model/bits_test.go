@@ -13,7 +13,6 @@ import (
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/eval"
-	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
@@ -33,18 +32,7 @@ func gradientsOf(t *testing.T, dir string, micro, recompute int) (all []float32)
 	if len(a.Config.TargetParameters) == 0 { // those have none
 		a.Config.Dropout = 0.2
 	}
-	modules, err := model.Modules(b.Config(), b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := lora.FromAdapter(a, modules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(b.Config(), b, f.Attachment())
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, f := attached(t, b, a)
 	tr, err := m.NewTrainer(recompute)
 	if err != nil {
 		t.Fatal(err)

@@ -126,22 +126,11 @@ func TestFLOPsOfDeltaNets(t *testing.T) {
 func TestFootprintOfHybrids(t *testing.T) {
 	for _, name := range []string{"lfm2", "lfm2moe", "granite4", "granite4-dense", "granite", "qwen35", "qwen3next"} {
 		b := open(t, "testdata/"+name)
-		modules, err := model.Modules(b.Config(), b)
-		if err != nil {
-			t.Fatal(err)
-		}
 		a, err := peft.Read("testdata/" + name + "/adapter")
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := lora.FromAdapter(a, modules)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := model.New(b.Config(), b, f.Attachment())
-		if err != nil {
-			t.Fatal(err)
-		}
+		m, _ := attached(t, b, a)
 		for _, recompute := range []int{0, 2, b.Config().NumHiddenLayers} {
 			const rows = 160
 			tr, err := m.NewTrainer(recompute)

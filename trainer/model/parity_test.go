@@ -135,18 +135,7 @@ func checkTraining(t *testing.T, b *base.Base, adapter string, recompute int, wa
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules, err := model.Modules(b.Config(), b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := lora.FromAdapter(a, modules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(b.Config(), b, f.Attachment())
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, f := attached(t, b, a)
 	tr, err := m.NewTrainer(recompute)
 	if err != nil {
 		t.Fatal(err)
@@ -295,4 +284,22 @@ func TestUnknownArchitectures(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+}
+
+// attached returns the model of a base with an adapter to train on it, and its factors.
+func attached(t *testing.T, b *base.Base, a *adapters.Adapter) (*model.Model, *lora.Factors) {
+	t.Helper()
+	modules, err := model.Modules(b.Config(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := lora.FromAdapter(a, modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(b.Config(), b, f.Attachment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, f
 }
