@@ -66,7 +66,7 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 		dlogits := gemm.F32Stride(logits, hi-lo, o.weight.Rows, stride)
 		gemm.Gemm(dh[lo*hidden:], hidden, dlogits, o.weight.matrix(), false)
-		if o.weight.Trainable() && o.run.rehearsal == nil {
+		if o.weight.Trainable() {
 			gemm.Gemm(o.weight.param.Grad, hidden, dlogits.T(), chunk, true)
 		}
 	}

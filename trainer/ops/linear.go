@@ -196,9 +196,6 @@ type linearGradients struct {
 func (o *linearGradients) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	l := o.linear
 	out := l.run.arena.matrix(1, 1)
-	if l.run.rehearsal != nil {
-		return out, nil
-	}
 	rows, cols := dims(inputs[0])
 	dy, x := gemm.F32(floats(inputs[0]), rows, cols), floats(inputs[1])
 	products := make([]gemm.Product, 0, 2*len(l.projs))

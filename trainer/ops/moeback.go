@@ -53,11 +53,9 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	})
 	gate := f.newLowRank(f.m.GateUpLoRA, r, rows, true)
-	if f.run.rehearsal == nil {
-		down.computeDown(hs)
-		down.weigh()
-		down.accumulate(hs, dys, hidden, []stripe{{0, 1, hidden}})
-	}
+	down.computeDown(hs)
+	down.weigh()
+	down.accumulate(hs, dys, hidden, []stripe{{0, 1, hidden}})
 	dxs := dys // read for the last time above
 	f.backFirst(dxs, dgu, gate)
 	parallel.For(rows, rowGrain(k*hidden), func(lo, hi int) {
@@ -70,7 +68,7 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	})
 	f.backRouter(dx, f.routerGradient(r, dshare, rows), floats(inputs[1]), rows)
-	if gate.StackedLoRA != nil && f.run.rehearsal == nil {
+	if gate.StackedLoRA != nil {
 		xs := dxs // added up above
 		r.gather(xs, floats(inputs[1]), hidden)
 		gate.computeDown(xs)
@@ -125,10 +123,8 @@ func (o *mixture) backRouter(dx, d, x []float32, rows int) {
 		C: dx, Stride: hidden, Accumulate: true,
 		Terms: []gemm.Term{{A: gemm.F32(d, rows, n), B: o.m.Router.Weight.matrix()}},
 	}, 0, 0, rows))
-	if o.run.rehearsal == nil {
-		u.computeDown(x)
-		u.accumulate(x, d, n, outputs)
-	}
+	u.computeDown(x)
+	u.accumulate(x, d, n, outputs)
 }
 
 // routerGradient is the gradient by the router's logits (tokens, experts): that of a softmax whose

@@ -170,6 +170,9 @@ func (t *Tape) record(r *recorder) (*program, error) {
 	p := &program{input: r.register(x), upstream: r.register(r.upstream)}
 	for i, w := range t.Weights {
 		if w.Trainable() {
+			actual := w.param
+			defer func() { w.param = actual }()
+			w.param = actual.rehearsed()
 			if err := gorgonia.Let(w.node, w.param.dense); err != nil {
 				return nil, fmt.Errorf("bind %s: %w", w.Name, err)
 			}

@@ -18,6 +18,14 @@ type Param struct {
 	gradDense  *tensor.Dense
 }
 
+// rehearsed is p with a gradient of its own, to be thrown away.
+func (p *Param) rehearsed() *Param {
+	q := *p
+	q.Grad = make([]float32, len(p.Grad))
+	q.gradDense = newDense(p.Rows, p.Cols, q.Grad)
+	return &q
+}
+
 // NewParam returns a parameter of zeros.
 func NewParam(name string, rows, cols int) *Param {
 	p := &Param{Name: name, Rows: rows, Cols: cols, Value: make([]float32, rows*cols), Grad: make([]float32, rows*cols)}
@@ -78,7 +86,6 @@ func (w *Weight) vector() []float32 {
 // returns it.
 type accumulate struct {
 	derivative
-	run    *Run
 	weight *Weight
 	into   func(grad []float32, inputs []gorgonia.Value)
 }
@@ -86,7 +93,6 @@ type accumulate struct {
 func (b *Builder) accumulate(w *Weight, arity int, into func(grad []float32, inputs []gorgonia.Value)) *accumulate {
 	return &accumulate{
 		derivative: derivative{base{name: "∂" + w.Name, arity: arity, cols: w.Cols, rows: fixedRows(w.Rows)}},
-		run:        b.run,
 		weight:     w,
 		into:       into,
 	}
@@ -94,9 +100,7 @@ func (b *Builder) accumulate(w *Weight, arity int, into func(grad []float32, inp
 
 // Do implements gorgonia.Op.
 func (o *accumulate) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
-	if o.run.rehearsal == nil {
-		o.into(o.weight.param.Grad, inputs)
-	}
+	o.into(o.weight.param.Grad, inputs)
 	return o.weight.param.gradDense, nil
 }
 
