@@ -26,10 +26,11 @@ type rowArgs struct {
 	cRow                      int
 	from                      uintptr
 	fromRow                   int
-	ahead                     uintptr // what comes next, to be fetched into the cache
+	ahead                     uintptr // what comes next, of A or, where there is an aheadStep, of B
 	aheadStep, aheadPanel     int
 	steps, panels, rows, last int
 	scaled                    int
+	nextC                     uintptr // row of C below the strip
 	scale                     float32
 }
 
@@ -47,18 +48,12 @@ func (s *strip) vector(impl cpu.Implementation) bool {
 	if s.scale != 0 && s.scale != 1 {
 		r.scaled = 1
 	}
-	r.ahead = r.a
+	r.ahead, r.nextC = r.a, r.c+uintptr(s.rows*r.cRow)
 	switch {
 	case s.direct: // the same steps of the next panel of B, which are not adjacent
 		r.ahead, r.aheadStep, r.aheadPanel = r.b+uintptr(4*s.width), r.bStep, 4*s.width
-	case s.follows: // the rows that are next, while the first panel of B passes by
-		r.ahead, r.aheadStep, r.panels = r.a+uintptr(4*s.rows*s.aRow), 4*s.rows, 1
-		if s.panels == 1 {
-			break
-		}
-		r.last = s.width
-		r.tiles(impl, s.width)
-		r.ahead, r.aheadStep, r.panels, r.last = r.a, 0, s.panels-1, s.last
+	case s.follows: // two rows with each panel of B
+		r.ahead, r.aheadPanel = r.a+uintptr(s.rows*r.aRow), 2*r.aRow
 	}
 	r.tiles(impl, s.width)
 	return true

@@ -14,7 +14,7 @@ func TestRowArgsLieWhereTheAssemblyReadsThem(t *testing.T) {
 		unsafe.Offsetof(r.c), unsafe.Offsetof(r.cRow), unsafe.Offsetof(r.from), unsafe.Offsetof(r.fromRow),
 		unsafe.Offsetof(r.ahead), unsafe.Offsetof(r.aheadStep), unsafe.Offsetof(r.aheadPanel),
 		unsafe.Offsetof(r.steps), unsafe.Offsetof(r.panels), unsafe.Offsetof(r.rows), unsafe.Offsetof(r.last),
-		unsafe.Offsetof(r.scaled), unsafe.Offsetof(r.scale),
+		unsafe.Offsetof(r.scaled), unsafe.Offsetof(r.nextC), unsafe.Offsetof(r.scale),
 	} {
 		if f != uintptr(8*i) {
 			t.Errorf("field %d is at byte %d", i, f)

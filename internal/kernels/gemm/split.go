@@ -72,11 +72,11 @@ func (p *plan) whole() (down, across cut) {
 }
 
 // cost is how long workers take for tiles, in multiply-adds for each step of k: those of C, packing B for
-// every tile, and reading A. To that comes what they wait for each other. When p is all there is
-// to do, most is known of that in advance.
+// every tile, and reading A, which comes from memory. To that comes what they wait for each other at the
+// end. When p is all there is to do, most is known of that in advance.
 func (p *plan) cost(down, across cut, workers, total int) int {
 	m, n := down.largest(), across.largest()
-	b, a := p.packing, p.packing/8
+	b, a := p.packing, p.packing/4
 	if p.terms[0].b.blocks != nil {
 		b *= 2
 	}
@@ -88,7 +88,7 @@ func (p *plan) cost(down, across cut, workers, total int) int {
 	if p.work() == total {
 		return ceilDiv(tiles, workers)*tile + tile/20
 	}
-	return (tiles*tile + tile*(workers-1)/2) / workers
+	return (tiles*tile + tile*(workers-1)/4) / workers
 }
 
 // boundTurned bounds the memory in which a tile of Cᵀ is computed.

@@ -49,7 +49,7 @@ func checkCut(t *testing.T, c cut, size int) {
 	}
 }
 
-// The products of a training step: B is packed once where its columns suffice for all workers, and a
+// The products of a training step: tiles are as nearly square as packing B and reading A demand, and a
 // gradient's factors are read in rows as long as can be.
 func TestTilesOfAStep(t *testing.T) {
 	for _, c := range []struct {
@@ -57,7 +57,7 @@ func TestTilesOfAStep(t *testing.T) {
 		inRows           bool // B
 		down, across     int
 	}{
-		{m: 2048, n: 576, k: 576, workers: 2, down: 1, across: 6},
+		{m: 2048, n: 576, k: 576, workers: 2, down: 2, across: 2},
 		{m: 512, n: 49152, k: 576, workers: 2, down: 1, across: 12},
 		{m: 2048, n: 1536, k: 16, workers: 2, down: 2, across: 1},
 		{m: 16, n: 1536, k: 2048, workers: 2, inRows: true, down: 1, across: 2},

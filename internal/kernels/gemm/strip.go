@@ -11,7 +11,7 @@ type strip struct {
 	rows, steps   int
 	a             []float32 // element (i, s) is at i·aRow + s·aStep
 	aRow, aStep   int
-	follows       bool // what lies behind the panel of A is the next one
+	follows       bool // the rows of A that are next lie below the panel
 	b             []float32
 	bStep, bPanel int // to the next step, to the next panel
 	width         int // of a panel of B
@@ -31,7 +31,7 @@ func (s *strip) setA(p *plan, w *workspace, t *term, v span, n int) {
 	s.rows, s.steps, s.follows = v.lane1-v.lane0, v.steps, false
 	if p.strided && l.typ == dtype.F32 && l.blocks == nil && !(l.collides(p.rows) && n > 4*p.narrow) {
 		s.a, s.aRow, s.aStep = l.f32[v.lane0*l.lane+v.step*l.step:], l.lane, l.step
-		s.follows = l.step == 1 && l.lane == v.steps
+		s.follows = l.step == 1
 		return
 	}
 	if p.strided && l.alongRows() {

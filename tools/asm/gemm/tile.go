@@ -43,6 +43,7 @@ const (
 	argRows
 	argLast
 	argScaled
+	argNextC
 	argScale
 )
 
@@ -68,8 +69,9 @@ func aElement(i int) Mem {
 // top ones hold a row of b and broadcast elements of a in turn.
 type tileBody struct {
 	machine
-	width int // vectors in a row
-	rows  int
+	width  int // vectors in a row
+	rows   int
+	locals Mem // two words
 }
 
 // tile emits a micro-kernel that is width vectors wide and up to rows high: a chain of compares picks
@@ -78,6 +80,7 @@ func tile(m machine, rows, width int) {
 	name := fmt.Sprintf("tile%dx%d%s", rows, width*m.lanes, m.suffix)
 	TEXT(name, NOSPLIT, "func(args *uintptr)")
 	Doc(fmt.Sprintf("%s adds products to a row of tiles, 1 to %d rows of %d each.", name, rows, width*m.lanes))
+	locals := AllocLocal(16)
 	MOVQ(argument(), regK)
 	MOVQ(Mem{Base: regK, Disp: argARow}, aRow1)
 	LEAQ(Mem{Base: aRow1, Index: aRow1, Scale: 2}, aRow3)
@@ -88,7 +91,6 @@ func tile(m machine, rows, width int) {
 	LEAQ(Mem{Base: aRow5, Index: aRow1, Scale: 8}, aRow13)
 	MOVQ(Mem{Base: regK, Disp: argAStep}, regAStep)
 	MOVQ(Mem{Base: regK, Disp: argBStep}, regBStep)
-	MOVQ(Mem{Base: regK, Disp: argAheadStep}, regAheadStep)
 	MOVQ(Mem{Base: regK, Disp: argRows}, regA)
 	for r := rows; r > 1; r-- {
 		CMPQ(regA, U8(r))
@@ -96,7 +98,7 @@ func tile(m machine, rows, width int) {
 	}
 	for r := 1; r <= rows; r++ {
 		Label(fmt.Sprintf("rows%d", r))
-		tileBody{m, width, r}.emit()
+		tileBody{m, width, r, locals}.emit()
 	}
 }
 
@@ -116,9 +118,7 @@ func (t tileBody) emit() {
 	MOVQ(argument(), args)
 	MOVQ(Mem{Base: args, Disp: argB}, regB)
 	MOVQ(Mem{Base: args, Disp: argAhead}, regAhead)
-	MOVQ(Mem{Base: args, Disp: argSteps}, regK)
-	MOVQ(Mem{Base: args, Disp: argA}, regA)
-	t.multiply()
+	t.multiply(args)
 	MOVQ(argument(), args)
 	t.scale(args)
 	MOVQ(Mem{Base: args, Disp: argC}, regB)
@@ -168,17 +168,94 @@ func (t tileBody) start(args reg.Register) {
 	Label(t.label("start"))
 }
 
-// multiply is the loop over k. The two lines fetched ahead of each step belong to what the caller
-// knows to come next; fetching what is not mapped does nothing.
-func (t tileBody) multiply() {
-	top := len(t.vecs)
+// unrolled is how many steps are computed for the lines that are fetched ahead at a time. A loop of as
+// many would be left by a wrongly predicted jump; fetching at every step would only ask for the same
+// lines again.
+const unrolled = 8
+
+// multiply is the loop over k. A b that is packed goes with [tileBody.packed].
+func (t tileBody) multiply(args reg.Register) {
+	MOVQ(Mem{Base: args, Disp: argAheadStep}, regAheadStep)
+	TESTQ(regAheadStep, regAheadStep)
+	JZ(LabelRef(t.label("packed")))
+	t.direct(args)
+	JMP(LabelRef(t.label("done")))
+	Label(t.label("packed"))
+	t.packed(args)
+	Label(t.label("done"))
+}
+
+// packed is the loop over k for panels of b, whose steps lie one behind the other. It fetches what the
+// next tile is added to or overwrites, a row of it at a time, and, a piece of two of them with every tile,
+// the rows of a that come next. Fetching what is not mapped does nothing.
+func (t tileBody) packed(args reg.Register) {
+	width := 4 * t.lanes * t.width
+	nextC, row, last := regAheadStep, t.locals.Offset(0), t.locals.Offset(8)
+	MOVQ(Mem{Base: args, Disp: argC}, nextC)
+	ADDQ(U32(width), nextC)
+	CMPQ(Mem{Base: args, Disp: argPanels}, U8(1))
+	JNE(LabelRef(t.label("sameRows")))
+	MOVQ(Mem{Base: args, Disp: argNextC}, nextC)
+	Label(t.label("sameRows"))
+	MOVQ(Mem{Base: args, Disp: argCRow}, regK)
+	MOVQ(regK, row)
+	IMUL3Q(U8(t.rows-1), regK, regK)
+	ADDQ(nextC, regK)
+	MOVQ(regK, last)
+
+	MOVQ(Mem{Base: args, Disp: argSteps}, regK)
+	MOVQ(Mem{Base: args, Disp: argA}, regA)
+	SUBQ(U8(unrolled), regK)
+	JL(LabelRef(t.label("few")))
 	Label(t.label("loop"))
-	for v := range t.width {
-		VMOVUPS(Mem{Base: regB, Disp: 4 * t.lanes * v}, t.vecs[top-t.width+v])
-	}
 	PREFETCHT0(Mem{Base: regAhead})
-	if t.lanes == 16 && t.width == 2 {
-		PREFETCHT0(Mem{Base: regAhead, Disp: 64})
+	PREFETCHT0(Mem{Base: regAhead, Index: aRow1, Scale: 1})
+	for line := 0; line < width; line += 64 {
+		PREFETCHT0(Mem{Base: nextC, Disp: line})
+	}
+	for i := range unrolled {
+		if i == unrolled/2 {
+			ADDQ(U32(4*unrolled), regAhead)
+			ADDQ(row, nextC)
+			CMPQ(nextC, last)
+			CMOVQHI(last, nextC)
+		}
+		t.step(width * i)
+	}
+	ADDQ(U32(width*unrolled), regB)
+	SUBQ(U8(unrolled), regK)
+	JGE(LabelRef(t.label("loop")))
+	Label(t.label("few"))
+	ADDQ(U8(unrolled), regK)
+	JZ(LabelRef(t.label("done")))
+	Label(t.label("single"))
+	t.step(0)
+	ADDQ(U32(width), regB)
+	DECQ(regK)
+	JNZ(LabelRef(t.label("single")))
+}
+
+// direct is the loop over k for a b that is read where it is. The lines that are fetched at each step are
+// those of the next tile.
+func (t tileBody) direct(args reg.Register) {
+	MOVQ(Mem{Base: args, Disp: argSteps}, regK)
+	MOVQ(Mem{Base: args, Disp: argA}, regA)
+	Label(t.label("direct"))
+	for line := 0; line < 4*t.lanes*t.width; line += 64 {
+		PREFETCHT0(Mem{Base: regAhead, Disp: line})
+	}
+	t.step(0)
+	ADDQ(regBStep, regB)
+	ADDQ(regAheadStep, regAhead)
+	DECQ(regK)
+	JNZ(LabelRef(t.label("direct")))
+}
+
+// step multiplies one row of b, disp bytes on, by a, which it moves on.
+func (t tileBody) step(disp int) {
+	top := len(t.vecs)
+	for v := range t.width {
+		VMOVUPS(Mem{Base: regB, Disp: disp + 4*t.lanes*v}, t.vecs[top-t.width+v])
 	}
 	for i := range t.rows {
 		a := t.vecs[top-t.width-2+i%2]
@@ -188,10 +265,6 @@ func (t tileBody) multiply() {
 		}
 	}
 	ADDQ(regAStep, regA)
-	ADDQ(regBStep, regB)
-	ADDQ(regAheadStep, regAhead)
-	DECQ(regK)
-	JNZ(LabelRef(t.label("loop")))
 }
 
 // scale multiplies the accumulators, if asked to.
