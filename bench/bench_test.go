@@ -79,7 +79,8 @@ type script struct {
 	name  string
 	log   *[]string
 	calls int
-	fail  int // the call that fails, from 1
+	fail  int     // the call that fails, from 1
+	work  float64 // more than the others do
 }
 
 func (s *script) run(string) (sample, error) {
@@ -88,18 +89,18 @@ func (s *script) run(string) (sample, error) {
 	if s.calls == s.fail {
 		return sample{}, errors.New("broken")
 	}
-	return sample{Seconds: float64(s.calls), Work: 1}, nil
+	return sample{Seconds: float64(s.calls), Work: 1 + s.work}, nil
 }
 
 func TestTurns(t *testing.T) {
 	var log []string
 	sides := []*script{{name: "a", log: &log}, {name: "b", log: &log}}
-	samples, err := turns(sides, "case", 2, func(s []sample) error { return sameWork(s, 0) })
+	samples, err := turns(sides, "case", 2, contest{after: func() error { log = append(log, "."); return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(log, ""); got != "ababab" {
-		t.Errorf("turns were %s, want a warm-up and two runs in turns", got)
+	if got := strings.Join(log, ""); got != "abab.ab." {
+		t.Errorf("turns were %s, want a warm-up and two runs in turns, and what comes after each", got)
 	}
 	// The first call is the warm-up: it is no sample.
 	if len(samples) != 2 || len(samples[0]) != 2 || samples[0][0].Seconds != 2 || samples[1][1].Seconds != 3 {
@@ -108,12 +109,17 @@ func TestTurns(t *testing.T) {
 
 	log = nil
 	sides = []*script{{name: "a", log: &log}, {name: "b", log: &log, fail: 2}}
-	if _, err := turns(sides, "case", 2, func([]sample) error { return nil }); err == nil {
+	if _, err := turns(sides, "case", 2, contest{}); err == nil {
 		t.Error("a failure in the second run went unseen")
 	}
 	refuse := errors.New("refused")
-	if _, err := turns([]*script{{name: "a", log: &log}}, "case", 2, func([]sample) error { return refuse }); !errors.Is(err, refuse) {
-		t.Errorf("got %v, want the check's error", err)
+	sides = []*script{{name: "a", log: &log}}
+	if _, err := turns(sides, "case", 2, contest{after: func() error { return refuse }}); !errors.Is(err, refuse) {
+		t.Errorf("got %v, want the error of what comes after a turn", err)
+	}
+	sides = []*script{{name: "a", log: &log}, {name: "b", log: &log, work: 1}}
+	if _, err := turns(sides, "case", 2, contest{}); !errors.Is(err, errOtherWork) {
+		t.Errorf("got %v, want the sides to be found unlike", err)
 	}
 }
 

@@ -13,8 +13,9 @@ type contest struct {
 	name      string
 	sides     []side // ours first; a peer's is left out when there is none
 	cases     []string
-	tolerance float64 // of the relative difference between the losses of the first runs; 0 compares none
-	unlike    bool    // the sides do not compute the same on purpose: only rates are compared
+	tolerance float64      // of the relative difference between the losses of the first runs; 0 compares none
+	unlike    bool         // the sides do not compute the same on purpose: only rates are compared
+	after     func() error // what this process measures after every turn; may be nil
 }
 
 // measure runs the contests of a row.
@@ -77,12 +78,7 @@ func (b *bench) contest(ctx context.Context, c contest, runs int, rep *report) (
 	first := len(rep.Cases)
 	for _, name := range c.cases {
 		_, _ = fmt.Fprintf(b.log, "%s %s\n", c.name, name)
-		samples, err := turns(running, name, runs, func(s []sample) error {
-			if c.unlike {
-				return nil
-			}
-			return sameWork(s, c.tolerance)
-		})
+		samples, err := turns(running, name, runs, c)
 		if err != nil {
 			return err
 		}
@@ -111,7 +107,7 @@ type sided interface {
 
 // turns has every side run a case once to warm up, which is also where their results are compared,
 // and then measures runs in turns.
-func turns[S sided](sides []S, name string, runs int, check func([]sample) error) ([][]sample, error) {
+func turns[S sided](sides []S, name string, runs int, c contest) ([][]sample, error) {
 	var warm []sample
 	for _, s := range sides {
 		w, err := s.run(name)
@@ -120,8 +116,10 @@ func turns[S sided](sides []S, name string, runs int, check func([]sample) error
 		}
 		warm = append(warm, w)
 	}
-	if err := check(warm); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if !c.unlike {
+		if err := sameWork(warm, c.tolerance); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	samples := make([][]sample, len(sides))
 	for range runs {
@@ -131,6 +129,12 @@ func turns[S sided](sides []S, name string, runs int, check func([]sample) error
 				return nil, err
 			}
 			samples[i] = append(samples[i], got)
+		}
+		if c.after == nil {
+			continue
+		}
+		if err := c.after(); err != nil {
+			return nil, err
 		}
 	}
 	return samples, nil

@@ -53,7 +53,7 @@ func scalingRow() row {
 }
 
 func scalingContests(b *bench) ([]contest, error) {
-	steps, err := stepContests(full)(b)
+	steps, err := stepContests(full, nil)(b)
 	if err != nil {
 		return nil, err
 	}
