@@ -19,8 +19,9 @@ type forwardPass struct {
 }
 
 func (m *Model) newForwardPass() *forwardPass {
+	scratch := new(ops.Scratch)
 	return &forwardPass{
-		model: m, scratch: new(ops.Scratch), arena: ops.NewArena(nil, nil),
+		model: m, scratch: scratch, arena: ops.NewArena(nil, scratch),
 		layers: make(map[int]*ops.Machine), heads: make(map[tapeKey]*ops.Machine),
 	}
 }

@@ -19,7 +19,7 @@ func (m *Model) Footprint(recompute, rows, labelled int) (int64, error) {
 	// Inputs of the layers and the last output, two gradients, and two for evaluation.
 	width := 4 * int64(m.Config.HiddenSize)
 	total := m.headBytes(rows, labelled) + int64(rows)*width*int64(len(m.layers)-t.first+1+4)
-	var scratch int64
+	scratch := 4 * int64(ops.LogitFloats(m.Vocab(), labelled))
 	shared := make(map[tapeKey]bool)
 	for i := t.first; i < len(m.layers); i++ {
 		key := t.key(i)
@@ -37,12 +37,10 @@ func (m *Model) Footprint(recompute, rows, labelled int) (int64, error) {
 	return total + scratch, nil
 }
 
-// headBytes is what the head's arena takes: hidden states before and after the norm, their
-// gradients, and the logits of as many rows as exist at a time.
+// headBytes is what the head's arena takes: hidden states before and after the norm, and their
+// gradients. The logits are in the scratch.
 func (m *Model) headBytes(rows, labelled int) int64 {
-	hidden := int64(m.Config.HiddenSize)
-	logits := int64(min(labelled, ops.LogitRows(m.Vocab()))) * int64(m.Vocab())
-	return 4 * (logits + hidden*int64(5*labelled+rows))
+	return 4 * int64(m.Config.HiddenSize) * int64(5*labelled+rows)
 }
 
 // Fit returns for how many layers to recompute, and the bytes of activations then: for none if

@@ -65,6 +65,7 @@ func (m *Model) NewTrainer(recompute int) (*Trainer, error) {
 // took before does not linger.
 func (t *Trainer) Reserve(rows int) {
 	t.resize(rows)
+	t.pass.scratch.Reserve(ops.LogitFloats(t.model.Vocab(), rows))
 	for _, a := range t.arenas[t.first:] {
 		a.Reserve(rows)
 	}

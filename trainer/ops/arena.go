@@ -34,13 +34,16 @@ type slotOfArena struct {
 
 // NewArena returns an empty arena. Plan and scratch may be nil.
 func NewArena(plan *Plan, scratch *Scratch) *Arena {
+	if scratch == nil {
+		scratch = new(Scratch)
+	}
 	return &Arena{plan: plan, scratch: scratch, kept: make(map[string][]float32)}
 }
 
 // Reserve takes the planned memory for up to rows rows.
 func (a *Arena) Reserve(rows int) {
 	a.results = grow(a.results, a.plan.kept*planRows(rows))
-	a.scratch.memory = grow(a.scratch.memory, a.plan.scratch*planRows(rows))
+	a.scratch.Reserve(a.plan.scratch * planRows(rows))
 }
 
 func (a *Arena) rewind() { a.next = 0 }
@@ -80,7 +83,7 @@ func (a *Arena) place(n int, s *slotOfArena, rows, cols int) []float32 {
 		a.results = grow(a.results, a.plan.kept*planRows(rows))
 		return a.results[at : at+size : at+size]
 	default:
-		a.scratch.memory = grow(a.scratch.memory, a.plan.scratch*planRows(rows))
+		a.scratch.Reserve(a.plan.scratch * planRows(rows))
 		return a.scratch.memory[at : at+size : at+size]
 	}
 }
@@ -104,6 +107,16 @@ func (a *Arena) keep(key string, n int) []float32 {
 	return k
 }
 
+// temporary returns n floats of the scratch, which are the caller's until a machine with another arena
+// runs. Planned results lie there, so that it is for arenas without a plan.
+func (a *Arena) temporary(n int) []float32 {
+	if a.plan != nil {
+		panic("ops: temporary memory in an arena with a plan")
+	}
+	a.scratch.Reserve(n)
+	return a.scratch.memory[:n]
+}
+
 // recall returns what keep gave out in this replay.
 func (a *Arena) recall(key string, n int) []float32 { return a.kept[key][:n] }
 
@@ -122,6 +135,9 @@ func (a *Arena) Bytes() int64 {
 // Scratch is memory that results share which no backward pass reads. The machines of one trainer
 // run one after the other and share one.
 type Scratch struct{ memory []float32 }
+
+// Reserve takes memory for n floats.
+func (s *Scratch) Reserve(n int) { s.memory = grow(s.memory, n) }
 
 // Bytes is the memory the scratch holds.
 func (s *Scratch) Bytes() int64 { return 4 * int64(len(s.memory)) }

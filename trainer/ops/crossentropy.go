@@ -10,9 +10,17 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// LogitRows is how many rows of logits exist at a time: the logits of a whole batch never do. As
-// many as take 104 MB, 512 of a vocabulary of 49,152, since the vocabulary projection is read anew for each lot.
-func LogitRows(vocab int) int { return min(max(26<<20/vocab, 64), 512) }
+// LogitRows is how many rows of logits exist at a time at most: the logits of a whole batch never do. As
+// many as take 147 MB, 746 of a vocabulary of 49,152, since the vocabulary projection is read and packed
+// anew for each lot. They lie in memory that is idle then, the scratch of the layers.
+func LogitRows(vocab int) int { return min(max(35<<20/vocab, 64), 1024) }
+
+// LogitFloats is how many floats the logits take that exist at a time, for up to a number of rows in all.
+func LogitFloats(vocab, rows int) int { return min(rows, LogitRows(vocab)) * logitStride(vocab) }
+
+// logitStride is how far apart rows of logits begin: not by a large power of two, as many a vocabulary would
+// have it, for then the rows' elements compete for the same places in the caches.
+func logitStride(vocab int) int { return vocab + 16 }
 
 // HeadConfig is what a family does to its logits.
 type HeadConfig struct {
@@ -45,9 +53,10 @@ func (b *Builder) CrossEntropy(h *gorgonia.Node, w *Weight, cfg HeadConfig, grad
 // Do implements gorgonia.Op.
 func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, hidden := dims(inputs[0])
-	h, stride := floats(inputs[0]), o.stride()
-	atOnce := min(rows, LogitRows(o.weight.Rows))
-	logits := o.run.arena.keep(o.name+" logits", atOnce*stride)
+	h, stride := floats(inputs[0]), logitStride(o.weight.Rows)
+	lots := (rows + LogitRows(o.weight.Rows) - 1) / LogitRows(o.weight.Rows)
+	atOnce := (rows + lots - 1) / lots
+	logits := o.run.arena.temporary(atOnce * stride)
 	var dh []float32
 	if o.grad {
 		dh = o.run.arena.keep(o.name+" grad", rows*hidden)
@@ -79,15 +88,11 @@ func (o *crossEntropy) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	return out, nil
 }
 
-// stride is how far apart rows of logits begin: not by a large power of two, as many a vocabulary would
-// have it, for then the rows' elements compete for the same places in the caches.
-func (o *crossEntropy) stride() int { return o.weight.Rows + 16 }
-
 // logits computes the logits of rows lo to hi of h, which it returns.
 func (o *crossEntropy) logits(dst, h []float32, lo, hi int) gemm.Matrix {
 	hidden := o.weight.Cols
 	chunk := gemm.F32(h[lo*hidden:hi*hidden], hi-lo, hidden)
-	logits(dst, o.stride(), chunk, o.weight.matrix(), o.cfg)
+	logits(dst, logitStride(o.weight.Rows), chunk, o.weight.matrix(), o.cfg)
 	return chunk
 }
 
@@ -97,7 +102,7 @@ func (o *crossEntropy) scales(h []float32, rows int, logits []float32) []float32
 	if o.run.Weigh == nil || !o.grad {
 		return nil
 	}
-	stride := o.stride()
+	stride := logitStride(o.weight.Rows)
 	atOnce := len(logits) / stride
 	for lo := 0; lo < rows; lo += atOnce {
 		hi := min(lo+atOnce, rows)

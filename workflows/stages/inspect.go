@@ -261,7 +261,8 @@ type MemoryInfo struct {
 //     residual sum, both halves of the MLP, and the adapter's rank for each module. Of every layer,
 //     or with checkpointing of one;
 //   - the inputs of all layers, a few more of their size, and what one layer's operators share;
-//   - the logits of some rows, and five times the last hidden states.
+//     or the logits of some rows, if those are larger;
+//   - five times the last hidden states.
 func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	tokens := cfg.MicroBatchSize * cfg.MaxSeqLength
 	if c.MaxPositionEmbeddings > 0 {
@@ -292,7 +293,7 @@ func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	shared := row * int64(4*c.IntermediateSize+3*c.HiddenSize)
 	inputs := row * int64((c.NumHiddenLayers+11)*c.HiddenSize)
 	logits := 4 * int64(ops.LogitRows(c.VocabSize)) * int64(c.VocabSize)
-	fixed := info.WeightBytes + 16*trained + shared + inputs + logits
+	fixed := info.WeightBytes + 16*trained + max(shared, logits) + inputs
 	m.Train = fixed + int64(c.NumHiddenLayers)*layer
 	m.TrainLess = fixed + layer
 	return m
