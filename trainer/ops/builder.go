@@ -2,7 +2,6 @@ package ops
 
 import (
 	"fmt"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -14,16 +13,10 @@ type Builder struct {
 	run     *Run
 	weights []*Weight
 	serial  int
-	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators
-	repeats map[*gorgonia.Node]*gorgonia.Node // of their results
-}
-
-// cheap is an operator whose result the backward pass computes again: that takes no longer than
-// fetching it from memory (docs/decisions/0005), and it need not be kept.
-type cheap interface {
-	// again is the operator that does so. It has the same inputs and one more, which is not read:
-	// it only makes the repetition wait for the backward pass.
-	again() op
+	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators, by their results, like the next three
+	readers map[*gorgonia.Node]int            // from which a gradient comes back
+	repeats map[*gorgonia.Node]*gorgonia.Node
+	undone  map[*gorgonia.Node]*gorgonia.Node // the derivatives that restore them
 }
 
 // NewBuilder returns a builder for an empty graph.
@@ -32,7 +25,9 @@ func NewBuilder() *Builder {
 		graph:   gorgonia.NewGraph(),
 		run:     &Run{},
 		inputs:  make(map[*gorgonia.Node]gorgonia.Nodes),
+		readers: make(map[*gorgonia.Node]int),
 		repeats: make(map[*gorgonia.Node]*gorgonia.Node),
+		undone:  make(map[*gorgonia.Node]*gorgonia.Node),
 	}
 	b.run.builder = b
 	return b
@@ -71,25 +66,12 @@ func (b *Builder) apply(op op, inputs ...*gorgonia.Node) *gorgonia.Node {
 	if _, ok := op.(cheap); ok {
 		b.inputs[n] = inputs
 	}
-	return n
-}
-
-// again is what a backward pass reads in place of n once it has got as far as the gradient after:
-// n itself, or its repetition, which reads repetitions in its turn.
-func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
-	inputs, ok := b.inputs[n]
-	if !ok {
-		return n
-	}
-	if b.repeats[n] == nil {
-		o := n.Op().(*recorded).op.(cheap)
-		inputs = slices.Clone(inputs)
-		for i, in := range inputs {
-			inputs[i] = b.again(in, after)
+	for i, passes := range op.DiffWRT(len(inputs)) {
+		if passes {
+			b.readers[inputs[i]]++
 		}
-		b.repeats[n] = b.apply(o.again(), append(inputs, after)...)
 	}
-	return b.repeats[n]
+	return n
 }
 
 // unique makes an operator's name unique within the graph.

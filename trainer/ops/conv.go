@@ -88,7 +88,7 @@ func (o *causalConvBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error
 		z := f.run.arena.matrix(rows, cols).Float32s()
 		dy := dz
 		f.taps.convolve(z, floats(inputs[1]), func(t int, z, scratch []float32) {
-			vec.SiLUMulBackward(z, scratch, dy[t*cols:(t+1)*cols], z, f.taps.ones)
+			vec.SiLUMulBackward(z, scratch, scratch, dy[t*cols:(t+1)*cols], z, f.taps.ones)
 		})
 		dz = z
 	}

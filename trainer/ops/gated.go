@@ -7,11 +7,12 @@ import (
 	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// Gate is the activation of a gated linear unit and its derivative, on one row.
+// Gate is the activation of a gated linear unit and its derivative, on one row. The derivative also
+// computes the result y again; each of dgate, dup and y may be any of dy, gate and up.
 type Gate struct {
 	Name     string
 	Forward  func(dst, gate, up []float32)
-	Backward func(dgate, dup, dy, gate, up []float32)
+	Backward func(dgate, dup, y, dy, gate, up []float32)
 }
 
 // The gates of the families (Shazeer, arXiv:2002.05202), by hidden_act.
@@ -40,21 +41,25 @@ func clampedSwiGLU(dst, gate, up []float32) {
 	}
 }
 
-func clampedSwiGLUBackward(dgate, dup, dy, gate, up []float32) {
+func clampedSwiGLUBackward(dgate, dup, y, dy, gate, up []float32) {
+	memory := borrow(len(gate))
+	defer memory.release()
+	exp := memory.floats
 	for i, g := range gate {
-		dgate[i] = -swigluAlpha * min(g, swigluLimit)
+		exp[i] = -swigluAlpha * min(g, swigluLimit)
 	}
-	vec.Exp(dgate, dgate)
-	for i, e := range dgate {
+	vec.Exp(exp, exp)
+	for i, e := range exp {
 		g, u, s := min(gate[i], swigluLimit), max(-swigluLimit, min(up[i], swigluLimit)), 1/(1+e)
 		slope := s * (1 + float32(float32(swigluAlpha*g)*(1-s))) // of g·σ(αg)
-		dgate[i], dup[i] = 0, 0
+		var dg, du float32
 		if gate[i] <= swigluLimit {
-			dgate[i] = float32(dy[i]*(u+1)) * slope
+			dg = float32(dy[i]*(u+1)) * slope
 		}
 		if -swigluLimit <= up[i] && up[i] <= swigluLimit {
-			dup[i] = float32(dy[i]*g) * s
+			du = float32(dy[i]*g) * s
 		}
+		dgate[i], dup[i], y[i] = dg, du, float32((u+1)*g)/(1+e)
 	}
 }
 
@@ -104,15 +109,29 @@ func (o *gatedAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 func (*gated) DiffWRT(int) []bool { return []bool{true} }
 
 // SymDiff implements gorgonia.SDOp.
-func (o *gated) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-	back := &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o}
-	return gorgonia.Nodes{o.run.builder.apply(back, dy, inputs[0])}, nil
+func (o *gated) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	b := o.run.builder
+	if dx := b.undone[out]; dx != nil {
+		return gorgonia.Nodes{dx}, nil
+	}
+	return gorgonia.Nodes{b.apply(o.backward(false), dy, inputs[0])}, nil
+}
+
+// undo implements undoable.
+func (o *gated) undo() op { return o.backward(true) }
+
+func (o *gated) backward(restore bool) op {
+	return &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o, restore}
 }
 
 type gatedBackward struct {
 	derivative
-	gated *gated
+	gated   *gated
+	restore bool // the gate's result where dy was
 }
+
+// overwrites implements overwriting.
+func (*gatedBackward) overwrites() int { return 1 }
 
 // Do implements gorgonia.Op.
 func (o *gatedBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
@@ -120,9 +139,14 @@ func (o *gatedBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	out := o.gated.run.arena.matrix(rows, 2*n)
 	dy, x, dx := floats(inputs[0]), floats(inputs[1]), out.Float32s()
 	parallel.For(rows, rowGrain(n), func(lo, hi int) {
+		memory := borrow(n)
+		defer memory.release()
 		for r := lo; r < hi; r++ {
-			row, drow := x[r*2*n:(r+1)*2*n], dx[r*2*n:(r+1)*2*n]
-			o.gated.gate.Backward(drow[:n], drow[n:], dy[r*n:(r+1)*n], row[:n], row[n:])
+			row, drow, dyr, y := x[r*2*n:(r+1)*2*n], dx[r*2*n:(r+1)*2*n], dy[r*n:(r+1)*n], memory.floats
+			if o.restore {
+				y = dyr
+			}
+			o.gated.gate.Backward(drow[:n], drow[n:], y, dyr, row[:n], row[n:])
 		}
 	})
 	return out, nil

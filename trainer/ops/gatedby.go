@@ -15,10 +15,12 @@ func sigmoidMul(dst, gate, up []float32) {
 	vec.Mul(dst, dst, up)
 }
 
-func sigmoidMulBackward(dgate, dup, dy, gate, up []float32) {
-	vec.Sigmoid(dgate, gate)
-	for i, s := range dgate {
-		dgate[i], dup[i] = float32(dy[i]*up[i])*float32(s*(1-s)), dy[i]*s
+func sigmoidMulBackward(dgate, dup, y, dy, gate, up []float32) {
+	memory := borrow(len(gate))
+	defer memory.release()
+	vec.Sigmoid(memory.floats, gate)
+	for i, s := range memory.floats {
+		dgate[i], dup[i], y[i] = float32(dy[i]*up[i])*float32(s*(1-s)), dy[i]*s, s*up[i]
 	}
 }
 
@@ -120,10 +122,10 @@ func (o *gateGradient) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	dy, x, dgate := floats(inputs[0]), floats(inputs[1]), out.Float32s()
 	f.each(rows, floats(inputs[2]), func(r int, gate, scratch []float32) {
 		if f.wide {
-			f.gate.Backward(dgate[r*n:(r+1)*n], scratch[:n], dy[r*n:(r+1)*n], gate, x[r*n:(r+1)*n])
+			f.gate.Backward(dgate[r*n:(r+1)*n], scratch[:n], scratch[n:], dy[r*n:(r+1)*n], gate, x[r*n:(r+1)*n])
 			return
 		}
-		f.gate.Backward(scratch[:n], scratch[n:], dy[r*n:(r+1)*n], gate, x[r*n:(r+1)*n])
+		f.gate.Backward(scratch[:n], scratch[n:], scratch[n:], dy[r*n:(r+1)*n], gate, x[r*n:(r+1)*n])
 		dgate[r] = vec.Sum(scratch[:n])
 	})
 	return out, nil

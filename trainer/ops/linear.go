@@ -175,7 +175,9 @@ func (o *linear) weightGradients(grads, inputs, up gorgonia.Nodes, upOf []int) {
 	if len(trained) == 0 {
 		return
 	}
-	opInputs[1] = b.again(inputs[0], dy)
+	x, after := b.restore(inputs[0], grads[0], dy)
+	opInputs[1] = x
+	opInputs = append(opInputs, after...)
 	op.base = base{name: "∂weights " + o.name, arity: len(opInputs), cols: 1}
 	all := b.apply(op, opInputs...)
 	for _, input := range slices.Sorted(maps.Keys(trained)) {
@@ -184,8 +186,8 @@ func (o *linear) weightGradients(grads, inputs, up gorgonia.Nodes, upOf []int) {
 }
 
 // linearGradients adds up the gradients of all weights of a linear operator that are trained, in one
-// group of products. Its inputs are dy, x and, for each projection with LoRA, its down and its v; its
-// result stands for them.
+// group of products. Its inputs are dy, x and, for each projection with LoRA, its down and its v, and last
+// what must come before it; its result stands for them.
 type linearGradients struct {
 	derivative
 	linear  *linear

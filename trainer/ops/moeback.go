@@ -40,16 +40,18 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	dhs := f.run.arena.matrix(rows, k*inner).Float32s()
 	dgu := f.run.arena.matrix(rows, k*2*inner).Float32s()
 	r.gather(dys, dy, hidden)
-	f.activate(hs, gateUp)
 	dshare := make([]float32, len(r.row))
 	down := f.newLowRank(f.m.DownLoRA, r, rows, true)
 	f.backSecond(dhs, dshare, dys, down)
 	parallel.For(len(r.row), rowGrain(inner), func(lo, hi int) {
+		memory := borrow(inner)
+		defer memory.release()
 		for p := lo; p < hi; p++ {
 			g, row, drow := dhs[p*inner:(p+1)*inner], gateUp[p*2*inner:(p+1)*2*inner], dgu[p*2*inner:(p+1)*2*inner]
-			dshare[p] += vec.Dot(hs[p*inner:(p+1)*inner], g)
-			vec.Scale(g, g, r.share[p])
-			f.m.Gate.Backward(drow[:inner], drow[inner:], g, row[:inner], row[inner:])
+			h, dh := hs[p*inner:(p+1)*inner], memory.floats
+			vec.Scale(dh, g, r.share[p])
+			f.m.Gate.Backward(drow[:inner], drow[inner:], h, dh, row[:inner], row[inner:])
+			dshare[p] += vec.Dot(h, g)
 		}
 	})
 	gate := f.newLowRank(f.m.GateUpLoRA, r, rows, true)

@@ -46,8 +46,12 @@ func (p *Plan) ScratchBytes(rows int) int64 { return 4 * int64(p.scratch) * int6
 // plan gives every result its place; output and dinput have theirs with the caller.
 func (r *recorder) plan(arena *Arena, output, dinput *tensor.Dense) *Plan {
 	p := &Plan{places: make([]place, len(r.results))}
+	over := r.overwritten(output, dinput)
 	var shared []int
 	for i, l := range r.results {
+		if _, ok := over[i]; ok {
+			continue
+		}
 		switch {
 		case r.is(i, output):
 			p.places[i].where = inOutput
@@ -64,7 +68,28 @@ func (r *recorder) plan(arena *Arena, output, dinput *tensor.Dense) *Plan {
 		p.named += len(k)
 	}
 	r.share(p, shared)
+	for i := range r.results { // ascending: what is overwritten may have overwritten another
+		if j, ok := over[i]; ok {
+			p.places[i] = p.places[j]
+		}
+	}
 	return p
+}
+
+// overwritten says which results take the place of an older one, and lets that live as long: those
+// whose operator allows it and is the last to read the older one.
+func (r *recorder) overwritten(output, dinput *tensor.Dense) map[int]int {
+	over := make(map[int]int)
+	callers := func(i int) bool { return r.is(i, output) || r.is(i, dinput) }
+	for i := len(r.results) - 1; i >= 0; i-- {
+		j, ok := r.over[i]
+		if !ok || callers(i) || callers(j) || r.results[j].to > r.results[i].from || r.results[j].size != r.results[i].size {
+			continue
+		}
+		over[i] = j
+		r.results[j].to = r.results[i].to
+	}
+	return over
 }
 
 func (r *recorder) is(result int, d *tensor.Dense) bool {

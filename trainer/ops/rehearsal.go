@@ -47,6 +47,7 @@ type recorder struct {
 	registers map[*tensor.Dense]int
 	results   []lifetime
 	of        map[*tensor.Dense]int // result by its value
+	over      map[int]int           // by result: the one that it may overwrite
 
 	output   *tensor.Dense // of the forward pass; nil before its end
 	upstream *tensor.Dense // made up
@@ -85,6 +86,7 @@ func (r *recorder) do(op doer, inputs []gorgonia.Value) (gorgonia.Value, error) 
 	}
 	in.result = r.register(out.(*tensor.Dense))
 	r.live(inputs, out)
+	r.mayOverwrite(op, inputs, out)
 	r.program = append(r.program, in)
 	return out, nil
 }
@@ -110,6 +112,20 @@ func (r *recorder) live(inputs []gorgonia.Value, out gorgonia.Value) {
 		r.reads(v, now)
 	}
 	r.reads(out, now)
+}
+
+// overwriting is an operator that reads no element of one of its inputs after it has written the
+// same element of its result: the result may lie where that input was, if nobody reads it later.
+type overwriting interface{ overwrites() int }
+
+func (r *recorder) mayOverwrite(op doer, inputs []gorgonia.Value, out gorgonia.Value) {
+	o, ok := op.(overwriting)
+	if !ok {
+		return
+	}
+	if i, ok := r.of[inputs[o.overwrites()].(*tensor.Dense)]; ok {
+		r.over[r.of[out.(*tensor.Dense)]] = i
+	}
 }
 
 func (r *recorder) reads(v gorgonia.Value, now int) {
@@ -146,6 +162,7 @@ func (t *Tape) Rehearse() error {
 	defer func() { *t.Run = actual }()
 	r := &recorder{
 		arena: NewArena(nil, nil), registers: make(map[*tensor.Dense]int), of: make(map[*tensor.Dense]int),
+		over:     make(map[int]int),
 		upstream: newDense(1, t.output.Shape()[1], make([]float32, t.output.Shape()[1])),
 	}
 	*t.Run = Run{

@@ -82,27 +82,35 @@ func (o *rmsNormAgain) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 func (*rmsNorm) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, inputs) }
 
 // SymDiff implements gorgonia.SDOp.
-func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
-	back := &rmsNormBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: o.cols}}, o}
-	grads := gorgonia.Nodes{b.apply(back, dy, inputs[0])}
+	dx := b.undone[out]
+	if dx == nil {
+		dx = b.apply(o.backward(false), dy, inputs[0])
+	}
+	grads := gorgonia.Nodes{dx}
 	if o.weight.Trainable() {
-		grads = append(grads, b.apply(b.accumulate(o.weight, 2, o.weightGrad), dy, inputs[0]))
+		grads = append(grads, b.handOut(o.weight, dx))
 	}
 	return grads, nil
 }
 
-func (o *rmsNorm) weightGrad(grad []float32, inputs []gorgonia.Value) {
-	dy, x, n := floats(inputs[0]), floats(inputs[1]), o.width
-	for v, inv := range o.run.arena.recall(o.name, len(x)/n) {
-		vec.RMSNormWeightGrad(grad[v*n%len(grad):][:n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], inv)
-	}
+// undo implements undoable.
+func (o *rmsNorm) undo() op { return o.backward(true) }
+
+func (o *rmsNorm) backward(restore bool) op {
+	return &rmsNormBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: o.cols}}, o, restore}
 }
 
+// rmsNormBackward computes the gradient by x and adds up that by the weight, if it is trained.
 type rmsNormBackward struct {
 	derivative
-	norm *rmsNorm
+	norm    *rmsNorm
+	restore bool // the norm's result where dy was
 }
+
+// overwrites implements overwriting.
+func (*rmsNormBackward) overwrites() int { return 1 }
 
 // Do implements gorgonia.Op.
 func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
@@ -112,12 +120,31 @@ func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	dy, x, dx, w := floats(inputs[0]), floats(inputs[1]), out.Float32s(), f.weight.vector()
 	n := f.width
 	inv := f.run.arena.recall(f.name, len(x)/n)
+	if f.weight.Trainable() {
+		f.weightGradient(dy, x, inv)
+	}
 	parallel.For(len(inv), rowGrain(n), func(lo, hi int) {
+		memory := borrow(n)
+		defer memory.release()
 		for v := lo; v < hi; v++ {
-			vec.RMSNormBackward(dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n], inv[v])
+			dxv, dyv, xv, wv := dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n]
+			if !o.restore {
+				vec.RMSNormBackward(dxv, dyv, xv, wv, inv[v])
+				continue
+			}
+			vec.RMSNormBackward(memory.floats, dyv, xv, wv, inv[v])
+			vec.RMSNormAgain(dyv, xv, wv, inv[v])
+			copy(dxv, memory.floats) // perhaps where x is
 		}
 	})
 	return out, nil
+}
+
+func (o *rmsNorm) weightGradient(dy, x, inv []float32) {
+	grad, n := o.weight.param.Grad, o.width
+	for v, inv := range inv {
+		vec.RMSNormWeightGrad(grad[v*n%len(grad):][:n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], inv)
+	}
 }
 
 // rowGrain is how many rows of a width a core takes at a time.

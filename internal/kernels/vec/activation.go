@@ -15,24 +15,26 @@ func siluMulGeneric(dst, gate, up []float32) {
 	}
 }
 
-// SiLUMulBackward is the gradient of [SiLUMul]. With s = σ(x), x = gate[i]:
+// SiLUMulBackward is the gradient of [SiLUMul], and its result y once more. With s = σ(x), x = gate[i]:
 //
 //	dup[i]   = dy[i]·(x·s)
 //	dgate[i] = (dy[i]·up[i])·s·(1 + x·(1−s))
+//	y[i]     = (x·s)·up[i]
 //
-// dgate and dup may be gate, up or dy.
-func SiLUMulBackward(dgate, dup, dy, gate, up []float32) {
-	mustMatch("SiLUMulBackward", len(dgate), len(dup), len(dy), len(gate), len(up))
-	current().siluMulBackward(dgate, dup, dy, gate, up)
+// Each of the three may be any of dy, gate and up.
+func SiLUMulBackward(dgate, dup, y, dy, gate, up []float32) {
+	mustMatch("SiLUMulBackward", len(dgate), len(dup), len(y), len(dy), len(gate), len(up))
+	current().siluMulBackward(dgate, dup, y, dy, gate, up)
 }
 
-func siluMulBackwardGeneric(dgate, dup, dy, gate, up []float32) {
+func siluMulBackwardGeneric(dgate, dup, y, dy, gate, up []float32) {
 	for i, x := range gate {
 		g, u := dy[i], up[i]
 		s := sigmoid1(x)
-		slope := s * fma.FMA32(x, 1-s, 1)
-		dup[i] = g * float32(x*s)
+		slope, silu := s*fma.FMA32(x, 1-s, 1), x*s
+		dup[i] = g * silu
 		dgate[i] = float32(g*u) * slope
+		y[i] = silu * u
 	}
 }
 
@@ -64,24 +66,27 @@ func geluMulGeneric(dst, gate, up []float32) {
 	}
 }
 
-// GELUTanhMulBackward is the gradient of [GELUTanhMul]. With x = gate[i], s = σ(2u):
+// GELUTanhMulBackward is the gradient of [GELUTanhMul], and its result y once more. With x = gate[i],
+// s = σ(2u):
 //
 //	dup[i]   = dy[i]·(x·s)
 //	dgate[i] = (dy[i]·up[i])·s·(1 + (x·d2u/dx)·(1−s))
+//	y[i]     = (x·s)·up[i]
 //
-// dgate and dup may be gate, up or dy.
-func GELUTanhMulBackward(dgate, dup, dy, gate, up []float32) {
-	mustMatch("GELUTanhMulBackward", len(dgate), len(dup), len(dy), len(gate), len(up))
-	current().geluMulBackward(dgate, dup, dy, gate, up)
+// Each of the three may be any of dy, gate and up.
+func GELUTanhMulBackward(dgate, dup, y, dy, gate, up []float32) {
+	mustMatch("GELUTanhMulBackward", len(dgate), len(dup), len(y), len(dy), len(gate), len(up))
+	current().geluMulBackward(dgate, dup, y, dy, gate, up)
 }
 
-func geluMulBackwardGeneric(dgate, dup, dy, gate, up []float32) {
+func geluMulBackwardGeneric(dgate, dup, y, dy, gate, up []float32) {
 	for i, x := range gate {
 		g, u := dy[i], up[i]
 		s, square := geluGate1(x)
 		w := float32(x*geluA) * fma.FMA32(geluB3, square, 1)
-		slope := s * fma.FMA32(w, 1-s, 1)
-		dup[i] = g * float32(x*s)
+		slope, gelu := s*fma.FMA32(w, 1-s, 1), x*s
+		dup[i] = g * gelu
 		dgate[i] = float32(g*u) * slope
+		y[i] = gelu * u
 	}
 }

@@ -14,7 +14,7 @@ func BenchmarkKernels(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for _, impl := range cpu.Available() {
 				b.Run(impl.String(), func(b *testing.B) {
-					var s [5][]float32
+					var s [6][]float32
 					for i := range s {
 						s[i] = values(uint64(i), n)
 					}

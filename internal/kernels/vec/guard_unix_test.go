@@ -44,7 +44,7 @@ func fenced(t *testing.T, n int, behind bool) []float32 {
 func TestNothingOutsideIsTouched(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	const longest = 70
-	var slices [2][5][]float32
+	var slices [2][6][]float32
 	for i := range slices {
 		for j := range slices[i] {
 			slices[i][j] = fenced(t, longest, i == 1)
@@ -55,7 +55,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 		for _, impl := range cpu.Available() {
 			for n := range longest {
 				for i, what := range []string{"begin after", "end before"} {
-					var s [5][]float32
+					var s [6][]float32
 					for j := range s {
 						s[j] = slices[i][j][i*(longest-n):][:n]
 					}

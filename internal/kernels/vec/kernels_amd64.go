@@ -92,20 +92,20 @@ func maxAVX2(x []float32) float32
 //go:noescape
 func siluMulAVX2(dst []float32, gate []float32, up []float32)
 
-// siluMulBackwardAVX2 is the gradient of siluMul.
+// siluMulBackwardAVX2 is the gradient of siluMul, and y its result.
 //
 //go:noescape
-func siluMulBackwardAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func siluMulBackwardAVX2(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // geluMulAVX2 sets dst to gelu_tanh(gate)·up.
 //
 //go:noescape
 func geluMulAVX2(dst []float32, gate []float32, up []float32)
 
-// geluMulBackwardAVX2 is the gradient of geluMul.
+// geluMulBackwardAVX2 is the gradient of geluMul, and y its result.
 //
 //go:noescape
-func geluMulBackwardAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geluMulBackwardAVX2(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // tanhBackwardAVX2 sets dst to dy·(1 − y²).
 //
@@ -252,20 +252,20 @@ func maxAVX512(x []float32) float32
 //go:noescape
 func siluMulAVX512(dst []float32, gate []float32, up []float32)
 
-// siluMulBackwardAVX512 is the gradient of siluMul.
+// siluMulBackwardAVX512 is the gradient of siluMul, and y its result.
 //
 //go:noescape
-func siluMulBackwardAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func siluMulBackwardAVX512(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // geluMulAVX512 sets dst to gelu_tanh(gate)·up.
 //
 //go:noescape
 func geluMulAVX512(dst []float32, gate []float32, up []float32)
 
-// geluMulBackwardAVX512 is the gradient of geluMul.
+// geluMulBackwardAVX512 is the gradient of geluMul, and y its result.
 //
 //go:noescape
-func geluMulBackwardAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geluMulBackwardAVX512(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // tanhBackwardAVX512 sets dst to dy·(1 − y²).
 //

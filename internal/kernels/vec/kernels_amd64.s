@@ -1882,21 +1882,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func siluMulBackwardAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+// func siluMulBackwardAVX2(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·siluMulBackwardAVX2(SB), NOSPLIT, $0-120
+TEXT ·siluMulBackwardAVX2(SB), NOSPLIT, $0-144
 	MOVQ dgate_base+0(FP), AX
 	MOVQ dup_base+24(FP), CX
-	MOVQ dy_base+48(FP), DX
-	MOVQ gate_base+72(FP), BX
-	MOVQ up_base+96(FP), SI
-	MOVQ dgate_len+8(FP), DI
-	XORQ R8, R8
-	SUBQ $0x08, DI
+	MOVQ y_base+48(FP), DX
+	MOVQ dy_base+72(FP), BX
+	MOVQ gate_base+96(FP), SI
+	MOVQ up_base+120(FP), DI
+	MOVQ dgate_len+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x08, R8
 	JL   tail
 
 loop:
-	VMOVUPS     (BX)(R8*4), Y0
+	VMOVUPS     (SI)(R9*4), Y0
 	VXORPS      x80000000<>+0(SB), Y0, Y1
 	VMOVUPS     x3f800000<>+0(SB), Y2
 	VMOVUPS     x4b400000<>+0(SB), Y3
@@ -1926,25 +1927,27 @@ loop:
 	VMOVUPS     x3f800000<>+0(SB), Y3
 	VFMADD231PS Y2, Y0, Y3
 	VMULPS      Y3, Y1, Y2
-	VMOVUPS     (DX)(R8*4), Y3
-	VMOVUPS     (SI)(R8*4), Y4
-	VMULPS      Y4, Y3, Y4
-	VMULPS      Y2, Y4, Y2
+	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     (DI)(R9*4), Y4
+	VMULPS      Y4, Y3, Y5
+	VMULPS      Y2, Y5, Y2
 	VMULPS      Y1, Y0, Y0
-	VMULPS      Y0, Y3, Y0
-	VMOVUPS     Y0, (CX)(R8*4)
-	VMOVUPS     Y2, (AX)(R8*4)
-	ADDQ        $0x08, R8
-	SUBQ        $0x08, DI
+	VMULPS      Y0, Y3, Y1
+	VMOVUPS     Y1, (CX)(R9*4)
+	VMOVUPS     Y2, (AX)(R9*4)
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     Y0, (DX)(R9*4)
+	ADDQ        $0x08, R9
+	SUBQ        $0x08, R8
 	JGE         loop
 
 tail:
-	ADDQ        $0x08, DI
+	ADDQ        $0x08, R8
 	JZ          done
-	LEAQ        tailMask<>+32(SB), R9
-	NEGQ        DI
-	VMOVUPS     (R9)(DI*4), Y0
-	VMASKMOVPS  (BX)(R8*4), Y0, Y1
+	LEAQ        tailMask<>+32(SB), R10
+	NEGQ        R8
+	VMOVUPS     (R10)(R8*4), Y0
+	VMASKMOVPS  (SI)(R9*4), Y0, Y1
 	VXORPS      x80000000<>+0(SB), Y1, Y2
 	VMOVUPS     x3f800000<>+0(SB), Y3
 	VMOVUPS     x4b400000<>+0(SB), Y4
@@ -1974,14 +1977,16 @@ tail:
 	VMOVUPS     x3f800000<>+0(SB), Y4
 	VFMADD231PS Y3, Y1, Y4
 	VMULPS      Y4, Y2, Y3
-	VMASKMOVPS  (DX)(R8*4), Y0, Y4
-	VMASKMOVPS  (SI)(R8*4), Y0, Y5
-	VMULPS      Y5, Y4, Y5
-	VMULPS      Y3, Y5, Y3
+	VMASKMOVPS  (BX)(R9*4), Y0, Y4
+	VMASKMOVPS  (DI)(R9*4), Y0, Y5
+	VMULPS      Y5, Y4, Y6
+	VMULPS      Y3, Y6, Y3
 	VMULPS      Y2, Y1, Y1
-	VMULPS      Y1, Y4, Y1
-	VMASKMOVPS  Y1, Y0, (CX)(R8*4)
-	VMASKMOVPS  Y3, Y0, (AX)(R8*4)
+	VMULPS      Y1, Y4, Y2
+	VMASKMOVPS  Y2, Y0, (CX)(R9*4)
+	VMASKMOVPS  Y3, Y0, (AX)(R9*4)
+	VMULPS      Y5, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (DX)(R9*4)
 
 done:
 	VZEROUPPER
@@ -2118,21 +2123,22 @@ DATA x3d372713<>+56(SB)/4, $0x3d372713
 DATA x3d372713<>+60(SB)/4, $0x3d372713
 GLOBL x3d372713<>(SB), RODATA|NOPTR, $64
 
-// func geluMulBackwardAVX2(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+// func geluMulBackwardAVX2(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluMulBackwardAVX2(SB), NOSPLIT, $0-120
+TEXT ·geluMulBackwardAVX2(SB), NOSPLIT, $0-144
 	MOVQ dgate_base+0(FP), AX
 	MOVQ dup_base+24(FP), CX
-	MOVQ dy_base+48(FP), DX
-	MOVQ gate_base+72(FP), BX
-	MOVQ up_base+96(FP), SI
-	MOVQ dgate_len+8(FP), DI
-	XORQ R8, R8
-	SUBQ $0x08, DI
+	MOVQ y_base+48(FP), DX
+	MOVQ dy_base+72(FP), BX
+	MOVQ gate_base+96(FP), SI
+	MOVQ up_base+120(FP), DI
+	MOVQ dgate_len+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x08, R8
 	JL   tail
 
 loop:
-	VMOVUPS     (BX)(R8*4), Y0
+	VMOVUPS     (SI)(R9*4), Y0
 	VMULPS      Y0, Y0, Y1
 	VMULPS      x3fcc422a<>+0(SB), Y0, Y2
 	VMOVUPS     x3f800000<>+0(SB), Y3
@@ -2170,25 +2176,27 @@ loop:
 	VMOVUPS     x3f800000<>+0(SB), Y4
 	VFMADD231PS Y2, Y1, Y4
 	VMULPS      Y4, Y3, Y1
-	VMOVUPS     (DX)(R8*4), Y2
-	VMOVUPS     (SI)(R8*4), Y4
-	VMULPS      Y4, Y2, Y4
-	VMULPS      Y1, Y4, Y1
+	VMOVUPS     (BX)(R9*4), Y2
+	VMOVUPS     (DI)(R9*4), Y4
+	VMULPS      Y4, Y2, Y5
+	VMULPS      Y1, Y5, Y1
 	VMULPS      Y3, Y0, Y0
-	VMULPS      Y0, Y2, Y0
-	VMOVUPS     Y0, (CX)(R8*4)
-	VMOVUPS     Y1, (AX)(R8*4)
-	ADDQ        $0x08, R8
-	SUBQ        $0x08, DI
+	VMULPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (CX)(R9*4)
+	VMOVUPS     Y1, (AX)(R9*4)
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     Y0, (DX)(R9*4)
+	ADDQ        $0x08, R9
+	SUBQ        $0x08, R8
 	JGE         loop
 
 tail:
-	ADDQ        $0x08, DI
+	ADDQ        $0x08, R8
 	JZ          done
-	LEAQ        tailMask<>+32(SB), R9
-	NEGQ        DI
-	VMOVUPS     (R9)(DI*4), Y0
-	VMASKMOVPS  (BX)(R8*4), Y0, Y1
+	LEAQ        tailMask<>+32(SB), R10
+	NEGQ        R8
+	VMOVUPS     (R10)(R8*4), Y0
+	VMASKMOVPS  (SI)(R9*4), Y0, Y1
 	VMULPS      Y1, Y1, Y2
 	VMULPS      x3fcc422a<>+0(SB), Y1, Y3
 	VMOVUPS     x3f800000<>+0(SB), Y4
@@ -2226,14 +2234,16 @@ tail:
 	VMOVUPS     x3f800000<>+0(SB), Y5
 	VFMADD231PS Y3, Y2, Y5
 	VMULPS      Y5, Y4, Y2
-	VMASKMOVPS  (DX)(R8*4), Y0, Y3
-	VMASKMOVPS  (SI)(R8*4), Y0, Y5
-	VMULPS      Y5, Y3, Y5
-	VMULPS      Y2, Y5, Y2
+	VMASKMOVPS  (BX)(R9*4), Y0, Y3
+	VMASKMOVPS  (DI)(R9*4), Y0, Y5
+	VMULPS      Y5, Y3, Y6
+	VMULPS      Y2, Y6, Y2
 	VMULPS      Y4, Y1, Y1
-	VMULPS      Y1, Y3, Y1
-	VMASKMOVPS  Y1, Y0, (CX)(R8*4)
-	VMASKMOVPS  Y2, Y0, (AX)(R8*4)
+	VMULPS      Y1, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (CX)(R9*4)
+	VMASKMOVPS  Y2, Y0, (AX)(R9*4)
+	VMULPS      Y5, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (DX)(R9*4)
 
 done:
 	VZEROUPPER
@@ -4742,21 +4752,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func siluMulBackwardAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+// func siluMulBackwardAVX512(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·siluMulBackwardAVX512(SB), NOSPLIT, $0-120
+TEXT ·siluMulBackwardAVX512(SB), NOSPLIT, $0-144
 	MOVQ dgate_base+0(FP), AX
 	MOVQ dup_base+24(FP), CX
-	MOVQ dy_base+48(FP), DX
-	MOVQ gate_base+72(FP), BX
-	MOVQ up_base+96(FP), SI
-	MOVQ dgate_len+8(FP), DI
-	XORQ R8, R8
-	SUBQ $0x10, DI
+	MOVQ y_base+48(FP), DX
+	MOVQ dy_base+72(FP), BX
+	MOVQ gate_base+96(FP), SI
+	MOVQ up_base+120(FP), DI
+	MOVQ dgate_len+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x10, R8
 	JL   tail
 
 loop:
-	VMOVUPS     (BX)(R8*4), Z0
+	VMOVUPS     (SI)(R9*4), Z0
 	VXORPS      x80000000<>+0(SB), Z0, Z1
 	VMOVUPS     x3f800000<>+0(SB), Z2
 	VMOVUPS     x4b400000<>+0(SB), Z3
@@ -4786,24 +4797,26 @@ loop:
 	VMOVUPS     x3f800000<>+0(SB), Z3
 	VFMADD231PS Z2, Z0, Z3
 	VMULPS      Z3, Z1, Z2
-	VMOVUPS     (DX)(R8*4), Z3
-	VMOVUPS     (SI)(R8*4), Z4
-	VMULPS      Z4, Z3, Z4
-	VMULPS      Z2, Z4, Z2
+	VMOVUPS     (BX)(R9*4), Z3
+	VMOVUPS     (DI)(R9*4), Z4
+	VMULPS      Z4, Z3, Z5
+	VMULPS      Z2, Z5, Z2
 	VMULPS      Z1, Z0, Z0
-	VMULPS      Z0, Z3, Z0
-	VMOVUPS     Z0, (CX)(R8*4)
-	VMOVUPS     Z2, (AX)(R8*4)
-	ADDQ        $0x10, R8
-	SUBQ        $0x10, DI
+	VMULPS      Z0, Z3, Z1
+	VMOVUPS     Z1, (CX)(R9*4)
+	VMOVUPS     Z2, (AX)(R9*4)
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (DX)(R9*4)
+	ADDQ        $0x10, R9
+	SUBQ        $0x10, R8
 	JGE         loop
 
 tail:
-	ADDQ         $0x10, DI
+	ADDQ         $0x10, R8
 	JZ           done
-	VPBROADCASTD DI, Z0
+	VPBROADCASTD R8, Z0
 	VPCMPGTD     laneNumbers<>+0(SB), Z0, K1
-	VMOVUPS.Z    (BX)(R8*4), K1, Z0
+	VMOVUPS.Z    (SI)(R9*4), K1, Z0
 	VXORPS       x80000000<>+0(SB), Z0, Z1
 	VMOVUPS      x3f800000<>+0(SB), Z2
 	VMOVUPS      x4b400000<>+0(SB), Z3
@@ -4833,14 +4846,16 @@ tail:
 	VMOVUPS      x3f800000<>+0(SB), Z3
 	VFMADD231PS  Z2, Z0, Z3
 	VMULPS       Z3, Z1, Z2
-	VMOVUPS.Z    (DX)(R8*4), K1, Z3
-	VMOVUPS.Z    (SI)(R8*4), K1, Z4
-	VMULPS       Z4, Z3, Z4
-	VMULPS       Z2, Z4, Z2
+	VMOVUPS.Z    (BX)(R9*4), K1, Z3
+	VMOVUPS.Z    (DI)(R9*4), K1, Z4
+	VMULPS       Z4, Z3, Z5
+	VMULPS       Z2, Z5, Z2
 	VMULPS       Z1, Z0, Z0
-	VMULPS       Z0, Z3, Z0
-	VMOVUPS      Z0, K1, (CX)(R8*4)
-	VMOVUPS      Z2, K1, (AX)(R8*4)
+	VMULPS       Z0, Z3, Z1
+	VMOVUPS      Z1, K1, (CX)(R9*4)
+	VMOVUPS      Z2, K1, (AX)(R9*4)
+	VMULPS       Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(R9*4)
 
 done:
 	VZEROUPPER
@@ -4940,21 +4955,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluMulBackwardAVX512(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+// func geluMulBackwardAVX512(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·geluMulBackwardAVX512(SB), NOSPLIT, $0-120
+TEXT ·geluMulBackwardAVX512(SB), NOSPLIT, $0-144
 	MOVQ dgate_base+0(FP), AX
 	MOVQ dup_base+24(FP), CX
-	MOVQ dy_base+48(FP), DX
-	MOVQ gate_base+72(FP), BX
-	MOVQ up_base+96(FP), SI
-	MOVQ dgate_len+8(FP), DI
-	XORQ R8, R8
-	SUBQ $0x10, DI
+	MOVQ y_base+48(FP), DX
+	MOVQ dy_base+72(FP), BX
+	MOVQ gate_base+96(FP), SI
+	MOVQ up_base+120(FP), DI
+	MOVQ dgate_len+8(FP), R8
+	XORQ R9, R9
+	SUBQ $0x10, R8
 	JL   tail
 
 loop:
-	VMOVUPS     (BX)(R8*4), Z0
+	VMOVUPS     (SI)(R9*4), Z0
 	VMULPS      Z0, Z0, Z1
 	VMULPS      x3fcc422a<>+0(SB), Z0, Z2
 	VMOVUPS     x3f800000<>+0(SB), Z3
@@ -4992,24 +5008,26 @@ loop:
 	VMOVUPS     x3f800000<>+0(SB), Z4
 	VFMADD231PS Z2, Z1, Z4
 	VMULPS      Z4, Z3, Z1
-	VMOVUPS     (DX)(R8*4), Z2
-	VMOVUPS     (SI)(R8*4), Z4
-	VMULPS      Z4, Z2, Z4
-	VMULPS      Z1, Z4, Z1
+	VMOVUPS     (BX)(R9*4), Z2
+	VMOVUPS     (DI)(R9*4), Z4
+	VMULPS      Z4, Z2, Z5
+	VMULPS      Z1, Z5, Z1
 	VMULPS      Z3, Z0, Z0
-	VMULPS      Z0, Z2, Z0
-	VMOVUPS     Z0, (CX)(R8*4)
-	VMOVUPS     Z1, (AX)(R8*4)
-	ADDQ        $0x10, R8
-	SUBQ        $0x10, DI
+	VMULPS      Z0, Z2, Z2
+	VMOVUPS     Z2, (CX)(R9*4)
+	VMOVUPS     Z1, (AX)(R9*4)
+	VMULPS      Z4, Z0, Z0
+	VMOVUPS     Z0, (DX)(R9*4)
+	ADDQ        $0x10, R9
+	SUBQ        $0x10, R8
 	JGE         loop
 
 tail:
-	ADDQ         $0x10, DI
+	ADDQ         $0x10, R8
 	JZ           done
-	VPBROADCASTD DI, Z0
+	VPBROADCASTD R8, Z0
 	VPCMPGTD     laneNumbers<>+0(SB), Z0, K1
-	VMOVUPS.Z    (BX)(R8*4), K1, Z0
+	VMOVUPS.Z    (SI)(R9*4), K1, Z0
 	VMULPS       Z0, Z0, Z1
 	VMULPS       x3fcc422a<>+0(SB), Z0, Z2
 	VMOVUPS      x3f800000<>+0(SB), Z3
@@ -5047,14 +5065,16 @@ tail:
 	VMOVUPS      x3f800000<>+0(SB), Z4
 	VFMADD231PS  Z2, Z1, Z4
 	VMULPS       Z4, Z3, Z1
-	VMOVUPS.Z    (DX)(R8*4), K1, Z2
-	VMOVUPS.Z    (SI)(R8*4), K1, Z4
-	VMULPS       Z4, Z2, Z4
-	VMULPS       Z1, Z4, Z1
+	VMOVUPS.Z    (BX)(R9*4), K1, Z2
+	VMOVUPS.Z    (DI)(R9*4), K1, Z4
+	VMULPS       Z4, Z2, Z5
+	VMULPS       Z1, Z5, Z1
 	VMULPS       Z3, Z0, Z0
-	VMULPS       Z0, Z2, Z0
-	VMOVUPS      Z0, K1, (CX)(R8*4)
-	VMOVUPS      Z1, K1, (AX)(R8*4)
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, K1, (CX)(R9*4)
+	VMOVUPS      Z1, K1, (AX)(R9*4)
+	VMULPS       Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (DX)(R9*4)
 
 done:
 	VZEROUPPER

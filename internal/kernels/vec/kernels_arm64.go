@@ -92,20 +92,20 @@ func maxNEON(x []float32) float32
 //go:noescape
 func siluMulNEON(dst []float32, gate []float32, up []float32)
 
-// siluMulBackwardNEON is the gradient of siluMul.
+// siluMulBackwardNEON is the gradient of siluMul, and y its result.
 //
 //go:noescape
-func siluMulBackwardNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func siluMulBackwardNEON(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // geluMulNEON sets dst to gelu_tanh(gate)·up.
 //
 //go:noescape
 func geluMulNEON(dst []float32, gate []float32, up []float32)
 
-// geluMulBackwardNEON is the gradient of geluMul.
+// geluMulBackwardNEON is the gradient of geluMul, and y its result.
 //
 //go:noescape
-func geluMulBackwardNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
+func geluMulBackwardNEON(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
 
 // tanhBackwardNEON sets dst to dy·(1 − y²).
 //

@@ -2365,13 +2365,14 @@ oneEnd:
 done:
 	RET
 
-// func siluMulBackwardNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
-TEXT ·siluMulBackwardNEON(SB), NOSPLIT, $0-120
+// func siluMulBackwardNEON(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
+TEXT ·siluMulBackwardNEON(SB), NOSPLIT, $0-144
 	MOVD dgate_base+0(FP), R0
 	MOVD dup_base+24(FP), R1
-	MOVD dy_base+48(FP), R2
-	MOVD gate_base+72(FP), R3
-	MOVD up_base+96(FP), R4
+	MOVD y_base+48(FP), R2
+	MOVD dy_base+72(FP), R3
+	MOVD gate_base+96(FP), R4
+	MOVD up_base+120(FP), R5
 	MOVD dgate_len+8(FP), R9
 	MOVD $constants<>(SB), R12
 	WORD $0x3dc0259f // ldr q31, [x12, #144]
@@ -2391,7 +2392,7 @@ TEXT ·siluMulBackwardNEON(SB), NOSPLIT, $0-120
 	BLT wideEnd
 
 wide:
-	WORD $0xad400460 // ldp q0, q1, [x3, #0]
+	WORD $0xad400480 // ldp q0, q1, [x4, #0]
 	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
 	WORD $0x6ea0f823 // fneg v3.4s, v1.4s
 	WORD $0x4ebe1fc4 // orr v4.16b, v30.16b, v30.16b
@@ -2456,23 +2457,27 @@ wide:
 	WORD $0x4e23cc24 // fmla v4.4s, v1.4s, v3.4s
 	WORD $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
 	WORD $0x6e24dcc4 // fmul v4.4s, v6.4s, v4.4s
-	WORD $0xad400843 // ldp q3, q2, [x2, #0]
-	WORD $0xad401c89 // ldp q9, q7, [x4, #0]
-	WORD $0x6e29dc69 // fmul v9.4s, v3.4s, v9.4s
-	WORD $0x6e27dc47 // fmul v7.4s, v2.4s, v7.4s
-	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
-	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0xad400863 // ldp q3, q2, [x3, #0]
+	WORD $0xad401ca9 // ldp q9, q7, [x5, #0]
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	WORD $0x6e27dc4b // fmul v11.4s, v2.4s, v7.4s
+	WORD $0x6e25dd45 // fmul v5.4s, v10.4s, v5.4s
+	WORD $0x6e24dd64 // fmul v4.4s, v11.4s, v4.4s
 	WORD $0x6e28dc08 // fmul v8.4s, v0.4s, v8.4s
 	WORD $0x6e26dc26 // fmul v6.4s, v1.4s, v6.4s
-	WORD $0x6e28dc68 // fmul v8.4s, v3.4s, v8.4s
-	WORD $0x6e26dc46 // fmul v6.4s, v2.4s, v6.4s
-	WORD $0xad001828 // stp q8, q6, [x1, #0]
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0xad000823 // stp q3, q2, [x1, #0]
 	WORD $0xad001005 // stp q5, q4, [x0, #0]
+	WORD $0x6e29dd09 // fmul v9.4s, v8.4s, v9.4s
+	WORD $0x6e27dcc7 // fmul v7.4s, v6.4s, v7.4s
+	WORD $0xad001c49 // stp q9, q7, [x2, #0]
 	ADD $32, R0
 	ADD $32, R1
 	ADD $32, R2
 	ADD $32, R3
 	ADD $32, R4
+	ADD $32, R5
 	SUBS $8, R9
 	BGE wide
 
@@ -2482,7 +2487,7 @@ wideEnd:
 	BLT oneEnd
 
 one:
-	WORD $0x3dc00060 // ldr q0, [x3, #0]
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
 	WORD $0x6ea0f801 // fneg v1.4s, v0.4s
 	WORD $0x4ebe1fc2 // orr v2.16b, v30.16b, v30.16b
 	WORD $0x4e3dcc22 // fmla v2.4s, v1.4s, v29.4s
@@ -2515,19 +2520,22 @@ one:
 	WORD $0x4ebf1fe1 // orr v1.16b, v31.16b, v31.16b
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
 	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	WORD $0x3dc00042 // ldr q2, [x2, #0]
-	WORD $0x3dc00084 // ldr q4, [x4, #0]
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00062 // ldr q2, [x3, #0]
+	WORD $0x3dc000a4 // ldr q4, [x5, #0]
+	WORD $0x6e24dc43 // fmul v3.4s, v2.4s, v4.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e25dc05 // fmul v5.4s, v0.4s, v5.4s
-	WORD $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	WORD $0x3d800025 // str q5, [x1, #0]
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x3d800022 // str q2, [x1, #0]
 	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	WORD $0x3d800044 // str q4, [x2, #0]
 	ADD $16, R0
 	ADD $16, R1
 	ADD $16, R2
 	ADD $16, R3
 	ADD $16, R4
+	ADD $16, R5
 	SUBS $4, R9
 	BGE one
 
@@ -2539,10 +2547,10 @@ oneEnd:
 	CSET GE, R10
 	LSL $2, R10, R10
 	LSL $2, R11, R11
-	WORD $0xbd400060 // ldr s0, [x3, #0]
-	ADD R10, R3, R12
+	WORD $0xbd400080 // ldr s0, [x4, #0]
+	ADD R10, R4, R12
 	WORD $0x0d409180 // ld1 { v0.s }[1], [x12]
-	ADD R11, R3, R12
+	ADD R11, R4, R12
 	WORD $0x4d408180 // ld1 { v0.s }[2], [x12]
 	WORD $0x6ea0f801 // fneg v1.4s, v0.4s
 	WORD $0x4ebe1fc2 // orr v2.16b, v30.16b, v30.16b
@@ -2576,30 +2584,36 @@ oneEnd:
 	WORD $0x4ebf1fe1 // orr v1.16b, v31.16b, v31.16b
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
 	WORD $0x6e21dca1 // fmul v1.4s, v5.4s, v1.4s
-	WORD $0xbd400042 // ldr s2, [x2, #0]
-	ADD R10, R2, R12
+	WORD $0xbd400062 // ldr s2, [x3, #0]
+	ADD R10, R3, R12
 	WORD $0x0d409182 // ld1 { v2.s }[1], [x12]
-	ADD R11, R2, R12
+	ADD R11, R3, R12
 	WORD $0x4d408182 // ld1 { v2.s }[2], [x12]
-	WORD $0xbd400084 // ldr s4, [x4, #0]
-	ADD R10, R4, R12
+	WORD $0xbd4000a4 // ldr s4, [x5, #0]
+	ADD R10, R5, R12
 	WORD $0x0d409184 // ld1 { v4.s }[1], [x12]
-	ADD R11, R4, R12
+	ADD R11, R5, R12
 	WORD $0x4d408184 // ld1 { v4.s }[2], [x12]
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0x6e24dc43 // fmul v3.4s, v2.4s, v4.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e25dc05 // fmul v5.4s, v0.4s, v5.4s
-	WORD $0x6e25dc45 // fmul v5.4s, v2.4s, v5.4s
-	WORD $0xbd000025 // str s5, [x1, #0]
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0xbd000022 // str s2, [x1, #0]
 	ADD R10, R1, R12
-	WORD $0x0d009185 // st1 { v5.s }[1], [x12]
+	WORD $0x0d009182 // st1 { v2.s }[1], [x12]
 	ADD R11, R1, R12
-	WORD $0x4d008185 // st1 { v5.s }[2], [x12]
+	WORD $0x4d008182 // st1 { v2.s }[2], [x12]
 	WORD $0xbd000001 // str s1, [x0, #0]
 	ADD R10, R0, R12
 	WORD $0x0d009181 // st1 { v1.s }[1], [x12]
 	ADD R11, R0, R12
 	WORD $0x4d008181 // st1 { v1.s }[2], [x12]
+	WORD $0x6e24dca4 // fmul v4.4s, v5.4s, v4.4s
+	WORD $0xbd000044 // str s4, [x2, #0]
+	ADD R10, R2, R12
+	WORD $0x0d009184 // st1 { v4.s }[1], [x12]
+	ADD R11, R2, R12
+	WORD $0x4d008184 // st1 { v4.s }[2], [x12]
 
 done:
 	RET
@@ -2821,13 +2835,14 @@ oneEnd:
 done:
 	RET
 
-// func geluMulBackwardNEON(dgate []float32, dup []float32, dy []float32, gate []float32, up []float32)
-TEXT ·geluMulBackwardNEON(SB), NOSPLIT, $0-120
+// func geluMulBackwardNEON(dgate []float32, dup []float32, y []float32, dy []float32, gate []float32, up []float32)
+TEXT ·geluMulBackwardNEON(SB), NOSPLIT, $0-144
 	MOVD dgate_base+0(FP), R0
 	MOVD dup_base+24(FP), R1
-	MOVD dy_base+48(FP), R2
-	MOVD gate_base+72(FP), R3
-	MOVD up_base+96(FP), R4
+	MOVD y_base+48(FP), R2
+	MOVD dy_base+72(FP), R3
+	MOVD gate_base+96(FP), R4
+	MOVD up_base+120(FP), R5
 	MOVD dgate_len+8(FP), R9
 	MOVD $constants<>(SB), R12
 	WORD $0x3dc0599f // ldr q31, [x12, #352]
@@ -2850,7 +2865,7 @@ TEXT ·geluMulBackwardNEON(SB), NOSPLIT, $0-120
 	BLT wideEnd
 
 wide:
-	WORD $0xad400460 // ldp q0, q1, [x3, #0]
+	WORD $0xad400480 // ldp q0, q1, [x4, #0]
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x6e3fdc04 // fmul v4.4s, v0.4s, v31.4s
@@ -2931,23 +2946,27 @@ wide:
 	WORD $0x4e24cc45 // fmla v5.4s, v2.4s, v4.4s
 	WORD $0x6e23dd83 // fmul v3.4s, v12.4s, v3.4s
 	WORD $0x6e25dd45 // fmul v5.4s, v10.4s, v5.4s
-	WORD $0xad400844 // ldp q4, q2, [x2, #0]
-	WORD $0xad401c88 // ldp q8, q7, [x4, #0]
-	WORD $0x6e28dc88 // fmul v8.4s, v4.4s, v8.4s
-	WORD $0x6e27dc47 // fmul v7.4s, v2.4s, v7.4s
-	WORD $0x6e23dd03 // fmul v3.4s, v8.4s, v3.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0xad400864 // ldp q4, q2, [x3, #0]
+	WORD $0xad401ca8 // ldp q8, q7, [x5, #0]
+	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
+	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
+	WORD $0x6e23dd23 // fmul v3.4s, v9.4s, v3.4s
+	WORD $0x6e25dcc5 // fmul v5.4s, v6.4s, v5.4s
 	WORD $0x6e2cdc0c // fmul v12.4s, v0.4s, v12.4s
 	WORD $0x6e2adc2a // fmul v10.4s, v1.4s, v10.4s
-	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
-	WORD $0x6e2adc4a // fmul v10.4s, v2.4s, v10.4s
-	WORD $0xad00282c // stp q12, q10, [x1, #0]
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0xad000824 // stp q4, q2, [x1, #0]
 	WORD $0xad001403 // stp q3, q5, [x0, #0]
+	WORD $0x6e28dd88 // fmul v8.4s, v12.4s, v8.4s
+	WORD $0x6e27dd47 // fmul v7.4s, v10.4s, v7.4s
+	WORD $0xad001c48 // stp q8, q7, [x2, #0]
 	ADD $32, R0
 	ADD $32, R1
 	ADD $32, R2
 	ADD $32, R3
 	ADD $32, R4
+	ADD $32, R5
 	SUBS $8, R9
 	BGE wide
 
@@ -2957,7 +2976,7 @@ wideEnd:
 	BLT oneEnd
 
 one:
-	WORD $0x3dc00060 // ldr q0, [x3, #0]
+	WORD $0x3dc00080 // ldr q0, [x4, #0]
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
 	WORD $0x4ebd1fa3 // orr v3.16b, v29.16b, v29.16b
@@ -2998,19 +3017,22 @@ one:
 	WORD $0x4ebd1fa1 // orr v1.16b, v29.16b, v29.16b
 	WORD $0x4e22cc81 // fmla v1.4s, v4.4s, v2.4s
 	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
-	WORD $0x3dc00042 // ldr q2, [x2, #0]
-	WORD $0x3dc00084 // ldr q4, [x4, #0]
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00062 // ldr q2, [x3, #0]
+	WORD $0x3dc000a4 // ldr q4, [x5, #0]
+	WORD $0x6e24dc43 // fmul v3.4s, v2.4s, v4.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e27dc07 // fmul v7.4s, v0.4s, v7.4s
-	WORD $0x6e27dc47 // fmul v7.4s, v2.4s, v7.4s
-	WORD $0x3d800027 // str q7, [x1, #0]
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x3d800022 // str q2, [x1, #0]
 	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0x3d800044 // str q4, [x2, #0]
 	ADD $16, R0
 	ADD $16, R1
 	ADD $16, R2
 	ADD $16, R3
 	ADD $16, R4
+	ADD $16, R5
 	SUBS $4, R9
 	BGE one
 
@@ -3022,10 +3044,10 @@ oneEnd:
 	CSET GE, R10
 	LSL $2, R10, R10
 	LSL $2, R11, R11
-	WORD $0xbd400060 // ldr s0, [x3, #0]
-	ADD R10, R3, R12
+	WORD $0xbd400080 // ldr s0, [x4, #0]
+	ADD R10, R4, R12
 	WORD $0x0d409180 // ld1 { v0.s }[1], [x12]
-	ADD R11, R3, R12
+	ADD R11, R4, R12
 	WORD $0x4d408180 // ld1 { v0.s }[2], [x12]
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
@@ -3067,30 +3089,36 @@ oneEnd:
 	WORD $0x4ebd1fa1 // orr v1.16b, v29.16b, v29.16b
 	WORD $0x4e22cc81 // fmla v1.4s, v4.4s, v2.4s
 	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
-	WORD $0xbd400042 // ldr s2, [x2, #0]
-	ADD R10, R2, R12
+	WORD $0xbd400062 // ldr s2, [x3, #0]
+	ADD R10, R3, R12
 	WORD $0x0d409182 // ld1 { v2.s }[1], [x12]
-	ADD R11, R2, R12
+	ADD R11, R3, R12
 	WORD $0x4d408182 // ld1 { v2.s }[2], [x12]
-	WORD $0xbd400084 // ldr s4, [x4, #0]
-	ADD R10, R4, R12
+	WORD $0xbd4000a4 // ldr s4, [x5, #0]
+	ADD R10, R5, R12
 	WORD $0x0d409184 // ld1 { v4.s }[1], [x12]
-	ADD R11, R4, R12
+	ADD R11, R5, R12
 	WORD $0x4d408184 // ld1 { v4.s }[2], [x12]
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0x6e24dc43 // fmul v3.4s, v2.4s, v4.4s
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
 	WORD $0x6e27dc07 // fmul v7.4s, v0.4s, v7.4s
-	WORD $0x6e27dc47 // fmul v7.4s, v2.4s, v7.4s
-	WORD $0xbd000027 // str s7, [x1, #0]
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0xbd000022 // str s2, [x1, #0]
 	ADD R10, R1, R12
-	WORD $0x0d009187 // st1 { v7.s }[1], [x12]
+	WORD $0x0d009182 // st1 { v2.s }[1], [x12]
 	ADD R11, R1, R12
-	WORD $0x4d008187 // st1 { v7.s }[2], [x12]
+	WORD $0x4d008182 // st1 { v2.s }[2], [x12]
 	WORD $0xbd000001 // str s1, [x0, #0]
 	ADD R10, R0, R12
 	WORD $0x0d009181 // st1 { v1.s }[1], [x12]
 	ADD R11, R0, R12
 	WORD $0x4d008181 // st1 { v1.s }[2], [x12]
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0xbd000044 // str s4, [x2, #0]
+	ADD R10, R2, R12
+	WORD $0x0d009184 // st1 { v4.s }[1], [x12]
+	ADD R11, R2, R12
+	WORD $0x4d008184 // st1 { v4.s }[2], [x12]
 
 done:
 	RET

@@ -2,6 +2,7 @@ package vec
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/cultivar/cultivar/internal/cpu/cputest"
@@ -42,7 +43,7 @@ func TestGatedActivations(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		forward  func(dst, gate, up []float32)
-		backward func(dgate, dup, dy, gate, up []float32)
+		backward func(dgate, dup, y, dy, gate, up []float32)
 		act      func(float64) float64
 	}{
 		{"silu", SiLUMul, SiLUMulBackward, silu64},
@@ -54,7 +55,11 @@ func TestGatedActivations(t *testing.T) {
 				gate, up, dy := values(1, n), values(2, n), values(3, n)
 				y, dgate, dup := make([]float32, n), make([]float32, n), make([]float32, n)
 				c.forward(y, gate, up)
-				c.backward(dgate, dup, dy, gate, up)
+				again := make([]float32, n)
+				c.backward(dgate, dup, again, dy, gate, up)
+				if !slices.Equal(again, y) {
+					t.Error("the backward pass gives another result than the forward pass")
+				}
 				for i := range y {
 					x, u, d := float64(gate[i]), float64(up[i]), float64(dy[i])
 					if want := c.act(x) * u; !near(y[i], want, 1e-2, 1e-6) {

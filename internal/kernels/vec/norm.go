@@ -17,6 +17,12 @@ func RMSNorm(dst, x, weight []float32, eps float32) (inv float32) {
 	return inv
 }
 
+// RMSNormAgain is the result of [RMSNorm] for the inv that it returned.
+func RMSNormAgain(dst, x, weight []float32, inv float32) {
+	mustMatch("RMSNormAgain", len(dst), len(x), len(weight))
+	current().normApply(dst, x, weight, inv)
+}
+
 func normApplyGeneric(dst, x, weight []float32, inv float32) {
 	for j, v := range x {
 		dst[j] = float32(v*inv) * weight[j]

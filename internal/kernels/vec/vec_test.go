@@ -37,56 +37,56 @@ func wild(seed uint64, n int) []float32 {
 
 // every is one call of each kernel on the slices it is given; it returns all that was computed.
 // All slices have one length and may be overwritten.
-var every = map[string]func(k *kernels, s [5][]float32) (result []float32){
-	"exp":         func(k *kernels, s [5][]float32) []float32 { k.exp(s[0], s[1]); return nil },
-	"sigmoid":     func(k *kernels, s [5][]float32) []float32 { k.sigmoid(s[0], s[1]); return nil },
-	"tanh":        func(k *kernels, s [5][]float32) []float32 { k.tanh(s[0], s[1]); return nil },
-	"expSub":      func(k *kernels, s [5][]float32) []float32 { k.expSub(s[0], s[1], 1.5); return nil },
-	"expSubScale": func(k *kernels, s [5][]float32) []float32 { k.expSubScale(s[0], s[1], 1.5, 0.3); return nil },
-	"expSubSum":   func(k *kernels, s [5][]float32) []float32 { return []float32{k.expSubSum(s[0], s[1], 1.5)} },
-	"expSum":      func(k *kernels, s [5][]float32) []float32 { return []float32{k.expSum(s[1], 1.5)} },
-	"sum":         func(k *kernels, s [5][]float32) []float32 { return []float32{k.sum(s[0])} },
-	"sumSquares":  func(k *kernels, s [5][]float32) []float32 { return []float32{k.sumSquares(s[0])} },
-	"max":         func(k *kernels, s [5][]float32) []float32 { return []float32{k.max(s[0])} },
-	"dot":         func(k *kernels, s [5][]float32) []float32 { return []float32{k.dot(s[0], s[1])} },
-	"dot3":        func(k *kernels, s [5][]float32) []float32 { return []float32{k.dot3(s[0], s[1], s[2])} },
-	"add":         func(k *kernels, s [5][]float32) []float32 { k.add(s[0], s[1], s[2]); return nil },
-	"mul":         func(k *kernels, s [5][]float32) []float32 { k.mul(s[0], s[1], s[2]); return nil },
-	"scale":       func(k *kernels, s [5][]float32) []float32 { k.scale(s[0], s[1], 0.7); return nil },
-	"axpy":        func(k *kernels, s [5][]float32) []float32 { k.axpy(s[0], s[1], 0.7); return nil },
-	"mulAdd":      func(k *kernels, s [5][]float32) []float32 { k.mulAdd(s[0], s[1], s[2]); return nil },
-	"siluMul":     func(k *kernels, s [5][]float32) []float32 { k.siluMul(s[0], s[1], s[2]); return nil },
-	"geluMul":     func(k *kernels, s [5][]float32) []float32 { k.geluMul(s[0], s[1], s[2]); return nil },
-	"siluMulBackward": func(k *kernels, s [5][]float32) []float32 {
-		k.siluMulBackward(s[0], s[1], s[2], s[3], s[4])
+var every = map[string]func(k *kernels, s [6][]float32) (result []float32){
+	"exp":         func(k *kernels, s [6][]float32) []float32 { k.exp(s[0], s[1]); return nil },
+	"sigmoid":     func(k *kernels, s [6][]float32) []float32 { k.sigmoid(s[0], s[1]); return nil },
+	"tanh":        func(k *kernels, s [6][]float32) []float32 { k.tanh(s[0], s[1]); return nil },
+	"expSub":      func(k *kernels, s [6][]float32) []float32 { k.expSub(s[0], s[1], 1.5); return nil },
+	"expSubScale": func(k *kernels, s [6][]float32) []float32 { k.expSubScale(s[0], s[1], 1.5, 0.3); return nil },
+	"expSubSum":   func(k *kernels, s [6][]float32) []float32 { return []float32{k.expSubSum(s[0], s[1], 1.5)} },
+	"expSum":      func(k *kernels, s [6][]float32) []float32 { return []float32{k.expSum(s[1], 1.5)} },
+	"sum":         func(k *kernels, s [6][]float32) []float32 { return []float32{k.sum(s[0])} },
+	"sumSquares":  func(k *kernels, s [6][]float32) []float32 { return []float32{k.sumSquares(s[0])} },
+	"max":         func(k *kernels, s [6][]float32) []float32 { return []float32{k.max(s[0])} },
+	"dot":         func(k *kernels, s [6][]float32) []float32 { return []float32{k.dot(s[0], s[1])} },
+	"dot3":        func(k *kernels, s [6][]float32) []float32 { return []float32{k.dot3(s[0], s[1], s[2])} },
+	"add":         func(k *kernels, s [6][]float32) []float32 { k.add(s[0], s[1], s[2]); return nil },
+	"mul":         func(k *kernels, s [6][]float32) []float32 { k.mul(s[0], s[1], s[2]); return nil },
+	"scale":       func(k *kernels, s [6][]float32) []float32 { k.scale(s[0], s[1], 0.7); return nil },
+	"axpy":        func(k *kernels, s [6][]float32) []float32 { k.axpy(s[0], s[1], 0.7); return nil },
+	"mulAdd":      func(k *kernels, s [6][]float32) []float32 { k.mulAdd(s[0], s[1], s[2]); return nil },
+	"siluMul":     func(k *kernels, s [6][]float32) []float32 { k.siluMul(s[0], s[1], s[2]); return nil },
+	"geluMul":     func(k *kernels, s [6][]float32) []float32 { k.geluMul(s[0], s[1], s[2]); return nil },
+	"siluMulBackward": func(k *kernels, s [6][]float32) []float32 {
+		k.siluMulBackward(s[0], s[1], s[2], s[3], s[4], s[5])
 		return nil
 	},
-	"siluMulBackward in place": func(k *kernels, s [5][]float32) []float32 {
-		k.siluMulBackward(s[3], s[4], s[2], s[3], s[4])
+	"siluMulBackward in place": func(k *kernels, s [6][]float32) []float32 {
+		k.siluMulBackward(s[3], s[4], s[2], s[2], s[3], s[4])
 		return nil
 	},
-	"geluMulBackward": func(k *kernels, s [5][]float32) []float32 {
-		k.geluMulBackward(s[0], s[1], s[2], s[3], s[4])
+	"geluMulBackward": func(k *kernels, s [6][]float32) []float32 {
+		k.geluMulBackward(s[0], s[1], s[2], s[3], s[4], s[5])
 		return nil
 	},
-	"geluMulBackward in place": func(k *kernels, s [5][]float32) []float32 {
-		k.geluMulBackward(s[2], s[4], s[2], s[3], s[4])
+	"geluMulBackward in place": func(k *kernels, s [6][]float32) []float32 {
+		k.geluMulBackward(s[2], s[4], s[3], s[2], s[3], s[4])
 		return nil
 	},
-	"tanhBackward": func(k *kernels, s [5][]float32) []float32 { k.tanhBackward(s[0], s[1], s[2]); return nil },
-	"softmaxBackward": func(k *kernels, s [5][]float32) []float32 {
+	"tanhBackward": func(k *kernels, s [6][]float32) []float32 { k.tanhBackward(s[0], s[1], s[2]); return nil },
+	"softmaxBackward": func(k *kernels, s [6][]float32) []float32 {
 		k.softmaxBackward(s[0], s[1], s[2], 0.25, 0.125)
 		return nil
 	},
-	"normApply": func(k *kernels, s [5][]float32) []float32 { k.normApply(s[0], s[1], s[2], 0.7); return nil },
-	"normBackward": func(k *kernels, s [5][]float32) []float32 {
+	"normApply": func(k *kernels, s [6][]float32) []float32 { k.normApply(s[0], s[1], s[2], 0.7); return nil },
+	"normBackward": func(k *kernels, s [6][]float32) []float32 {
 		k.normBackward(s[0], s[1], s[2], s[3], 0.7, 0.01)
 		return nil
 	},
-	"normWeightGrad": func(k *kernels, s [5][]float32) []float32 { k.normWeightGrad(s[0], s[1], s[2], 0.7); return nil },
-	"rotate":         func(k *kernels, s [5][]float32) []float32 { k.rotate(s[0], s[1], s[2], s[3]); return nil },
-	"rotateBack":     func(k *kernels, s [5][]float32) []float32 { k.rotateBack(s[0], s[1], s[2], s[3]); return nil },
-	"adamw": func(k *kernels, s [5][]float32) []float32 {
+	"normWeightGrad": func(k *kernels, s [6][]float32) []float32 { k.normWeightGrad(s[0], s[1], s[2], 0.7); return nil },
+	"rotate":         func(k *kernels, s [6][]float32) []float32 { k.rotate(s[0], s[1], s[2], s[3]); return nil },
+	"rotateBack":     func(k *kernels, s [6][]float32) []float32 { k.rotateBack(s[0], s[1], s[2], s[3]); return nil },
+	"adamw": func(k *kernels, s [6][]float32) []float32 {
 		k.adamw(s[0], s[1], s[2], s[3], testStep.constants())
 		return nil
 	},
@@ -116,10 +116,10 @@ func TestImplementationsAgree(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, what string, call func(*kernels, [5][]float32) []float32, k *kernels, n, offset int, fill func(uint64, int) []float32) {
+func compare(t *testing.T, what string, call func(*kernels, [6][]float32) []float32, k *kernels, n, offset int, fill func(uint64, int) []float32) {
 	t.Helper()
 	const margin = 9
-	var want, got, wantPart, gotPart [5][]float32
+	var want, got, wantPart, gotPart [6][]float32
 	for i := range want {
 		want[i] = fill(uint64(100*n+10*offset+i), offset+n+margin)
 		got[i] = append([]float32(nil), want[i]...)
@@ -150,7 +150,7 @@ func TestKernelTableIsFull(t *testing.T) {
 						t.Errorf("%s %s: %v", impl, name, r)
 					}
 				}()
-				var s [5][]float32
+				var s [6][]float32
 				for i := range s {
 					s[i] = make([]float32, 3)
 				}
@@ -241,9 +241,9 @@ func TestLengthMismatchPanics(t *testing.T) {
 		"TanhBackward": func() { TanhBackward(a, a, b) }, "ExpSub": func() { ExpSub(a, b, 0) },
 		"ExpSubSum": func() { ExpSubSum(a, b, 0) }, "Dot": func() { Dot(a, b) }, "Add": func() { Add(a, a, b) },
 		"Mul": func() { Mul(b, a, a) }, "Scale": func() { Scale(a, b, 1) }, "Axpy": func() { Axpy(a, 1, b) }, "ScaleRows": func() { ScaleRows(a, b) },
-		"SiLUMul": func() { SiLUMul(a, b, a) }, "SiLUMulBackward": func() { SiLUMulBackward(a, a, a, a, b) },
+		"SiLUMul": func() { SiLUMul(a, b, a) }, "SiLUMulBackward": func() { SiLUMulBackward(a, a, a, a, a, b) },
 		"GELUTanhMul":         func() { GELUTanhMul(a, a, b) },
-		"GELUTanhMulBackward": func() { GELUTanhMulBackward(a, b, a, a, a) },
+		"GELUTanhMulBackward": func() { GELUTanhMulBackward(a, a, b, a, a, a) },
 		"RMSNorm":             func() { RMSNorm(a, a, b, 0) }, "RMSNormBackward": func() { RMSNormBackward(a, a, b, a, 1) },
 		"RMSNormWeightGrad": func() { RMSNormWeightGrad(b, a, a, 1) },
 		"RoPE sin":          func() { RoPE(b, b[:2], a[:1], 4) }, "RoPE head": func() { RoPE(b, b[:2], b[:2], 3) },

@@ -87,10 +87,11 @@ func (k *kernel) gated(x, s VecVirtual) {
 	k.store(k.mul(k.mul(x, s), k.load("up")), "dst")
 }
 
-// gatedBackward writes the gradients of x·s·up, where ds is the derivative of x·s.
+// gatedBackward writes the gradients of x·s·up, where ds is the derivative of x·s, and that itself.
 func (k *kernel) gatedBackward(x, s, ds VecVirtual) {
 	g, u := k.load("dy"), k.load("up")
-	gate := k.mul(k.mul(g, u), ds)
-	k.store(k.mul(g, k.mul(x, s)), "dup")
+	gate, act := k.mul(k.mul(g, u), ds), k.mul(x, s)
+	k.store(k.mul(g, act), "dup")
 	k.store(gate, "dgate")
+	k.store(k.mul(act, u), "y")
 }

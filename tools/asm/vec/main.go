@@ -107,8 +107,8 @@ func layers(v isa) {
 		k.gated(x, k.sigmoid(x))
 	})
 
-	gradients := []string{"dgate", "dup", "dy", "gate", "up"}
-	k = begin(v, "siluMulBackward", "is the gradient of siluMul.", gradients, nil, "")
+	gradients := []string{"dgate", "dup", "y", "dy", "gate", "up"}
+	k = begin(v, "siluMulBackward", "is the gradient of siluMul, and y its result.", gradients, nil, "")
 	k.each(func() {
 		x := k.load("gate")
 		s := k.sigmoid(x)
@@ -122,7 +122,7 @@ func layers(v isa) {
 		k.gated(x, s)
 	})
 
-	k = begin(v, "geluMulBackward", "is the gradient of geluMul.", gradients, nil, "")
+	k = begin(v, "geluMulBackward", "is the gradient of geluMul, and y its result.", gradients, nil, "")
 	k.each(func() {
 		x := k.load("gate")
 		s, scaled, square := k.geluGate(x)

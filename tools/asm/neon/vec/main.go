@@ -100,7 +100,7 @@ func reductions(f *neon.File) {
 }
 
 func gates(f *neon.File) {
-	gradients := []string{"dgate", "dup", "dy", "gate", "up"}
+	gradients := []string{"dgate", "dup", "y", "dy", "gate", "up"}
 
 	k, _ := begin(f, long, "siluMul", "sets dst to gate·σ(gate)·up.", []string{"dst", "gate", "up"}, nil, "")
 	k.each(func() {
@@ -108,7 +108,7 @@ func gates(f *neon.File) {
 		k.gated(x, k.sigmoid(x))
 	})
 
-	k, _ = begin(f, long, "siluMulBackward", "is the gradient of siluMul.", gradients, nil, "")
+	k, _ = begin(f, long, "siluMulBackward", "is the gradient of siluMul, and y its result.", gradients, nil, "")
 	k.each(func() {
 		x := k.load("gate")
 		s := k.sigmoid(x)
@@ -122,7 +122,7 @@ func gates(f *neon.File) {
 		k.gated(x, s)
 	})
 
-	k, _ = begin(f, long, "geluMulBackward", "is the gradient of geluMul.", gradients, nil, "")
+	k, _ = begin(f, long, "geluMulBackward", "is the gradient of geluMul, and y its result.", gradients, nil, "")
 	k.each(func() {
 		x := k.load("gate")
 		s, scaled, square := k.geluGate(x)
