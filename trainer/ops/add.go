@@ -5,12 +5,16 @@ import "gorgonia.org/gorgonia"
 // residual is x + y.
 type residual struct {
 	base
-	run *Run
+	run      *Run
+	shortcut *shortcut // of x
 }
 
 // Add returns x + y.
 func (b *Builder) Add(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.apply(&residual{base{name: b.unique("add"), arity: 2, cols: x.Shape()[1]}, b.run}, x, y)
+	s := &shortcut{from: x}
+	s.to = b.apply(&residual{base{name: b.unique("add"), arity: 2, cols: x.Shape()[1]}, b.run, s}, x, y)
+	b.shortcuts = append(b.shortcuts, s)
+	return s.to
 }
 
 // Do implements gorgonia.Op.
@@ -22,9 +26,10 @@ func (o *residual) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 // DiffWRT implements gorgonia.SDOp.
-func (*residual) DiffWRT(int) []bool { return []bool{true, true} }
+func (o *residual) DiffWRT(int) []bool { return []bool{!o.shortcut.pastNorm, true} }
 
 // SymDiff implements gorgonia.SDOp: the gradient passes to both.
-func (*residual) SymDiff(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+func (o *residual) SymDiff(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+	o.shortcut.gradient = dy
 	return gorgonia.Nodes{dy, dy}, nil
 }

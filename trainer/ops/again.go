@@ -18,9 +18,9 @@ type cheap interface {
 // made of in registers anyway, and one pass over memory takes the time of both.
 type undoable interface {
 	cheap
-	// undo is the derivative by the first input. It reads the gradient dy of the result and the first
-	// input, and leaves the result where dy was.
-	undo() op
+	// undo is the node of the derivative by x, the first input. It reads the gradient dy of the result,
+	// and leaves the result where dy was.
+	undo(dy, x *gorgonia.Node) *gorgonia.Node
 }
 
 // again is what a backward pass reads in place of n once it has got as far as the gradient after:
@@ -45,9 +45,9 @@ func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 // whole gradient, n's derivative can follow at once, and x is what that leaves in dn's place. Whoever
 // reads x must wait for the nodes in after, which come after the gradient dy.
 func (b *Builder) restore(n, dn, dy *gorgonia.Node) (x *gorgonia.Node, after gorgonia.Nodes) {
-	if inputs, ok := b.inputs[n]; ok && b.readers[n] == 1 {
+	if inputs, ok := b.inputs[n]; ok && len(b.readers[n]) == 1 {
 		if o, ok := n.Op().(*recorded).op.(undoable); ok {
-			b.undone[n] = b.apply(o.undo(), dn, inputs[0])
+			b.undone[n] = o.undo(dn, inputs[0])
 			return dn, gorgonia.Nodes{b.undone[n]}
 		}
 	}

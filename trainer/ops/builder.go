@@ -13,10 +13,12 @@ type Builder struct {
 	run     *Run
 	weights []*Weight
 	serial  int
-	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators, by their results, like the next three
-	readers map[*gorgonia.Node]int            // from which a gradient comes back
+	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators, by their results, as are the next two
 	repeats map[*gorgonia.Node]*gorgonia.Node
 	undone  map[*gorgonia.Node]*gorgonia.Node // the derivatives that restore them
+
+	readers   map[*gorgonia.Node]gorgonia.Nodes // of every node: the results from which a gradient comes back
+	shortcuts []*shortcut
 }
 
 // NewBuilder returns a builder for an empty graph.
@@ -25,7 +27,7 @@ func NewBuilder() *Builder {
 		graph:   gorgonia.NewGraph(),
 		run:     &Run{},
 		inputs:  make(map[*gorgonia.Node]gorgonia.Nodes),
-		readers: make(map[*gorgonia.Node]int),
+		readers: make(map[*gorgonia.Node]gorgonia.Nodes),
 		repeats: make(map[*gorgonia.Node]*gorgonia.Node),
 		undone:  make(map[*gorgonia.Node]*gorgonia.Node),
 	}
@@ -68,7 +70,7 @@ func (b *Builder) apply(op op, inputs ...*gorgonia.Node) *gorgonia.Node {
 	}
 	for i, passes := range op.DiffWRT(len(inputs)) {
 		if passes {
-			b.readers[inputs[i]]++
+			b.readers[inputs[i]] = append(b.readers[inputs[i]], n)
 		}
 	}
 	return n

@@ -114,14 +114,15 @@ func (o *gated) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia
 	if dx := b.undone[out]; dx != nil {
 		return gorgonia.Nodes{dx}, nil
 	}
-	return gorgonia.Nodes{b.apply(o.backward(false), dy, inputs[0])}, nil
+	return gorgonia.Nodes{o.backward(dy, inputs[0], false)}, nil
 }
 
 // undo implements undoable.
-func (o *gated) undo() op { return o.backward(true) }
+func (o *gated) undo(dy, x *gorgonia.Node) *gorgonia.Node { return o.backward(dy, x, true) }
 
-func (o *gated) backward(restore bool) op {
-	return &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o, restore}
+func (o *gated) backward(dy, x *gorgonia.Node, restore bool) *gorgonia.Node {
+	back := &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o, restore}
+	return o.run.builder.apply(back, dy, x)
 }
 
 type gatedBackward struct {

@@ -37,8 +37,9 @@ type linear struct {
 	run      *Run
 	projs    []Projection
 	in       int
-	slots    []slot // by projection: where its nodes stand among the inputs
-	residual int    // which input is added to the result; -1 for none
+	slots    []slot    // by projection: where its nodes stand among the inputs
+	residual int       // which input is added to the result; -1 for none
+	shortcut *shortcut // of the residual
 }
 
 // slot says which inputs of a linear operator belong to a projection; -1 when absent.
@@ -61,7 +62,7 @@ func (b *Builder) linear(x, residual *gorgonia.Node, projs []Projection) *gorgon
 		names = append(names, p.Weight.Name)
 		cols += p.Weight.Rows
 	}
-	op := &linear{run: b.run, projs: projs, in: projs[0].Weight.Cols, residual: -1}
+	op := &linear{run: b.run, projs: projs, in: projs[0].Weight.Cols, residual: -1, shortcut: &shortcut{from: residual}}
 	inputs := gorgonia.Nodes{x}
 	add := func(n *gorgonia.Node) int {
 		inputs = append(inputs, n)
@@ -82,7 +83,11 @@ func (b *Builder) linear(x, residual *gorgonia.Node, projs []Projection) *gorgon
 		op.slots = append(op.slots, s)
 	}
 	op.base = base{name: "linear " + strings.Join(names, "+"), arity: len(inputs), cols: cols}
-	return b.apply(op, inputs...)
+	op.shortcut.to = b.apply(op, inputs...)
+	if residual != nil {
+		b.shortcuts = append(b.shortcuts, op.shortcut)
+	}
+	return op.shortcut.to
 }
 
 // Do implements gorgonia.Op.
@@ -117,7 +122,7 @@ func (o *linear) DiffWRT(inputs int) []bool {
 	d := make([]bool, inputs)
 	d[0] = true
 	if o.residual >= 0 {
-		d[o.residual] = true
+		d[o.residual] = !o.shortcut.pastNorm
 	}
 	for _, s := range o.slots {
 		for _, i := range []int{s.weight, s.a, s.b} {
@@ -135,7 +140,7 @@ func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.
 	b := o.run.builder
 	grads := make(gorgonia.Nodes, len(inputs))
 	if o.residual >= 0 {
-		grads[o.residual] = dy
+		grads[o.residual], o.shortcut.gradient = dy, dy
 	}
 	back := &linearBackward{linear: o}
 	backInputs := gorgonia.Nodes{dy}

@@ -86,7 +86,7 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgon
 	b := o.run.builder
 	dx := b.undone[out]
 	if dx == nil {
-		dx = b.apply(o.backward(false), dy, inputs[0])
+		dx = o.backward(dy, inputs[0], false)
 	}
 	grads := gorgonia.Nodes{dx}
 	if o.weight.Trainable() {
@@ -96,13 +96,19 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgon
 }
 
 // undo implements undoable.
-func (o *rmsNorm) undo() op { return o.backward(true) }
+func (o *rmsNorm) undo(dy, x *gorgonia.Node) *gorgonia.Node { return o.backward(dy, x, true) }
 
-func (o *rmsNorm) backward(restore bool) op {
-	return &rmsNormBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: o.cols}}, o, restore}
+func (o *rmsNorm) backward(dy, x *gorgonia.Node, restore bool) *gorgonia.Node {
+	inputs := gorgonia.Nodes{dy, x}
+	if past := o.run.builder.pastNorm(x); past != nil {
+		inputs = append(inputs, past)
+	}
+	back := &rmsNormBackward{derivative{base{name: "∂x " + o.name, arity: len(inputs), cols: o.cols}}, o, restore}
+	return o.run.builder.apply(back, inputs...)
 }
 
-// rmsNormBackward computes the gradient by x and adds up that by the weight, if it is trained.
+// rmsNormBackward computes the gradient by x, to which it adds the one that comes past the norm, if
+// there is a third input, and adds up the gradient by the weight, if that is trained.
 type rmsNormBackward struct {
 	derivative
 	norm    *rmsNorm
@@ -127,14 +133,16 @@ func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 		memory := borrow(n)
 		defer memory.release()
 		for v := lo; v < hi; v++ {
-			dxv, dyv, xv, wv := dx[v*n:(v+1)*n], dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n]
-			if !o.restore {
-				vec.RMSNormBackward(dxv, dyv, xv, wv, inv[v])
-				continue
+			dyv, xv, wv, d := dy[v*n:(v+1)*n], x[v*n:(v+1)*n], w[v*n%len(w):][:n], memory.floats
+			vec.RMSNormBackward(d, dyv, xv, wv, inv[v])
+			if o.restore {
+				vec.RMSNormAgain(dyv, xv, wv, inv[v])
 			}
-			vec.RMSNormBackward(memory.floats, dyv, xv, wv, inv[v])
-			vec.RMSNormAgain(dyv, xv, wv, inv[v])
-			copy(dxv, memory.floats) // perhaps where x is
+			if dxv := dx[v*n : (v+1)*n]; len(inputs) > 2 { // perhaps where x is
+				vec.Add(dxv, floats(inputs[2])[v*n:(v+1)*n], d)
+			} else {
+				copy(dxv, d)
+			}
 		}
 	})
 	return out, nil

@@ -52,8 +52,9 @@ func (b *Builder) Compile(x, y *gorgonia.Node, g Gradients) (*Tape, error) {
 // differentiate adds the backward pass to the graph, from a node that stands for the gradient of the
 // output.
 func (b *Builder) differentiate(t *Tape, ofInput bool) error {
-	b.readers[t.output]++ // the caller
 	up := b.apply(&upstream{derivative{base{name: "upstream", arity: 1, cols: t.output.Shape()[1]}}}, t.output)
+	b.readers[t.output] = append(b.readers[t.output], up)
+	b.findPastNorms()
 	var wrt gorgonia.Nodes
 	if ofInput {
 		wrt = append(wrt, t.input)
