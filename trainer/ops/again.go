@@ -45,7 +45,7 @@ func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 // whole gradient, n's derivative can follow at once, and x is what that leaves in dn's place. Whoever
 // reads x must wait for the nodes in after, which come after the gradient dy.
 func (b *Builder) restore(n, dn, dy *gorgonia.Node) (x *gorgonia.Node, after gorgonia.Nodes) {
-	if inputs, ok := b.inputs[n]; ok && len(b.readers[n]) == 1 {
+	if inputs, ok := b.inputs[n]; ok && b.wanted[n] && len(b.readers[n]) == 1 {
 		if o, ok := n.Op().(*recorded).op.(undoable); ok {
 			b.undone[n] = o.undo(dn, inputs[0])
 			return dn, gorgonia.Nodes{b.undone[n]}

@@ -18,6 +18,7 @@ type Builder struct {
 	undone  map[*gorgonia.Node]*gorgonia.Node // the derivatives that restore them
 
 	readers   map[*gorgonia.Node]gorgonia.Nodes // of every node: the results from which a gradient comes back
+	wanted    map[*gorgonia.Node]bool           // whether a gradient is, of that node or of what it is made of
 	shortcuts []*shortcut
 }
 
@@ -30,6 +31,7 @@ func NewBuilder() *Builder {
 		readers: make(map[*gorgonia.Node]gorgonia.Nodes),
 		repeats: make(map[*gorgonia.Node]*gorgonia.Node),
 		undone:  make(map[*gorgonia.Node]*gorgonia.Node),
+		wanted:  make(map[*gorgonia.Node]bool),
 	}
 	b.run.builder = b
 	return b

@@ -155,7 +155,10 @@ func (o *linear) SymDiff(inputs gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.
 		col += p.Weight.Rows
 	}
 	back.base = base{name: "∂x " + o.name, arity: len(backInputs), cols: o.in}
-	grads[0] = b.apply(back, backInputs...)
+	grads[0] = dy // stands for what nobody asks for
+	if b.wanted[inputs[0]] {
+		grads[0] = b.apply(back, backInputs...)
+	}
 	o.weightGradients(grads, inputs, backInputs, back.up)
 	return grads, nil
 }

@@ -67,11 +67,24 @@ func (b *Builder) differentiate(t *Tape, ofInput bool) error {
 	if len(wrt) == 0 {
 		return errors.New("nothing is trained")
 	}
+	for _, n := range wrt {
+		b.want(n)
+	}
 	grads, err := gorgonia.Backpropagate(gorgonia.Nodes{t.output}, gorgonia.Nodes{up}, wrt)
 	if err == nil && ofInput {
 		t.dinput = grads[0]
 	}
 	return err
+}
+
+// want notes that the gradient of n is asked for.
+func (b *Builder) want(n *gorgonia.Node) {
+	if !b.wanted[n] {
+		b.wanted[n] = true
+		for _, r := range b.readers[n] {
+			b.want(r)
+		}
+	}
 }
 
 // upstream stands for the gradient of the graph's output. It reads the output, so that the whole
