@@ -17,6 +17,9 @@ func (b *Builder) Add(x, y *gorgonia.Node) *gorgonia.Node {
 	return s.to
 }
 
+// overwrites implements overwriting.
+func (*residual) overwrites() int { return 1 }
+
 // Do implements gorgonia.Op.
 func (o *residual) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])

@@ -140,8 +140,8 @@ func TestPlanLetsGradientsOverwrite(t *testing.T) {
 		graph
 		want []bool // of each operator that may, in the order in which they run
 	}{
-		{restoring[0].graph, []bool{true, false}},                // the norm's input is the caller's
-		{restoring[len(restoring)-1].graph, []bool{false, true}}, // the last of two
+		{restoring[0].graph, []bool{true, false}},                      // the norm's input is the caller's
+		{restoring[len(restoring)-1].graph, []bool{false, true, true}}, // the last of two, and their sum
 	} {
 		tape, _ := c.bound(t)
 		m := tape.NewMachine(NewArena(tape.Plan(), new(Scratch)))

@@ -39,6 +39,9 @@ func (e *engine) Add(a, b tensor.Tensor, opts ...tensor.FuncOpt) (tensor.Tensor,
 // sum is the same operator in a program.
 type sum struct{ run *Run }
 
+// overwrites implements overwriting.
+func (sum) overwrites() int { return 0 }
+
 // Do adds the gradients of two readers.
 func (o sum) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])

@@ -86,6 +86,9 @@ type qkNormBackward struct {
 	norm *qkNorm
 }
 
+// overwrites implements overwriting.
+func (*qkNormBackward) overwrites() int { return 1 }
+
 // Do implements gorgonia.Op.
 func (o *qkNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	f := o.norm

@@ -17,6 +17,9 @@ func (b *Builder) Scale(x *gorgonia.Node, by float32) *gorgonia.Node {
 	return b.apply(&scaled{base{name: b.unique("scale"), arity: 1, cols: x.Shape()[1]}, b.run, by}, x)
 }
 
+// overwrites implements overwriting.
+func (*scaled) overwrites() int { return 0 }
+
 // Do implements gorgonia.Op.
 func (o *scaled) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	rows, cols := dims(inputs[0])
@@ -38,6 +41,9 @@ type scaledBackward struct {
 	derivative
 	scaled *scaled
 }
+
+// overwrites implements overwriting.
+func (*scaledBackward) overwrites() int { return 0 }
 
 // Do implements gorgonia.Op.
 func (o *scaledBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
