@@ -14,13 +14,13 @@ type cheap interface {
 	again() op
 }
 
-// undoable is a cheap operator whose derivative computes the result in passing: it has what that is
-// made of in registers anyway, and one pass over memory takes the time of both.
-type undoable interface {
+// restorer is a cheap operator whose derivative computes the result in passing: it reads what that is
+// made of anyway, and the time of both is that of one pass over memory.
+type restorer interface {
 	cheap
-	// undo is the node of the derivative by x, the first input. It reads the gradient dy of the result,
-	// and leaves the result where dy was.
-	undo(dy, x *gorgonia.Node) *gorgonia.Node
+	// restoringBackward is the node of the derivative by x, the first input. It reads the gradient dy
+	// of the result, and leaves the result where dy was.
+	restoringBackward(dy, x *gorgonia.Node) *gorgonia.Node
 }
 
 // again is what a backward pass reads in place of n once it has got as far as the gradient after:
@@ -41,14 +41,14 @@ func (b *Builder) again(n, after *gorgonia.Node) *gorgonia.Node {
 	return b.repeats[n]
 }
 
-// restore is again for the reader of n that gives it the gradient dn. If n has no other, dn is the
-// whole gradient, n's derivative can follow at once, and x is what that leaves in dn's place. Whoever
-// reads x must wait for the nodes in after, which come after the gradient dy.
+// restore is again for the reader of n whose result has the gradient dy and which gives n the gradient
+// dn. If n has no other reader, dn is all of its gradient: n's derivative can follow at once, and x is
+// what that leaves in dn's place, for whoever waits for the nodes in after.
 func (b *Builder) restore(n, dn, dy *gorgonia.Node) (x *gorgonia.Node, after gorgonia.Nodes) {
 	if inputs, ok := b.inputs[n]; ok && b.wanted[n] && len(b.readers[n]) == 1 {
-		if o, ok := n.Op().(*recorded).op.(undoable); ok {
-			b.undone[n] = o.undo(dn, inputs[0])
-			return dn, gorgonia.Nodes{b.undone[n]}
+		if o, ok := n.Op().(*recorded).op.(restorer); ok {
+			b.derived[n] = o.restoringBackward(dn, inputs[0])
+			return dn, gorgonia.Nodes{b.derived[n]}
 		}
 	}
 	return b.again(n, dy), nil

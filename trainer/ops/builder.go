@@ -15,7 +15,7 @@ type Builder struct {
 	serial  int
 	inputs  map[*gorgonia.Node]gorgonia.Nodes // of the cheap operators, by their results, as are the next two
 	repeats map[*gorgonia.Node]*gorgonia.Node
-	undone  map[*gorgonia.Node]*gorgonia.Node // the derivatives that restore them
+	derived map[*gorgonia.Node]*gorgonia.Node // the derivatives that restore them
 
 	readers   map[*gorgonia.Node]gorgonia.Nodes // of every node: the results from which a gradient comes back
 	wanted    map[*gorgonia.Node]bool           // whether a gradient is, of that node or of what it is made of
@@ -30,7 +30,7 @@ func NewBuilder() *Builder {
 		inputs:  make(map[*gorgonia.Node]gorgonia.Nodes),
 		readers: make(map[*gorgonia.Node]gorgonia.Nodes),
 		repeats: make(map[*gorgonia.Node]*gorgonia.Node),
-		undone:  make(map[*gorgonia.Node]*gorgonia.Node),
+		derived: make(map[*gorgonia.Node]*gorgonia.Node),
 		wanted:  make(map[*gorgonia.Node]bool),
 	}
 	b.run.builder = b

@@ -8,7 +8,8 @@ import (
 )
 
 // Gate is the activation of a gated linear unit and its derivative, on one row. The derivative also
-// computes the result y again; each of dgate, dup and y may be any of dy, gate and up.
+// computes the result y again. Each of dgate, dup and y may be any of dy, gate and up, and those that
+// nobody reads may be one memory.
 type Gate struct {
 	Name     string
 	Forward  func(dst, gate, up []float32)
@@ -111,14 +112,16 @@ func (*gated) DiffWRT(int) []bool { return []bool{true} }
 // SymDiff implements gorgonia.SDOp.
 func (o *gated) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
-	if dx := b.undone[out]; dx != nil {
+	if dx := b.derived[out]; dx != nil {
 		return gorgonia.Nodes{dx}, nil
 	}
 	return gorgonia.Nodes{o.backward(dy, inputs[0], false)}, nil
 }
 
-// undo implements undoable.
-func (o *gated) undo(dy, x *gorgonia.Node) *gorgonia.Node { return o.backward(dy, x, true) }
+// restoringBackward implements restorer.
+func (o *gated) restoringBackward(dy, x *gorgonia.Node) *gorgonia.Node {
+	return o.backward(dy, x, true)
+}
 
 func (o *gated) backward(dy, x *gorgonia.Node, restore bool) *gorgonia.Node {
 	back := &gatedBackward{derivative{base{name: "∂x " + o.name, arity: 2, cols: 2 * o.cols}}, o, restore}

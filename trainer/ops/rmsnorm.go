@@ -84,7 +84,7 @@ func (*rmsNorm) DiffWRT(inputs int) []bool { return slices.Repeat([]bool{true}, 
 // SymDiff implements gorgonia.SDOp.
 func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := o.run.builder
-	dx := b.undone[out]
+	dx := b.derived[out]
 	if dx == nil {
 		dx = o.backward(dy, inputs[0], false)
 	}
@@ -95,8 +95,10 @@ func (o *rmsNorm) SymDiff(inputs gorgonia.Nodes, out, dy *gorgonia.Node) (gorgon
 	return grads, nil
 }
 
-// undo implements undoable.
-func (o *rmsNorm) undo(dy, x *gorgonia.Node) *gorgonia.Node { return o.backward(dy, x, true) }
+// restoringBackward implements restorer.
+func (o *rmsNorm) restoringBackward(dy, x *gorgonia.Node) *gorgonia.Node {
+	return o.backward(dy, x, true)
+}
 
 func (o *rmsNorm) backward(dy, x *gorgonia.Node, restore bool) *gorgonia.Node {
 	inputs := gorgonia.Nodes{dy, x}
@@ -138,7 +140,7 @@ func (o *rmsNormBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 			if o.restore {
 				vec.RMSNormAgain(dyv, xv, wv, inv[v])
 			}
-			if dxv := dx[v*n : (v+1)*n]; len(inputs) > 2 { // perhaps where x is
+			if dxv := dx[v*n : (v+1)*n]; len(inputs) > 2 { // which may be xv, read for the last time above
 				vec.Add(dxv, floats(inputs[2])[v*n:(v+1)*n], d)
 			} else {
 				copy(dxv, d)
