@@ -36,9 +36,7 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	r := f.routes[f.run.arena]
 	gateUp := f.run.arena.recall(f.name+" gate_up", rows*k*2*inner)
 	dys := f.run.arena.matrix(rows, k*hidden).Float32s()
-	hs := f.run.arena.matrix(rows, k*inner).Float32s()
 	dhs := f.run.arena.matrix(rows, k*inner).Float32s()
-	dgu := f.run.arena.matrix(rows, k*2*inner).Float32s()
 	r.gather(dys, dy, hidden)
 	dshare := make([]float32, len(r.row))
 	down := f.newLowRank(f.m.DownLoRA, r, rows, true)
@@ -46,14 +44,16 @@ func (o *mixtureBackward) Do(inputs ...gorgonia.Value) (gorgonia.Value, error) {
 	parallel.For(len(r.row), rowGrain(inner), func(lo, hi int) {
 		memory := borrow(inner)
 		defer memory.release()
+		h := memory.floats
 		for p := lo; p < hi; p++ {
-			g, row, drow := dhs[p*inner:(p+1)*inner], gateUp[p*2*inner:(p+1)*2*inner], dgu[p*2*inner:(p+1)*2*inner]
-			h, dh := hs[p*inner:(p+1)*inner], memory.floats
-			vec.Scale(dh, g, r.share[p])
-			f.m.Gate.Backward(drow[:inner], drow[inner:], h, dh, row[:inner], row[inner:])
+			g, gate, up := dhs[p*inner:(p+1)*inner], gateUp[2*p*inner:(2*p+1)*inner], gateUp[(2*p+1)*inner:(2*p+2)*inner]
+			vec.Scale(h, g, r.share[p])
+			f.m.Gate.Backward(gate, up, h, h, gate, up)
 			dshare[p] += vec.Dot(h, g)
+			copy(g, h)
 		}
 	})
+	hs, dgu := dhs, gateUp // what they have become
 	gate := f.newLowRank(f.m.GateUpLoRA, r, rows, true)
 	down.computeDown(hs)
 	down.weigh()
