@@ -97,6 +97,10 @@ func TestRMSNorm(t *testing.T) {
 			x, w, dy := values(1, n), values(2, n), values(3, n)
 			y, dx, dw := make([]float32, n), make([]float32, n), values(4, n)
 			inv := RMSNorm(y, x, w, eps)
+			again := make([]float32, n)
+			if RMSNormAgain(again, x, w, inv); !slices.Equal(again, y) {
+				t.Errorf("%d elements: again the result is another", n)
+			}
 			RMSNormBackward(dx, dy, x, w, inv)
 			before := append([]float32(nil), dw...)
 			RMSNormWeightGrad(dw, dy, x, inv)

@@ -245,6 +245,7 @@ func TestLengthMismatchPanics(t *testing.T) {
 		"GELUTanhMul":         func() { GELUTanhMul(a, a, b) },
 		"GELUTanhMulBackward": func() { GELUTanhMulBackward(a, a, b, a, a, a) },
 		"RMSNorm":             func() { RMSNorm(a, a, b, 0) }, "RMSNormBackward": func() { RMSNormBackward(a, a, b, a, 1) },
+		"RMSNormAgain":      func() { RMSNormAgain(a, b, a, 1) },
 		"RMSNormWeightGrad": func() { RMSNormWeightGrad(b, a, a, 1) },
 		"RoPE sin":          func() { RoPE(b, b[:2], a[:1], 4) }, "RoPE head": func() { RoPE(b, b[:2], b[:2], 3) },
 		"RoPE row": func() { RoPEBackward(a, a[:1], a[:1], 2) }, "RoPEInterleaved": func() { RoPEInterleaved(b, a[:2], a[:2], 4, a) },
