@@ -64,15 +64,17 @@ func stepContests(d dataset, after func() error) func(*bench) ([]contest, error)
 const smallMemory = 1_200_000_000
 
 // stepFLOPs counts the floating-point operations that a training step's mathematics needs for a
-// token, a multiply-add being two: forward, and backward to the inputs of every frozen matrix and
-// to both factors of every LoRA module. What is computed again to save memory is not counted, nor
-// the scores that attention computes again (Chowdhery et al., "PaLM", 2022, appendix B).
+// token, a multiply-add being two: forward, and backward to both factors of every LoRA module and to the
+// inputs of every frozen matrix but the first layer's queries, keys and values, below which nothing is
+// trained. What is computed again to save memory is not counted, nor the scores that attention computes
+// again (Chowdhery et al., "PaLM", 2022, appendix B).
 func stepFLOPs(sequence int) float64 {
 	const q, kv = heads * (hidden / heads), kvHeads * (hidden / heads)
 	const frozen = layers*(hidden*q+2*hidden*kv+q*hidden+3*hidden*inner) + vocabulary*hidden
 	const factors = layers * rank * ((hidden + q) + 2*(hidden+kv) + (q + hidden) + 3*(hidden+inner))
+	const unneeded = hidden*(q+2*kv) + rank*3*hidden
 	attention := float64(layers) * 2 * q * float64(sequence+1) / 2 * 2 // scores and values, a token sees half on average
-	return 2*2*frozen + 3*2*factors + 3*attention
+	return 2*(2*frozen+3*factors-unneeded) + 3*attention
 }
 
 // products are the rates, in GFLOP/s, of our matrix product of the step's most frequent shape, one of each
