@@ -32,3 +32,34 @@ func BenchmarkKernels(b *testing.B) {
 		})
 	}
 }
+
+// A block as attention has them, for each implementation: of queries that see all of its keys, and of those
+// on the diagonal.
+func BenchmarkSoftmaxBlock(b *testing.B) {
+	for _, tc := range []struct {
+		name string
+		band Band
+		rows int
+	}{{"whole", Band{-128, 64}, 128}, {"diagonal", Band{-128, 1}, 64}} {
+		b.Run(tc.name, func(b *testing.B) {
+			for _, impl := range cpu.Available() {
+				k, s := kernelsFor(impl), newBlocks(1, tc.rows, 0)
+				matrix := func(i int) []float32 { return s[i][:tc.rows*SoftmaxWidth] }
+				row := func(i int) []float32 { return s[i][:tc.rows] }
+				band := tc.band.fit("benchmark", tc.rows)
+				measure := func(name string, f func()) {
+					b.Run(impl.String()+"/"+name, func(b *testing.B) {
+						for b.Loop() {
+							f()
+						}
+						b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*tc.rows), "ns/row")
+					})
+				}
+				measure("forward", func() { k.runSoftmaxBlock(matrix(0), row(1), row(2), row(3), band, 0.125) })
+				measure("backward", func() {
+					k.runSoftmaxBlockBackward(matrix(6), matrix(7), row(4), row(5), band, 0.125, 0.125)
+				})
+			}
+		})
+	}
+}

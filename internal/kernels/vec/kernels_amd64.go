@@ -147,10 +147,15 @@ func rotateBackAVX2(lo []float32, hi []float32, cos []float32, sin []float32)
 //go:noescape
 func adamwAVX2(p []float32, g []float32, m []float32, v []float32, gradScale float32, decay float32, blend1 float32, beta2 float32, blend2 float32, bias2Root float32, epsilon float32, step float32)
 
-// softmaxBlockAVX2 makes rows of scores numerators of a softmax.
+// softmaxScoresAVX2 scales rows of scores and raises max to the greatest of each.
 //
 //go:noescape
-func softmaxBlockAVX2(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+func softmaxScoresAVX2(scores []float32, max []float32, alpha []float32, lo int, hi int, scale float32)
+
+// softmaxNumeratorsAVX2 sets rows of scores to e^(score−max), and part to the sum of each.
+//
+//go:noescape
+func softmaxNumeratorsAVX2(scores []float32, max []float32, part []float32)
 
 // softmaxBlockBackwardAVX2 makes rows of scores probabilities, and of their gradients those by the scores.
 //
@@ -307,10 +312,15 @@ func rotateBackAVX512(lo []float32, hi []float32, cos []float32, sin []float32)
 //go:noescape
 func adamwAVX512(p []float32, g []float32, m []float32, v []float32, gradScale float32, decay float32, blend1 float32, beta2 float32, blend2 float32, bias2Root float32, epsilon float32, step float32)
 
-// softmaxBlockAVX512 makes rows of scores numerators of a softmax.
+// softmaxScoresAVX512 scales rows of scores and raises max to the greatest of each.
 //
 //go:noescape
-func softmaxBlockAVX512(scores []float32, max []float32, alpha []float32, part []float32, lo int, hi int, scale float32)
+func softmaxScoresAVX512(scores []float32, max []float32, alpha []float32, lo int, hi int, scale float32)
+
+// softmaxNumeratorsAVX512 sets rows of scores to e^(score−max), and part to the sum of each.
+//
+//go:noescape
+func softmaxNumeratorsAVX512(scores []float32, max []float32, part []float32)
 
 // softmaxBlockBackwardAVX512 makes rows of scores probabilities, and of their gradients those by the scores.
 //

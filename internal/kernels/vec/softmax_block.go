@@ -51,8 +51,9 @@ func (r RunningSoftmax) Block(scores []float32, band Band, scale float32) {
 
 // runSoftmaxBlock leaves in alpha the exponent of what is to be there.
 func (k *kernels) runSoftmaxBlock(scores, most, alpha, part []float32, band Band, scale float32) {
-	if k.softmaxBlock != nil {
-		k.softmaxBlock(scores, most, alpha, part, band.Lo, band.Hi, scale)
+	if k.softmaxScores != nil {
+		k.softmaxScores(scores, most, alpha, band.Lo, band.Hi, scale)
+		k.softmaxNumerators(scores, most, part)
 		return
 	}
 	for i, old := range most {

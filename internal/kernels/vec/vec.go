@@ -45,7 +45,8 @@ type kernels struct {
 	adamw                func(p, g, m, v []float32, c adamwConstants)
 
 	// Those of rows are nil where they are composed of the ones above.
-	softmaxBlock         func(scores, max, alpha, part []float32, lo, hi int, scale float32)
+	softmaxScores        func(scores, max, alpha []float32, lo, hi int, scale float32)
+	softmaxNumerators    func(scores, max, part []float32)
 	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
 	scaleRows            func(x []float32, dim int, s []float32)
 }

@@ -25,7 +25,8 @@ var avx2 = kernels{
 	tanhBackward: tanhBackwardAVX2, softmaxBackward: softmaxBackwardAVX2,
 	normApply: normApplyAVX2, normBackward: normBackwardAVX2, normWeightGrad: normWeightGradAVX2,
 	rotate: rotateAVX2, rotateBack: rotateBackAVX2,
-	softmaxBlock: softmaxBlockAVX2, softmaxBlockBackward: softmaxBlockBackwardAVX2, scaleRows: scaleRowsAVX2,
+	softmaxScores: softmaxScoresAVX2, softmaxNumerators: softmaxNumeratorsAVX2,
+	softmaxBlockBackward: softmaxBlockBackwardAVX2, scaleRows: scaleRowsAVX2,
 	adamw: func(p, g, m, v []float32, c adamwConstants) {
 		adamwAVX2(p, g, m, v, c.gradScale, c.decay, c.blend1, c.beta2, c.blend2, c.bias2Root, c.epsilon, c.step)
 	},
@@ -41,7 +42,8 @@ var avx512 = kernels{
 	tanhBackward: tanhBackwardAVX512, softmaxBackward: softmaxBackwardAVX512,
 	normApply: normApplyAVX512, normBackward: normBackwardAVX512, normWeightGrad: normWeightGradAVX512,
 	rotate: rotateAVX512, rotateBack: rotateBackAVX512,
-	softmaxBlock: softmaxBlockAVX512, softmaxBlockBackward: softmaxBlockBackwardAVX512, scaleRows: scaleRowsAVX512,
+	softmaxScores: softmaxScoresAVX512, softmaxNumerators: softmaxNumeratorsAVX512,
+	softmaxBlockBackward: softmaxBlockBackwardAVX512, scaleRows: scaleRowsAVX512,
 	adamw: func(p, g, m, v []float32, c adamwConstants) {
 		adamwAVX512(p, g, m, v, c.gradScale, c.decay, c.blend1, c.beta2, c.blend2, c.bias2Root, c.epsilon, c.step)
 	},

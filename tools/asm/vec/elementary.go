@@ -25,13 +25,16 @@ const (
 	signBit  = 0x80000000
 )
 
+// expPoly is the polynomial of eʳ, from the highest degree down.
+var expPoly = []float32{0.00138145406, 0.00836874545, 0.041668389, 0.166665211, 0.49999994, 1, 1}
+
 // expCore returns of e^x = 2ⁿ·eʳ the exponent, to be added to the bits of eʳ, and eʳ.
 func (k *kernel) expCore(x VecVirtual) (n, er VecVirtual) {
 	t := k.fma(x, constant(log2E), constant(roundMagic))
 	whole := k.sub(t, constant(roundMagic))
 	r := k.fma(whole, constant(-ln2Hi), x)
-	VFMADD231PS(constant(-ln2Lo), whole, r)
-	p := k.horner(r, 0.00138145406, 0.00836874545, 0.041668389, 0.166665211, 0.49999994, 1, 1)
+	k.do(fmadd231PS, constant(-ln2Lo), whole, r)
+	p := k.horner(r, expPoly...)
 	VPSLLD(U8(23), t, t)
 	return t, p
 }
@@ -49,14 +52,14 @@ func (k *kernel) exp(x VecVirtual) VecVirtual {
 // sigmoid returns 1/(1 + e^−x).
 func (k *kernel) sigmoid(x VecVirtual) VecVirtual {
 	minus := k.vec()
-	VXORPS(pattern(signBit), x, minus)
+	k.do(xorPS, pattern(signBit), x, minus)
 	return k.div(k.copy(constant(1)), k.add(k.exp(minus), constant(1)))
 }
 
 func (k *kernel) tanh(x VecVirtual) VecVirtual {
 	a, sign := k.vec(), k.vec()
-	VANDPS(pattern(signBit-1), x, a)
-	VANDPS(pattern(signBit), x, sign)
+	k.do(andPS, pattern(signBit-1), x, a)
+	k.do(andPS, pattern(signBit), x, sign)
 	z := k.mul(a, a)
 	p := k.horner(z, -0.00570498686, 0.020639088, -0.0537397154, 0.133314416, -0.333332807)
 	small := k.fma(a, k.mul(z, p), a)

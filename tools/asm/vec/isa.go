@@ -34,20 +34,28 @@ func (v isa) vec() VecVirtual {
 const (
 	lessThan     = 0x11 // LT_OQ: false for NaN
 	unordered    = 0x03 // UNORD_Q
+	ordered      = 0x07 // ORD_Q
 	notLessThan  = 0x15 // NLT_UQ: true for NaN
 	notLessEqual = 0x16 // NLE_UQ: true for NaN
 )
 
+// notFinite is the classes of VFPCLASSPS of NaN and infinities.
+const notFinite = 0x80 | 0x10 | 0x08 | 0x01
+
 // compare returns the lanes in which "a predicate b" is true.
 func (v isa) compare(predicate uint8, a VecVirtual, b Op) Register {
-	if v.wide() {
-		k := K()
-		VCMPPS(U8(predicate), b, a, k)
-		return k
+	if !v.wide() {
+		m := YMM()
+		VCMPPS(U8(predicate), b, a, m)
+		return m
 	}
-	m := YMM()
-	VCMPPS(U8(predicate), b, a, m)
-	return m
+	k := K()
+	if constants[b] {
+		VCMPPS_BCST(U8(predicate), b, a, k)
+	} else {
+		VCMPPS(U8(predicate), b, a, k)
+	}
+	return k
 }
 
 // choose sets dst to src in the lanes of mask.
@@ -68,22 +76,47 @@ func (v isa) keep(mask Register, dst VecVirtual) {
 	VANDPS(mask, dst, dst)
 }
 
-// constants are the data symbols made so far: 16 copies of each, so that they serve as a memory
-// operand of either width.
-var constants = map[uint32]Mem{}
+// An instruction has two forms, if its first operand is in memory: a whole vector, or one element for all
+// lanes.
+type instruction struct{ whole, broadcast func(...Op) }
 
-// constant is x in every lane, in memory.
+var (
+	addPS       = instruction{VADDPS, VADDPS_BCST}
+	subPS       = instruction{VSUBPS, VSUBPS_BCST}
+	mulPS       = instruction{VMULPS, VMULPS_BCST}
+	divPS       = instruction{VDIVPS, VDIVPS_BCST}
+	andPS       = instruction{VANDPS, VANDPS_BCST}
+	xorPS       = instruction{VXORPS, VXORPS_BCST}
+	fmadd213PS  = instruction{VFMADD213PS, VFMADD213PS_BCST}
+	fmadd231PS  = instruction{VFMADD231PS, VFMADD231PS_BCST}
+	fnmadd231PS = instruction{VFNMADD231PS, VFNMADD231PS_BCST}
+)
+
+// do writes an instruction. AVX-512 reads one element of a constant: the linker aligns data to 32 bytes at
+// most, so that every other constant of 64, or none, would be in two lines of the cache.
+func (v isa) do(i instruction, first Op, others ...Op) {
+	form := i.whole
+	if v.wide() && constants[first] {
+		form = i.broadcast
+	}
+	form(append([]Op{first}, others...)...)
+}
+
+// constants are the data symbols that constant and pattern have made.
+var constants = map[Op]bool{}
+
+// constant is x in memory, in as many lanes as AVX2 has.
 func constant(x float32) Mem { return pattern(float32Bits(x)) }
 
 func pattern(bits uint32) Mem {
-	if m, ok := constants[bits]; ok {
-		return m
+	name := fmt.Sprintf("x%08x", bits)
+	m := NewDataAddr(Symbol{Name: name, Static: true}, 0)
+	if !constants[m] {
+		constants[GLOBL(name, rodata)] = true
+		for lane := range avx2.width {
+			DATA(4*lane, U32(bits))
+		}
 	}
-	m := GLOBL(fmt.Sprintf("x%08x", bits), rodata)
-	for lane := range 16 {
-		DATA(4*lane, U32(bits))
-	}
-	constants[bits] = m
 	return m
 }
 

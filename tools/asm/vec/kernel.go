@@ -116,45 +116,54 @@ func (k *kernel) each(body func()) {
 
 func (k *kernel) copy(x Op) VecVirtual {
 	y := k.vec()
-	VMOVUPS(x, y)
+	k.set(y, x)
 	return y
+}
+
+// set sets y to x.
+func (k *kernel) set(y VecVirtual, x Op) {
+	if constants[x] {
+		VBROADCASTSS(x, y)
+	} else {
+		VMOVUPS(x, y)
+	}
 }
 
 func (k *kernel) add(a VecVirtual, b Op) VecVirtual {
 	y := k.vec()
-	VADDPS(b, a, y)
+	k.do(addPS, b, a, y)
 	return y
 }
 
 func (k *kernel) sub(a VecVirtual, b Op) VecVirtual {
 	y := k.vec()
-	VSUBPS(b, a, y)
+	k.do(subPS, b, a, y)
 	return y
 }
 
 func (k *kernel) mul(a VecVirtual, b Op) VecVirtual {
 	y := k.vec()
-	VMULPS(b, a, y)
+	k.do(mulPS, b, a, y)
 	return y
 }
 
 func (k *kernel) div(a VecVirtual, b Op) VecVirtual {
 	y := k.vec()
-	VDIVPS(b, a, y)
+	k.do(divPS, b, a, y)
 	return y
 }
 
 // fma returns a·b + c; nothing is overwritten.
 func (k *kernel) fma(a VecVirtual, b, c Op) VecVirtual {
 	y := k.copy(c)
-	VFMADD231PS(b, a, y)
+	k.do(fmadd231PS, b, a, y)
 	return y
 }
 
 // fnma returns c − a·b.
 func (k *kernel) fnma(a VecVirtual, b, c Op) VecVirtual {
 	y := k.copy(c)
-	VFNMADD231PS(b, a, y)
+	k.do(fnmadd231PS, b, a, y)
 	return y
 }
 
@@ -162,7 +171,7 @@ func (k *kernel) fnma(a VecVirtual, b, c Op) VecVirtual {
 func (k *kernel) horner(x VecVirtual, coefficients ...float32) VecVirtual {
 	p := k.copy(constant(coefficients[0]))
 	for _, c := range coefficients[1:] {
-		VFMADD213PS(constant(c), x, p)
+		k.do(fmadd213PS, constant(c), x, p)
 	}
 	return p
 }

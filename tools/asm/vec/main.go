@@ -10,6 +10,7 @@ import (
 func main() {
 	makeTables()
 	makeBlockNumbers()
+	makeEveryFourth()
 	for _, v := range []isa{avx2, avx512} {
 		elementary(v)
 		arithmetic(v)

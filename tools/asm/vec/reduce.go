@@ -93,7 +93,7 @@ func maximum(v isa) {
 	k := begin(v, "max", "returns the greatest element, NaN if there is one.", []string{"x"}, nil, "float32")
 	acc := k.lanes()
 	for _, a := range acc {
-		VMOVUPS(pattern(infinity|signBit), a)
+		k.set(a, pattern(infinity|signBit))
 	}
 	var nan Register
 	if v.wide() {

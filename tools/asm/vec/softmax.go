@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -16,6 +18,7 @@ type block struct {
 	rows   []Register // walk along matrices of blockWidth columns
 	values []Register // walk along one float32 a row
 	lo, hi GPVirtual  // the band in the current row
+	single GPVirtual  // rows to be taken one at a time
 }
 
 // beginBlock opens a function. matrices are the names of its parameters of blockWidth elements a row,
@@ -35,29 +38,59 @@ func beginBlock(v isa, name, signature, doc string, matrices, values, scalars []
 		b.scalars[s] = b.broadcast(param(s))
 	}
 	b.left = Load(Param(values[0]).Len(), GP64()).(GPVirtual)
-	b.lo = Load(Param("lo"), GP64()).(GPVirtual)
-	b.hi = Load(Param("hi"), GP64()).(GPVirtual)
-	TESTQ(b.left, b.left)
-	JZ(LabelRef("done"))
-	Label("row")
+	if strings.Contains(signature, "lo, hi int") {
+		b.lo = Load(Param("lo"), GP64()).(GPVirtual)
+		b.hi = Load(Param("hi"), GP64()).(GPVirtual)
+	}
+	b.single = b.left
 	return b
 }
 
-// end goes on to the next row, and returns after the last.
-func (b *block) end() {
-	for _, r := range b.rows {
-		ADDQ(U32(4*blockWidth), r)
-	}
-	for _, r := range b.values {
-		ADDQ(U8(4), r)
-	}
-	INCQ(b.lo)
-	INCQ(b.hi)
-	DECQ(b.left)
+// byFour takes rows four at a time as far as it can. The others are left to the loop that follows: those of
+// a four for which body jumps to refused, having written nothing, and those behind the last four.
+func (b *block) byFour(body func(refused string)) {
+	b.single = GP64()
+	Label("next")
+	CMPQ(b.left, U8(four))
+	JL(LabelRef("rest"))
+	SUBQ(U8(four), b.left)
+	MOVQ(U32(four), b.single)
+	body("row")
+	b.advance(four)
+	JMP(LabelRef("next"))
+	Label("rest")
+	MOVQ(b.left, b.single)
+	XORL(b.left.As32(), b.left.As32())
+}
+
+// byRow ends the function with a loop around body, of one row.
+func (b *block) byRow(body func()) {
+	TESTQ(b.single, b.single)
+	JZ(LabelRef("done"))
+	Label("row")
+	body()
+	b.advance(1)
+	DECQ(b.single)
 	JNZ(LabelRef("row"))
+	if b.single != b.left {
+		JMP(LabelRef("next"))
+	}
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+func (b *block) advance(rows int) {
+	for _, r := range b.rows {
+		ADDQ(U32(4*blockWidth*rows), r)
+	}
+	for _, r := range b.values {
+		ADDQ(U8(4*rows), r)
+	}
+	if b.lo != nil {
+		ADDQ(U8(rows), b.lo)
+		ADDQ(U8(rows), b.hi)
+	}
 }
 
 func (b *block) vectors() int { return blockWidth / b.width }
@@ -123,7 +156,7 @@ func (b *block) clipByCompare() func(i int, x VecVirtual) {
 		VPCMPGTD(numbers, lo, below)
 		VPCMPGTD(numbers, hi, inside)
 		VPANDN(inside, below, inside)
-		VMOVUPS(pattern(infinity|signBit), below)
+		b.set(below, pattern(infinity|signBit))
 		VBLENDVPS(inside, x, below, x)
 	}
 }
@@ -140,14 +173,23 @@ func makeBlockNumbers() {
 
 // softmaxes writes the kernels of attention.
 func softmaxes(v isa) {
-	softmaxBlock(v)
+	softmaxScores(v)
+	softmaxNumerators(v)
 	softmaxBlockBackward(v)
 	scaleRows(v)
 }
 
-func softmaxBlock(v isa) {
-	b := beginBlock(v, "softmaxBlock", "func(scores, max, alpha, part []float32, lo, hi int, scale float32)",
-		"makes rows of scores numerators of a softmax.", []string{"scores"}, []string{"max", "alpha", "part"}, []string{"scale"})
+func softmaxScores(v isa) {
+	b := beginBlock(v, "softmaxScores", "func(scores, max, alpha []float32, lo, hi int, scale float32)",
+		"scales rows of scores and raises max to the greatest of each.", []string{"scores"}, []string{"max", "alpha"}, []string{"scale"})
+	if b.wide() {
+		b.byFour(b.scoresFour)
+	}
+	b.byRow(b.scoresRow)
+}
+
+// scoresRow scales a row, stores −∞ outside the band, and updates the maximum.
+func (b *block) scoresRow() {
 	x := make([]VecVirtual, b.vectors())
 	for i := range x {
 		x[i] = b.vec()
@@ -159,14 +201,31 @@ func softmaxBlock(v isa) {
 		clip(i, x[i])
 	}
 	Label("whole")
-	m := b.greatest(x)
-	bits := GP32()
-	VMOVD(m.AsX(), bits)
-	VBROADCASTSS(m.AsX(), m)
 	for i := range x {
+		VMOVUPS(x[i], b.element(0, i))
+	}
+	b.greatest(x)
+}
+
+func softmaxNumerators(v isa) {
+	b := beginBlock(v, "softmaxNumerators", "func(scores, max, part []float32)",
+		"sets rows of scores to e^(score−max), and part to the sum of each.", []string{"scores"}, []string{"max", "part"}, nil)
+	if b.wide() {
+		b.byFour(b.numeratorsFour)
+	}
+	b.byRow(b.numeratorsRow)
+}
+
+func (b *block) numeratorsRow() {
+	bits, m := GP32(), b.broadcast(b.value(0))
+	x := make([]VecVirtual, b.vectors())
+	for i := range x {
+		x[i] = b.vec()
+		VMOVUPS(b.element(0, i), x[i])
 		VSUBPS(m, x[i], x[i])
 	}
 	sums := b.lanes()
+	VMOVD(m.AsX(), bits)
 	ANDL(U32(infinity), bits)
 	CMPL(bits, U32(infinity))
 	JNE(LabelRef("numbers"))
@@ -176,13 +235,11 @@ func softmaxBlock(v isa) {
 	b.numerators(x, sums, b.expBelow)
 	Label("sum")
 	total := b.fold(sums, func(ops ...Op) { VADDPS(ops...) })
-	VMOVSS(total.AsX(), b.value(2))
-	b.end()
+	VMOVSS(total.AsX(), b.value(1))
 }
 
-// greatest returns, in lane 0, the new maximum of a row, having stored it and what the old one is above
-// it. NaN is treated as vec.Max does.
-func (b *block) greatest(x []VecVirtual) VecVirtual {
+// greatest stores the new maximum of a row and what the old one is above it. NaN is treated as vec.Max does.
+func (b *block) greatest(x []VecVirtual) {
 	most := make([]VecVirtual, 16/b.width)
 	for i := range most {
 		most[i] = b.vec()
@@ -204,7 +261,6 @@ func (b *block) greatest(x []VecVirtual) VecVirtual {
 	VSUBSS(m.AsX(), old, old)
 	VMOVSS(m.AsX(), b.value(0))
 	VMOVSS(old, b.value(1))
-	return m
 }
 
 // ifNumbers jumps to a label when no element is NaN.
@@ -250,6 +306,10 @@ func softmaxBlockBackward(v isa) {
 	b := beginBlock(v, "softmaxBlockBackward", "func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)",
 		"makes rows of scores probabilities, and of their gradients those by the scores.",
 		[]string{"p", "ds"}, []string{"lse", "delta"}, []string{"scale", "slope"})
+	b.byRow(b.softmaxRowBackward)
+}
+
+func (b *block) softmaxRowBackward() {
 	lse, delta := b.broadcast(b.value(0)), b.broadcast(b.value(1))
 	step := func(i int, clip func(i int, x VecVirtual)) {
 		x := b.vec()
@@ -276,7 +336,6 @@ func softmaxBlockBackward(v isa) {
 		step(i, func(int, VecVirtual) {})
 	}
 	Label("next")
-	b.end()
 }
 
 func scaleRows(v isa) {
