@@ -35,6 +35,7 @@ const (
 	lessThan     = 0x11 // LT_OQ: false for NaN
 	unordered    = 0x03 // UNORD_Q
 	ordered      = 0x07 // ORD_Q
+	atMost       = 0x12 // LE_OQ: false for NaN
 	notLessThan  = 0x15 // NLT_UQ: true for NaN
 	notLessEqual = 0x16 // NLE_UQ: true for NaN
 )

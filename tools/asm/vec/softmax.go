@@ -289,7 +289,7 @@ func (b *block) numerators(x, sums []VecVirtual, exp func(VecVirtual) VecVirtual
 	}
 }
 
-// expBelow returns e^x for x at most 0 that is not NaN.
+// expBelow returns e^x for x at most expMax that is not NaN.
 func (k *kernel) expBelow(x VecVirtual) VecVirtual {
 	t, p := k.expCore(x)
 	in := k.compare(notLessThan, x, constant(expMin))
@@ -311,31 +311,68 @@ func softmaxBlockBackward(v isa) {
 
 func (b *block) softmaxRowBackward() {
 	lse, delta := b.broadcast(b.value(0)), b.broadcast(b.value(1))
-	step := func(i int, clip func(i int, x VecVirtual)) {
-		x := b.vec()
-		VMULPS(b.element(0, i), b.scalars["scale"], x)
-		clip(i, x)
-		VSUBPS(lse, x, x)
-		p := b.exp(x)
+	scaled := func(i int) VecVirtual { return b.mul(b.scalars["scale"], b.element(0, i)) }
+	finish := func(i int, p VecVirtual) {
 		VMOVUPS(p, b.element(0, i))
-		d := b.vec()
-		VMOVUPS(b.element(1, i), d)
+		d := b.copy(b.element(1, i))
 		VSUBPS(delta, d, d)
 		VMULPS(d, p, d)
 		VMULPS(b.scalars["slope"], d, d)
 		VMOVUPS(d, b.element(1, i))
+	}
+	if b.wide() {
+		b.probabilities(lse, scaled, finish)
+		return
+	}
+	step := func(i int, clip func(i int, x VecVirtual)) {
+		x := scaled(i)
+		clip(i, x)
+		VSUBPS(lse, x, x)
+		finish(i, b.exp(x))
 	}
 	b.ifWhole("whole")
 	clip := b.clip()
 	for i := range b.vectors() {
 		step(i, clip)
 	}
-	JMP(LabelRef("next"))
+	JMP(LabelRef("after"))
 	Label("whole")
 	for i := range b.vectors() {
 		step(i, func(int, VecVirtual) {})
 	}
-	Label("next")
+	Label("after")
+}
+
+// probabilities hands e^(x−lse) of a row's scaled scores x to finish. There are registers for all of them, so
+// that exponentials go side by side where none is above the range or of NaN.
+func (b *block) probabilities(lse VecVirtual, scaled func(i int) VecVirtual, finish func(i int, p VecVirtual)) {
+	x := make([]VecVirtual, b.vectors())
+	for i := range x {
+		x[i] = scaled(i)
+	}
+	b.ifWhole("whole")
+	clip := b.clip()
+	for i := range x {
+		clip(i, x[i])
+	}
+	Label("whole")
+	fits := K()
+	KXNORW(fits, fits, fits)
+	for i := range x {
+		VSUBPS(lse, x[i], x[i])
+		VCMPPS_BCST(U8(atMost), constant(expMax), x[i], fits, fits)
+	}
+	KORTESTW(fits, fits)
+	JCC(LabelRef("special"))
+	for i, p := range b.expsBelow(x) {
+		finish(i, p)
+	}
+	JMP(LabelRef("after"))
+	Label("special")
+	for i := range x {
+		finish(i, b.exp(x[i]))
+	}
+	Label("after")
 }
 
 func scaleRows(v isa) {

@@ -167,7 +167,7 @@ func (b *block) foldFour(x []VecVirtual, combine func(ops ...Op)) VecVirtual {
 	return y.AsX().(VecVirtual)
 }
 
-// expsBelow is expBelow of several vectors, step by step for all of them, in their place.
+// expsBelow makes several vectors e^x, for x at most expMax that is not NaN, step by step for all of them.
 func (k *kernel) expsBelow(x []VecVirtual) []VecVirtual {
 	t, p, in := make([]VecVirtual, len(x)), make([]VecVirtual, len(x)), make([]Register, len(x))
 	magic := k.copy(constant(roundMagic))
