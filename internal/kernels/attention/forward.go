@@ -150,16 +150,15 @@ func (f *forward) block(p *pass, w *view, h *sums, head, key, n int, k *gemm.Mat
 	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
 }
 
-// finish stores the results of one head.
+// finish stores the results of one head, and leaves the sums as their logarithms.
 func (h *sums) finish(p *pass, w view, head int) {
-	dim := p.HeadDim
-	for i := range w.n {
-		o := p.out.at(w.row+i, head, dim)
-		// fma(acc, 1/sum, 0): adding 0 makes −0 to +0. Which zero a sum of underflowed products is
-		// depends on whether masked keys, which add 0·v, were in the block or not yet there.
-		clear(o)
-		vec.Axpy(o, 1/h.sum[i], h.acc[i*dim:(i+1)*dim])
-		p.lse[(w.row+i)*p.Heads+head] = h.max[i] + vec.Log(h.sum[i])
+	sums := h.sum[:w.n]
+	// Adding 0 makes −0 to +0. Which zero a sum of underflowed products is depends on whether masked keys,
+	// which add 0·v, were in the block or not yet there.
+	vec.DivideRows(p.out.from(w.row, head, p.HeadDim), p.out.Stride, h.acc, sums)
+	vec.Logs(sums, sums)
+	for i, log := range sums {
+		p.lse[(w.row+i)*p.Heads+head] = h.max[i] + log
 	}
 }
 

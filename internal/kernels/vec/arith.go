@@ -1,6 +1,10 @@
 package vec
 
-import "github.com/cultivar/cultivar/internal/kernels/fma"
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/internal/kernels/fma"
+)
 
 // Add sets dst[i] = a[i] + b[i].
 func Add(dst, a, b []float32) {
@@ -58,6 +62,33 @@ func (k *kernels) runScaleRows(x []float32, dim int, s []float32) {
 		if row := x[i*dim : (i+1)*dim]; f != 1 {
 			k.scale(row, row, f)
 		}
+	}
+}
+
+// DivideRows sets rows of dst, stride apart, to those of x, of as many elements each as make len(s) rows,
+// each by its element of s: fma(x, 1/s, 0), which is never −0 unless by underflow.
+func DivideRows(dst []float32, stride int, x, s []float32) {
+	if len(s) == 0 {
+		mustMatch("DivideRows", 0, len(x))
+		return
+	}
+	dim := len(x) / len(s)
+	mustMatch("DivideRows", len(s)*dim, len(x))
+	if stride < dim || len(dst) < (len(s)-1)*stride+dim {
+		panic(fmt.Sprintf("vec.DivideRows: %d elements do not hold %d rows of %d that are %d apart", len(dst), len(s), dim, stride))
+	}
+	current().runDivideRows(dst, stride, x, dim, s)
+}
+
+func (k *kernels) runDivideRows(dst []float32, stride int, x []float32, dim int, s []float32) {
+	if k.divideRows != nil {
+		k.divideRows(dst, stride, x, dim, s)
+		return
+	}
+	for i, f := range s {
+		row := dst[i*stride:][:dim]
+		clear(row)
+		k.axpy(row, x[i*dim:(i+1)*dim], 1/f)
 	}
 }
 

@@ -9,6 +9,18 @@ import "math"
 // Log returns the natural logarithm of x, computed in float64 and rounded once.
 func Log(x float32) float32 { return float32(Log64(float64(x))) }
 
+// Logs sets dst[i] = Log(src[i]).
+func Logs(dst, src []float32) {
+	mustMatch("Logs", len(dst), len(src))
+	current().log(dst, src)
+}
+
+func logGeneric(dst, src []float32) {
+	for i, x := range src {
+		dst[i] = Log(x)
+	}
+}
+
 // ln 2 in two parts: the first has 32 bits, so that its product with an exponent is exact.
 const (
 	ln2Hi64 = 6.93147180369123816490e-01

@@ -17,6 +17,11 @@ func sigmoidAVX2(dst []float32, src []float32)
 //go:noescape
 func tanhAVX2(dst []float32, src []float32)
 
+// logAVX2 sets dst to the natural logarithm of src.
+//
+//go:noescape
+func logAVX2(dst []float32, src []float32)
+
 // expSubAVX2 sets dst to e^(src−m).
 //
 //go:noescape
@@ -167,6 +172,11 @@ func softmaxBlockBackwardAVX2(p []float32, ds []float32, lse []float32, delta []
 //go:noescape
 func scaleRowsAVX2(x []float32, dim int, s []float32)
 
+// divideRowsAVX2 sets rows of dst to x·(1/s) + 0.
+//
+//go:noescape
+func divideRowsAVX2(dst []float32, stride int, x []float32, dim int, s []float32)
+
 // expAVX512 sets dst to e^src.
 //
 //go:noescape
@@ -181,6 +191,11 @@ func sigmoidAVX512(dst []float32, src []float32)
 //
 //go:noescape
 func tanhAVX512(dst []float32, src []float32)
+
+// logAVX512 sets dst to the natural logarithm of src.
+//
+//go:noescape
+func logAVX512(dst []float32, src []float32)
 
 // expSubAVX512 sets dst to e^(src−m).
 //
@@ -331,3 +346,8 @@ func softmaxBlockBackwardAVX512(p []float32, ds []float32, lse []float32, delta 
 //
 //go:noescape
 func scaleRowsAVX512(x []float32, dim int, s []float32)
+
+// divideRowsAVX512 sets rows of dst to x·(1/s) + 0.
+//
+//go:noescape
+func divideRowsAVX512(dst []float32, stride int, x []float32, dim int, s []float32)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/kernels/fma"
 )
 
 // bands are those of a whole block, of a causal mask that begins, goes through and ends in it, and of
@@ -168,6 +169,76 @@ func TestScaleRows(t *testing.T) {
 						t.Fatalf("%s: %d rows of %d: [%d] = %x, want %x", impl, rows, dim, i, x[i], w)
 					}
 				}
+			}
+		}
+	}
+}
+
+func TestDivideRows(t *testing.T) {
+	for _, impl := range cpu.Available() {
+		k := kernelsFor(impl)
+		for _, rows := range []int{0, 1, 5} {
+			for dim := range 70 {
+				stride := dim + rows
+				x, s, got := wild(uint64(dim), rows*dim), values(uint64(rows), rows), values(1, rows*stride+9)
+				if rows > 3 {
+					s[1], s[2], s[3] = 1, float32(math.NaN()), 0
+				}
+				want := append([]float32(nil), got...)
+				for i, f := range s {
+					for j := range dim {
+						want[i*stride+j] = fma.FMA32(x[i*dim+j], 1/f, 0)
+					}
+				}
+				k.runDivideRows(got, stride, x, dim, s)
+				for i, w := range want {
+					if !same(got[i], w) {
+						t.Fatalf("%s: %d rows of %d: [%d] = %x, want %x", impl, rows, dim, i, got[i], w)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestDivideRowsRefusesWhatDoesNotFit(t *testing.T) {
+	x, s := make([]float32, 12), make([]float32, 3)
+	for name, f := range map[string]func(){
+		"stride":     func() { DivideRows(make([]float32, 12), 3, x, s) },
+		"short":      func() { DivideRows(make([]float32, 13), 5, x, s) },
+		"uneven":     func() { DivideRows(make([]float32, 20), 5, x[:11], s) },
+		"no divisor": func() { DivideRows(make([]float32, 20), 5, x, nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+// The float64 in vectors must be that of Log for any exponent and on either side of √½, where it changes.
+func TestLogsOfAllMagnitudes(t *testing.T) {
+	var x []float32
+	for bits := uint32(0); bits < 1<<32-9973; bits += 9973 {
+		x = append(x, math.Float32frombits(bits))
+	}
+	for exponent := range uint32(255) {
+		for d := range uint32(9) {
+			x = append(x, math.Float32frombits(exponent<<23|0x3504f3-4+d))
+		}
+	}
+	want := make([]float32, len(x))
+	logGeneric(want, x)
+	for _, impl := range cpu.Available()[1:] {
+		got := make([]float32, len(x))
+		kernelsFor(impl).log(got, x)
+		for i, w := range want {
+			if !same(got[i], w) {
+				t.Fatalf("%s: log(%x) = %x, want %x", impl, x[i], got[i], w)
 			}
 		}
 	}

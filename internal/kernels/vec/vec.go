@@ -23,6 +23,7 @@ const lanes = 16
 // of its functions is called, and may be zero.
 type kernels struct {
 	exp, sigmoid, tanh   func(dst, src []float32)
+	log                  func(dst, src []float32)
 	expSub               func(dst, src []float32, m float32)
 	expSubScale          func(dst, src []float32, m, scale float32)
 	expSubSum            func(dst, src []float32, m float32) float32
@@ -49,10 +50,11 @@ type kernels struct {
 	softmaxNumerators    func(scores, max, part []float32)
 	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
 	scaleRows            func(x []float32, dim int, s []float32)
+	divideRows           func(dst []float32, stride int, x []float32, dim int, s []float32)
 }
 
 var generic = kernels{
-	exp: expGeneric, sigmoid: sigmoidGeneric, tanh: tanhGeneric,
+	exp: expGeneric, sigmoid: sigmoidGeneric, tanh: tanhGeneric, log: logGeneric,
 	expSub: expSubGeneric, expSubScale: expSubScaleGeneric, expSubSum: expSubSumGeneric, expSum: expSumGeneric,
 	sum: sumGeneric, sumSquares: sumSquaresGeneric, max: maxGeneric, dot: dotGeneric, dot3: dot3Generic,
 	add: addGeneric, mul: mulGeneric, scale: scaleGeneric, axpy: axpyGeneric, mulAdd: mulAddGeneric,

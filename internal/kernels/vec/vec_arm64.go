@@ -10,7 +10,7 @@ func kernelsFor(i cpu.Implementation) *kernels {
 }
 
 var neon = kernels{
-	exp: expNEON, sigmoid: sigmoidNEON, tanh: tanhNEON,
+	exp: expNEON, sigmoid: sigmoidNEON, tanh: tanhNEON, log: logGeneric,
 	expSub: expSubNEON, expSubScale: expSubScaleNEON, expSubSum: expSubSumNEON, expSum: expSumNEON,
 	sum: sumNEON, sumSquares: sumSquaresNEON, max: maxNEON, dot: dotNEON, dot3: dot3NEON,
 	add: addNEON, mul: mulNEON, scale: scaleNEON, axpy: axpyNEON, mulAdd: mulAddNEON,

@@ -41,6 +41,7 @@ var every = map[string]func(k *kernels, s [6][]float32) (result []float32){
 	"exp":         func(k *kernels, s [6][]float32) []float32 { k.exp(s[0], s[1]); return nil },
 	"sigmoid":     func(k *kernels, s [6][]float32) []float32 { k.sigmoid(s[0], s[1]); return nil },
 	"tanh":        func(k *kernels, s [6][]float32) []float32 { k.tanh(s[0], s[1]); return nil },
+	"log":         func(k *kernels, s [6][]float32) []float32 { k.log(s[0], s[1]); return nil },
 	"expSub":      func(k *kernels, s [6][]float32) []float32 { k.expSub(s[0], s[1], 1.5); return nil },
 	"expSubScale": func(k *kernels, s [6][]float32) []float32 { k.expSubScale(s[0], s[1], 1.5, 0.3); return nil },
 	"expSubSum":   func(k *kernels, s [6][]float32) []float32 { return []float32{k.expSubSum(s[0], s[1], 1.5)} },

@@ -32,6 +32,7 @@ func (v isa) vec() VecVirtual {
 
 // Predicates of VCMPPS.
 const (
+	equal        = 0x00 // EQ_OQ: false for NaN
 	lessThan     = 0x11 // LT_OQ: false for NaN
 	unordered    = 0x03 // UNORD_Q
 	ordered      = 0x07 // ORD_Q

@@ -33,6 +33,9 @@ func elementary(v isa) {
 	k = begin(v, "tanh", "sets dst to tanh(src).", []string{"dst", "src"}, nil, "")
 	k.each(func() { k.store(k.tanh(k.load("src")), "dst") })
 
+	k = begin(v, "log", "sets dst to the natural logarithm of src.", []string{"dst", "src"}, nil, "")
+	k.each(func() { k.store(k.log(k.load("src")), "dst") })
+
 	k = begin(v, "expSub", "sets dst to e^(src−m).", []string{"dst", "src"}, []string{"m"}, "")
 	k.each(func() { k.store(k.exp(k.sub(k.load("src"), k.scalars["m"])), "dst") })
 

@@ -177,6 +177,7 @@ func softmaxes(v isa) {
 	softmaxNumerators(v)
 	softmaxBlockBackward(v)
 	scaleRows(v)
+	divideRows(v)
 }
 
 func softmaxScores(v isa) {
@@ -373,50 +374,4 @@ func (b *block) probabilities(lse VecVirtual, scaled func(i int) VecVirtual, fin
 		finish(i, b.exp(x[i]))
 	}
 	Label("after")
-}
-
-func scaleRows(v isa) {
-	TEXT("scaleRows"+v.name, attr.NOSPLIT, "func(x []float32, dim int, s []float32)")
-	Pragma("noescape")
-	Doc("scaleRows" + v.name + " multiplies rows of dim elements by an element of s each.")
-	k := &kernel{isa: v, slices: map[string]Register{}}
-	k.slices["x"] = Load(Param("x").Base(), GP64())
-	dim := Load(Param("dim"), GP64()).(GPVirtual)
-	s := Load(Param("s").Base(), GP64())
-	left := Load(Param("s").Len(), GP64())
-	whole, rest := GP64(), GP64()
-	MOVQ(dim, whole)
-	ANDQ(I32(-v.width), whole)
-	MOVQ(dim, rest)
-	SUBQ(whole, rest)
-	tail := v.firstLanes(rest)
-	k.index = GP64()
-	factor := v.vec()
-	TESTQ(left, left)
-	JZ(LabelRef("done"))
-	Label("row")
-	XORL(k.index.As32(), k.index.As32())
-	CMPL(Mem{Base: s}, U32(float32Bits(1)))
-	JE(LabelRef("next"))
-	VBROADCASTSS(Mem{Base: s}, factor)
-	TESTQ(whole, whole)
-	JZ(LabelRef("tail"))
-	Label("loop")
-	k.store(k.mul(k.load("x"), factor), "x")
-	ADDQ(U8(v.width), k.index)
-	CMPQ(k.index, whole)
-	JL(LabelRef("loop"))
-	Label("tail")
-	TESTQ(rest, rest)
-	JZ(LabelRef("next"))
-	k.mask = tail
-	k.store(k.mul(k.load("x"), factor), "x")
-	Label("next")
-	LEAQ(Mem{Base: k.slices["x"], Index: dim, Scale: 4}, k.slices["x"])
-	ADDQ(U8(4), s)
-	DECQ(left)
-	JNZ(LabelRef("row"))
-	Label("done")
-	VZEROUPPER()
-	RET()
 }
