@@ -51,7 +51,7 @@ func (h Heads) tile(row, n, head, dim int) gemm.Matrix {
 	return gemm.F32Stride(h.Data[row*h.Stride+head*dim:], n, dim, h.Stride)
 }
 
-// from is the data from a row of one head on, for writing with h.Stride.
+// from is the data from a row of one head on, whose rows are h.Stride apart.
 func (h Heads) from(row, head, dim int) []float32 { return h.Data[row*h.Stride+head*dim:] }
 
 // at is one row of one head.

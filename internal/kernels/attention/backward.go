@@ -132,10 +132,10 @@ func (g *gradients) column(b *backward, chain, column int) {
 func (g *gradients) prepare(w view, head int) {
 	lse, delta := g.row(w, head)
 	for i := range lse {
-		row := w.row + i
-		lse[i] = g.lse[row*g.Heads+head]
-		delta[i] = vec.Dot(g.dout.at(row, head, g.HeadDim), g.out.at(row, head, g.HeadDim))
+		lse[i] = g.lse[(w.row+i)*g.Heads+head]
 	}
+	dout, out := g.dout.from(w.row, head, g.HeadDim), g.out.from(w.row, head, g.HeadDim)
+	vec.DotRows(delta, dout, out, g.dout.Stride, g.out.Stride, g.HeadDim)
 }
 
 // row is the log-sum-exp, and D, of each query of a block.

@@ -177,6 +177,11 @@ func scaleRowsAVX2(x []float32, dim int, s []float32)
 //go:noescape
 func divideRowsAVX2(dst []float32, stride int, x []float32, dim int, s []float32)
 
+// dotRowsAVX2 sets dst to Σ x·y of rows of dim elements, a multiple of 16.
+//
+//go:noescape
+func dotRowsAVX2(dst []float32, x []float32, y []float32, strideX int, strideY int, dim int)
+
 // expAVX512 sets dst to e^src.
 //
 //go:noescape
@@ -351,3 +356,8 @@ func scaleRowsAVX512(x []float32, dim int, s []float32)
 //
 //go:noescape
 func divideRowsAVX512(dst []float32, stride int, x []float32, dim int, s []float32)
+
+// dotRowsAVX512 sets dst to Σ x·y of rows of dim elements, a multiple of 16.
+//
+//go:noescape
+func dotRowsAVX512(dst []float32, x []float32, y []float32, strideX int, strideY int, dim int)

@@ -3896,6 +3896,54 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotRowsAVX2(dst []float32, x []float32, y []float32, strideX int, strideY int, dim int)
+// Requires: AVX, FMA3
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-96
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  dst_len+8(FP), CX
+	MOVQ  x_base+24(FP), DX
+	MOVQ  y_base+48(FP), BX
+	MOVQ  strideX+72(FP), SI
+	MOVQ  strideY+80(FP), DI
+	MOVQ  dim+88(FP), R8
+	TESTQ CX, CX
+	JZ    done
+
+row:
+	XORL   R9, R9
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  R8, R8
+	JZ     sum
+
+loop:
+	VMOVUPS     (DX)(R9*4), Y2
+	VFMADD231PS (BX)(R9*4), Y2, Y0
+	VMOVUPS     32(DX)(R9*4), Y2
+	VFMADD231PS 32(BX)(R9*4), Y2, Y1
+	ADDQ        $0x10, R9
+	CMPQ        R9, R8
+	JL          loop
+
+sum:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $0x04, AX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (BX)(DI*4), BX
+	DECQ         CX
+	JNZ          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func expAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·expAVX512(SB), NOSPLIT, $0-48
@@ -7095,6 +7143,52 @@ next:
 	ADDQ $0x04, BX
 	DECQ SI
 	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX512(dst []float32, x []float32, y []float32, strideX int, strideY int, dim int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-96
+	MOVQ  dst_base+0(FP), AX
+	MOVQ  dst_len+8(FP), CX
+	MOVQ  x_base+24(FP), DX
+	MOVQ  y_base+48(FP), BX
+	MOVQ  strideX+72(FP), SI
+	MOVQ  strideY+80(FP), DI
+	MOVQ  dim+88(FP), R8
+	TESTQ CX, CX
+	JZ    done
+
+row:
+	XORL   R9, R9
+	VXORPS Z0, Z0, Z0
+	TESTQ  R8, R8
+	JZ     sum
+
+loop:
+	VMOVUPS     (DX)(R9*4), Z1
+	VFMADD231PS (BX)(R9*4), Z1, Z0
+	ADDQ        $0x10, R9
+	CMPQ        R9, R8
+	JL          loop
+
+sum:
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSS        X0, (AX)
+	ADDQ          $0x04, AX
+	LEAQ          (DX)(SI*4), DX
+	LEAQ          (BX)(DI*4), BX
+	DECQ          CX
+	JNZ           row
 
 done:
 	VZEROUPPER

@@ -1,6 +1,7 @@
 package vec
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/cultivar/cultivar/internal/kernels/fma"
@@ -44,6 +45,30 @@ func dotGeneric(x, y []float32) float32 {
 		l[i%lanes] = fma.FMA32(v, y[i], l[i%lanes])
 	}
 	return tree(&l)
+}
+
+// DotRows sets dst to Σ x[j]·y[j] of a row of each for every element. Rows have dim elements and are strideX
+// and strideY apart.
+func DotRows(dst, x, y []float32, strideX, strideY, dim int) {
+	n := len(dst)
+	if n == 0 {
+		return
+	}
+	if dim < 0 || strideX < 0 || strideY < 0 || len(x) < (n-1)*strideX+dim || len(y) < (n-1)*strideY+dim {
+		panic(fmt.Sprintf("vec.DotRows: %d and %d elements do not hold %d rows of %d that are %d and %d apart",
+			len(x), len(y), n, dim, strideX, strideY))
+	}
+	current().runDotRows(dst, x, y, strideX, strideY, dim)
+}
+
+func (k *kernels) runDotRows(dst, x, y []float32, strideX, strideY, dim int) {
+	if k.dotRows != nil && dim%lanes == 0 {
+		k.dotRows(dst, x, y, strideX, strideY, dim)
+		return
+	}
+	for i := range dst {
+		dst[i] = k.dot(x[i*strideX:][:dim], y[i*strideY:][:dim])
+	}
 }
 
 // dot3Generic returns Σ (x[i]·y[i])·z[i], the inner product rounded.

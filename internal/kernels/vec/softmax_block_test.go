@@ -201,13 +201,40 @@ func TestDivideRows(t *testing.T) {
 	}
 }
 
-func TestDivideRowsRefusesWhatDoesNotFit(t *testing.T) {
+func TestDotRows(t *testing.T) {
+	for _, impl := range cpu.Available() {
+		k := kernelsFor(impl)
+		for _, rows := range []int{0, 1, 5} {
+			for dim := range 70 {
+				strideX, strideY := dim+rows, dim
+				x, y := wild(uint64(dim), rows*strideX), values(uint64(dim), rows*strideY)
+				got := values(1, rows+9)
+				want := append([]float32(nil), got...)
+				for i := range rows {
+					want[i] = dotGeneric(x[i*strideX:][:dim], y[i*strideY:][:dim])
+				}
+				k.runDotRows(got[:rows], x, y, strideX, strideY, dim)
+				for i, w := range want {
+					if !same(got[i], w) {
+						t.Fatalf("%s: %d rows of %d: [%d] = %x, want %x", impl, rows, dim, i, got[i], w)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRowsThatDoNotFitArePanics(t *testing.T) {
 	x, s := make([]float32, 12), make([]float32, 3)
 	for name, f := range map[string]func(){
-		"stride":     func() { DivideRows(make([]float32, 12), 3, x, s) },
-		"short":      func() { DivideRows(make([]float32, 13), 5, x, s) },
-		"uneven":     func() { DivideRows(make([]float32, 20), 5, x[:11], s) },
-		"no divisor": func() { DivideRows(make([]float32, 20), 5, x, nil) },
+		"divide, stride":     func() { DivideRows(make([]float32, 12), 3, x, s) },
+		"divide, short":      func() { DivideRows(make([]float32, 13), 5, x, s) },
+		"divide, uneven":     func() { DivideRows(make([]float32, 20), 5, x[:11], s) },
+		"divide, no divisor": func() { DivideRows(make([]float32, 20), 5, x, nil) },
+		"dot, short x":       func() { DotRows(s, x[:11], make([]float32, 20), 4, 5, 4) },
+		"dot, short y":       func() { DotRows(s, x, make([]float32, 13), 4, 5, 4) },
+		"dot, backwards":     func() { DotRows(s, x, x, 4, -1, 4) },
+		"dot, negative":      func() { DotRows(s, x, x, 4, 4, -1) },
 	} {
 		func() {
 			defer func() {

@@ -51,6 +51,7 @@ type kernels struct {
 	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
 	scaleRows            func(x []float32, dim int, s []float32)
 	divideRows           func(dst []float32, stride int, x []float32, dim int, s []float32)
+	dotRows              func(dst, x, y []float32, strideX, strideY, dim int) // of 16·n elements
 }
 
 var generic = kernels{

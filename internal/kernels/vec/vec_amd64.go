@@ -26,7 +26,8 @@ var avx2 = kernels{
 	normApply: normApplyAVX2, normBackward: normBackwardAVX2, normWeightGrad: normWeightGradAVX2,
 	rotate: rotateAVX2, rotateBack: rotateBackAVX2,
 	softmaxScores: softmaxScoresAVX2, softmaxNumerators: softmaxNumeratorsAVX2,
-	softmaxBlockBackward: softmaxBlockBackwardAVX2, scaleRows: scaleRowsAVX2, divideRows: divideRowsAVX2,
+	softmaxBlockBackward: softmaxBlockBackwardAVX2,
+	scaleRows:            scaleRowsAVX2, divideRows: divideRowsAVX2, dotRows: dotRowsAVX2,
 	adamw: func(p, g, m, v []float32, c adamwConstants) {
 		adamwAVX2(p, g, m, v, c.gradScale, c.decay, c.blend1, c.beta2, c.blend2, c.bias2Root, c.epsilon, c.step)
 	},
@@ -43,7 +44,8 @@ var avx512 = kernels{
 	normApply: normApplyAVX512, normBackward: normBackwardAVX512, normWeightGrad: normWeightGradAVX512,
 	rotate: rotateAVX512, rotateBack: rotateBackAVX512,
 	softmaxScores: softmaxScoresAVX512, softmaxNumerators: softmaxNumeratorsAVX512,
-	softmaxBlockBackward: softmaxBlockBackwardAVX512, scaleRows: scaleRowsAVX512, divideRows: divideRowsAVX512,
+	softmaxBlockBackward: softmaxBlockBackwardAVX512,
+	scaleRows:            scaleRowsAVX512, divideRows: divideRowsAVX512, dotRows: dotRowsAVX512,
 	adamw: func(p, g, m, v []float32, c adamwConstants) {
 		adamwAVX512(p, g, m, v, c.gradScale, c.decay, c.blend1, c.beta2, c.blend2, c.bias2Root, c.epsilon, c.step)
 	},

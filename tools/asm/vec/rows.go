@@ -102,3 +102,44 @@ func divideRows(v isa) {
 		r.skip("dst", stride)
 	})
 }
+
+// dotRows has no tail: what is left of a row that is no multiple of 16 would need a reduction of its own.
+func dotRows(v isa) {
+	TEXT("dotRows"+v.name, attr.NOSPLIT, "func(dst, x, y []float32, strideX, strideY, dim int)")
+	Pragma("noescape")
+	Doc("dotRows" + v.name + " sets dst to Σ x·y of rows of dim elements, a multiple of 16.")
+	k := &kernel{isa: v, slices: map[string]Register{}}
+	dst := Load(Param("dst").Base(), GP64())
+	left := Load(Param("dst").Len(), GP64())
+	k.slices["x"], k.slices["y"] = Load(Param("x").Base(), GP64()), Load(Param("y").Base(), GP64())
+	strideX, strideY := Load(Param("strideX"), GP64()), Load(Param("strideY"), GP64())
+	dim := Load(Param("dim"), GP64())
+	k.index = GP64()
+	TESTQ(left, left)
+	JZ(LabelRef("done"))
+	Label("row")
+	XORL(k.index.As32(), k.index.As32())
+	acc := k.lanes()
+	TESTQ(dim, dim)
+	JZ(LabelRef("sum"))
+	Label("loop")
+	for i, a := range acc {
+		x := k.vec()
+		VMOVUPS(k.at("x").Offset(4*v.width*i), x)
+		VFMADD231PS(k.at("y").Offset(4*v.width*i), x, a)
+	}
+	ADDQ(U8(16), k.index)
+	CMPQ(k.index, dim)
+	JL(LabelRef("loop"))
+	Label("sum")
+	total := k.fold(acc, func(ops ...Op) { VADDPS(ops...) })
+	VMOVSS(total.AsX(), Mem{Base: dst})
+	ADDQ(U8(4), dst)
+	LEAQ(Mem{Base: k.slices["x"], Index: strideX, Scale: 4}, k.slices["x"])
+	LEAQ(Mem{Base: k.slices["y"], Index: strideY, Scale: 4}, k.slices["y"])
+	DECQ(left)
+	JNZ(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}

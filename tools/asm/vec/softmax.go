@@ -178,6 +178,7 @@ func softmaxes(v isa) {
 	softmaxBlockBackward(v)
 	scaleRows(v)
 	divideRows(v)
+	dotRows(v)
 }
 
 func softmaxScores(v isa) {
