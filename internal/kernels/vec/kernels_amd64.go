@@ -160,7 +160,7 @@ func softmaxScoresAVX2(scores []float32, max []float32, alpha []float32, lo int,
 // softmaxNumeratorsAVX2 sets rows of scores to e^(score−max), and part to the sum of each.
 //
 //go:noescape
-func softmaxNumeratorsAVX2(scores []float32, max []float32, part []float32)
+func softmaxNumeratorsAVX2(scores []float32, max []float32, part []float32, hi int)
 
 // softmaxBlockBackwardAVX2 makes rows of scores probabilities, and of their gradients those by the scores.
 //
@@ -340,7 +340,7 @@ func softmaxScoresAVX512(scores []float32, max []float32, alpha []float32, lo in
 // softmaxNumeratorsAVX512 sets rows of scores to e^(score−max), and part to the sum of each.
 //
 //go:noescape
-func softmaxNumeratorsAVX512(scores []float32, max []float32, part []float32)
+func softmaxNumeratorsAVX512(scores []float32, max []float32, part []float32, hi int)
 
 // softmaxBlockBackwardAVX512 makes rows of scores probabilities, and of their gradients those by the scores.
 //

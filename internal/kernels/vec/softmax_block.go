@@ -53,7 +53,7 @@ func (r RunningSoftmax) Block(scores []float32, band Band, scale float32) {
 func (k *kernels) runSoftmaxBlock(scores, most, alpha, part []float32, band Band, scale float32) {
 	if k.softmaxScores != nil {
 		k.softmaxScores(scores, most, alpha, band.Lo, band.Hi, scale)
-		k.softmaxNumerators(scores, most, part)
+		k.softmaxNumerators(scores, most, part, band.Hi)
 		return
 	}
 	for i, old := range most {

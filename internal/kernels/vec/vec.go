@@ -47,7 +47,7 @@ type kernels struct {
 
 	// Those of rows are nil where they are composed of the ones above.
 	softmaxScores        func(scores, max, alpha []float32, lo, hi int, scale float32)
-	softmaxNumerators    func(scores, max, part []float32)
+	softmaxNumerators    func(scores, max, part []float32, hi int)
 	softmaxBlockBackward func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)
 	scaleRows            func(x []float32, dim int, s []float32)
 	divideRows           func(dst []float32, stride int, x []float32, dim int, s []float32)

@@ -40,8 +40,8 @@ func beginBlock(v isa, name, signature, doc string, matrices, values, scalars []
 	b.left = Load(Param(values[0]).Len(), GP64()).(GPVirtual)
 	if strings.Contains(signature, "lo, hi int") {
 		b.lo = Load(Param("lo"), GP64()).(GPVirtual)
-		b.hi = Load(Param("hi"), GP64()).(GPVirtual)
 	}
+	b.hi = Load(Param("hi"), GP64()).(GPVirtual)
 	b.single = b.left
 	return b
 }
@@ -89,8 +89,8 @@ func (b *block) advance(rows int) {
 	}
 	if b.lo != nil {
 		ADDQ(U8(rows), b.lo)
-		ADDQ(U8(rows), b.hi)
 	}
+	ADDQ(U8(rows), b.hi)
 }
 
 func (b *block) vectors() int { return blockWidth / b.width }
@@ -210,7 +210,7 @@ func (b *block) scoresRow() {
 }
 
 func softmaxNumerators(v isa) {
-	b := beginBlock(v, "softmaxNumerators", "func(scores, max, part []float32)",
+	b := beginBlock(v, "softmaxNumerators", "func(scores, max, part []float32, hi int)",
 		"sets rows of scores to e^(score−max), and part to the sum of each.", []string{"scores"}, []string{"max", "part"}, nil)
 	if b.wide() {
 		b.byFour(b.numeratorsFour)

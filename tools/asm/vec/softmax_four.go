@@ -57,34 +57,54 @@ func (b *block) scoresFour(refused string) {
 	}
 }
 
-// numeratorsFour is numeratorsRow of four rows. It jumps to refused where a maximum is not finite.
+// numeratorsFour is numeratorsRow of four rows, a vector of each at a time. It jumps to refused where a maximum
+// is not finite.
 func (b *block) numeratorsFour(refused string) {
 	infinite := K()
 	VFPCLASSPSX(U8(notFinite), b.value(0), infinite)
 	KORTESTW(infinite, infinite)
 	JNE(LabelRef(refused))
-	sums := make([]VecVirtual, four)
-	for row := range sums {
-		sums[row] = b.vec()
-		m, x := b.broadcast(b.value(0).Offset(4*row)), make([]VecVirtual, b.vectors())
-		for i := range x {
-			x[i] = b.vec()
-			VMOVUPS(b.elementOf(0, row, i), x[i])
-			VSUBPS(m, x[i], x[i])
-		}
-		for i, e := range b.expsBelow(x) {
-			VMOVUPS(e, b.elementOf(0, row, i))
-			switch i {
-			case 0: // lanes are 0 before, and no numerator is −0
-			case 1:
-				VADDPS(e, x[0], sums[row])
-			default:
-				VADDPS(e, sums[row], sums[row])
-			}
-		}
+	m, x, sums := make([]VecVirtual, four), make([]VecVirtual, four), make([]VecVirtual, four)
+	for row := range m {
+		m[row], x[row], sums[row] = b.broadcast(b.value(0).Offset(4*row)), b.vec(), b.vec()
+		VXORPS(sums[row], sums[row], sums[row])
 	}
+	// Up to behind is where the last of the rows has a score.
+	at, behind := GP64(), GP64()
+	element := func(row int) Mem {
+		return Mem{Base: b.rows[0], Index: at, Scale: 4, Disp: 4 * blockWidth * row}
+	}
+	MOVQ(U32(blockWidth), behind)
+	LEAQ(Mem{Base: b.hi, Disp: four - 1}, at)
+	CMPQ(at, behind)
+	CMOVQLT(at, behind)
+	XORL(at.As32(), at.As32())
+	Label("vector")
+	for row := range x {
+		VMOVUPS(element(row), x[row])
+		VSUBPS(m[row], x[row], x[row])
+	}
+	for row, e := range b.expsBelow(x) {
+		VMOVUPS(e, element(row))
+		VADDPS(e, sums[row], sums[row])
+	}
+	ADDQ(U8(b.width), at)
+	CMPQ(at, behind)
+	JL(LabelRef("vector"))
 	total := b.foldFour(sums, func(ops ...Op) { VADDPS(ops...) })
 	VMOVUPS(total, b.value(1))
+	CMPQ(at, U8(blockWidth))
+	JGE(LabelRef("full"))
+	Label("zeros")
+	zero := b.vec()
+	VXORPS(zero, zero, zero)
+	for row := range x {
+		VMOVUPS(zero, element(row))
+	}
+	ADDQ(U8(b.width), at)
+	CMPQ(at, U8(blockWidth))
+	JL(LabelRef("zeros"))
+	Label("full")
 }
 
 // scaleInside sets x to scaled scores, and to −∞ outside the band.
