@@ -2750,8 +2750,8 @@ TEXT ·softmaxScoresAVX2(SB), NOSPLIT, $0-92
 	MOVQ         alpha_base+48(FP), DX
 	VBROADCASTSS scale+88(FP), Y0
 	MOVQ         max_len+32(FP), BX
-	MOVQ         lo+72(FP), SI
-	MOVQ         hi+80(FP), DI
+	MOVQ         hi+80(FP), SI
+	MOVQ         lo+72(FP), DI
 	TESTQ        BX, BX
 	JZ           done
 
@@ -2764,15 +2764,15 @@ row:
 	VMULPS 160(AX), Y0, Y6
 	VMULPS 192(AX), Y0, Y7
 	VMULPS 224(AX), Y0, Y8
-	CMPQ   SI, $0x00
+	CMPQ   DI, $0x00
 	JG     band
-	CMPQ   DI, $0x40
+	CMPQ   SI, $0x40
 	JGE    whole
 
 band:
-	VMOVD        SI, X9
+	VMOVD        DI, X9
 	VPBROADCASTD X9, Y9
-	VMOVD        DI, X10
+	VMOVD        SI, X10
 	VPBROADCASTD X10, Y10
 	VPCMPGTD     blockNumbers<>+0(SB), Y9, Y11
 	VPCMPGTD     blockNumbers<>+0(SB), Y10, Y12
@@ -2860,8 +2860,8 @@ known:
 	ADDQ   $0x00000100, AX
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
-	ADDQ   $0x01, SI
 	ADDQ   $0x01, DI
+	ADDQ   $0x01, SI
 	DECQ   BX
 	JNZ    row
 
@@ -3266,23 +3266,23 @@ TEXT ·softmaxBlockBackwardAVX2(SB), NOSPLIT, $0-120
 	VBROADCASTSS scale+112(FP), Y0
 	VBROADCASTSS slope+116(FP), Y1
 	MOVQ         lse_len+56(FP), SI
-	MOVQ         lo+96(FP), DI
-	MOVQ         hi+104(FP), R8
+	MOVQ         hi+104(FP), DI
+	MOVQ         lo+96(FP), R8
 	TESTQ        SI, SI
 	JZ           done
 
 row:
 	VBROADCASTSS (DX), Y2
 	VBROADCASTSS (BX), Y3
-	CMPQ         DI, $0x00
+	CMPQ         R8, $0x00
 	JG           band
-	CMPQ         R8, $0x40
+	CMPQ         DI, $0x40
 	JGE          whole
 
 band:
-	VMOVD        DI, X4
+	VMOVD        R8, X4
 	VPBROADCASTD X4, Y4
-	VMOVD        R8, X5
+	VMOVD        DI, X5
 	VPBROADCASTD X5, Y5
 	VMULPS       (AX), Y0, Y7
 	VPCMPGTD     blockNumbers<>+0(SB), Y4, Y6
@@ -3781,8 +3781,8 @@ after:
 	ADDQ $0x00000100, CX
 	ADDQ $0x04, DX
 	ADDQ $0x04, BX
-	ADDQ $0x01, DI
 	ADDQ $0x01, R8
+	ADDQ $0x01, DI
 	DECQ SI
 	JNZ  row
 
@@ -5924,133 +5924,129 @@ TEXT ·softmaxScoresAVX512(SB), NOSPLIT, $0-92
 	MOVQ         alpha_base+48(FP), DX
 	VBROADCASTSS scale+88(FP), Z0
 	MOVQ         max_len+32(FP), BX
-	MOVQ         lo+72(FP), SI
-	MOVQ         hi+80(FP), DI
+	MOVQ         hi+80(FP), SI
+	MOVQ         lo+72(FP), DI
 
 next:
 	CMPQ BX, $0x04
 	JL   rest
 	SUBQ $0x04, BX
 	MOVQ $0x00000004, R8
-	CMPQ SI, $-3
+	CMPQ DI, $-3
 	JG   bandFour
-	CMPQ DI, $0x40
+	CMPQ SI, $0x40
 	JGE  wholeFour
 
 bandFour:
 	VBROADCASTSS xff800000<>+0(SB), Z16
-	XORL         R11, R11
-	MOVQ         $0x00000040, R12
-	MOVQ         SI, R9
-	MOVQ         DI, R10
-	MOVQ         R11, R13
+	MOVQ         $0x00000040, R10
+	LEAQ         (SI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	LEAQ         (DI), R9
+	XORL         R10, R10
 	TESTQ        R9, R9
-	CMOVQGT      R9, R13
-	MOVQ         R12, R14
-	CMPQ         R10, R14
-	CMOVQLT      R10, R14
-	MOVQ         $-1, R15
-	BZHIQ        R14, R15, R15
-	SHRXQ        R13, R15, R15
-	SHLXQ        R13, R15, R15
-	KMOVW        R15, K1
+	CMOVQLT      R10, R9
+	SHRXQ        R9, R11, R11
+	SHLXQ        R9, R11, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z1
 	VMULPS       (AX), Z0, K1, Z1
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z2
 	VMULPS       64(AX), Z0, K1, Z2
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z3
 	VMULPS       128(AX), Z0, K1, Z3
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z4
 	VMULPS       192(AX), Z0, K1, Z4
-	INCQ         R9
-	INCQ         R10
-	MOVQ         R11, R13
+	MOVQ         $0x00000040, R10
+	LEAQ         1(SI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	LEAQ         1(DI), R9
+	XORL         R10, R10
 	TESTQ        R9, R9
-	CMOVQGT      R9, R13
-	MOVQ         R12, R14
-	CMPQ         R10, R14
-	CMOVQLT      R10, R14
-	MOVQ         $-1, R15
-	BZHIQ        R14, R15, R15
-	SHRXQ        R13, R15, R15
-	SHLXQ        R13, R15, R15
-	KMOVW        R15, K1
+	CMOVQLT      R10, R9
+	SHRXQ        R9, R11, R11
+	SHLXQ        R9, R11, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z5
 	VMULPS       256(AX), Z0, K1, Z5
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z6
 	VMULPS       320(AX), Z0, K1, Z6
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z7
 	VMULPS       384(AX), Z0, K1, Z7
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z8
 	VMULPS       448(AX), Z0, K1, Z8
-	INCQ         R9
-	INCQ         R10
-	MOVQ         R11, R13
+	MOVQ         $0x00000040, R10
+	LEAQ         2(SI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	LEAQ         2(DI), R9
+	XORL         R10, R10
 	TESTQ        R9, R9
-	CMOVQGT      R9, R13
-	MOVQ         R12, R14
-	CMPQ         R10, R14
-	CMOVQLT      R10, R14
-	MOVQ         $-1, R15
-	BZHIQ        R14, R15, R15
-	SHRXQ        R13, R15, R15
-	SHLXQ        R13, R15, R15
-	KMOVW        R15, K1
+	CMOVQLT      R10, R9
+	SHRXQ        R9, R11, R11
+	SHLXQ        R9, R11, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z9
 	VMULPS       512(AX), Z0, K1, Z9
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z10
 	VMULPS       576(AX), Z0, K1, Z10
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z11
 	VMULPS       640(AX), Z0, K1, Z11
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z12
 	VMULPS       704(AX), Z0, K1, Z12
-	INCQ         R9
-	INCQ         R10
-	MOVQ         R11, R13
+	MOVQ         $0x00000040, R10
+	LEAQ         3(SI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	LEAQ         3(DI), R9
+	XORL         R10, R10
 	TESTQ        R9, R9
-	CMOVQGT      R9, R13
-	MOVQ         R12, R14
-	CMPQ         R10, R14
-	CMOVQLT      R10, R14
-	MOVQ         $-1, R15
-	BZHIQ        R14, R15, R15
-	SHRXQ        R13, R15, R15
-	SHLXQ        R13, R15, R15
-	KMOVW        R15, K1
+	CMOVQLT      R10, R9
+	SHRXQ        R9, R11, R11
+	SHLXQ        R9, R11, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z13
 	VMULPS       768(AX), Z0, K1, Z13
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z14
 	VMULPS       832(AX), Z0, K1, Z14
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z15
 	VMULPS       896(AX), Z0, K1, Z15
-	SHRQ         $0x10, R15
-	KMOVW        R15, K1
+	SHRQ         $0x10, R11
+	KMOVW        R11, K1
 	VMOVAPS      Z16, Z16
 	VMULPS       960(AX), Z0, K1, Z16
-	INCQ         R9
-	INCQ         R10
 	JMP          scaled
 
 wholeFour:
@@ -6136,8 +6132,8 @@ scaled:
 	ADDQ       $0x00000400, AX
 	ADDQ       $0x10, CX
 	ADDQ       $0x10, DX
-	ADDQ       $0x04, SI
 	ADDQ       $0x04, DI
+	ADDQ       $0x04, SI
 	JMP        next
 
 rest:
@@ -6151,20 +6147,22 @@ row:
 	VMULPS 64(AX), Z0, Z2
 	VMULPS 128(AX), Z0, Z3
 	VMULPS 192(AX), Z0, Z4
-	CMPQ   SI, $0x00
+	CMPQ   DI, $0x00
 	JG     band
-	CMPQ   DI, $0x40
+	CMPQ   SI, $0x40
 	JGE    whole
 
 band:
-	XORL         R9, R9
-	TESTQ        SI, SI
-	CMOVQGT      SI, R9
 	MOVQ         $0x00000040, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
+	LEAQ         (SI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
 	MOVQ         $-1, R11
 	BZHIQ        R10, R11, R11
+	LEAQ         (DI), R9
+	XORL         R10, R10
+	TESTQ        R9, R9
+	CMOVQLT      R10, R9
 	SHRXQ        R9, R11, R11
 	SHLXQ        R9, R11, R11
 	NOTQ         R11
@@ -6214,8 +6212,8 @@ known:
 	ADDQ   $0x00000100, AX
 	ADDQ   $0x04, CX
 	ADDQ   $0x04, DX
-	ADDQ   $0x01, SI
 	ADDQ   $0x01, DI
+	ADDQ   $0x01, SI
 	DECQ   R8
 	JNZ    row
 	JMP    next
@@ -6589,8 +6587,8 @@ TEXT ·softmaxBlockBackwardAVX512(SB), NOSPLIT, $0-120
 	VBROADCASTSS scale+112(FP), Z0
 	VBROADCASTSS slope+116(FP), Z1
 	MOVQ         lse_len+56(FP), SI
-	MOVQ         lo+96(FP), DI
-	MOVQ         hi+104(FP), R8
+	MOVQ         hi+104(FP), DI
+	MOVQ         lo+96(FP), R8
 	TESTQ        SI, SI
 	JZ           done
 
@@ -6601,20 +6599,22 @@ row:
 	VMULPS       64(AX), Z0, Z5
 	VMULPS       128(AX), Z0, Z6
 	VMULPS       192(AX), Z0, Z7
-	CMPQ         DI, $0x00
+	CMPQ         R8, $0x00
 	JG           band
-	CMPQ         R8, $0x40
+	CMPQ         DI, $0x40
 	JGE          whole
 
 band:
-	XORL         R9, R9
-	TESTQ        DI, DI
-	CMOVQGT      DI, R9
 	MOVQ         $0x00000040, R10
-	CMPQ         R8, R10
-	CMOVQLT      R8, R10
+	LEAQ         (DI), R9
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
 	MOVQ         $-1, R11
 	BZHIQ        R10, R11, R11
+	LEAQ         (R8), R9
+	XORL         R10, R10
+	TESTQ        R9, R9
+	CMOVQLT      R10, R9
 	SHRXQ        R9, R11, R11
 	SHLXQ        R9, R11, R11
 	NOTQ         R11
@@ -6841,8 +6841,8 @@ after:
 	ADDQ $0x00000100, CX
 	ADDQ $0x04, DX
 	ADDQ $0x04, BX
-	ADDQ $0x01, DI
 	ADDQ $0x01, R8
+	ADDQ $0x01, DI
 	DECQ SI
 	JNZ  row
 

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -17,7 +15,7 @@ type block struct {
 	kernel
 	rows   []Register // walk along matrices of blockWidth columns
 	values []Register // walk along one float32 a row
-	lo, hi GPVirtual  // the band in the current row
+	lo, hi GPVirtual  // the band in the current row; lo is nil where only its end matters
 	single GPVirtual  // rows to be taken one at a time
 }
 
@@ -38,13 +36,13 @@ func beginBlock(v isa, name, signature, doc string, matrices, values, scalars []
 		b.scalars[s] = b.broadcast(param(s))
 	}
 	b.left = Load(Param(values[0]).Len(), GP64()).(GPVirtual)
-	if strings.Contains(signature, "lo, hi int") {
-		b.lo = Load(Param("lo"), GP64()).(GPVirtual)
-	}
 	b.hi = Load(Param("hi"), GP64()).(GPVirtual)
 	b.single = b.left
 	return b
 }
+
+// loadLo loads the begin of the band, which not all functions have.
+func (b *block) loadLo() { b.lo = Load(Param("lo"), GP64()).(GPVirtual) }
 
 // byFour takes rows four at a time as far as it can. The others are left to the loop that follows: those of
 // a four for which body jumps to refused, having written nothing, and those behind the last four.
@@ -117,18 +115,7 @@ func (b *block) clip() func(i int, x VecVirtual) {
 	if !b.wide() {
 		return b.clipByCompare()
 	}
-	// Bits lo to hi of 64 are the lanes inside: rows have one at least, so that lo is below 64.
-	lo, hi, outside := GP64(), GP64(), GP64()
-	XORL(lo.As32(), lo.As32())
-	TESTQ(b.lo, b.lo)
-	CMOVQGT(b.lo, lo)
-	MOVQ(U32(blockWidth), hi)
-	CMPQ(b.hi, hi)
-	CMOVQLT(b.hi, hi)
-	MOVQ(I32(-1), outside)
-	BZHIQ(hi, outside, outside)
-	SHRXQ(lo, outside, outside)
-	SHLXQ(lo, outside, outside)
+	outside := b.inside(0)
 	NOTQ(outside)
 	minusInf := b.copy(pattern(infinity | signBit))
 	return func(i int, x VecVirtual) {
@@ -139,6 +126,25 @@ func (b *block) clip() func(i int, x VecVirtual) {
 			SHRQ(U8(b.width), outside)
 		}
 	}
+}
+
+// inside returns 64 bits: those of the scores of one of the next rows that are in the band.
+func (b *block) inside(row int) GPVirtual {
+	bound, zero, width, bits := GP64(), GP64(), GP64(), GP64()
+	MOVQ(U32(blockWidth), width)
+	LEAQ(Mem{Base: b.hi, Disp: row}, bound)
+	CMPQ(bound, width)
+	CMOVQLT(bound, width)
+	MOVQ(I32(-1), bits)
+	BZHIQ(width, bits, bits)
+	// There is one score at least, so that the begin is below 64.
+	LEAQ(Mem{Base: b.lo, Disp: row}, bound)
+	XORL(zero.As32(), zero.As32())
+	TESTQ(bound, bound)
+	CMOVQLT(zero, bound)
+	SHRXQ(bound, bits, bits)
+	SHLXQ(bound, bits, bits)
+	return bits
 }
 
 func (b *block) clipByCompare() func(i int, x VecVirtual) {
@@ -184,6 +190,7 @@ func softmaxes(v isa) {
 func softmaxScores(v isa) {
 	b := beginBlock(v, "softmaxScores", "func(scores, max, alpha []float32, lo, hi int, scale float32)",
 		"scales rows of scores and raises max to the greatest of each.", []string{"scores"}, []string{"max", "alpha"}, []string{"scale"})
+	b.loadLo()
 	if b.wide() {
 		b.byFour(b.scoresFour)
 	}
@@ -308,6 +315,7 @@ func softmaxBlockBackward(v isa) {
 	b := beginBlock(v, "softmaxBlockBackward", "func(p, ds, lse, delta []float32, lo, hi int, scale, slope float32)",
 		"makes rows of scores probabilities, and of their gradients those by the scores.",
 		[]string{"p", "ds"}, []string{"lse", "delta"}, []string{"scale", "slope"})
+	b.loadLo()
 	b.byRow(b.softmaxRowBackward)
 }
 

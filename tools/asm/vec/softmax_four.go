@@ -69,7 +69,7 @@ func (b *block) numeratorsFour(refused string) {
 		m[row], x[row], sums[row] = b.broadcast(b.value(0).Offset(4*row)), b.vec(), b.vec()
 		VXORPS(sums[row], sums[row], sums[row])
 	}
-	// Up to behind is where the last of the rows has a score.
+	// Only up to behind has the last of the rows a score, and the others have none there either.
 	at, behind := GP64(), GP64()
 	element := func(row int) Mem {
 		return Mem{Base: b.rows[0], Index: at, Scale: 4, Disp: 4 * blockWidth * row}
@@ -110,23 +110,8 @@ func (b *block) numeratorsFour(refused string) {
 // scaleInside sets x to scaled scores, and to −∞ outside the band.
 func (b *block) scaleInside(x [][]VecVirtual) {
 	minusInf := b.copy(pattern(infinity | signBit))
-	lo, hi, zero, most, from, to, inside := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
-	XORL(zero.As32(), zero.As32())
-	MOVQ(U32(blockWidth), most)
-	MOVQ(b.lo, lo)
-	MOVQ(b.hi, hi)
 	for row := range x {
-		// Bits from to to of 64 are the lanes inside: rows have one at least, so that from is below 64.
-		MOVQ(zero, from)
-		TESTQ(lo, lo)
-		CMOVQGT(lo, from)
-		MOVQ(most, to)
-		CMPQ(hi, to)
-		CMOVQLT(hi, to)
-		MOVQ(I32(-1), inside)
-		BZHIQ(to, inside, inside)
-		SHRXQ(from, inside, inside)
-		SHLXQ(from, inside, inside)
+		inside := b.inside(row)
 		for i := range x[row] {
 			k := K()
 			KMOVW(inside.As32(), k)
@@ -136,8 +121,6 @@ func (b *block) scaleInside(x [][]VecVirtual) {
 				SHRQ(U8(b.width), inside)
 			}
 		}
-		INCQ(lo)
-		INCQ(hi)
 	}
 }
 
