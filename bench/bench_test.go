@@ -185,8 +185,8 @@ func TestAttentionShape(t *testing.T) {
 
 // Four operations a token for a frozen parameter, six for a trained one, and attention.
 func TestStepFLOPs(t *testing.T) {
-	const frozen = 134_479_872 // parameters in matrices of SmolLM-135M
-	const factors = 4_884_480  // of LoRA r16 on all linear modules
+	const frozen = 134_479_872       // parameters in matrices of SmolLM-135M
+	const factors = 4_884_480        // of LoRA r16 on all linear modules
 	const first = 576*960 + 3*16*576 // of the first layer's q, k and v, to whose input nothing goes back
 	got := stepFLOPs(0)
 	want := 4.0*frozen + 6*factors - 2*first + 3*layers*2*2*heads*64*0.5
