@@ -28,6 +28,8 @@ func oddProducts() []string {
 		{2048, 16, 1536, "backward"}, {2048, 576, 16, "backward"}, // dy·B, dh·A
 		{16, 576, 2048, "weights"}, {1536, 16, 2048, "weights"}, // gradients of A and B
 		{2048, 8, 576, "forward"}, {8, 576, 2048, "weights"}, // rank 8
+		{2048, 64, 576, "forward"}, {2048, 576, 64, "forward"}, // rank 64
+		{1, 1536, 576, "forward"}, {7, 1536, 576, "forward"}, {33, 1536, 576, "forward"}, // few rows
 		{2047, 575, 577, "forward"}, {511, 1535, 577, "backward"},
 	} {
 		list = append(list, p.String())
