@@ -186,14 +186,8 @@ func checkTrained(t *testing.T, f *lora.Factors, dir string) {
 // checkMerged holds the base with the adapter merged into it to the base with the adapter on it.
 func checkMerged(t *testing.T, b *base.Base, a *adapters.Adapter, want expected) {
 	t.Helper()
-	modules, err := model.Modules(b.Config(), b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := lora.FromAdapter(a, modules)
-	if err != nil {
-		t.Fatal(err)
-	}
+	adapted, _ := attached(t, b, a)
+	var err error
 	to := filepath.Join(t.TempDir(), "merged")
 	if b.QuantMethod() != "" {
 		_, err = export.MergedQuantised(context.Background(), b.Dir(), b, a, to, export.Float32)
@@ -205,16 +199,13 @@ func checkMerged(t *testing.T, b *base.Base, a *adapters.Adapter, want expected)
 	}
 	merged := open(t, to)
 	rows := []pack.Row{{IDs: want.NLL[len(want.NLL)-1].IDs}}
+	m, err := model.New(merged.Config(), merged, model.Attachment{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var scores [2]eval.Summary
-	for i, m := range []struct {
-		base   *base.Base
-		attach model.Attachment
-	}{{b, f.Attachment()}, {merged, model.Attachment{}}} {
-		opened, err := model.New(m.base.Config(), m.base, m.attach)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if scores[i], err = eval.NLL(opened.NewEvaluator(), rows, eval.TokensAtOnce); err != nil {
+	for i, m := range []*model.Model{adapted, m} {
+		if scores[i], err = eval.NLL(m.NewEvaluator(), rows, eval.TokensAtOnce); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/cultivar/cultivar/internal/cpu/cputest"
-	"github.com/cultivar/cultivar/internal/kernels/gemm"
 )
 
 // adapted is a projection with an update.
@@ -195,18 +194,7 @@ func TestUnwantedGradients(t *testing.T) {
 	x := b.Input("x", testHidden)
 	h := b.Linear(b.RMSNorm(x, b.Frozen("norm", 1, testHidden), 1e-6), adapted(b, "first", testHidden, testHidden))
 	y := b.Linear(b.RMSNorm(h, b.Frozen("norm2", 1, testHidden), 1e-6), adapted(b, "second", testHidden, testHidden))
-	tape, err := b.Compile(x, y, OfWeights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range tape.Weights {
-		if w.Trainable() {
-			w.BindParam(NewParam(w.Name, w.Rows, w.Cols))
-		} else {
-			w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
-		}
-	}
-	rehearse(t, tape)
+	tape := rehearsed(t, b, x, y)
 	var got []string
 	for _, in := range tape.program.backward {
 		if name := fmt.Sprint(in.op); strings.HasPrefix(name, "∂x ") {

@@ -236,18 +236,7 @@ func TestRepetitionsReadRepetitions(t *testing.T) {
 	h := b.Linear(x, Projection{Weight: b.Frozen("x", 6, testHidden)}, Projection{Weight: b.Frozen("gate", 6, testHidden)})
 	h = b.GatedBy(b.HeadNorm(b.Columns(h, Columns{0, 6}), b.Frozen("norm", 1, 3), 1e-6), b.Columns(h, Columns{6, 6}), SiLU)
 	y := b.Linear(h, Projection{Weight: b.Frozen("o", 3, 6), LoRA: &LoRA{A: b.Trainable("A", 2, 6), B: b.Trainable("B", 3, 2), Scaling: 1}})
-	tape, err := b.Compile(x, y, OfWeights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range tape.Weights {
-		if w.Trainable() {
-			w.BindParam(NewParam(w.Name, w.Rows, w.Cols))
-		} else {
-			w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
-		}
-	}
-	rehearse(t, tape)
+	tape := rehearsed(t, b, x, y)
 	if kept := tape.Plan().kept; kept != 6+6+2 { // what is normalised, the gate, and the product with A
 		t.Errorf("%d floats of a row are kept", kept)
 	}

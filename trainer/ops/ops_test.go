@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"gorgonia.org/gorgonia"
+
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/rng"
@@ -80,6 +82,24 @@ func rehearse(t testing.TB, tape *Tape) {
 }
 
 var testLayout = Layout{Positions: []int32{0, 1, 2, 3, 0, 1, 2}, Segments: []attention.Segment{{Q0: 0, Q1: 4, K0: 0, K1: 4}, {Q0: 4, Q1: 7, K0: 4, K1: 7}}}
+
+// rehearsed is the tape of y and the gradients of its weights, which are random where they are frozen.
+func rehearsed(t testing.TB, b *Builder, x, y *gorgonia.Node) *Tape {
+	t.Helper()
+	tape, err := b.Compile(x, y, OfWeights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range tape.Weights {
+		if w.Trainable() {
+			w.BindParam(NewParam(w.Name, w.Rows, w.Cols))
+		} else {
+			w.Bind(gemm.F32(random(w.Name, w.Rows*w.Cols), w.Rows, w.Cols))
+		}
+	}
+	rehearse(t, tape)
+	return tape
+}
 
 // plainRope turns whole heads by the same inverse frequencies (HeadDim/2) at any length.
 func plainRope(invFreq []float64, scale float64) *Rope {
