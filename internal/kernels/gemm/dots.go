@@ -19,19 +19,15 @@ const dotLine = 16
 // first-level cache holds. Rows are dotStride apart, which is no power of two, so that they lie apart there.
 const dotDepth, dotStride = 256, 256 + 16
 
-// dotWideFrom is from how many rows on AVX-512 pays for float32, whose columns are unpacked as fast with
-// half the lanes, from half as many rows of W at once. What has to be widened gains from the first on.
-const dotWideFrom = 5
-
-// dotColumns is the most columns that a block has.
-const dotColumns = 64
+// dotColumns is the most columns that a block has, dotWidth the most that a kernel of this package takes.
+const dotColumns, dotWidth = 64, 32
 
 // FewRows is [Blocks] that can multiply few rows of x themselves, without writing down what they decode.
 type FewRows interface {
 	Blocks
 	// Lanes is how many rows of steps elements, from column col on, Dots takes at a time with 1, 2 or 4
-	// rows of x; 0 for none. They are as many as a kernel of this package takes: 32 with 1 or 2 rows, 16
-	// with 4, or for AVX-512 64.
+	// rows of x; 0 for none. They are as many as a kernel of this package takes, 32 with 1 or 2 rows, 16
+	// with 4, or for AVX-512 twice as many, 64.
 	Lanes(rows, col, steps int) int
 	// Dots continues chains: sums[i·lanes + l] by row i of x times row + l of the blocks, for rows rows
 	// of x, of which x has an element each for every step. It reports false, having done nothing,
@@ -60,14 +56,11 @@ func (p *plan) dotShape() dotShape {
 			return dotShape{lanes, rows, lanes == dotColumns}
 		}
 	}
-	widened := b.typ != dtype.F32 || b.blocks != nil
 	switch {
-	case wide && p.m >= dotWideFrom:
-		return dotShape{32, p.m, true}
-	case wide && widened && p.n >= dotColumns:
-		return dotShape{dotColumns, p.m, true}
+	case wide:
+		return dotShape{dotWidth, p.m, true}
 	case p.m <= 2:
-		return dotShape{32, p.m, false}
+		return dotShape{dotWidth, p.m, false}
 	case p.m <= 4:
 		return dotShape{16, p.m, false}
 	}
@@ -104,7 +97,7 @@ const dotsSerialBelow = 1 << 17
 // splitDots chooses tiles, whole blocks of columns: as many for each worker, and so many that one that is
 // late leaves the others something to take, but no tile so small that its beginning takes long.
 func (p *plan) splitDots(workers int) {
-	const perWorker, minWeights = 8, 1 << 13
+	const perWorker, minWeights = 4, 1 << 13
 	block := p.dotShape().block
 	p.down, p.across = cut{p.m, p.m, 1}, cut{p.n, block, 1}
 	if workers > 1 {
@@ -118,6 +111,7 @@ type dots struct {
 	x    []float32 // A, rows of a shape by rows, step by step
 	w    []float32 // rows of W that are decoded, or padded
 	sums [8 * dotColumns]float32
+	part [4 * dotWidth]float32 // of the sums of few rows, for a kernel
 }
 
 // dotTile computes columns j0 to j1 of C.
@@ -208,7 +202,7 @@ func (t *term) dot(s dotShape, d *dots, x []float32, at, next int) {
 	}
 	done := 0
 	if t.b.blocks == nil {
-		done = t.b.dotInPlace(s.wide, d, x, s.rows, at, next, t.k)
+		done = t.b.dotInPlace(s, d, x, s.rows, at, next, t.k)
 	}
 	if done == t.k {
 		return
@@ -227,7 +221,7 @@ func (t *term) dot(s dotShape, d *dots, x []float32, at, next int) {
 			}
 		}
 		piece := lanes{typ: dtype.F32, f32: d.w, lane: dotStride, step: 1}
-		piece.dotInPlace(s.wide, d, x[s.rows*done:], s.rows, 0, 0, padded)
+		piece.dotInPlace(s, d, x[s.rows*done:], s.rows, 0, 0, padded)
 		done += n
 	}
 }

@@ -12,12 +12,15 @@ import (
 const dotRows = 8
 
 // dotGroups is how many groups of rows of w, one a lane, they take for a number of rows of x: as many as
-// there are accumulators for. Four chains are what keeps both multipliers busy.
+// there are accumulators for, up to four chains, or 32 rows. With more, a core would have less to choose
+// from where a product is small, and wait longer for the first block, which nobody has fetched.
 func (m machine) dotGroups(rows int) int {
 	switch {
-	case rows <= 2, rows <= 4 && m.lanes == 16:
+	case m.lanes == 16:
+		return 2
+	case rows <= 2:
 		return 4
-	case rows <= 4, m.lanes == 16:
+	case rows <= 4:
 		return 2
 	}
 	return 1
@@ -30,7 +33,7 @@ var (
 	dotRow, dotRow3  = reg.RCX, reg.RDX
 	dotRow5, dotRow7 = reg.RSI, reg.RDI
 	dotGroup         = []reg.GPPhysical{reg.R8, reg.R9, reg.R10, reg.R11}
-	dotNext          = reg.R13
+	dotNext, dotStep = reg.R13, reg.R14
 
 	// With 16 lanes there are two pointers instead, to the halves of a group, which go from group to group.
 	dotDown, dotBack = reg.R10, reg.R11
@@ -54,7 +57,7 @@ func dots() {
 
 // dotKernel emits a kernel for 1 to dotRows rows of x.
 func dotKernel(e element, name string, m machine) {
-	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *%s)", e.goType, e.goType))
+	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *%s, nextStep int)", e.goType, e.goType))
 	Doc(fmt.Sprintf("%s continues the chains of 1 to %d rows of x.", name, dotRows))
 	Load(Param("w"), dotGroup[0])
 	Load(Param("wRow"), dotRow)
@@ -66,7 +69,10 @@ func dotKernel(e element, name string, m machine) {
 	}
 	if m.lanes == 16 {
 		LEAQ(Mem{Base: dotGroup[0], Index: dotRow, Scale: 8}, dotGroup[1])
-		dotConstants(e)
+		if e.name == "F16" { // what parts halves
+			VBROADCASTI32X4(gatherHalves(), reg.Z30)
+			VMOVDQU64(lowerFirst(), reg.Z31)
+		}
 	} else {
 		for g := 1; g < len(dotGroup); g++ {
 			LEAQ(Mem{Base: dotGroup[g-1], Index: dotRow, Scale: 8}, dotGroup[g])
@@ -74,6 +80,8 @@ func dotKernel(e element, name string, m machine) {
 	}
 	Load(Param("x"), dotX)
 	Load(Param("next"), dotNext)
+	Load(Param("nextStep"), dotStep)
+	shift(dotStep, e.size)
 	Load(Param("rows"), dotLines)
 	for r := dotRows; r > 1; r-- {
 		CMPQ(dotLines, U8(r))
@@ -85,18 +93,6 @@ func dotKernel(e element, name string, m machine) {
 	}
 }
 
-// dotConstants sets the masks of the second to fourth quarter of a vector, and what parts halves.
-func dotConstants(e element) {
-	for i, k := range []reg.OpmaskPhysical{reg.K1, reg.K2, reg.K3} {
-		MOVL(U32(0xf0<<(4*i)), dotX.As32())
-		KMOVW(dotX.As32(), k)
-	}
-	if e.name == "F16" {
-		VBROADCASTI32X4(gatherHalves(), reg.Z30)
-		VMOVDQU64(lowerFirst(), reg.Z31)
-	}
-}
-
 // A dotBody is the kernel for a number of rows of x.
 type dotBody struct {
 	machine
@@ -104,11 +100,13 @@ type dotBody struct {
 	rows, groups int
 }
 
-// emit goes along rows of w, a line of the cache from each at a time: rows that are a power of two apart
-// share their places in the first-level cache, where more than 8 lines would drive each other out.
+// emit goes along rows of w by lines of the cache. Rows that are a power of two apart share their places
+// in the first-level cache, so that a line is best used up at once. But a line of a row is a long chain, of
+// which more have to be under way than the processor looks ahead: 8 rows, whose chains are as long as those
+// of 16, are taken 16 elements at a time.
 //
-// Memory is read in another order: as many lines as are consumed are fetched from next on into the
-// second-level cache, one after the other, which is how memory is fastest.
+// Memory is read in another order: for a line of each row, as many that lie one after the other are fetched
+// from next on into the second-level cache, which is how memory is fastest, and nextStep is added to next.
 func (d dotBody) emit() {
 	acc := reg.R12
 	Load(Param("acc"), acc)
@@ -119,22 +117,37 @@ func (d dotBody) emit() {
 	}
 	label := fmt.Sprintf("line%d", d.rows)
 	Label(label)
-	for g := range d.groups {
-		for part := range 4 {
-			d.transpose(g, 16*part)
-			for v := range 4 {
-				d.multiply(g, 4*part+v, v)
-			}
-		}
-		d.advance(g)
-	}
+	d.line()
 	ADDQ(U32(64/d.size*4*d.rows), dotX)
-	ADDQ(U32(64*d.lanes*d.groups), dotNext)
+	ADDQ(dotStep, dotNext)
 	DECQ(dotLines)
 	JNZ(LabelRef(label))
 	d.eachSum(func(i, g int) { VMOVUPS(d.sum(i, g), d.memory(acc, i, g)) })
 	VZEROUPPER()
 	RET()
+}
+
+// line adds the products of a line of each row.
+func (d dotBody) line() {
+	if d.lanes == 16 {
+		for g := range d.groups {
+			d.half(g, 0)
+			d.half(g, 1)
+			d.advance(g)
+		}
+		return
+	}
+	parts := d.size // that make 16 elements
+	for first := 0; first < 4; first += parts {
+		for g := range d.groups {
+			for part := first; part < first+parts; part++ {
+				d.quarter(g, part)
+			}
+		}
+	}
+	for g := range d.groups {
+		ADDQ(U8(64), dotGroup[g])
+	}
 }
 
 func (d dotBody) sum(i, g int) reg.VecPhysical { return d.vecs[dotFirst+i*d.groups+g] }
@@ -155,12 +168,8 @@ func (d dotBody) prepare() {
 	ADDQ(U8(64), dotBack)
 }
 
-// advance goes to the next group, or the next line.
+// advance goes from group g to the next, or the next line of the first.
 func (d dotBody) advance(g int) {
-	if d.lanes == 8 {
-		ADDQ(U8(64), dotGroup[g])
-		return
-	}
 	for _, half := range dotGroup[:2] {
 		ADDQ(dotDown, half)
 		if g == d.groups-1 {
@@ -191,31 +200,47 @@ func (d dotBody) at(g, row, disp int) Mem {
 	return m
 }
 
-// transpose leaves four words of each row of a group in vectors 0 to 3, as transpose4 does.
-func (d dotBody) transpose(g, disp int) {
+// quarter adds the products of a quarter of a line of 8 rows, four words.
+func (d dotBody) quarter(g, part int) {
 	for i := range 4 {
-		VMOVUPS(d.at(g, i, disp), xmm(i))
-		if d.lanes == 8 {
-			VINSERTF128(U8(1), d.at(g, i+4, disp), ymm(i), ymm(i))
-			continue
-		}
-		for q, k := range []reg.OpmaskPhysical{reg.K1, reg.K2, reg.K3} {
-			VBROADCASTF32X4(d.at(g, i+4*q+4, disp), k, d.vecs[i])
-		}
+		VMOVUPS(d.at(g, i, 16*part), xmm(i))
+		VINSERTF128(U8(1), d.at(g, i+4, 16*part), ymm(i), ymm(i))
 	}
-	for i := range d.lanes / 4 { // a quarter of the lines to fetch
-		PREFETCHT0(d.at(g, disp/16+4*i, 64*dotAhead))
-		PREFETCHT1(Mem{Base: dotNext, Disp: 64 * (g*d.lanes + disp/16*d.lanes/4 + i)})
+	d.fetch(g, part, 4)
+	exchange(d.vecs[0:4], d.vecs[4:8])
+	for v := range 4 {
+		d.multiply(g, 4*part+v, v)
 	}
-	v := d.vecs
-	VUNPCKLPS(v[1], v[0], v[4])
-	VUNPCKHPS(v[1], v[0], v[5])
-	VUNPCKLPS(v[3], v[2], v[6])
-	VUNPCKHPS(v[3], v[2], v[7])
-	VUNPCKLPD(v[6], v[4], v[0])
-	VUNPCKHPD(v[6], v[4], v[1])
-	VUNPCKLPD(v[7], v[5], v[2])
-	VUNPCKHPD(v[7], v[5], v[3])
+}
+
+// half adds the products of half a line of 16 rows, eight words. Of rows i and i+4, which share a vector,
+// and i+8 and i+12, which share another, those of four words are brought together, and then of one.
+func (d dotBody) half(g, part int) {
+	const low, high, word = 0, 24, 4
+	for i := range 8 {
+		v, row := low+i, i
+		if i >= 4 {
+			v, row = high+i-4, i+4
+		}
+		VMOVUPS(d.at(g, row, 32*part), d.vecs[v].AsY())
+		VINSERTF64X4(U8(1), d.at(g, row+4, 32*part), d.vecs[v], d.vecs[v])
+	}
+	d.fetch(g, part, 2)
+	exchange(d.vecs[low:low+4], d.vecs[word:word+4])
+	exchange(d.vecs[high:high+4], d.vecs[word:word+4])
+	for i := range 8 {
+		VSHUFI32X4(U8([]uint8{0b10_00_10_00, 0b11_01_11_01}[i/4]), d.vecs[high+i%4], d.vecs[low+i%4], d.vecs[word])
+		d.multiply(g, 8*part+i, word)
+	}
+}
+
+// fetch fetches what one of parts visits of a group stands for: the next lines of its rows into the
+// first-level cache, and as many lines from next on.
+func (d dotBody) fetch(g, part, parts int) {
+	for i := range d.lanes / parts {
+		PREFETCHT0(d.at(g, part*d.lanes/parts+i, 64*dotAhead))
+		PREFETCHT1(Mem{Base: dotNext, Disp: 64 * (g*d.lanes + part*d.lanes/parts + i)})
+	}
 }
 
 // multiply adds the products of the word in vector v, the number of which in the line is word.

@@ -145,23 +145,29 @@ func rowPointers(src, stride, lanes reg.Register) [8]reg.Register {
 }
 
 // transpose4 reads 16 bytes of each row at offset at+disp and leaves their four columns in vectors
-// 8 to 11. Rows 4 to 7 go to the upper halves, so that unpacking within halves is all it takes.
+// 0 to 3. Rows 4 to 7 go to the upper halves, so that unpacking within halves is all it takes.
 func transpose4(rows [8]reg.Register, at reg.Register, disp int) {
 	for i := range 4 {
 		VMOVUPS(Mem{Base: rows[i], Index: at, Scale: 1, Disp: disp}, xmm(i))
 		VINSERTF128(U8(1), Mem{Base: rows[i+4], Index: at, Scale: 1, Disp: disp}, ymm(i), ymm(i))
 	}
-	VUNPCKLPS(ymm(1), ymm(0), ymm(4))
-	VUNPCKHPS(ymm(1), ymm(0), ymm(5))
-	VUNPCKLPS(ymm(3), ymm(2), ymm(6))
-	VUNPCKHPS(ymm(3), ymm(2), ymm(7))
-	VUNPCKLPD(ymm(6), ymm(4), ymm(8))
-	VUNPCKHPD(ymm(6), ymm(4), ymm(9))
-	VUNPCKLPD(ymm(7), ymm(5), ymm(10))
-	VUNPCKHPD(ymm(7), ymm(5), ymm(11))
+	exchange(avx2.vecs[0:4], avx2.vecs[4:8])
 }
 
-// storeSteps widens the four columns in vectors 8 to 11 and stores them as steps: one from each, or
+// exchange makes columns of the rows of 4×4 words that are in v, a row a vector, in each 128-bit lane. The
+// instructions for integers have two ports on processors where those for numbers have one.
+func exchange(v, spare []reg.VecPhysical) {
+	VPUNPCKLDQ(v[1], v[0], spare[0])
+	VPUNPCKHDQ(v[1], v[0], spare[1])
+	VPUNPCKLDQ(v[3], v[2], spare[2])
+	VPUNPCKHDQ(v[3], v[2], spare[3])
+	VPUNPCKLQDQ(spare[2], spare[0], v[0])
+	VPUNPCKHQDQ(spare[2], spare[0], v[1])
+	VPUNPCKLQDQ(spare[3], spare[1], v[2])
+	VPUNPCKHQDQ(spare[3], spare[1], v[3])
+}
+
+// storeSteps widens the four columns in vectors 0 to 3 and stores them as steps: one from each, or
 // two where a column holds pairs.
 func storeSteps(e element, dst, width, width3 reg.Register) {
 	stored := 0
@@ -175,7 +181,7 @@ func storeSteps(e element, dst, width, width3 reg.Register) {
 			LEAQ(Mem{Base: dst, Index: width, Scale: 4}, dst)
 		}
 	}
-	for v := 8; v < 12; v++ {
+	for v := range 4 {
 		switch e.name {
 		case "F32":
 			store(v)
