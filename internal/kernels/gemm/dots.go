@@ -26,8 +26,8 @@ const dotColumns, dotWidth = 64, 32
 type FewRows interface {
 	Blocks
 	// Lanes is how many rows of steps elements, from column col on, Dots takes at a time with 1, 2 or 4
-	// rows of x; 0 for none. They are as many as a kernel of this package takes, 32 with 1 or 2 rows, 16
-	// with 4, or for AVX-512 twice as many, 64.
+	// rows of x; 0 for none. They are as many as a kernel of this package takes, 32 with 1 or 2 rows and 16
+	// with 4, or for AVX-512 always 32, or twice as many.
 	Lanes(rows, col, steps int) int
 	// Dots continues chains: sums[i·lanes + l] by row i of x times row + l of the blocks, for rows rows
 	// of x, of which x has an element each for every step. It reports false, having done nothing,
@@ -53,7 +53,7 @@ func (p *plan) dotShape() dotShape {
 			rows = 4 // the last is computed for nothing
 		}
 		if lanes := f.Lanes(rows, b.col, p.terms[0].k); lanes > 0 && lanes <= p.n {
-			return dotShape{lanes, rows, lanes == dotColumns}
+			return dotShape{lanes, rows, wide}
 		}
 	}
 	switch {
@@ -95,9 +95,14 @@ func (p *plan) dotsSuit() bool {
 const dotsSerialBelow = 1 << 17
 
 // splitDots chooses tiles, whole blocks of columns: as many for each worker, and so many that one that is
-// late leaves the others something to take, but no tile so small that its beginning takes long.
+// late leaves the others something to take, but no tile so small that its beginning takes long: A is copied,
+// unless it is a single row.
 func (p *plan) splitDots(workers int) {
-	const perWorker, minWeights = 4, 1 << 13
+	const minWeights = 1 << 13
+	perWorker := 4
+	if p.m == 1 {
+		perWorker = 16
+	}
 	block := p.dotShape().block
 	p.down, p.across = cut{p.m, p.m, 1}, cut{p.n, block, 1}
 	if workers > 1 {
@@ -117,13 +122,13 @@ type dots struct {
 // dotTile computes columns j0 to j1 of C.
 func (p *plan) dotTile(w *workspace, j0, j1 int) {
 	d, s := &w.dots, p.dotShape()
-	p.packDots(d, s)
+	all := p.packDots(d, s)
 	for j := j0; j < j1; j += s.block {
 		// The last block begins earlier, rather than end late: what it computes again is not stored.
 		at := min(j, p.n-s.block)
 		own := span{lane0: j - at, lane1: min(s.block, j1-at)}
 		next := min(at+s.block, p.n-s.block)
-		x := d.x
+		x := all
 		for i := 0; i < p.m; i += s.rows {
 			rows := min(s.rows, p.m-i)
 			p.startDots(d, s, i, rows, at, own)
@@ -138,9 +143,13 @@ func (p *plan) dotTile(w *workspace, j0, j1 int) {
 	}
 }
 
-// packDots makes x the rows of A, of all terms. Padding is +0: times the padding of W, -0, it is -0,
-// which added to anything leaves it as it is.
-func (p *plan) packDots(d *dots, s dotShape) {
+// packDots returns the rows of A, of all terms, rows of a shape by rows, step by step: a copy in d, unless a
+// single row lies so already. Padding is +0: times the padding of W, -0, it is -0, which added to anything
+// leaves it as it is.
+func (p *plan) packDots(d *dots, s dotShape) []float32 {
+	if a := &p.terms[0].a; p.m == 1 && len(p.terms) == 1 && a.typ == dtype.F32 && a.step == 1 && p.k%dotLine == 0 {
+		return a.f32[:p.k]
+	}
 	size := 0
 	for i := range p.terms {
 		size += s.rows * roundUp(p.terms[i].k, dotLine)
@@ -164,6 +173,7 @@ func (p *plan) packDots(d *dots, s dotShape) {
 			x = x[padded:]
 		}
 	}
+	return d.x
 }
 
 // startDots sets what the sums of the own columns of a block start from, for rows from i on; the others may

@@ -23,8 +23,8 @@ func (l *lanes) dotInPlace(s dotShape, d *dots, x []float32, m, lane, next, step
 		l.dotBlock(s, d.sums[:], x, m, lane, next, lines)
 		return lines * line
 	}
-	// A block of columns that multiply themselves is wider than the kernels here. One of them is for what is
-	// added to such products, or instead of what cannot be multiplied so.
+	// Blocks of columns that multiply themselves can be wider than the kernels here, which are then for other
+	// terms, and for numbers that those of the columns do not take.
 	for at := 0; at < s.block; at += dotWidth {
 		for i := range m {
 			copy(d.part[i*dotWidth:(i+1)*dotWidth], d.sums[i*s.block+at:])
