@@ -144,7 +144,9 @@ func (g *segment) span(b *area) span { return span{b.j0, b.j1, g.at, g.steps} }
 func (p *plan) addBlock(w *workspace, b *area, last bool) {
 	n := b.j1 - b.j0
 	height := p.height(n)
-	height = ceilDiv(b.i1-b.i0, ceilDiv(b.i1-b.i0, height))
+	if !p.inPlace() { // where the first strip waits for B, it should have as much to do meanwhile as it can
+		height = ceilDiv(b.i1-b.i0, ceilDiv(b.i1-b.i0, height))
+	}
 	for i := b.i0; i < b.i1; i += height {
 		rows := min(height, b.i1-i)
 		c := b.c[(i-b.i0)*b.ldc:]

@@ -103,7 +103,7 @@ type dotBody struct {
 // emit goes along rows of w by lines of the cache. Rows that are a power of two apart share their places
 // in the first-level cache, so that a line is best used up at once. But a line of a row is a long chain, of
 // which more have to be under way than the processor looks ahead: 8 rows, whose chains are as long as those
-// of 16, are taken 16 elements at a time.
+// of 16, are taken half a line at a time.
 //
 // Memory is read in another order: for a line of each row, as many that lie one after the other are fetched
 // from next on into the second-level cache, which is how memory is fastest, and nextStep is added to next.
@@ -137,12 +137,10 @@ func (d dotBody) line() {
 		}
 		return
 	}
-	parts := d.size // that make 16 elements
-	for first := 0; first < 4; first += parts {
+	for half := range 2 {
 		for g := range d.groups {
-			for part := first; part < first+parts; part++ {
-				d.quarter(g, part)
-			}
+			d.quarter(g, 2*half)
+			d.quarter(g, 2*half+1)
 		}
 	}
 	for g := range d.groups {
