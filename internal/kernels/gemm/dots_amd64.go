@@ -1,18 +1,16 @@
 package gemm
 
 import (
+	"unsafe"
+
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/dtype"
 )
 
 func hasDots(impl cpu.Implementation) bool { return impl != cpu.Generic }
 
-// dotFetched is how many bytes are fetched at most while as many are computed: a fraction of the
-// second-level cache, where both are.
-const dotFetched = 1 << 18
-
 // dotInPlace continues the sums by as many steps as make whole lines, and returns how many that were.
-// Meanwhile lanes from next on are fetched, or what follows in these, where that is too much.
+// Meanwhile lanes from next on are fetched.
 func (l *lanes) dotInPlace(s dotShape, d *dots, x []float32, m, lane, next, steps int) int {
 	line := 64 / l.typ.Size()
 	lines := steps / line
@@ -37,59 +35,59 @@ func (l *lanes) dotInPlace(s dotShape, d *dots, x []float32, m, lane, next, step
 	return lines * line
 }
 
-// dotBlock continues the sums of a block by lines.
+// page is how far processors look ahead in what is read in order.
+const page = 4096
+
+// dotBlock continues the sums of a block by lines. Where a page has several rows, which confuses the
+// processor, the block at next is fetched meanwhile; otherwise it would only be in the way.
 func (l *lanes) dotBlock(s dotShape, sums, x []float32, m, lane, next, lines int) {
-	line := 64 / l.typ.Size()
-	piece, step := lines, s.block*line
-	if 64*lines*s.block > dotFetched {
-		pieces := ceilDiv(lines, s.block)
-		piece, step = ceilDiv(lines, pieces), l.lane
+	fetch, step := unsafe.Pointer(&x[0]), 0 // what is there already
+	if l.lane*l.typ.Size() < page {
+		fetch, step = l.address(next), 64*s.block
 	}
-	for i := 0; i < lines; i += piece {
-		n, then := min(piece, lines-i), lane*l.lane+(i+piece)*line
-		if i+piece >= lines {
-			then = next * l.lane
-		}
-		l.dotLines(s.wide, sums, x[i*line*m:], m, lane*l.lane+i*line, n, then, step)
+	f, w := (*byte)(fetch), l.address(lane)
+	switch {
+	case l.typ == dtype.F32 && s.wide:
+		dotsF32AVX512(&sums[0], (*float32)(w), l.lane, &x[0], m, lines, f, step)
+	case l.typ == dtype.F32:
+		dotsF32AVX2(&sums[0], (*float32)(w), l.lane, &x[0], m, lines, f, step)
+	case l.typ == dtype.BF16 && s.wide:
+		dotsBF16AVX512(&sums[0], (*uint16)(w), l.lane, &x[0], m, lines, f, step)
+	case l.typ == dtype.BF16:
+		dotsBF16AVX2(&sums[0], (*uint16)(w), l.lane, &x[0], m, lines, f, step)
+	case s.wide:
+		dotsF16AVX512(&sums[0], (*uint16)(w), l.lane, &x[0], m, lines, f, step)
+	default:
+		dotsF16AVX2(&sums[0], (*uint16)(w), l.lane, &x[0], m, lines, f, step)
 	}
 }
 
-// dotLines continues the sums by lines from at on, while it fetches what begins at next.
-func (l *lanes) dotLines(wide bool, sums, x []float32, m, at, lines, next, step int) {
-	switch {
-	case l.typ == dtype.F32 && wide:
-		dotsF32AVX512(&sums[0], &l.f32[at], l.lane, &x[0], m, lines, &l.f32[next], step)
-	case l.typ == dtype.F32:
-		dotsF32AVX2(&sums[0], &l.f32[at], l.lane, &x[0], m, lines, &l.f32[next], step)
-	case l.typ == dtype.BF16 && wide:
-		dotsBF16AVX512(&sums[0], &l.u16[at], l.lane, &x[0], m, lines, &l.u16[next], step)
-	case l.typ == dtype.BF16:
-		dotsBF16AVX2(&sums[0], &l.u16[at], l.lane, &x[0], m, lines, &l.u16[next], step)
-	case wide:
-		dotsF16AVX512(&sums[0], &l.u16[at], l.lane, &x[0], m, lines, &l.u16[next], step)
-	default:
-		dotsF16AVX2(&sums[0], &l.u16[at], l.lane, &x[0], m, lines, &l.u16[next], step)
+// address is where a lane begins.
+func (l *lanes) address(lane int) unsafe.Pointer {
+	if l.typ == dtype.F32 {
+		return unsafe.Pointer(&l.f32[lane*l.lane])
 	}
+	return unsafe.Pointer(&l.u16[lane*l.lane])
 }
 
 // The kernels for few rows: acc is rows × a block, x has rows elements a step, and lines of 64 bytes are
-// taken from each row of w, wRow elements apart. For each, a line for every column of the block is fetched into
-// the cache from next on, which goes on by nextStep elements.
+// taken from each row of w, wRow elements apart. For each, a line for every column of the block is fetched
+// into the cache from next on, which goes on by nextStep bytes.
 
 //go:noescape
-func dotsF32AVX2(acc *float32, w *float32, wRow int, x *float32, rows, lines int, next *float32, nextStep int)
+func dotsF32AVX2(acc *float32, w *float32, wRow int, x *float32, rows, lines int, next *byte, nextStep int)
 
 //go:noescape
-func dotsBF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *uint16, nextStep int)
+func dotsBF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *byte, nextStep int)
 
 //go:noescape
-func dotsF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *uint16, nextStep int)
+func dotsF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *byte, nextStep int)
 
 //go:noescape
-func dotsF32AVX512(acc *float32, w *float32, wRow int, x *float32, rows, lines int, next *float32, nextStep int)
+func dotsF32AVX512(acc *float32, w *float32, wRow int, x *float32, rows, lines int, next *byte, nextStep int)
 
 //go:noescape
-func dotsBF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *uint16, nextStep int)
+func dotsBF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *byte, nextStep int)
 
 //go:noescape
-func dotsF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *uint16, nextStep int)
+func dotsF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows, lines int, next *byte, nextStep int)

@@ -16981,7 +16981,7 @@ copy4:
 	VZEROUPPER
 	RET
 
-// func dotsF32AVX2(acc *float32, w *float32, wRow int, x *float32, rows int, lines int, next *float32, nextStep int)
+// func dotsF32AVX2(acc *float32, w *float32, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotsF32AVX2(SB), NOSPLIT, $0-64
 	MOVQ    w+8(FP), R8
@@ -16996,7 +16996,6 @@ TEXT ·dotsF32AVX2(SB), NOSPLIT, $0-64
 	MOVQ    x+24(FP), AX
 	MOVQ    next+48(FP), R13
 	MOVQ    nextStep+56(FP), R14
-	SHLQ    $0x02, R14
 	MOVQ    rows+32(FP), BX
 	CMPQ    BX, $0x08
 	JEQ     rows8
@@ -20171,7 +20170,7 @@ line8:
 	VZEROUPPER
 	RET
 
-// func dotsF32AVX512(acc *float32, w *float32, wRow int, x *float32, rows int, lines int, next *float32, nextStep int)
+// func dotsF32AVX512(acc *float32, w *float32, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·dotsF32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    w+8(FP), R8
@@ -20184,7 +20183,6 @@ TEXT ·dotsF32AVX512(SB), NOSPLIT, $0-64
 	MOVQ    x+24(FP), AX
 	MOVQ    next+48(FP), R13
 	MOVQ    nextStep+56(FP), R14
-	SHLQ    $0x02, R14
 	MOVQ    rows+32(FP), BX
 	CMPQ    BX, $0x08
 	JEQ     rows8
@@ -23463,7 +23461,7 @@ line8:
 	VZEROUPPER
 	RET
 
-// func dotsBF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *uint16, nextStep int)
+// func dotsBF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotsBF16AVX2(SB), NOSPLIT, $0-64
 	MOVQ    w+8(FP), R8
@@ -23478,7 +23476,6 @@ TEXT ·dotsBF16AVX2(SB), NOSPLIT, $0-64
 	MOVQ    x+24(FP), AX
 	MOVQ    next+48(FP), R13
 	MOVQ    nextStep+56(FP), R14
-	SHLQ    $0x01, R14
 	MOVQ    rows+32(FP), BX
 	CMPQ    BX, $0x08
 	JEQ     rows8
@@ -28839,7 +28836,7 @@ DATA upperHalves<>+24(SB)/4, $0xffff0000
 DATA upperHalves<>+28(SB)/4, $0xffff0000
 GLOBL upperHalves<>(SB), RODATA|NOPTR, $32
 
-// func dotsBF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *uint16, nextStep int)
+// func dotsBF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·dotsBF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    w+8(FP), R8
@@ -28852,7 +28849,6 @@ TEXT ·dotsBF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ    x+24(FP), AX
 	MOVQ    next+48(FP), R13
 	MOVQ    nextStep+56(FP), R14
-	SHLQ    $0x01, R14
 	MOVQ    rows+32(FP), BX
 	CMPQ    BX, $0x08
 	JEQ     rows8
@@ -33795,7 +33791,7 @@ line8:
 	VZEROUPPER
 	RET
 
-// func dotsF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *uint16, nextStep int)
+// func dotsF16AVX2(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotsF16AVX2(SB), NOSPLIT, $0-64
 	MOVQ    w+8(FP), R8
@@ -33810,7 +33806,6 @@ TEXT ·dotsF16AVX2(SB), NOSPLIT, $0-64
 	MOVQ    x+24(FP), AX
 	MOVQ    next+48(FP), R13
 	MOVQ    nextStep+56(FP), R14
-	SHLQ    $0x01, R14
 	MOVQ    rows+32(FP), BX
 	CMPQ    BX, $0x08
 	JEQ     rows8
@@ -39963,7 +39958,7 @@ DATA halvesApart<>+30(SB)/1, $0x0e
 DATA halvesApart<>+31(SB)/1, $0x0f
 GLOBL halvesApart<>(SB), RODATA|NOPTR, $32
 
-// func dotsF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *uint16, nextStep int)
+// func dotsF16AVX512(acc *float32, w *uint16, wRow int, x *float32, rows int, lines int, next *byte, nextStep int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·dotsF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ            w+8(FP), R8
@@ -39978,7 +39973,6 @@ TEXT ·dotsF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ            x+24(FP), AX
 	MOVQ            next+48(FP), R13
 	MOVQ            nextStep+56(FP), R14
-	SHLQ            $0x01, R14
 	MOVQ            rows+32(FP), BX
 	CMPQ            BX, $0x08
 	JEQ             rows8

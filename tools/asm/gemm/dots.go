@@ -57,7 +57,7 @@ func dots() {
 
 // dotKernel emits a kernel for 1 to dotRows rows of x.
 func dotKernel(e element, name string, m machine) {
-	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *%s, nextStep int)", e.goType, e.goType))
+	TEXT(name, NOSPLIT, fmt.Sprintf("func(acc *float32, w *%s, wRow int, x *float32, rows, lines int, next *byte, nextStep int)", e.goType))
 	Doc(fmt.Sprintf("%s continues the chains of 1 to %d rows of x.", name, dotRows))
 	Load(Param("w"), dotGroup[0])
 	Load(Param("wRow"), dotRow)
@@ -81,7 +81,6 @@ func dotKernel(e element, name string, m machine) {
 	Load(Param("x"), dotX)
 	Load(Param("next"), dotNext)
 	Load(Param("nextStep"), dotStep)
-	shift(dotStep, e.size)
 	Load(Param("rows"), dotLines)
 	for r := dotRows; r > 1; r-- {
 		CMPQ(dotLines, U8(r))
