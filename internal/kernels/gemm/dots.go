@@ -95,8 +95,8 @@ func (p *plan) dotsSuit() bool {
 const dotsSerialBelow = 1 << 17
 
 // splitDots chooses tiles, whole blocks of columns: as many for each worker, and so many that one that is
-// late leaves the others something to take, but no tile so small that its beginning takes long: A is copied,
-// unless it is a single row.
+// late leaves the others something to take, but no tile so small that its beginning takes long: for each, A
+// is packed, which is little for a single row.
 func (p *plan) splitDots(workers int) {
 	const minWeights = 1 << 13
 	perWorker := 4
@@ -116,7 +116,6 @@ type dots struct {
 	x    []float32 // A, rows of a shape by rows, step by step
 	w    []float32 // rows of W that are decoded, or padded
 	sums [8 * dotColumns]float32
-	part [4 * dotWidth]float32 // of the sums of few rows, for a kernel
 }
 
 // dotTile computes columns j0 to j1 of C.

@@ -14,25 +14,29 @@ func hasDots(impl cpu.Implementation) bool { return impl != cpu.Generic }
 func (l *lanes) dotInPlace(s dotShape, d *dots, x []float32, m, lane, next, steps int) int {
 	line := 64 / l.typ.Size()
 	lines := steps / line
-	if lines == 0 {
-		return 0
-	}
-	if s.block <= dotWidth {
+	switch {
+	case lines == 0:
+	case s.block > dotWidth:
+		l.dotParts(s, d, x, m, lane, next, lines)
+	default:
 		l.dotBlock(s, d.sums[:], x, m, lane, next, lines)
-		return lines * line
-	}
-	// Blocks of columns that multiply themselves can be wider than the kernels here, which are then for other
-	// terms, and for numbers that those of the columns do not take.
-	for at := 0; at < s.block; at += dotWidth {
-		for i := range m {
-			copy(d.part[i*dotWidth:(i+1)*dotWidth], d.sums[i*s.block+at:])
-		}
-		l.dotBlock(dotShape{dotWidth, m, s.wide}, d.part[:], x, m, lane+at, next+at, lines)
-		for i := range m {
-			copy(d.sums[i*s.block+at:], d.part[i*dotWidth:(i+1)*dotWidth])
-		}
 	}
 	return lines * line
+}
+
+// dotParts is dotBlock for a block that is wider than the kernels here, as those of columns that multiply
+// themselves can be: for other terms, and for numbers that the columns do not take.
+func (l *lanes) dotParts(s dotShape, d *dots, x []float32, m, lane, next, lines int) {
+	for at := 0; at < s.block; at += dotWidth {
+		var part [4 * dotWidth]float32
+		for i := range m {
+			copy(part[i*dotWidth:(i+1)*dotWidth], d.sums[i*s.block+at:])
+		}
+		l.dotBlock(dotShape{dotWidth, m, s.wide}, part[:], x, m, lane+at, next+at, lines)
+		for i := range m {
+			copy(d.sums[i*s.block+at:], part[i*dotWidth:(i+1)*dotWidth])
+		}
+	}
 }
 
 // page is how far processors look ahead in what is read in order.

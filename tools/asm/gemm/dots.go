@@ -6,6 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/cultivar/cultivar/tools/asm/vector"
 )
 
 // dotRows is the most rows of x that the kernels for few rows take.
@@ -204,7 +206,7 @@ func (d dotBody) quarter(g, part int) {
 		VINSERTF128(U8(1), d.at(g, i+4, 16*part), ymm(i), ymm(i))
 	}
 	d.fetch(g, part, 4)
-	exchange(d.vecs[0:4], d.vecs[4:8])
+	vector.Transpose4x4(d.vecs[0:4], d.vecs[4:8])
 	for v := range 4 {
 		d.multiply(g, 4*part+v, v)
 	}
@@ -223,8 +225,8 @@ func (d dotBody) half(g, part int) {
 		VINSERTF64X4(U8(1), d.at(g, row+4, 32*part), d.vecs[v], d.vecs[v])
 	}
 	d.fetch(g, part, 2)
-	exchange(d.vecs[low:low+4], d.vecs[word:word+4])
-	exchange(d.vecs[high:high+4], d.vecs[word:word+4])
+	vector.Transpose4x4(d.vecs[low:low+4], d.vecs[word:word+4])
+	vector.Transpose4x4(d.vecs[high:high+4], d.vecs[word:word+4])
 	for i := range 8 {
 		VSHUFI32X4(U8([]uint8{0b10_00_10_00, 0b11_01_11_01}[i/4]), d.vecs[high+i%4], d.vecs[low+i%4], d.vecs[word])
 		d.multiply(g, 8*part+i, word)

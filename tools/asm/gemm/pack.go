@@ -6,6 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/cultivar/cultivar/tools/asm/vector"
 )
 
 // An element is a stored type that packing widens to float32.
@@ -151,20 +153,7 @@ func transpose4(rows [8]reg.Register, at reg.Register, disp int) {
 		VMOVUPS(Mem{Base: rows[i], Index: at, Scale: 1, Disp: disp}, xmm(i))
 		VINSERTF128(U8(1), Mem{Base: rows[i+4], Index: at, Scale: 1, Disp: disp}, ymm(i), ymm(i))
 	}
-	exchange(avx2.vecs[0:4], avx2.vecs[4:8])
-}
-
-// exchange makes columns of the rows of 4×4 words that are in v, a row a vector, in each 128-bit lane. The
-// instructions for integers have two ports on processors where those for numbers have one.
-func exchange(v, spare []reg.VecPhysical) {
-	VPUNPCKLDQ(v[1], v[0], spare[0])
-	VPUNPCKHDQ(v[1], v[0], spare[1])
-	VPUNPCKLDQ(v[3], v[2], spare[2])
-	VPUNPCKHDQ(v[3], v[2], spare[3])
-	VPUNPCKLQDQ(spare[2], spare[0], v[0])
-	VPUNPCKHQDQ(spare[2], spare[0], v[1])
-	VPUNPCKLQDQ(spare[3], spare[1], v[2])
-	VPUNPCKHQDQ(spare[3], spare[1], v[3])
+	vector.Transpose4x4(avx2.vecs[0:4], avx2.vecs[4:8])
 }
 
 // storeSteps widens the four columns in vectors 0 to 3 and stores them as steps: one from each, or

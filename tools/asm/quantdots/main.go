@@ -9,6 +9,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/cultivar/cultivar/tools/asm/vector"
 )
 
 func main() {
@@ -95,11 +97,14 @@ const firstSum = 8
 // ahead is how many bytes further on in its row what the first-level cache should have next lies.
 const ahead = 128
 
-func (k *kernel) v(i int) reg.VecPhysical {
+func (k *kernel) v(i int) reg.VecPhysical { return k.vectors()[i] }
+
+// vectors is all the vector registers there are.
+func (k *kernel) vectors() []reg.VecPhysical {
 	if k.wide {
-		return zmm[i]
+		return zmm
 	}
-	return ymm[i]
+	return ymm
 }
 
 func (k *kernel) size() int { return 4 * k.lanes }
@@ -241,14 +246,7 @@ func (k *kernel) transpose(disp int) {
 			VBROADCASTI32X4(k.at(i+4*q+4, disp), mask, z(i))
 		}
 	}
-	VPUNPCKLDQ(k.v(1), k.v(0), k.v(4))
-	VPUNPCKHDQ(k.v(1), k.v(0), k.v(5))
-	VPUNPCKLDQ(k.v(3), k.v(2), k.v(6))
-	VPUNPCKHDQ(k.v(3), k.v(2), k.v(7))
-	VPUNPCKLQDQ(k.v(6), k.v(4), k.v(0))
-	VPUNPCKHQDQ(k.v(6), k.v(4), k.v(1))
-	VPUNPCKLQDQ(k.v(7), k.v(5), k.v(2))
-	VPUNPCKHQDQ(k.v(7), k.v(5), k.v(3))
+	vector.Transpose4x4(k.vectors()[0:4], k.vectors()[4:8])
 }
 
 // halves gathers a float16 from disp of each row of the group into vector v, widened.
