@@ -214,9 +214,10 @@ func TestSplitOfQueriesChangesNothing(t *testing.T) {
 		{Heads: 2, KVHeads: 1, HeadDim: 12, Scale: 0.3},
 		{Heads: 1, KVHeads: 1, HeadDim: 12, Scale: 0.3, Window: 30},
 		{Heads: 1, KVHeads: 1, HeadDim: 12, Scale: 0.3, SoftCap: 2},
+		{Heads: 2 * (fewQueries + 1), KVHeads: 2, HeadDim: 12, Scale: 0.3},
 	} {
 		cputest.EachImplementation(t, func(t *testing.T) {
-			const n = 150
+			const n = stretch + block + 7
 			whole := newProblem(5, c, []Segment{{0, n, 0, n}})
 			// Key 0 has most of the weight and value 0 in dimension 0. All other products there
 			// vanish and leave a zero whose sign is that of the last key added, masked or not.
@@ -227,7 +228,7 @@ func TestSplitOfQueriesChangesNothing(t *testing.T) {
 			whole.k.at(0, 0, c.HeadDim)[0] = 17
 			whole.v.at(0, 0, c.HeadDim)[0] = 0
 			whole.forward()
-			for _, step := range []int{1, 7, 64, 149} {
+			for _, step := range []int{1, 7, 64, n - 1} {
 				part := newProblem(5, c, []Segment{{0, n, 0, n}})
 				copy(part.q.Data, whole.q.Data)
 				for at := 0; at < n; at += step {

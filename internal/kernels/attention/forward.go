@@ -33,7 +33,11 @@ func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) 
 		f := forwards.Get().(*forward)
 		defer f.release()
 		kvHead, first := part/parts, part%parts*heads
-		f.run(&p, s, s.view(i, c), kvHead, kvHead*c.group()+first, min(heads, c.group()-first))
+		run := f.run
+		if s.Q1-s.Q0 == 1 {
+			run = f.single
+		}
+		run(&p, s, s.view(i, c), kvHead, kvHead*c.group()+first, min(heads, c.group()-first))
 	})
 }
 
@@ -45,12 +49,16 @@ type pass struct {
 }
 
 // together is how many query heads of a group are computed by one goroutine, from keys and values that
-// are packed once: as many as leave every core several blocks of queries.
+// are packed once: as many as leave every core several blocks of queries. Single queries are read together
+// with a key head's other queries, since keys and values are most of what there is to read.
 func (c Config) together(segs []Segment) int {
-	const most, perWorker = 4, 4
+	most, perWorker := fewQueries, 1
 	views := 0
 	for _, s := range segs {
 		views += s.views()
+		if s.Q1-s.Q0 > 1 {
+			most, perWorker = 4, 4
+		}
 	}
 	group := c.group()
 	heads := min(group, most)
@@ -101,7 +109,7 @@ func (f *forward) run(p *pass, s Segment, w view, kvHead, head, heads int) {
 		}
 	}
 	for i := range heads {
-		f.heads[i].finish(p, w, head+i)
+		f.heads[i].finish(w.n, p.out.from(w.row, head+i, dim), p.out.Stride, p.lse[w.row*p.Heads+head+i:], p.Heads)
 	}
 }
 
@@ -150,15 +158,16 @@ func (f *forward) block(p *pass, w *view, h *sums, head, key, n int, k *gemm.Mat
 	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
 }
 
-// finish stores the results of one head, and leaves the sums as their logarithms.
-func (h *sums) finish(p *pass, w view, head int) {
-	sums := h.sum[:w.n]
+// finish stores rows results, stride elements apart, and lse, as far apart as the next argument says. It
+// leaves the sums as their logarithms.
+func (h *sums) finish(rows int, out []float32, stride int, lse []float32, apart int) {
+	sums := h.sum[:rows]
 	// Adding 0 makes −0 to +0. Which zero a sum of underflowed products is depends on whether masked keys,
 	// which add 0·v, were in the block or not yet there.
-	vec.DivideRows(p.out.from(w.row, head, p.HeadDim), p.out.Stride, h.acc, sums)
+	vec.DivideRows(out, stride, h.acc, sums)
 	vec.Logs(sums, sums)
 	for i, log := range sums {
-		p.lse[(w.row+i)*p.Heads+head] = h.max[i] + log
+		lse[i*apart] = h.max[i] + log
 	}
 }
 
