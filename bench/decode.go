@@ -80,16 +80,19 @@ func digestOf(ids []int32) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// readBandwidth is the best of some sweeps over memory on all threads, in bytes a second: what
+// sweepRuns over memory are measured after a turn, and take as long as some tens of tokens.
+const sweepRuns = 11
+
+// readBandwidth is the median rate of some sweeps over memory on all threads, in bytes a second: what
 // decoding, which reads every weight once for a token, can reach.
 func readBandwidth(data []float32) float64 {
 	const grain = 1 << 16
 	sums := make([]float32, len(data)/grain+1)
-	var best float64
-	for range 12 {
+	var rates []float64
+	for range sweepRuns {
 		began := time.Now()
 		parallel.For(len(data), grain, func(lo, hi int) { sums[lo/grain] = vec.Sum(data[lo:hi]) })
-		best = max(best, float64(4*len(data))/time.Since(began).Seconds())
+		rates = append(rates, float64(4*len(data))/time.Since(began).Seconds())
 	}
-	return best
+	return median(rates)
 }

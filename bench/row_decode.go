@@ -9,24 +9,28 @@ import (
 )
 
 func decodeRow() row {
+	bounds := make(map[string]*bandwidths)
 	return row{
 		name: "decode", about: "greedy decoding of one sequence, 135M Llama shape, beside what memory bandwidth allows",
-		unit: tokensPerSecond, runs: 5, contests: decodeContests, notes: decodeNotes,
+		unit: tokensPerSecond, runs: 5,
+		contests: func(b *bench) ([]contest, error) { return decodeContests(b, bounds) },
+		notes:    func(_ *bench, r *report) error { return decodeNotes(r, bounds) },
 	}
 }
 
 const decodeCase = "64 tokens"
 
-func decodeContests(b *bench) ([]contest, error) {
+func decodeContests(b *bench, bounds map[string]*bandwidths) ([]contest, error) {
 	var list []contest
-	for _, dtype := range []string{"float32", "bfloat16"} {
+	for _, dtype := range decodeTypes {
 		dir, err := b.baseDir(dtype)
 		if err != nil {
 			return nil, err
 		}
+		bounds[dtype] = &bandwidths{dir: dir}
 		args := decodeArgs{Base: dir, DType: dtype}
 		list = append(list, contest{
-			name: dtype, cases: []string{decodeCase}, unlike: dtype != "float32",
+			name: dtype, cases: []string{decodeCase}, unlike: dtype != "float32", after: bounds[dtype].measure,
 			sides: []side{
 				{label: "cultivar", program: "decode", args: args},
 				{label: "torch", peer: true, program: "decode", args: args},
@@ -36,30 +40,47 @@ func decodeContests(b *bench) ([]contest, error) {
 	return list, nil
 }
 
-// decodeNotes relates the rates to reading every weight once for every token. The bandwidth is that of
-// the very weights, mapped as decoding reads them; memory of the program's own is faster on some
-// machines, and stands beside it.
-func decodeNotes(b *bench, r *report) error {
-	for _, dtype := range []string{"float32", "bfloat16"} {
+// decodeTypes are the types of weights that are decoded from.
+var decodeTypes = []string{"float32", "bfloat16"}
+
+// bandwidths are the rates, in bytes a second, at which the weights of a base are read, one of each turn: the
+// very weights, mapped as decoding reads them, and a copy in the program's own memory, which is faster on
+// some machines.
+type bandwidths struct {
+	dir         string
+	size        int // of the weights
+	mapped, own []float64
+}
+
+func (w *bandwidths) measure() error {
+	weights, unmap, err := weightsOf(w.dir)
+	if err != nil {
+		return err
+	}
+	w.size = 4 * len(weights)
+	w.mapped = append(w.mapped, readBandwidth(weights))
+	w.own = append(w.own, readBandwidth(slices.Clone(weights)))
+	return unmap()
+}
+
+// decodeNotes relates the rates to reading every weight once for every token, in the same turn.
+func decodeNotes(r *report, bounds map[string]*bandwidths) error {
+	for _, dtype := range decodeTypes {
 		ours := r.side(dtype, decodeCase, "cultivar")
 		if ours == nil {
 			continue
 		}
-		dir, err := b.baseDir(dtype)
-		if err != nil {
-			return err
+		w := bounds[dtype]
+		share := func(rates []float64) (shares []float64) {
+			for i, tokens := range ours.Figures {
+				shares = append(shares, 100*tokens*float64(w.size)/rates[i])
+			}
+			return shares
 		}
-		weights, unmap, err := weightsOf(dir)
-		if err != nil {
-			return err
-		}
-		size := float64(4 * len(weights))
-		mapped, own := readBandwidth(weights), readBandwidth(slices.Clone(weights))
-		r.note("%s: %.0f %% of the bound of %.0f tokens/s (%.0f MB of weights a token at %.1f GB/s); %.0f %% of what a copy of them gives, %.1f GB/s",
-			dtype, 100*ours.Median*size/mapped, mapped/size, size/1e6, mapped/1e9, 100*ours.Median*size/own, own/1e9)
-		if err := unmap(); err != nil {
-			return err
-		}
+		mapped, own := share(w.mapped), share(w.own)
+		r.note("%s: %.0f MB of weights a token, which the same turns read at %.1f GB/s: %.0f %% of that bound of %.0f tokens/s, in single turns %.0f to %.0f %%; %.0f %% of what a copy of them gives, %.1f GB/s",
+			dtype, float64(w.size)/1e6, median(w.mapped)/1e9, median(mapped), median(w.mapped)/float64(w.size),
+			slices.Min(mapped), slices.Max(mapped), median(own), median(w.own)/1e9)
 	}
 	return nil
 }
