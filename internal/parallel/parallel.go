@@ -9,9 +9,10 @@ func Workers() int { return runtime.GOMAXPROCS(0) }
 
 // For calls body(lo, hi) for consecutive pieces of [0, n), each at most grain long, from several
 // goroutines, and returns when all are done. Each goroutine begins with a share of consecutive pieces,
-// the same in every loop of the same size, so that what it wrote in the last one is still in its
-// cache; then it takes what others have left, one by one, so that uneven work balances. A panic in body is raised again in the caller. A loop within a loop, or beside one of
-// another goroutine, is one call of body: the cores are busy already.
+// the same in every loop of the same size, so that what it wrote in the last one is still in its cache;
+// then it takes what others have left, one by one, so that uneven work balances. A panic in body is raised
+// again in the caller. A loop within a loop, or beside one of another goroutine, is one call of body: the
+// cores are busy already.
 func For(n, grain int, body func(lo, hi int)) {
 	if n <= 0 {
 		return
@@ -40,7 +41,8 @@ type loop struct {
 func (l *loop) work(own int) {
 	defer func() {
 		if r := recover(); r != nil {
-			crew.failure.CompareAndSwap(nil, &r)
+			failure := r // by itself, so that memory for it is taken only here
+			crew.failure.CompareAndSwap(nil, &failure)
 		}
 	}()
 	for i := range crew.shares {

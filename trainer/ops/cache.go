@@ -36,12 +36,14 @@ func (c *Cache) state(operator string, n int) []float32 {
 	return s
 }
 
+// fewest is how many rows there is room for from the beginning on.
+const fewest = 64
+
 // append adds the keys and values of new rows and returns all of them.
 func (c *Cache) append(qkv []float32, rows, cols, qw, kvw int) (k, v attention.Heads) {
-	need := (c.Len + rows) * kvw
-	for len(c.K) < need {
-		c.K = append(c.K, make([]float32, max(need-len(c.K), len(c.K)))...)
-		c.V = append(c.V, make([]float32, max(need-len(c.V), len(c.V)))...)
+	if need := c.Len + rows; len(c.K) < need*kvw {
+		size := max(need, 2*c.Len, fewest) * kvw
+		c.K, c.V = enlarged(c.K[:c.Len*kvw], size), enlarged(c.V[:c.Len*kvw], size)
 	}
 	parallel.For(rows, 64, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -52,4 +54,11 @@ func (c *Cache) append(qkv []float32, rows, cols, qw, kvw int) (k, v attention.H
 	})
 	c.Len += rows
 	return attention.Heads{Data: c.K, Stride: kvw}, attention.Heads{Data: c.V, Stride: kvw}
+}
+
+// enlarged is a copy of x, of n elements.
+func enlarged(x []float32, n int) []float32 {
+	y := make([]float32, n)
+	copy(y, x)
+	return y
 }
