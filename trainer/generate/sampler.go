@@ -14,6 +14,7 @@ type sampler struct {
 	seen   map[int32]bool
 	stream rng.Stream
 
+	logits  []float32 // by token, while one is drawn
 	weights []float32 // by token: e^((logit − the greatest) / temperature)
 	order   []int32   // tokens, of which the first ranked ones are the likeliest in order
 	ranked  int
@@ -120,7 +121,7 @@ func (s *sampler) weigh(logits []float32) {
 			s.order[i] = int32(i)
 		}
 	}
-	s.ranked = 0
+	s.logits, s.ranked = logits, 0
 	top := float64(logits[argmax(logits)])
 	for i, l := range logits {
 		s.weights[i] = float32((float64(l) - top) / s.o.Temperature)
@@ -136,10 +137,10 @@ func (s *sampler) weight(i int) float64 {
 	return float64(s.weights[s.order[i]])
 }
 
-// rank puts the first n tokens in order: by falling weight, equal ones by rising id.
+// rank puts the first n tokens in order: by falling logit, equal ones by rising id.
 func (s *sampler) rank(n int) {
 	before := func(a, b int32) int {
-		if c := cmp.Compare(s.weights[b], s.weights[a]); c != 0 {
+		if c := cmp.Compare(s.logits[b], s.logits[a]); c != 0 {
 			return c
 		}
 		return cmp.Compare(a, b)
