@@ -228,7 +228,7 @@ func TestSplitOfQueriesChangesNothing(t *testing.T) {
 			whole.k.at(0, 0, c.HeadDim)[0] = 17
 			whole.v.at(0, 0, c.HeadDim)[0] = 0
 			whole.forward()
-			for _, step := range []int{1, 7, 64, n - 1} {
+			for _, step := range []int{1, 7, 64, tall + 1, n - 1} {
 				part := newProblem(5, c, []Segment{{0, n, 0, n}})
 				copy(part.q.Data, whole.q.Data)
 				for at := 0; at < n; at += step {

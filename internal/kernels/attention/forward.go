@@ -33,11 +33,7 @@ func Forward(out Heads, lse []float32, q, k, v Heads, segs []Segment, c Config) 
 		f := forwards.Get().(*forward)
 		defer f.release()
 		kvHead, first := part/parts, part%parts*heads
-		run := f.run
-		if s.Q1-s.Q0 == 1 {
-			run = f.single
-		}
-		run(&p, s, s.view(i, c), kvHead, kvHead*c.group()+first, min(heads, c.group()-first))
+		f.run(&p, s, s.view(i, c), kvHead, kvHead*c.group()+first, min(heads, c.group()-first))
 	})
 }
 
@@ -49,8 +45,8 @@ type pass struct {
 }
 
 // together is how many query heads of a group are computed by one goroutine, from keys and values that
-// are packed once: as many as leave every core several blocks of queries. Single queries are read together
-// with a key head's other queries, since keys and values are most of what there is to read.
+// are packed once: as many as leave every core several blocks of queries. Where every segment has a single
+// query, keys and values are most of what is read: then as many as leave every core one.
 func (c Config) together(segs []Segment) int {
 	most, perWorker := fewQueries, 1
 	views := 0
@@ -93,6 +89,10 @@ func (f *forward) release() {
 
 // run computes the rows of a block of queries for heads query heads from head on, which share a key head.
 func (f *forward) run(p *pass, s Segment, w view, kvHead, head, heads int) {
+	if w.n == 1 {
+		f.single(p, s, w, kvHead, head, heads)
+		return
+	}
 	dim := p.HeadDim
 	f.begin(heads, w.n*dim)
 	start, end := w.keys()
@@ -158,16 +158,16 @@ func (f *forward) block(p *pass, w *view, h *sums, head, key, n int, k *gemm.Mat
 	multiplyWeights(acc, dim, weights, &f.values, dim, upper, !all)
 }
 
-// finish stores rows results, stride elements apart, and lse, as far apart as the next argument says. It
-// leaves the sums as their logarithms.
-func (h *sums) finish(rows int, out []float32, stride int, lse []float32, apart int) {
+// finish stores the results of rows and their log-sum-exp, each with its own stride, and leaves the sums as
+// their logarithms.
+func (h *sums) finish(rows int, out []float32, outStride int, lse []float32, lseStride int) {
 	sums := h.sum[:rows]
 	// Adding 0 makes −0 to +0. Which zero a sum of underflowed products is depends on whether masked keys,
 	// which add 0·v, were in the block or not yet there.
-	vec.DivideRows(out, stride, h.acc, sums)
+	vec.DivideRows(out, outStride, h.acc, sums)
 	vec.Logs(sums, sums)
 	for i, log := range sums {
-		lse[i*apart] = h.max[i] + log
+		lse[i*lseStride] = h.max[i] + log
 	}
 }
 
