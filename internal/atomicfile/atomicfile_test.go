@@ -1,7 +1,6 @@
 package atomicfile
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cultivar/cultivar/internal/hugepage"
 )
 
 func write(s string) func(io.Writer) error {
@@ -117,7 +118,7 @@ func TestSealReportsAFullDisk(t *testing.T) {
 		t.Skip(err)
 	}
 	defer func() { _ = f.Close() }()
-	buf := bufio.NewWriter(f)
+	buf := hugepage.NewWriter(f, 0)
 	if err := write("x")(buf); err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,18 @@
 package atomicfile
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
-)
 
-// bufferSize is large enough that weights are not written in small system calls.
-const bufferSize = 1 << 18
+	"github.com/cultivar/cultivar/internal/hugepage"
+)
 
 // File is a file that is being written: it appears under its path with Commit, or never. It is not
 // safe for concurrent use.
 type File struct {
 	path string
-	temp *os.File // nil once it is over
-	buf  *bufio.Writer
+	temp *os.File         // nil once it is over
+	buf  *hugepage.Writer // weights are mapped when they are read
 }
 
 // Create begins a file that is to appear at path, with permissions 0666 less the umask. The path's
@@ -24,7 +22,7 @@ func Create(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{path: path, temp: temp, buf: bufio.NewWriterSize(temp, bufferSize)}, nil
+	return &File{path: path, temp: temp, buf: hugepage.NewWriter(temp, 0)}, nil
 }
 
 // Write appends to the file.
@@ -54,7 +52,7 @@ func (f *File) Abort() {
 }
 
 // seal writes what is left, syncs and closes: a full disk may be reported by any of the three.
-func seal(buf *bufio.Writer, f *os.File) error {
+func seal(buf *hugepage.Writer, f *os.File) error {
 	if err := buf.Flush(); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cultivar/cultivar/internal/bounded"
+	"github.com/cultivar/cultivar/internal/hugepage"
 )
 
 // parallelFiles is how many files are downloaded at a time: one connection seldom fills a line, and
@@ -182,7 +183,7 @@ func (d *transfer) fill(ctx context.Context, e entry) error {
 	return d.root.Rename(name, path.Join("blobs", e.etag()))
 }
 
-// partial is a file on its way: size bytes of it are written and in sum.
+// partial is a file on its way: size bytes of it are in sum, and written when no copy runs.
 type partial struct {
 	*transfer
 	e    entry
@@ -279,9 +280,18 @@ func rangeStart(resp *http.Response) int64 {
 	return n
 }
 
-// copy writes the body, and gives up when nothing comes for a while. Errors of the network are
-// temporary, those of the disk are not.
+// copy writes what comes of the body. Errors of the network are temporary, those of the disk are not.
 func (p *partial) copy(ctx context.Context, cancel context.CancelCauseFunc, body io.Reader) error {
+	out := hugepage.NewWriter(p.f, p.size) // weights are mapped when they are read
+	err := p.receive(ctx, cancel, body, out)
+	if disk := out.Flush(); disk != nil {
+		return disk
+	}
+	return err
+}
+
+// receive takes in the body, and gives up when nothing comes for a while.
+func (p *partial) receive(ctx context.Context, cancel context.CancelCauseFunc, body io.Reader, out *hugepage.Writer) error {
 	stalled := &temporary{error: &Error{Msg: fmt.Sprintf("%s sends nothing any more", p.h.host()), Err: ErrUnreachable,
 		Way: "what was downloaded is kept: run the same command again"}}
 	watch := time.AfterFunc(p.h.cfg.stall, func() { cancel(stalled) })
@@ -291,10 +301,10 @@ func (p *partial) copy(ctx context.Context, cancel context.CancelCauseFunc, body
 		n, err := body.Read(buf)
 		watch.Reset(p.h.cfg.stall)
 		if p.size+int64(n) > p.e.Size {
-			return errors.Join(p.h.corrupt(p.ref, fmt.Errorf("%s is longer than the hub lists", p.e.Path)), p.begin())
+			return errors.Join(p.h.corrupt(p.ref, fmt.Errorf("%s is longer than the hub lists", p.e.Path)), out.Flush(), p.begin())
 		}
 		if n > 0 {
-			if _, err := p.f.Write(buf[:n]); err != nil {
+			if _, err := out.Write(buf[:n]); err != nil {
 				return err
 			}
 			_, _ = p.sum.Write(buf[:n])

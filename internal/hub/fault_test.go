@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -351,20 +352,23 @@ func TestHelperDownload(t *testing.T) {
 // the next one goes on where it was.
 func TestKill(t *testing.T) {
 	s := hubtest.New(t)
+	files := model()
+	large := bytes.Repeat(weights, 8)
+	files["model.safetensors"] = large
 	h, _ := client(t, s)
 	reached := make(chan struct{})
 	s.Fault = func(w http.ResponseWriter, r *http.Request, host string, n int) bool {
 		if host != "files" || n > 1 {
 			return false
 		}
-		w.Header().Set("Content-Length", strconv.Itoa(len(weights)))
-		_, _ = w.Write(weights[:300_000])
+		w.Header().Set("Content-Length", strconv.Itoa(len(large)))
+		_, _ = w.Write(large[:3_000_000])
 		w.(http.Flusher).Flush()
 		close(reached)
 		<-r.Context().Done()
 		return true
 	}
-	s.Add("org/name", model())
+	s.Add("org/name", files)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -401,7 +405,7 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(filepath.Join(dir, "model.safetensors")); err != nil || string(got) != string(weights) {
+	if got, err := os.ReadFile(filepath.Join(dir, "model.safetensors")); err != nil || !bytes.Equal(got, large) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	resumed := slices.ContainsFunc(s.Requests(), func(r hubtest.Request) bool { return r.Host == "files" && strings.HasPrefix(r.Range, "bytes=") })

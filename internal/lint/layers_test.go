@@ -81,7 +81,7 @@ var narrow = []struct {
 	{"net/http", []string{"store/s3", "store/storetest/...", "internal/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
 	{"os/exec", []string{"store/storetest/...", "bench"}, "the binary needs nothing beside it"},
 	{"testing", support, "test support stays out of the binary"},
-	{"unsafe", []string{"internal/mapped", "internal/safetensors", "internal/dtype", "internal/kernels/..."}, "only views of mapped files and kernels may reinterpret memory"},
+	{"unsafe", []string{"internal/mapped", "internal/hugepage", "internal/safetensors", "internal/dtype", "internal/kernels/..."}, "only what maps memory, views of files and kernels may reinterpret memory"},
 }
 
 func TestLayers(t *testing.T) {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 
+	"github.com/cultivar/cultivar/internal/hugepage"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -93,7 +94,7 @@ func (m *Model) forwardLayer(layer int, f *forwardPass, layout ops.Layout, cache
 // sized returns x with length n, or new memory.
 func sized(x []float32, n int) []float32 {
 	if cap(x) < n {
-		return make([]float32, n)
+		return hugepage.Floats(n)
 	}
 	return x[:n]
 }

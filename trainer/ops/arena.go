@@ -2,6 +2,8 @@ package ops
 
 import (
 	"gorgonia.org/tensor"
+
+	"github.com/cultivar/cultivar/internal/hugepage"
 )
 
 // Arena is memory for what one replay of a tape computes: the results of its operators, in the
@@ -68,7 +70,7 @@ func (a *Arena) place(n int, s *slotOfArena, rows, cols int) []float32 {
 	size := rows * cols
 	if a.plan == nil {
 		if len(s.memory) < size {
-			s.memory = make([]float32, size)
+			s.memory = hugepage.Floats(size)
 		}
 		return s.memory[:size:size]
 	}
@@ -94,7 +96,7 @@ func grow(x []float32, n int) []float32 {
 	if len(x) >= n {
 		return x
 	}
-	return make([]float32, n)
+	return hugepage.Floats(n)
 }
 
 // keep returns n floats that stay as they are until the owner of key asks again.
@@ -102,7 +104,7 @@ func (a *Arena) keep(key string, n int) []float32 {
 	if k := a.kept[key]; len(k) >= n {
 		return k[:n]
 	}
-	k := make([]float32, n)
+	k := hugepage.Floats(n)
 	a.kept[key] = k
 	return k
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package hugepage
+
+// advise does nothing where there is nobody to ask.
+func advise([]float32) {}
