@@ -271,6 +271,9 @@ func TestBlocks(t *testing.T) {
 			cputest.EachImplementation(t, func(t *testing.T) {
 				for seed, p := range []product{
 					{m: 600, n: 40, k: 2*depth + 9},
+					{m: 1203, n: 17, k: 90, a: layout{padding: 7}}, // this and two more: strips of every fifth row
+					{m: 1201, n: 64, k: 70, b: layout{transposed: true}},
+					{m: 569, n: 8, k: 2*depth + 9, b: layout{typ: dtype.BF16}},
 					{m: 8, n: 1100, k: depth + 16, a: layout{transposed: true}, b: layout{typ: dtype.F16}},
 					{m: 600, n: 8, k: depth, b: layout{typ: dtype.BF16, transposed: true}},
 					{m: 1, n: 2070, k: depth + 1, b: layout{typ: dtype.BF16, transposed: true}},
@@ -465,6 +468,7 @@ func TestTermsAcrossBlocks(t *testing.T) {
 			{m: 70, n: 530, depths: []int{1, 2*depth + 3, 300}, blended: true},
 			{m: 20, n: 300, depths: []int{100, 3, depth + 60}, scale: -3, blended: true},             // in place
 			{m: 300, n: 20, depths: []int{90, depth, 5}, a: layout{transposed: true}, blended: true}, // turned
+			{m: 1203, n: 33, depths: []int{depth + 90, 7, 300}, scale: 0.5},                          // strips of every fifth row
 			{m: 9, n: 70, depths: []int{depth + 9, 40}, b: layout{typ: dtype.BF16, transposed: true}},
 		} {
 			r := rand.New(rand.NewPCG(13, uint64(c.m)))

@@ -61,7 +61,7 @@ func (p *Panels) multiply(list []panel, last int, c []float32, ldc, rows, steps 
 	height := p.plan.height(cols)
 	height = ceilDiv(rows, ceilDiv(rows, height))
 	for i := 0; i < rows; i += height {
-		s.setA(&p.plan, &p.work, &p.term, span{i, min(rows, i+height), 0, steps}, cols)
+		s.setA(&p.plan, &p.work, &p.term, span{i, min(rows, i+height), 0, steps}, 1, cols)
 		s.c = c[i*ldc:]
 		if accumulate {
 			s.from = s.c

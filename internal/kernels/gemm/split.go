@@ -27,6 +27,10 @@ const shallow = 64
 // of A would be read too often.
 const narrowest = 96
 
+// longPiece is how many columns of C at least a tile has that reads B in place, if others give every
+// worker something to do: long pieces of rows are read faster.
+const longPiece = 512
+
 // split chooses tiles for a number of workers who have total multiply-adds to do, p's and those of other
 // plans: of all ways to cut rows and columns, that by which they are done first.
 func (p *plan) split(workers, total int) {
@@ -41,8 +45,11 @@ func (p *plan) split(workers, total int) {
 	}
 	maxDown, maxAcross := p.down.units(), max(1, p.across.size/max(narrowest, p.across.unit))
 	switch {
-	case p.inPlace(): // long pieces of rows of B are read faster
-		maxDown, maxAcross = 1, workers
+	case p.inPlace():
+		maxDown, maxAcross = 1, max(1, p.n/longPiece)
+		if p.work() > total/workers {
+			maxAcross = max(maxAcross, workers)
+		}
 	case p.m <= 4*p.rows:
 		maxDown, maxAcross = 1, p.across.units()
 	case p.k <= shallow && maxDown >= perWorker*workers:

@@ -25,13 +25,13 @@ type strip struct {
 }
 
 // setA prepares a panel of A for n columns: where it lies, if the micro-kernel can read it there well,
-// or else as a copy.
-func (s *strip) setA(p *plan, w *workspace, t *term, v span, n int) {
+// or else as a copy. If every is not 1, its rows are so far apart, and lie where [plan.every] wants them.
+func (s *strip) setA(p *plan, w *workspace, t *term, v span, every, n int) {
 	l := &t.a
 	s.rows, s.steps, s.follows = v.lane1-v.lane0, v.steps, false
 	if p.strided && l.typ == dtype.F32 && l.blocks == nil && !(l.collides(p.rows) && n > 4*p.narrow) {
-		s.a, s.aRow, s.aStep = l.f32[v.lane0*l.lane+v.step*l.step:], l.lane, l.step
-		s.follows = l.step == 1
+		s.a, s.aRow, s.aStep = l.f32[v.lane0*l.lane+v.step*l.step:], l.lane*every, l.step
+		s.follows = l.step == 1 && every == 1
 		return
 	}
 	if p.strided && l.alongRows() {

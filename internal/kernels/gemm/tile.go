@@ -36,8 +36,8 @@ const blockSize = 1 << 18
 const depth = 256
 
 // inPlaceSize is how many elements of B are read where they are until all rows of A have passed by: lines
-// of so many rows that the first-level cache and its translations suffice.
-const inPlaceSize = 3 << 14
+// of so few rows that the processor sees in which order they are read, page by page.
+const inPlaceSize = 3 << 13
 
 // An area is the part of C that a tile covers, and where it is computed.
 type area struct {
@@ -143,32 +143,56 @@ func (g *segment) span(b *area) span { return span{b.j0, b.j1, g.at, g.steps} }
 // first-level cache from segment to segment.
 func (p *plan) addBlock(w *workspace, b *area, last bool) {
 	n := b.j1 - b.j0
-	height := p.height(n)
+	height, every := p.height(n), p.every(b)
 	if !p.inPlace() { // where the first strip waits for B, it should have as much to do meanwhile as it can
 		height = ceilDiv(b.i1-b.i0, ceilDiv(b.i1-b.i0, height))
 	}
-	for i := b.i0; i < b.i1; i += height {
-		rows := min(height, b.i1-i)
-		c := b.c[(i-b.i0)*b.ldc:]
-		var from []float32
-		if b.from != nil {
-			from = b.from[(i-b.i0)*b.fromRow:]
-		}
-		fromRow := b.fromRow
-		for x := range w.segments {
-			g := &w.segments[x]
-			w.strip.scale = 0
-			if last && x == len(w.segments)-1 {
-				w.strip.scale = p.scale
-			}
-			w.strip.setA(p, w, g.t, span{i, i + rows, g.at, g.steps}, n)
-			p.strips(w, &g.b, c, b.ldc, from, fromRow, n)
-			from, fromRow = c, b.ldc
+	for i := b.i0; i < b.i1; i += height * every {
+		end := min(i+height*every, b.i1)
+		for j := i; j < min(i+every, end); j++ {
+			p.addStrip(w, b, j, ceilDiv(end-j, every), every, last)
 		}
 		if last && !p.turned {
-			p.addPlus(i, i+rows, b.j0, b.j1) // while the rows are in the first-level cache
+			p.addPlus(i, end, b.j0, b.j1) // while the rows are in the first-level cache
 		}
 	}
+}
+
+// addStrip is [plan.addBlock] for so many rows from row i on, of which every so many-th.
+func (p *plan) addStrip(w *workspace, b *area, i, rows, every int, last bool) {
+	n, row := b.j1-b.j0, b.ldc*every
+	c := b.c[(i-b.i0)*b.ldc:]
+	var from []float32
+	if b.from != nil {
+		from = b.from[(i-b.i0)*b.fromRow:]
+	}
+	fromRow := b.fromRow * every
+	for x := range w.segments {
+		g := &w.segments[x]
+		w.strip.scale = 0
+		if last && x == len(w.segments)-1 {
+			w.strip.scale = p.scale
+		}
+		w.strip.setA(p, w, g.t, span{i, i + rows, g.at, g.steps}, every, n)
+		p.strips(w, &g.b, c, row, from, fromRow, n)
+		from, fromRow = c, row
+	}
+}
+
+// every is how far apart the rows of a strip are: the next ones, or, where C has so few columns that reading A
+// is most of what there is to do, every fifth. The rows of a strip are read side by side, and what prefetches
+// from memory follows one of them in a page, not two.
+func (p *plan) every(b *area) int {
+	const few, short, fifth = 64, 8192 / 4, 5
+	if !p.strided || b.j1-b.j0 > few || b.i1-b.i0 < 4*fifth*p.rows {
+		return 1
+	}
+	for i := range p.terms {
+		if a := &p.terms[i].a; !a.inColumnsOf32() || a.lane >= short {
+			return 1
+		}
+	}
+	return fifth
 }
 
 // block chooses how much of B is packed at a time, columns × steps, and whether it is used only once,
@@ -177,7 +201,7 @@ func (p *plan) block(a *area) (cols, steps int, once bool) {
 	n := roundUp(a.j1-a.j0, p.wide)
 	switch {
 	case p.inPlace():
-		return n, max(64, min(depth, inPlaceSize/n&^31)), true
+		return n, max(32, min(depth, inPlaceSize/n&^15)), true
 	case a.i1-a.i0 <= p.height(a.j1-a.j0):
 		return p.wide, depth, false
 	}
