@@ -108,6 +108,15 @@ func TestTurns(t *testing.T) {
 	}
 
 	log = nil
+	sides = []*script{{name: "a", log: &log}, {name: "b", log: &log}}
+	if samples, err = turns(sides, "case", 2, contest{again: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(log, ""); got != "abaabbaabb" || len(samples[0]) != 2 || samples[0][0].Seconds != 3 {
+		t.Errorf("turns were %s with samples %v, want two runs in each, of which the second counts", got, samples)
+	}
+
+	log = nil
 	sides = []*script{{name: "a", log: &log}, {name: "b", log: &log, fail: 2}}
 	if _, err := turns(sides, "case", 2, contest{}); err == nil {
 		t.Error("a failure in the second run went unseen")
