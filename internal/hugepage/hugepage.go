@@ -1,7 +1,7 @@
-// Package hugepage has large memory and large files lie in pages that the processor finds fast. Weights and activations
-// are gone through once in seconds, so that most pages of 4 KiB are looked up anew, which in a virtual
-// machine takes up to a microsecond each; one of 2 MiB is looked up once in 512 times that size. Systems
-// give them to those who ask (transparent_hugepage/enabled is "madvise" in most distributions).
+// Package hugepage has large memory and large files lie in pages of 2 MiB. Weights and activations are gone
+// through once in seconds, so that the processor looks up most pages of 4 KiB anew, which in a virtual machine
+// takes up to a microsecond or two each. Linux gives huge pages to memory that asks for them
+// (transparent_hugepage/enabled is "madvise" in most distributions), and to files by the way they are written.
 package hugepage
 
 // size is that of a huge page of amd64, and of arm64 with pages of 4 KiB.

@@ -25,7 +25,8 @@ type strip struct {
 }
 
 // setA prepares a panel of A for n columns: where it lies, if the micro-kernel can read it there well,
-// or else as a copy. If every is not 1, its rows are so far apart, and lie where [plan.every] wants them.
+// or else as a copy. Rows that are not the next ones, every so many, are those of an A for which [plan.every]
+// has found that it can.
 func (s *strip) setA(p *plan, w *workspace, t *term, v span, every, n int) {
 	l := &t.a
 	s.rows, s.steps, s.follows = v.lane1-v.lane0, v.steps, false

@@ -158,7 +158,7 @@ func (p *plan) addBlock(w *workspace, b *area, last bool) {
 	}
 }
 
-// addStrip is [plan.addBlock] for so many rows from row i on, of which every so many-th.
+// addStrip is [plan.addBlock] for a strip: row i and those that follow it, every so many.
 func (p *plan) addStrip(w *workspace, b *area, i, rows, every int, last bool) {
 	n, row := b.j1-b.j0, b.ldc*every
 	c := b.c[(i-b.i0)*b.ldc:]
