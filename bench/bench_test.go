@@ -109,7 +109,7 @@ func TestTurns(t *testing.T) {
 
 	log = nil
 	sides = []*script{{name: "a", log: &log}, {name: "b", log: &log}}
-	if samples, err = turns(sides, "case", 2, contest{again: true}); err != nil {
+	if samples, err = turns(sides, "case", 2, contest{sides: []side{{program: "train"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(log, ""); got != "abaabbaabb" || len(samples[0]) != 2 || samples[0][0].Seconds != 3 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +16,13 @@ type contest struct {
 	cases     []string
 	tolerance float64      // of the relative difference between the losses of the first runs; 0 compares none
 	unlike    bool         // the sides do not compute the same on purpose: only rates are compared
-	again     bool         // a turn is two runs, of which the second counts: steps of training follow each other
 	after     func() error // what this process measures after every turn; may be nil
+}
+
+// training reports whether cases are steps of training, which follow each other in a run: then a turn is two
+// runs, of which the second counts.
+func (c contest) training() bool {
+	return slices.ContainsFunc(c.sides, func(s side) bool { return s.program == "train" })
 }
 
 // measure runs the contests of a row.
@@ -107,8 +113,8 @@ type sided interface {
 }
 
 // turns has every side run a case once to warm up, which is also where their results are compared,
-// and then measures runs in turns. What a side left in caches, and pages of memory that are found fast, go
-// to the others meanwhile: where it would have kept them in use, it has a run to get them back.
+// and then measures runs in turns. Where these are steps of training, a side has one to get back into caches
+// what the others drove out meanwhile.
 func turns[S sided](sides []S, name string, runs int, c contest) ([][]sample, error) {
 	var warm []sample
 	for _, s := range sides {
@@ -127,7 +133,7 @@ func turns[S sided](sides []S, name string, runs int, c contest) ([][]sample, er
 	for range runs {
 		for i, s := range sides {
 			got, err := s.run(name)
-			if c.again && err == nil {
+			if c.training() && err == nil {
 				got, err = s.run(name)
 			}
 			if err != nil {

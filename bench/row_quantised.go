@@ -26,7 +26,7 @@ var baseTypes = []struct {
 
 // quantisedContests are ours on all types in turns, and each type against the peer.
 func quantisedContests(b *bench) ([]contest, error) {
-	ours := contest{name: "ours", cases: []string{full.name}, unlike: true, again: true}
+	ours := contest{name: "ours", cases: []string{full.name}, unlike: true}
 	var list []contest
 	for _, t := range baseTypes {
 		dir, err := b.baseDir(t.name)
@@ -40,7 +40,7 @@ func quantisedContests(b *bench) ([]contest, error) {
 		here := side{label: "cultivar " + t.name, program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(full)}}
 		ours.sides = append(ours.sides, here)
 		list = append(list, contest{
-			name: t.name, cases: []string{full.name}, tolerance: t.tolerance, again: true,
+			name: t.name, cases: []string{full.name}, tolerance: t.tolerance,
 			sides: []side{here, {label: "torch " + t.name, peer: true, program: "step",
 				args: gradientArgs{Base: dir, Steps: ids, DType: t.peer, Rank: rank, MicroBatch: batch}}},
 		})

@@ -43,14 +43,14 @@ func stepContests(d dataset, after func() error) func(*bench) ([]contest, error)
 		checkpointing.Checkpointing = true
 		return []contest{
 			{
-				name: "fast", cases: []string{d.name}, tolerance: stepTolerance, again: true, after: after,
+				name: "fast", cases: []string{d.name}, tolerance: stepTolerance, after: after,
 				sides: []side{
 					{label: "cultivar", program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(d)}},
 					{label: "torch", peer: true, program: "step", args: plain},
 				},
 			},
 			{
-				name: "small", cases: []string{d.name}, tolerance: stepTolerance, again: true,
+				name: "small", cases: []string{d.name}, tolerance: stepTolerance,
 				sides: []side{
 					{label: "cultivar", program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(d), Memory: smallMemory}},
 					{label: "torch checkpointing", peer: true, program: "step", args: checkpointing},
