@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cultivar/cultivar/internal/hugepage"
 )
 
 // mapFile maps a file read-only. An empty file cannot be mapped and needs no mapping.
@@ -18,6 +20,7 @@ func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
+	hugepage.Advise(data)
 	return data, func() error { return unix.Munmap(data) }, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/cultivar/cultivar/internal/mapped"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -99,12 +99,7 @@ type fileID struct {
 var fileDigests sync.Map
 
 func digestFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
@@ -116,13 +111,27 @@ func digestFile(path string) (string, error) {
 	if sum, ok := fileDigests.Load(id); ok {
 		return sum.(string), nil
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	sum, err := digestMapped(path)
+	if err != nil {
 		return "", fmt.Errorf("digest %s: %w", path, err)
 	}
-	sum := hexSum(h)
 	fileDigests.Store(id, sum)
 	return sum, nil
+}
+
+// digestMapped reads a file as a mapping, piece by piece. Often nobody has read it before, and the pages of a
+// mapping's reading are what training then goes through (internal/hugepage).
+func digestMapped(path string) (string, error) {
+	data, unmap, err := mapped.Open(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for piece := range slices.Chunk(data, 16<<20) {
+		_, _ = h.Write(piece)
+		mapped.Forget(piece)
+	}
+	return hexSum(h), unmap()
 }
 
 // digestConfig covers all keys but the cosmetic ones, by sorted key, each value without white space.

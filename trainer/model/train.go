@@ -31,6 +31,7 @@ type Trainer struct {
 	pass      *forwardPass   // of the layers before first, of the head, and of evaluation
 	arenas    []*ops.Arena   // of each layer from first on; those that recompute share one
 	machines  []*ops.Machine // likewise
+	hidden    []float32      // the memory of those that follow: large, instead of many that are not
 	inputs    [][]float32    // of each layer from first on, and the output of the last
 	grads     [2][]float32   // of inputs, alternating
 }
@@ -74,10 +75,16 @@ func (t *Trainer) Reserve(rows int) {
 // resize makes the hidden states and their gradients rows long.
 func (t *Trainer) resize(rows int) {
 	n := rows * t.model.Config.HiddenSize
-	for i := t.first; i <= len(t.model.layers); i++ {
-		t.inputs[i] = sized(t.inputs[i], n)
+	t.hidden = sized(t.hidden, (len(t.model.layers)-t.first+1+len(t.grads))*n)
+	rest := t.hidden
+	next := func() (x []float32) {
+		x, rest = rest[:n:n], rest[n:]
+		return x
 	}
-	t.grads[0], t.grads[1] = sized(t.grads[0], n), sized(t.grads[1], n)
+	for i := t.first; i <= len(t.model.layers); i++ {
+		t.inputs[i] = next()
+	}
+	t.grads[0], t.grads[1] = next(), next()
 }
 
 // Evaluator returns an evaluator that shares the trainer's memory: they run one after the other.
@@ -109,16 +116,13 @@ func (t *Trainer) key(layer int) tapeKey {
 
 // Bytes is the memory that activations take now.
 func (t *Trainer) Bytes() int64 {
-	n := t.pass.arena.Bytes() + t.pass.scratch.Bytes() + 4*int64(len(t.grads[0])+len(t.grads[1]))
+	n := t.pass.arena.Bytes() + t.pass.scratch.Bytes() + 4*int64(len(t.hidden))
 	counted := make(map[*ops.Arena]bool)
 	for _, a := range t.arenas[t.first:] {
 		if !counted[a] {
 			counted[a] = true
 			n += a.Bytes()
 		}
-	}
-	for _, x := range t.inputs {
-		n += 4 * int64(len(x))
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/cultivar/cultivar/internal/hugepage"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 )
 
@@ -28,7 +29,7 @@ func (p *Param) rehearsed() *Param {
 
 // NewParam returns a parameter of zeros.
 func NewParam(name string, rows, cols int) *Param {
-	p := &Param{Name: name, Rows: rows, Cols: cols, Value: make([]float32, rows*cols), Grad: make([]float32, rows*cols)}
+	p := &Param{Name: name, Rows: rows, Cols: cols, Value: hugepage.Floats(rows * cols), Grad: hugepage.Floats(rows * cols)}
 	p.dense = newDense(rows, cols, p.Value)
 	p.gradDense = newDense(rows, cols, p.Grad)
 	return p

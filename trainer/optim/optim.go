@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/cultivar/cultivar/internal/hugepage"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -58,8 +59,15 @@ type Moments struct {
 // NewAdamW returns an optimizer for the parameters, moments zero.
 func NewAdamW(params []*ops.Param, beta1, beta2, epsilon, weightDecay float64) *AdamW {
 	o := &AdamW{Beta1: beta1, Beta2: beta2, Epsilon: epsilon, WeightDecay: weightDecay, param: params}
+	n := 0
 	for _, p := range params {
-		o.State = append(o.State, Moments{make([]float32, len(p.Value)), make([]float32, len(p.Value))})
+		n += len(p.Value)
+	}
+	rest := hugepage.Floats(2 * n)
+	for _, p := range params {
+		n := len(p.Value)
+		o.State = append(o.State, Moments{M: rest[:n:n], V: rest[n : 2*n : 2*n]})
+		rest = rest[2*n:]
 	}
 	return o
 }
