@@ -96,9 +96,13 @@ func (p *plan) add(w *workspace, a *area) {
 		if a.from != nil {
 			b.from = a.from[j-a.j0:]
 		}
-		for k := 0; k < p.k; k += steps {
-			w.pack(p, &b, k, min(k+steps, p.k), once)
-			p.addBlock(w, &b, k+steps >= p.k)
+		for k, end := 0, 0; k < p.k; k = end {
+			end = k + steps
+			if p.k-end < steps/4 { // no block for a small rest, for which C would be read and written again
+				end = p.k
+			}
+			w.pack(p, &b, k, end, once)
+			p.addBlock(w, &b, end == p.k)
 			b.from, b.fromRow = b.c, b.ldc
 		}
 	}
