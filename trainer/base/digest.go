@@ -113,7 +113,7 @@ func digestFile(path string) (string, error) {
 	}
 	sum, err := digestMapped(path)
 	if err != nil {
-		return "", fmt.Errorf("digest %s: %w", path, err)
+		return "", err
 	}
 	fileDigests.Store(id, sum)
 	return sum, nil

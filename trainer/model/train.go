@@ -76,15 +76,11 @@ func (t *Trainer) Reserve(rows int) {
 func (t *Trainer) resize(rows int) {
 	n := rows * t.model.Config.HiddenSize
 	t.hidden = sized(t.hidden, (len(t.model.layers)-t.first+1+len(t.grads))*n)
-	rest := t.hidden
-	next := func() (x []float32) {
-		x, rest = rest[:n:n], rest[n:]
-		return x
-	}
+	part := func(i int) []float32 { return t.hidden[i*n : (i+1)*n : (i+1)*n] }
+	t.grads[0], t.grads[1] = part(0), part(1)
 	for i := t.first; i <= len(t.model.layers); i++ {
-		t.inputs[i] = next()
+		t.inputs[i] = part(len(t.grads) + i - t.first)
 	}
-	t.grads[0], t.grads[1] = next(), next()
 }
 
 // Evaluator returns an evaluator that shares the trainer's memory: they run one after the other.

@@ -59,11 +59,11 @@ type Moments struct {
 // NewAdamW returns an optimizer for the parameters, moments zero.
 func NewAdamW(params []*ops.Param, beta1, beta2, epsilon, weightDecay float64) *AdamW {
 	o := &AdamW{Beta1: beta1, Beta2: beta2, Epsilon: epsilon, WeightDecay: weightDecay, param: params}
-	n := 0
+	all := 0
 	for _, p := range params {
-		n += len(p.Value)
+		all += len(p.Value)
 	}
-	rest := hugepage.Floats(2 * n)
+	rest := hugepage.Floats(2 * all)
 	for _, p := range params {
 		n := len(p.Value)
 		o.State = append(o.State, Moments{M: rest[:n:n], V: rest[n : 2*n : 2*n]})
