@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/parallel"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -40,7 +40,7 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 	if err := json.Unmarshal(text, &args); err != nil {
 		return nil, err
 	}
-	b, err := base.Open(args.Base)
+	b, err := bases.Open(args.Base)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/safetensors"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/ops"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
@@ -56,7 +56,7 @@ func (b *bench) baseDir(typ string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cfg, err := base.ParseConfig(text)
+	cfg, err := bases.ParseConfig(text)
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,8 @@ type Document struct {
 	SourceETag     string             // the source's own version mark (sha256 of the raw bytes for files)
 	MIME           string             // sniffed type of the raw bytes
 	Title          string             // from front matter, first heading or file name
-	Text           string             // Markdown, NFC, redacted
+	Text           string             // Markdown, NFC, redacted; of a conversation, its transcript
+	Conversation                      // cleaned and redacted like Text; empty for texts
 	Lang           string             // ISO 639-1, "" when not determined
 	LangScore      float64            // 0…1
 	ACL            []string           // who may see it at the source
@@ -70,22 +71,15 @@ type Redaction struct {
 
 // Example is one row of examples/*.parquet: text that becomes one training sequence or a part of one.
 type Example struct {
-	ExampleID  string
-	DocID      string
-	DocVersion string
-	Split      Split
-	Start      int64 // rune span of the document's text
-	End        int64
-	Text       string    // clm rows
-	Messages   []Message // sft rows; of dpo rows the prompt
-	Chosen     string    // dpo rows: the preferred answer
-	Rejected   string    // dpo rows: the other one
-}
-
-// Message is one turn of a conversation.
-type Message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
+	ExampleID    string
+	DocID        string
+	DocVersion   string
+	Split        Split
+	Start        int64 // rune span of the document's text
+	End          int64
+	Text         string            // clm rows
+	Conversation                   // all other rows
+	Metadata     map[string]string // what else the source says of the row, when asked to keep it
 }
 
 // Split names what a document is used for. A document is in one split whole.

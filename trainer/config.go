@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
@@ -102,7 +102,7 @@ func (c Config) Validate() error {
 	}
 	bad(!slices.Contains(Objectives, c.Objective), "objective is %q, want one of %s", c.Objective, strings.Join(Objectives, ", "))
 	bad(!(c.DPOBeta > 0), "dpo_beta is %g, want more than 0", c.DPOBeta)
-	bad(c.Quantize != "" && !slices.Contains(base.QuantiseMethods(), c.Quantize), "quantize is %q, want one of %s", c.Quantize, strings.Join(base.QuantiseMethods(), ", "))
+	bad(c.Quantize != "" && !slices.Contains(bases.QuantiseMethods(), c.Quantize), "quantize is %q, want one of %s", c.Quantize, strings.Join(bases.QuantiseMethods(), ", "))
 	if c.InitAdapter == "" {
 		errs = append(errs, c.LoRA.Validate())
 	}

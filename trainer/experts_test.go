@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -17,7 +17,7 @@ import (
 // trainExperts trains experts and their router and returns the digest of the adapter.
 func trainExperts(t *testing.T, ctx context.Context, c trainer.Config, dir string, hooks trainer.Hooks) (string, error) {
 	t.Helper()
-	b, err := base.Open(filepath.Join("model", "testdata", "mixtral-experts"))
+	b, err := bases.Open(filepath.Join("model", "testdata", "mixtral-experts"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -18,9 +18,9 @@ import (
 
 // widenedSource is a quantised base with its weights in float32: what a product with the quantised ones
 // must equal.
-type widenedSource struct{ base.Weights }
+type widenedSource struct{ bases.Weights }
 
-func (s widenedSource) Tensor(name string) (base.View, error) {
+func (s widenedSource) Tensor(name string) (bases.View, error) {
 	v, err := s.Weights.Tensor(name)
 	if err != nil || v.Quant == nil {
 		return v, err
@@ -29,12 +29,12 @@ func (s widenedSource) Tensor(name string) (base.View, error) {
 	for row := range v.Quant.Rows {
 		v.Quant.Decode(values[row*v.Quant.Cols:][:v.Quant.Cols], row, 0)
 	}
-	return base.View{F32: values, Shape: v.Shape}, nil
+	return bases.View{F32: values, Shape: v.Shape}, nil
 }
 
 // attachTo is attach to another source of the same model's weights. The factors are made beside the
 // plain weights, so that they are the same everywhere.
-func attachTo(t *testing.T, c trainer.Config, source func(base.Weights) base.Weights) (*model.Model, []*ops.Param) {
+func attachTo(t *testing.T, c trainer.Config, source func(bases.Weights) bases.Weights) (*model.Model, []*ops.Param) {
 	t.Helper()
 	bc, weights := tiny(t)
 	plain := frozenSource{weights}
@@ -57,7 +57,7 @@ func attachTo(t *testing.T, c trainer.Config, source func(base.Weights) base.Wei
 // with every kernel, any number of threads, and decoding token by token.
 func TestQuantisedBaseTrains(t *testing.T) {
 	rows := sequences(t, 8, pack.BestFit)
-	run := func(steps int, source func(base.Weights) base.Weights) ([32]byte, *model.Model, float64) {
+	run := func(steps int, source func(bases.Weights) bases.Weights) ([32]byte, *model.Model, float64) {
 		c := config()
 		c.MaxSteps, c.LoRA.Dropout = steps, 0
 		m, params := attachTo(t, c, source)
@@ -70,10 +70,10 @@ func TestQuantisedBaseTrains(t *testing.T) {
 		}
 		return digest(params), m, before.MeanNLL
 	}
-	for _, method := range base.QuantiseMethods() {
+	for _, method := range bases.QuantiseMethods() {
 		t.Run(method, func(t *testing.T) {
-			quantised := func(w base.Weights) base.Weights {
-				q, err := base.Quantise(w, method)
+			quantised := func(w bases.Weights) bases.Weights {
+				q, err := bases.Quantise(w, method)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,7 +90,7 @@ func TestQuantisedBaseTrains(t *testing.T) {
 			checkDecoding(t, m, rows.Rows[0].IDs)
 
 			const steps = 3
-			want, _, _ := run(steps, func(w base.Weights) base.Weights { return widenedSource{quantised(w)} })
+			want, _, _ := run(steps, func(w bases.Weights) bases.Weights { return widenedSource{quantised(w)} })
 			for _, i := range cpu.Available() {
 				restore := cpu.Use(i)
 				if got, _, _ := run(steps, quantised); got != want {

@@ -8,26 +8,26 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/model/llama"
 )
 
 // memorySource is a base of random float32 weights in memory.
-type memorySource map[string]base.View
+type memorySource map[string]bases.View
 
-func (s memorySource) Tensor(name string) (base.View, error) { return s[name], nil }
-func (s memorySource) Has(name string) bool                  { _, ok := s[name]; return ok }
+func (s memorySource) Tensor(name string) (bases.View, error) { return s[name], nil }
+func (s memorySource) Has(name string) bool                   { _, ok := s[name]; return ok }
 
 // smolLM is the shape of SmolLM-135M with fewer or as many layers.
-func smolLM(tb testing.TB, layers int) (*base.Config, memorySource) {
-	c, err := base.ParseConfig(fmt.Appendf(nil, `{"architectures":["LlamaForCausalLM"],"hidden_size":576,"intermediate_size":1536,
+func smolLM(tb testing.TB, layers int) (*bases.Config, memorySource) {
+	c, err := bases.ParseConfig(fmt.Appendf(nil, `{"architectures":["LlamaForCausalLM"],"hidden_size":576,"intermediate_size":1536,
 		"num_hidden_layers":%d,"num_attention_heads":9,"num_key_value_heads":3,"vocab_size":49152,
 		"max_position_embeddings":2048,"tie_word_embeddings":true}`, layers))
 	if err != nil {
@@ -35,7 +35,7 @@ func smolLM(tb testing.TB, layers int) (*base.Config, memorySource) {
 	}
 	src := make(memorySource)
 	for _, s := range llama.Weights(c) {
-		v := base.View{Type: dtype.F32, F32: make([]float32, s.Rows*s.Cols), Shape: []int{s.Rows, s.Cols}}
+		v := bases.View{Type: dtype.F32, F32: make([]float32, s.Rows*s.Cols), Shape: []int{s.Rows, s.Cols}}
 		draw := rng.New(1, s.Name).At(0, 0)
 		for i := range v.F32 {
 			v.F32[i] = draw.Uniform(-0.03, 0.03)

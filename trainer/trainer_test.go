@@ -13,11 +13,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/lora"
@@ -27,9 +27,9 @@ import (
 )
 
 // tiny is a Llama model of a few thousand parameters.
-func tiny(t testing.TB) (*base.Config, *scratch.Weights) {
+func tiny(t testing.TB) (*bases.Config, *scratch.Weights) {
 	t.Helper()
-	c, err := base.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":32,
+	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":32,
 		"intermediate_size":48,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":61,
 		"max_position_embeddings":64,"rms_norm_eps":1e-6,"tie_word_embeddings":true,"initializer_range":0.2}`))
 	if err != nil {
@@ -96,17 +96,17 @@ type frozenSource struct{ w *scratch.Weights }
 
 func (s frozenSource) Has(name string) bool { return s.w.Has(name) }
 
-func (s frozenSource) Tensor(name string) (base.View, error) {
+func (s frozenSource) Tensor(name string) (bases.View, error) {
 	for _, p := range s.w.Params() {
 		if p.Name == name {
 			shape := []int{p.Rows, p.Cols}
 			if p.Rows == 1 {
 				shape = shape[1:]
 			}
-			return base.View{F32: p.Value, Shape: shape}, nil
+			return bases.View{F32: p.Value, Shape: shape}, nil
 		}
 	}
-	return base.View{}, base.ErrNoTensor
+	return bases.View{}, bases.ErrNoTensor
 }
 
 // train runs a job and returns a digest of the parameters it ends with.
@@ -321,7 +321,7 @@ func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 }
 
 func BenchmarkStep(b *testing.B) {
-	c, err := base.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":160,"intermediate_size":432,
+	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":160,"intermediate_size":432,
 		"num_hidden_layers":5,"num_attention_heads":5,"num_key_value_heads":5,"vocab_size":2048,
 		"max_position_embeddings":512,"tie_word_embeddings":true}`))
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 )
 
@@ -49,11 +49,11 @@ type GGUFOptions struct {
 	Name string  // general.name
 	Type OutType // "": float32 for an adapter, else what the base is stored in; a quantised weight that is merged into is float16 then
 	// Model is the base's. Of a GGUF file it is read from there.
-	Model *arch.Model
+	Model *ggufarch.Model
 	// Multimodal tells that the base is a multimodal model, of which the text half is written.
 	Multimodal bool
 	// Special and Template are the base's special tokens and chat template, where it is a directory.
-	Special  arch.Special
+	Special  ggufarch.Special
 	Template string
 }
 
@@ -115,11 +115,11 @@ func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, er
 
 // rowsOfB is a copy of B with its rows in the order of the base's file, and with what the file has
 // folded into the base's weight.
-func rowsOfB(m peft.Module, model *arch.Model) ([]float32, error) {
+func rowsOfB(m peft.Module, model *ggufarch.Model) ([]float32, error) {
 	b := slices.Clone(m.B.Data)
 	weight := m.Name + weightSuffix
 	if heads := model.Heads(weight); heads > 0 {
-		order, err := arch.Order(m.B.Shape[0], heads)
+		order, err := ggufarch.Order(m.B.Shape[0], heads)
 		if err != nil {
 			return nil, fmt.Errorf("%w: module %q: %w", adapters.ErrBaseMismatch, m.Name, err)
 		}

@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/internal/testkit"
 )
@@ -23,13 +23,13 @@ import (
 // The base of these tests has two heads of 4 rows, one for keys, and a hidden size of 32.
 const ggufHidden = 32
 
-func ggufModel(t *testing.T, class string) *arch.Model {
+func ggufModel(t *testing.T, class string) *ggufarch.Model {
 	t.Helper()
-	a, err := arch.OfClass(class)
+	a, err := ggufarch.OfClass(class)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &arch.Model{
+	return &ggufarch.Model{
 		Arch: a, Vocabulary: 300, Context: 64, Hidden: ggufHidden, Intermediate: 64, Layers: 1, AttentionHeads: 2, KeyValueHeads: 1, HeadDim: 4,
 		Rotated: 4, Eps: 1e-6, Theta: 10000,
 	}
@@ -152,14 +152,14 @@ func TestGGUFAdapterRefuses(t *testing.T) {
 	tied.Tied = true
 	for name, tt := range map[string]struct {
 		a    *adapters.Adapter
-		m    *arch.Model
+		m    *ggufarch.Model
 		want string
 	}{
 		"DoRA":    {ggufAdapter(true), ggufModel(t, "LlamaForCausalLM"), "DoRA"},
 		"module":  {adapterOn(r, false, "model.layers.0.mlp.gate_up_proj"), ggufModel(t, "LlamaForCausalLM"), "no matrix of its own"},
 		"expert":  {adapterOn(r, false, "model.layers.0.block_sparse_moe.experts.0.w1"), ggufModel(t, "MixtralForCausalLM"), "no matrix of its own"},
 		"head":    {adapterOn(r, false, "lm_head"), tied, "shares its weight"},
-		"of rows": {adapterOn(r, false, "model.layers.0.self_attn.q_proj"), &arch.Model{Arch: tied.Arch, AttentionHeads: 7}, "heads of pairs"},
+		"of rows": {adapterOn(r, false, "model.layers.0.self_attn.q_proj"), &ggufarch.Model{Arch: tied.Arch, AttentionHeads: 7}, "heads of pairs"},
 	} {
 		path := filepath.Join(t.TempDir(), "a.gguf")
 		if _, err := GGUFAdapter(tt.a, path, GGUFOptions{Model: tt.m}); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -261,7 +261,7 @@ func TestGGUFModelMerges(t *testing.T) {
 			want, _ := floats(t, s, hf)
 			if strings.Contains(hf, "q_proj") || strings.Contains(hf, "k_proj") {
 				moved := make([]float32, len(want))
-				order, err := arch.Order(len(want)/ggufHidden, map[bool]int{true: 2, false: 1}[strings.Contains(hf, "q_proj")])
+				order, err := ggufarch.Order(len(want)/ggufHidden, map[bool]int{true: 2, false: 1}[strings.Contains(hf, "q_proj")])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -498,7 +498,7 @@ func TestGGUFTiedHead(t *testing.T) {
 		if _, err := GGUFModel(context.Background(), dir, nil, path, GGUFOptions{Model: m}); err != nil {
 			t.Fatal(err)
 		}
-		back, err := arch.Read(openGGUF(t, path))
+		back, err := ggufarch.Read(openGGUF(t, path))
 		if err != nil || back.Tied != same || m.Tied != same {
 			t.Errorf("the same %v: tied %v, read as %v, %v", same, m.Tied, back.Tied, err)
 		}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 )
 
@@ -32,7 +32,7 @@ type ggufTensor struct {
 	load  func() ([]float32, error)
 	// stack is the published tensor of which this is part number file; its update has a module for each
 	// expert, which parts do not name.
-	stack arch.Stack
+	stack ggufarch.Stack
 	file  int
 	// quantised tells that the base has it in fewer bits.
 	quantised bool

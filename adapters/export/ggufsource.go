@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -19,7 +19,7 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Model, err = arch.Read(f); err != nil {
+	if o.Model, err = ggufarch.Read(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
@@ -49,7 +49,7 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 }
 
 // published lists the published names of the matrices in a tensor of a file.
-func published(m *arch.Model, t gguf.Tensor) ([]string, error) {
+func published(m *ggufarch.Model, t gguf.Tensor) ([]string, error) {
 	hf, experts := m.Arch.Published(t.Name)
 	_, stacked := m.Arch.StackOf(t.Name)
 	if !experts && (!stacked || len(t.Shape) != 3) {
@@ -137,7 +137,7 @@ func openDirectory(dir string, q Quantised, o GGUFOptions) (*ggufBase, error) {
 // gathering finds out what tensors of a file the weights of a directory make.
 type gathering struct {
 	source *source
-	model  *arch.Model
+	model  *ggufarch.Model
 	stored OutType           // of the embeddings
 	parts  map[string][]part // by the file's name
 	list   []ggufTensor      // those that are a stack's
@@ -221,7 +221,7 @@ func (g *gathering) load(list []part) ([]float32, error) {
 			return nil, err
 		}
 		if heads := g.model.Heads(p.published); heads > 0 {
-			order, err := arch.Order(p.Shape[0], heads)
+			order, err := ggufarch.Order(p.Shape[0], heads)
 			if err != nil {
 				return nil, fmt.Errorf("tensor %q: %w", p.Name, err)
 			}

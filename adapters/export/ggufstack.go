@@ -3,14 +3,14 @@ package export
 import (
 	"fmt"
 
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
 // unstack makes the tensors of a file of a published one.
-func (g *gathering) unstack(s arch.Stack, t tensor) error {
+func (g *gathering) unstack(s ggufarch.Stack, t tensor) error {
 	l, err := spreadOf(s, t.Tensor, g.model.Experts)
 	if err != nil {
 		return err
@@ -35,14 +35,14 @@ func (g *gathering) unstack(s arch.Stack, t tensor) error {
 
 // spread is how the rows of a published tensor are spread over those of a file.
 type spread struct {
-	arch.Stack
+	ggufarch.Stack
 	experts int // 0 where the tensor is one vector
 	rows    int // of an expert, in all files
 	cols    int // 1 of vectors
 	vectors bool
 }
 
-func spreadOf(s arch.Stack, t safetensors.Tensor, experts int) (spread, error) {
+func spreadOf(s ggufarch.Stack, t safetensors.Tensor, experts int) (spread, error) {
 	l := spread{Stack: s, experts: experts, cols: 1, vectors: len(t.Shape) < 3}
 	switch shape := t.Shape; {
 	case len(shape) == 1 && len(s.Files) == 1:

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
 )
 
 // vocabularyOf writes a base with that tokenizer and opens the file.
@@ -47,7 +47,7 @@ func TestGGUFPreTokenizers(t *testing.T) {
 
 func TestGGUFByteLevelVocabulary(t *testing.T) {
 	id := 6
-	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), GGUFOptions{Template: "{{ x }}", Name: "n", Special: arch.Special{Pad: &id, EOS: []int{4, 6}}})
+	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), GGUFOptions{Template: "{{ x }}", Name: "n", Special: ggufarch.Special{Pad: &id, EOS: []int{4, 6}}})
 	tokens, _ := f.Strings("tokenizer.ggml.tokens")
 	types, _ := f.Floats("tokenizer.ggml.token_type")
 	if len(tokens) != 300 || !slices.Equal(tokens[:8], []string{"a", "b", "ab", "<s>", "</s>", "<tool>", "<|end|>", "[PAD7]"}) || !slices.Equal(types[:8], []float64{1, 1, 1, 3, 3, 4, 3, 5}) {

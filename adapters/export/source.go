@@ -11,7 +11,7 @@ import (
 )
 
 // Quantised is a base of which weights are stored in fewer bits. Which tensors those are made of, and
-// how they widen, another room knows (trainer/base).
+// how they widen, another room knows (bases).
 type Quantised interface {
 	// Tensors returns the names of all tensors, a quantised weight under the one that it has in a
 	// checkpoint of plain numbers.

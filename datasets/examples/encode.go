@@ -53,7 +53,7 @@ func (e Encoder) Encode(rows []datasets.Example) ([]pack.Row, error) {
 	return out, nil
 }
 
-func isPair(x datasets.Example) bool { return x.Chosen != "" || x.Rejected != "" }
+func isPair(x datasets.Example) bool { return x.Kind() == datasets.KindPreference }
 
 func isText(x datasets.Example) bool { return len(x.Messages) == 0 && !isPair(x) }
 

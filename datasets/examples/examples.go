@@ -133,11 +133,11 @@ func describeJSON(err error) error {
 
 func row(n int, text string, messages []datasets.Message) datasets.Example {
 	return datasets.Example{
-		ExampleID: fmt.Sprintf("row-%d", n),
-		Split:     datasets.Train,
-		End:       int64(utf8.RuneCountInString(text)),
-		Text:      text,
-		Messages:  messages,
+		ExampleID:    fmt.Sprintf("row-%d", n),
+		Split:        datasets.Train,
+		End:          int64(utf8.RuneCountInString(text)),
+		Text:         text,
+		Conversation: datasets.Conversation{Messages: messages},
 	}
 }
 

@@ -87,16 +87,16 @@ func TestEncode(t *testing.T) {
 	if err != nil || !slices.Equal(rows[0].IDs, []int32{0, 'A', 9}) || rows[0].Trained != nil || rows[0].Source.DocID != "d" {
 		t.Errorf("got %+v, %v", rows, err)
 	}
-	_, err = e.Encode([]datasets.Example{{ExampleID: "y", Messages: []datasets.Message{{Role: "user"}}}})
+	_, err = e.Encode([]datasets.Example{{ExampleID: "y", Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user"}}}}})
 	if !errors.Is(err, ErrNoTemplate) || !strings.Contains(err.Error(), "y") {
 		t.Errorf("error is %v", err)
 	}
 	e.Chat = func([]datasets.Message) ([]int32, []bool, error) { return []int32{1, 2}, []bool{false, true}, nil }
-	rows, err = e.Encode([]datasets.Example{{Text: "A"}, {Messages: []datasets.Message{{Role: "user"}}}, {Text: "B"}})
+	rows, err = e.Encode([]datasets.Example{{Text: "A"}, {Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user"}}}}, {Text: "B"}})
 	if err != nil || !slices.Equal(rows[1].Trained, []bool{false, true}) || !slices.Equal(rows[2].IDs, []int32{0, 'B', 9}) {
 		t.Errorf("got %+v, %v", rows, err)
 	}
-	if _, err = e.Encode([]datasets.Example{{ExampleID: "z", Chosen: "a"}}); err == nil || !strings.Contains(err.Error(), "z: is a pair") {
+	if _, err = e.Encode([]datasets.Example{{ExampleID: "z", Conversation: datasets.Conversation{Chosen: []datasets.Message{{}}}}}); err == nil || !strings.Contains(err.Error(), "z: is a pair") {
 		t.Errorf("error is %v", err)
 	}
 }

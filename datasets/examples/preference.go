@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -44,7 +45,7 @@ func (l *line) preference(n int) (datasets.Example, error) {
 		prompt = l.Prompt.as("user")
 	} else {
 		same := 0
-		for same < min(len(chosen), len(rejected))-1 && chosen[same] == rejected[same] {
+		for same < min(len(chosen), len(rejected))-1 && reflect.DeepEqual(chosen[same], rejected[same]) {
 			same++
 		}
 		prompt, chosen, rejected = chosen[:same], chosen[same:], rejected[same:]
@@ -59,7 +60,7 @@ func (l *line) preference(n int) (datasets.Example, error) {
 		return datasets.Example{}, errors.New(`"rejected" is not one answer of the assistant`)
 	}
 	e := row(n, "", prompt)
-	e.Chosen, e.Rejected = chosen[0].Content, rejected[0].Content
+	e.Chosen, e.Rejected = chosen, rejected
 	return e, nil
 }
 
@@ -75,8 +76,8 @@ func (e Encoder) EncodePairs(rows []datasets.Example) ([]pack.Row, error) {
 	}
 	out := make([]pack.Row, 0, 2*len(rows))
 	for _, x := range rows {
-		for _, answer := range []string{x.Chosen, x.Rejected} {
-			prompt, ids, err := e.Answer(x.Messages, answer)
+		for _, answer := range [][]datasets.Message{x.Chosen, x.Rejected} {
+			prompt, ids, err := e.Answer(x.Messages, answer[0].Content)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", x.ExampleID, err)
 			}

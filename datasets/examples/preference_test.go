@@ -19,7 +19,7 @@ func TestParsePreferences(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", in, err)
 		}
-		if r := rows[0]; !reflect.DeepEqual(r.Messages, user) || r.Chosen != "a" || r.Rejected != "b" {
+		if r := rows[0]; !reflect.DeepEqual(r.Messages, user) || r.Chosen[0].Content != "a" || r.Rejected[0].Content != "b" {
 			t.Errorf("%s: got %+v", in, r)
 		}
 	}
@@ -51,7 +51,7 @@ func TestPairs(t *testing.T) {
 	e := Encoder{Answer: func(p []datasets.Message, a string) ([]int32, []int32, error) {
 		return []int32{1, 2}, []int32{int32(a[0])}, nil
 	}}
-	rows, err := e.EncodePairs([]datasets.Example{{ExampleID: "x", Messages: []datasets.Message{{Role: "user"}}, Chosen: "a", Rejected: "b"}})
+	rows, err := e.EncodePairs([]datasets.Example{{ExampleID: "x", Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user"}}, Chosen: []datasets.Message{{Content: "a"}}, Rejected: []datasets.Message{{Content: "b"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func TestLeakageCheck(t *testing.T) {
 	example := func(id, doc string, split datasets.Split, text string) datasets.Example {
 		return datasets.Example{ExampleID: id, DocID: doc, Split: split, Text: text}
 	}
-	chat := datasets.Example{ExampleID: "9", DocID: "z", Split: test, Messages: []datasets.Message{{Role: "user", Content: "Hello\n"}, {Role: "assistant", Content: "World"}}}
+	chat := datasets.Example{ExampleID: "9", DocID: "z", Split: test, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user", Content: "Hello\n"}, {Role: "assistant", Content: "World"}}}}
 	for name, c := range map[string]struct {
 		examples []datasets.Example
 		want     []Leak

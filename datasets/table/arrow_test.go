@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -81,7 +81,7 @@ func pqRead(t *testing.T, path string) []arrow.RecordBatch {
 func sampleExamples() []datasets.Example {
 	return []datasets.Example{
 		{ExampleID: "1", DocID: "a", Split: datasets.Train, End: 4, Text: "text"},
-		{ExampleID: "2", Split: datasets.Test, Messages: []datasets.Message{{Role: "user", Content: "1+1?"}, {Role: "assistant", Content: "2"}}},
+		{ExampleID: "2", Split: datasets.Test, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user", Content: "1+1?"}, {Role: "assistant", Content: "2"}}}},
 	}
 }
 
@@ -146,7 +146,7 @@ func TestReadForeignParquet(t *testing.T) {
 	}
 	got := collect(t, Read[datasets.Example](path))
 	if len(got) != 2 || got[0].Text != "first" || got[0].Messages != nil || got[1].Text != "" ||
-		!slices.Equal(got[1].Messages, []datasets.Message{{Role: "user", Content: "hello"}}) {
+		!reflect.DeepEqual(got[1].Messages, []datasets.Message{{Role: "user", Content: "hello"}}) {
 		t.Errorf("read %+v", got)
 	}
 }

@@ -180,11 +180,11 @@ func storeExample(e datasets.Example, m *meter) exampleRow {
 func loadExample(r exampleRow) datasets.Example {
 	var messages []datasets.Message
 	for _, m := range r.Messages {
-		messages = append(messages, datasets.Message(m))
+		messages = append(messages, datasets.Message{Role: m.Role, Content: m.Content})
 	}
 	return datasets.Example{
 		ExampleID: r.ExampleID, DocID: r.DocID, DocVersion: r.DocVersion, Split: datasets.Split(r.Split),
-		Start: r.Start, End: r.End, Text: r.Text, Messages: messages,
+		Start: r.Start, End: r.End, Text: r.Text, Conversation: datasets.Conversation{Messages: messages},
 	}
 }
 

@@ -107,8 +107,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 	roundTrip(t, []datasets.Example{
 		{ExampleID: "1", DocID: "a", DocVersion: "v", Split: datasets.Train, Start: 0, End: 4, Text: "text"},
-		{ExampleID: "2", Split: datasets.Test, Messages: []datasets.Message{{Role: "user", Content: "1+1?"}, {Role: "assistant", Content: "2"}}},
-		{ExampleID: "3", Split: datasets.Validation, Messages: []datasets.Message{{Role: "user"}}},
+		{ExampleID: "2", Split: datasets.Test, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user", Content: "1+1?"}, {Role: "assistant", Content: "2"}}}},
+		{ExampleID: "3", Split: datasets.Validation, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user"}}}},
 	})
 }
 

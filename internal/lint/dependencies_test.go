@@ -19,7 +19,7 @@ var unlinked = []string{
 	"github.com/mmcloughlin/avo",
 	"github.com/rogpeppe/go-internal",
 	"github.com/versity/versitygw",
-	module + "/internal/testkit", module + "/internal/cpu/cputest", module + "/store/storetest", module + "/internal/hub/hubtest",
+	module + "/internal/testkit", module + "/internal/cpu/cputest", module + "/store/storetest", module + "/bases/hub/hubtest",
 }
 
 // TestBinary asks the go tool what the binary is linked from, libraries of libraries included.

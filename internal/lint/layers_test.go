@@ -21,11 +21,12 @@ var layers = []struct {
 	{"store/...", []string{"internal/..."}, "a bucket stores bytes and opaque manifests: the caller encodes"},
 	{"datasets/...", []string{"store/...", "internal/..."}, "data does not flow back: what it needs is handed in"},
 	{"pipeline/...", []string{"datasets/...", "store/...", "internal/..."}, "a pipeline ends at the rows of a dataset"},
-	{"adapters/...", []string{"store/...", "internal/..."}, "a reader of adapters must not pull the trainer and its autograd"},
-	{"trainer/...", []string{"datasets/...", "adapters/...", "internal/..."}, "readers and writers are handed in by workflows/stages"},
-	{"workflows/...", []string{"pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, "workflows are called by the doors, never the reverse"},
-	{"cmd/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, ""},
-	{"bench/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "store/...", "internal/..."}, ""},
+	{"bases/...", []string{"datasets/...", "internal/..."}, "a base is opened without knowing who trains on it: families are handed in"},
+	{"adapters/...", []string{"bases/...", "datasets/...", "store/...", "internal/..."}, "a reader of adapters must not pull the trainer and its autograd"},
+	{"trainer/...", []string{"datasets/...", "adapters/...", "bases/...", "internal/..."}, "readers and writers are handed in by workflows/stages"},
+	{"workflows/...", []string{"pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, "workflows are called by the doors, never the reverse"},
+	{"cmd/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, ""},
+	{"bench/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, ""},
 }
 
 // vocabulary lists the rooms whose root package is their vocabulary: sub-packages import it, never
@@ -33,7 +34,7 @@ var layers = []struct {
 var vocabulary = []string{"datasets", "adapters", "store", "workflows"}
 
 // support is for tests alone: none of it may end up in the binary.
-var support = []string{"internal/testkit", "internal/cpu/cputest", "store/storetest/...", "internal/hub/hubtest"}
+var support = []string{"internal/testkit", "internal/cpu/cputest", "store/storetest/...", "bases/hub/hubtest"}
 
 // outside says where each library may be imported. A library that is missing here has not been
 // decided on: see docs/dependencies.md, which TestDependencies holds against this.
@@ -56,8 +57,8 @@ var outside = []struct {
 	{"github.com/versity/versitygw", []string{"store/storetest/..."}, true},
 	{"github.com/zeebo/xxh3", []string{"pipeline/..."}, false},
 	{"golang.org/x/net/html", []string{"pipeline/extract/..."}, false},
-	{"golang.org/x/sync", []string{"pipeline/...", "store/...", "workflows/...", "datasets/...", "internal/hub"}, false},
-	{"golang.org/x/sys", []string{"internal/...", "store/file", "datasets/catalog", "workflows/..."}, true},
+	{"golang.org/x/sync", []string{"pipeline/...", "store/...", "workflows/...", "datasets/...", "bases/hub"}, false},
+	{"golang.org/x/sys", []string{"internal/...", "bases/hub", "store/file", "datasets/catalog", "workflows/..."}, true},
 	{"golang.org/x/term", []string{"cmd/internal/cli"}, false},
 	{"golang.org/x/text", []string{"pipeline/...", "datasets/tokenizer/...", "datasets/chat/..."}, true},
 	{"gonum.org/v1/gonum", []string{"internal/kernels/blas"}, false},
@@ -77,8 +78,8 @@ var narrow = []struct {
 	{"log", nil, "use log/slog, handed in"},
 	{"math/rand", nil, "use internal/rng, keyed by purpose and position"},
 	{"math/rand/v2", []string{"store/..."}, "use internal/rng, keyed by purpose and position"},
-	{"net", []string{"store/s3", "store/storetest/...", "internal/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
-	{"net/http", []string{"store/s3", "store/storetest/...", "internal/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
+	{"net", []string{"store/s3", "store/storetest/...", "bases/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
+	{"net/http", []string{"store/s3", "store/storetest/...", "bases/hub/...", "cmd/..."}, "nothing phones home: the network is for the store, the hub and the doors"},
 	{"os/exec", []string{"store/storetest/...", "bench"}, "the binary needs nothing beside it"},
 	{"testing", support, "test support stays out of the binary"},
 	{"unsafe", []string{"internal/mapped", "internal/hugepage", "internal/safetensors", "internal/dtype", "internal/kernels/..."}, "only what maps memory, views of files and kernels may reinterpret memory"},
@@ -163,7 +164,7 @@ func TestClosure(t *testing.T) {
 		{"datasets/...", "gorgonia.org/"},
 		{"store/...", "github.com/parquet-go/"},
 		{"trainer/...", "github.com/minio/"},
-		{"trainer/base", "gorgonia.org/"},
+		{"bases/...", "gorgonia.org/"},
 		{"cmd/cultivar", "github.com/versity/"},
 	} {
 		for pkg := range graph {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes internal/gguf/arch/testdata/names.json: what gguf-py calls the tensors of each architecture,
+"""Writes bases/ggufarch/testdata/names.json: what gguf-py calls the tensors of each architecture,
 by their published names. Run from the root of the repository:
 
     python3 tools/goldens/gguf_names.py
@@ -48,6 +48,6 @@ for cls, (arch, parts) in CASES.items():
         for w in which:
             table["model.layers.1." + published % w] = names.get_name(stacked % w)
     out[cls] = {"arch": gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[arch]], "names": table}
-with open("internal/gguf/arch/testdata/names.json", "w") as f:
+with open("bases/ggufarch/testdata/names.json", "w") as f:
     json.dump(out, f, indent=1)
     f.write("\n")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
@@ -136,7 +136,7 @@ type weights struct{}
 
 func (weights) Has(string) bool { return true }
 
-func (weights) Tensor(name string) (base.View, error) {
+func (weights) Tensor(name string) (bases.View, error) {
 	for _, m := range modules {
 		if m.Name+".weight" != name {
 			continue
@@ -145,9 +145,9 @@ func (weights) Tensor(name string) (base.View, error) {
 		for i := range data {
 			data[i] = float32(i/m.In) / float32(math.Sqrt(float64(m.In))) // row r has norm r
 		}
-		return base.View{F32: data, Shape: []int{m.Out, m.In}}, nil
+		return bases.View{F32: data, Shape: []int{m.Out, m.In}}, nil
 	}
-	return base.View{}, base.ErrNoTensor
+	return bases.View{}, bases.ErrNoTensor
 }
 
 func TestDoRA(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/model/exaone4"
 	"github.com/cultivar/cultivar/trainer/model/gemma"
 	"github.com/cultivar/cultivar/trainer/model/gemma2"
@@ -36,7 +36,7 @@ import (
 // model_type, of text_config in a multimodal model.
 var families = []struct {
 	architecture, modelType string
-	make                    func(*base.Config) (*nn.Family, error)
+	make                    func(*bases.Config) (*nn.Family, error)
 }{
 	{exaone4.Architecture, "exaone4", exaone4.New},
 	{gemma.Architecture, "gemma", gemma.New},
@@ -82,7 +82,7 @@ func Architectures() []string {
 
 // familyOf chooses by architectures, or where config.json has none by model_type. A multimodal
 // model's architecture says little of its text half: there both must fit.
-func familyOf(c *base.Config) (*nn.Family, error) {
+func familyOf(c *bases.Config) (*nn.Family, error) {
 	for _, f := range families {
 		named := slices.Contains(c.Architectures, f.architecture)
 		if len(c.Architectures) == 0 || named && c.Nested {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -16,7 +16,7 @@ type reshaped struct {
 	shape []int
 }
 
-func (r reshaped) Tensor(name string) (base.View, error) {
+func (r reshaped) Tensor(name string) (bases.View, error) {
 	v, err := r.Source.Tensor(name)
 	if name == r.name {
 		v.Shape = r.shape

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/quant"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -99,7 +99,7 @@ func mixes(f *nn.Family, layer int) (flops float64, ok bool) {
 }
 
 // Attending is how many layers attend: those that keep the keys and values of every token.
-func Attending(c *base.Config) (int, error) {
+func Attending(c *bases.Config) (int, error) {
 	f, err := familyOf(c)
 	if err != nil {
 		return 0, err

@@ -5,9 +5,9 @@ package model
 import (
 	"fmt"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -15,7 +15,7 @@ import (
 // Source is where weights come from: an open base, or parameters in memory.
 type Source interface {
 	// Tensor returns a weight by its published name.
-	Tensor(name string) (base.View, error)
+	Tensor(name string) (bases.View, error)
 	// Has reports whether the weight exists.
 	Has(name string) bool
 }
@@ -38,7 +38,7 @@ type LoRA struct {
 
 // Model is a base with an attachment. It is not safe for concurrent use.
 type Model struct {
-	Config *base.Config
+	Config *bases.Config
 	family *nn.Family
 	source Source
 	attach Attachment
@@ -77,7 +77,7 @@ func (m matrixOrParam) get() gemm.Matrix {
 
 // New binds the weights of a source. Every weight that the family names must be there with the
 // shape that the graph needs.
-func New(c *base.Config, src Source, attach Attachment) (*Model, error) {
+func New(c *bases.Config, src Source, attach Attachment) (*Model, error) {
 	family, err := familyOf(c)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (m *Model) lookup(name string) (matrixOrParam, error) {
 	return matrixOrParam{}, fmt.Errorf("tensor %q has %d dimensions, want 1 or 2", name, len(v.Shape))
 }
 
-func asMatrix(v base.View) gemm.Matrix {
+func asMatrix(v bases.View) gemm.Matrix {
 	rows, cols := v.Shape[0], v.Shape[1]
 	if v.Quant != nil {
 		return gemm.Quantised(v.Quant, rows, cols)
@@ -157,7 +157,7 @@ func asMatrix(v base.View) gemm.Matrix {
 }
 
 // asVector widens v to one row.
-func asVector(v base.View) gemm.Matrix {
+func asVector(v bases.View) gemm.Matrix {
 	if v.Quant == nil && v.Type == dtype.F32 {
 		return gemm.F32(v.F32, 1, v.Shape[0])
 	}

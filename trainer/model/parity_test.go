@@ -15,10 +15,10 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -78,9 +78,9 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-func open(t *testing.T, dir string) *base.Base {
+func open(t *testing.T, dir string) *bases.Base {
 	t.Helper()
-	b, err := base.Open(dir)
+	b, err := bases.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func checkGreedy(t *testing.T, m *model.Model, want expected) {
 	}
 }
 
-func checkTraining(t *testing.T, b *base.Base, adapter string, recompute int, want expected) {
+func checkTraining(t *testing.T, b *bases.Base, adapter string, recompute int, want expected) {
 	t.Helper()
 	a, err := peft.Read(adapter)
 	if err != nil {
@@ -184,7 +184,7 @@ func checkTrained(t *testing.T, f *lora.Factors, dir string) {
 }
 
 // checkMerged holds the base with the adapter merged into it to the base with the adapter on it.
-func checkMerged(t *testing.T, b *base.Base, a *adapters.Adapter, want expected) {
+func checkMerged(t *testing.T, b *bases.Base, a *adapters.Adapter, want expected) {
 	t.Helper()
 	adapted, _ := attached(t, b, a)
 	var err error
@@ -267,7 +267,7 @@ func TestUnknownArchitectures(t *testing.T) {
 		`"architectures":["MambaForCausalLM"],"model_type":"llama"`: "architecture MambaForCausalLM is not supported (supported: Exaone4ForCausalLM, ",
 		`"model_type":"mamba"`: "architecture model_type mamba is not supported",
 	} {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9,` + text + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9,` + text + `}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestUnknownArchitectures(t *testing.T) {
 }
 
 // attached returns the model of a base with an adapter to train on it, and its factors.
-func attached(t *testing.T, b *base.Base, a *adapters.Adapter) (*model.Model, *lora.Factors) {
+func attached(t *testing.T, b *bases.Base, a *adapters.Adapter) (*model.Model, *lora.Factors) {
 	t.Helper()
 	modules, err := model.Modules(b.Config(), b)
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -66,7 +66,7 @@ func (m Module) RowNorms(src Source) ([]float32, error) {
 }
 
 // Modules lists what an adapter can target in the decoder layers, in the order in which it computes.
-func Modules(c *base.Config, src Source) ([]Module, error) {
+func Modules(c *bases.Config, src Source) ([]Module, error) {
 	family, err := familyOf(c)
 	if err != nil {
 		return nil, err
@@ -228,7 +228,7 @@ func (s strided) Decode(dst []float32, row, col int) {
 
 // stacked is a view of a matrix in v, or a vector as a row of its own. turned tells that the matrix has
 // outputs as columns, which a quantised one of which only some are meant must not.
-func stacked(v base.View, st nn.Stack, turned bool) gemm.Matrix {
+func stacked(v bases.View, st nn.Stack, turned bool) gemm.Matrix {
 	rows, cols := 1, v.Shape[len(v.Shape)-1]
 	if len(v.Shape) == 3 {
 		rows = v.Shape[1]
@@ -291,4 +291,4 @@ func (b bindings) bindTo(t *ops.Tape) {
 }
 
 // ensure that an open base is a Source.
-var _ Source = (*base.Base)(nil)
+var _ Source = (*bases.Base)(nil)

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -20,7 +20,7 @@ const (
 
 // Named fills in the names that weights have in all families here: those of a text model, or of the
 // text half of a multimodal one as transformers 5 calls it.
-func Named(c *base.Config, f *Family) *Family {
+func Named(c *bases.Config, f *Family) *Family {
 	f.FinalPrefix = "model."
 	if c.Nested {
 		f.FinalPrefix = "model.language_model."
@@ -54,7 +54,7 @@ func Require(key, got string, supported ...string) error {
 }
 
 // Gate is the activation of a gated unit by its name in transformers' ACT2FN.
-func Gate(c *base.Config) (ops.Gate, error) {
+func Gate(c *bases.Config) (ops.Gate, error) {
 	switch c.HiddenAct {
 	case "silu", "swish":
 		return ops.SiLU, nil
@@ -65,7 +65,7 @@ func Gate(c *base.Config) (ops.Gate, error) {
 }
 
 // Refuse is the error for a key that must be absent, null or false.
-func Refuse(c *base.Config, keys ...string) error {
+func Refuse(c *bases.Config, keys ...string) error {
 	k := c.Keys()
 	for _, key := range keys {
 		if k.Has(key) && string(k.Raw(key)) != "false" {
@@ -76,7 +76,7 @@ func Refuse(c *base.Config, keys ...string) error {
 }
 
 // Attention is the shape of softmax attention with the usual scale, 1/√head_dim, over all keys.
-func Attention(c *base.Config) attention.Config {
+func Attention(c *bases.Config) attention.Config {
 	return attention.Config{
 		Heads:   c.NumAttentionHeads,
 		KVHeads: c.NumKeyValueHeads,
@@ -86,7 +86,7 @@ func Attention(c *base.Config) attention.Config {
 }
 
 // LayerTypes returns the type of every layer: layer_types, or what sliding says of each.
-func LayerTypes(c *base.Config, sliding func(layer int) bool) ([]string, error) {
+func LayerTypes(c *bases.Config, sliding func(layer int) bool) ([]string, error) {
 	types := c.LayerTypes
 	if types == nil {
 		for i := range c.NumHiddenLayers {
@@ -109,7 +109,7 @@ func LayerTypes(c *base.Config, sliding func(layer int) bool) ([]string, error) 
 }
 
 // Windowed is att for a type of layer: sliding_attention sees sliding_window keys.
-func Windowed(c *base.Config, att attention.Config, layerType string) attention.Config {
+func Windowed(c *bases.Config, att attention.Config, layerType string) attention.Config {
 	if layerType == SlidingAttention {
 		att.Window = c.SlidingWindow
 	}
@@ -133,7 +133,7 @@ func Kinds[T comparable](layers []T) (kinds []T, of func(layer int) int) {
 
 // OneWindow is att with sliding_window, if there is one, in every layer. layer_types must not say
 // otherwise.
-func OneWindow(c *base.Config, att attention.Config) (attention.Config, error) {
+func OneWindow(c *bases.Config, att attention.Config) (attention.Config, error) {
 	types, err := LayerTypes(c, func(int) bool { return c.SlidingWindow > 0 })
 	if err != nil {
 		return att, err
@@ -147,7 +147,7 @@ func OneWindow(c *base.Config, att attention.Config) (attention.Config, error) {
 
 // UpperWindows returns the kinds of layers of the Qwen families: with use_sliding_window the layers
 // from max_window_layers on have a window (configuration_qwen2.py).
-func UpperWindows(c *base.Config) (kinds []string, of func(layer int) int, err error) {
+func UpperWindows(c *bases.Config) (kinds []string, of func(layer int) int, err error) {
 	keys := c.Keys()
 	windows := keys.Bool("use_sliding_window") && c.SlidingWindow > 0
 	from := keys.Int("max_window_layers", 28, 0, 1<<20)
@@ -166,7 +166,7 @@ func UpperWindows(c *base.Config) (kinds []string, of func(layer int) int, err e
 }
 
 // Finite refuses keys that could not be read, and factors that nothing can be computed with.
-func Finite(keys *base.Keys, att attention.Config, factors ...float32) error {
+func Finite(keys *bases.Keys, att attention.Config, factors ...float32) error {
 	if err := keys.Err(); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
@@ -187,7 +187,7 @@ type Multipliers struct {
 }
 
 // ReadMultipliers reads the factors; one that config.json does not have is 1.
-func ReadMultipliers(c *base.Config) (Multipliers, error) {
+func ReadMultipliers(c *bases.Config) (Multipliers, error) {
 	keys := c.Keys()
 	m := Multipliers{
 		Embedding: float32(keys.Float("embedding_multiplier", 1)),

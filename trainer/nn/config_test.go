@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 )
 
 func TestReadMultipliers(t *testing.T) {
@@ -21,7 +21,7 @@ func TestReadMultipliers(t *testing.T) {
 		{`,"attention_multiplier":-1`, Multipliers{}, "comes out as -1"},
 		{`,"logits_scaling":0`, Multipliers{}, "comes out as +Inf"},
 	} {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + tt.keys + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + tt.keys + `}`))
 		if err != nil {
 			t.Fatal(err)
 		}

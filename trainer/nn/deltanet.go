@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -22,7 +22,7 @@ type DeltaNet struct {
 
 // ReadDeltaNet reads the sizes of gated delta nets, and refuses what no layer beside them or in them
 // is implemented with: windows, attention without a gate, and another activation than SiLU.
-func ReadDeltaNet(c *base.Config) (DeltaNet, error) {
+func ReadDeltaNet(c *bases.Config) (DeltaNet, error) {
 	if err := errors.Join(Refuse(c, "use_sliding_window"), Require("hidden_act", c.HiddenAct, "silu", "swish")); err != nil {
 		return DeltaNet{}, err
 	}
@@ -47,7 +47,7 @@ func ReadDeltaNet(c *base.Config) (DeltaNet, error) {
 
 // DeltaTypes returns the type of every layer: layer_types, or full attention in every so many as
 // full_attention_interval says (configuration_qwen3_next.py).
-func DeltaTypes(c *base.Config) ([]string, error) {
+func DeltaTypes(c *bases.Config) ([]string, error) {
 	keys := c.Keys()
 	interval := keys.Int("full_attention_interval", 4, 1, 1<<20)
 	if err := keys.Err(); err != nil {
@@ -120,7 +120,7 @@ type SharedExperts struct {
 }
 
 // ReadSharedExperts reads the sizes of a mixture with a shared expert.
-func ReadSharedExperts(c *base.Config) (SharedExperts, error) {
+func ReadSharedExperts(c *bases.Config) (SharedExperts, error) {
 	experts, err := ReadExperts(c, "num_experts")
 	if err != nil {
 		return SharedExperts{}, err

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -21,7 +21,7 @@ type Experts struct {
 
 // ReadExperts reads the number of experts under the first of the given keys that is there, and how
 // many a token is sent to.
-func ReadExperts(c *base.Config, count ...string) (Experts, error) {
+func ReadExperts(c *bases.Config, count ...string) (Experts, error) {
 	gate, err := Gate(c)
 	if err != nil {
 		return Experts{}, err
@@ -92,7 +92,7 @@ func (l *Layer) StackedMixture(x *Node, e Experts, router, gateUp, down string) 
 }
 
 // InterleavedMixture applies gpt-oss's experts: matrices are stacked transposed (those of MXFP4 are not,
-// see [base.View]), gate and up alternate among the outputs, and everything has a bias.
+// see [bases.View]), gate and up alternate among the outputs, and everything has a bias.
 func (l *Layer) InterleavedMixture(x *Node, e Experts, router, experts string) *Node {
 	e.Module, e.Router = strings.TrimSuffix(experts, "."), router
 	affine := func(name string, s Stack) ops.Affine {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -19,7 +19,7 @@ type Mamba2 struct {
 }
 
 // ReadMamba2 reads the keys that begin with mamba_. The block knows no activation but SiLU.
-func ReadMamba2(c *base.Config) (Mamba2, error) {
+func ReadMamba2(c *bases.Config) (Mamba2, error) {
 	if err := Require("hidden_act", c.HiddenAct, "silu", "swish"); err != nil {
 		return Mamba2{}, err
 	}

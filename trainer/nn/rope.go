@@ -6,14 +6,14 @@ import (
 	"math"
 	"slices"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/vec"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Rope makes the rotary table that a rope of config.json describes, for families that turn whole
 // heads.
-func Rope(c *base.Config, r base.Rope) (*ops.Rope, error) {
+func Rope(c *bases.Config, r bases.Rope) (*ops.Rope, error) {
 	if r.PartialRotaryFactor != 1 {
 		return nil, fmt.Errorf("config.json: partial_rotary_factor %g is not supported by this architecture", r.PartialRotaryFactor)
 	}
@@ -22,7 +22,7 @@ func Rope(c *base.Config, r base.Rope) (*ops.Rope, error) {
 
 // PartialRope is Rope for families that turn the first partial_rotary_factor of each head, by halves
 // or interleaved.
-func PartialRope(c *base.Config, r base.Rope, interleaved bool) (*ops.Rope, error) {
+func PartialRope(c *bases.Config, r bases.Rope, interleaved bool) (*ops.Rope, error) {
 	dim := int(float64(c.HeadDim) * r.PartialRotaryFactor)
 	if dim == 0 || dim%2 != 0 {
 		return nil, fmt.Errorf("config.json: %d of %d elements of a head cannot be turned in pairs", dim, c.HeadDim)
@@ -54,7 +54,7 @@ func slowEnough(freq []float64) error {
 
 // scaling is what the kinds of rope are computed from (transformers' modeling_rope_utils.py).
 type scaling struct {
-	base.Rope
+	bases.Rope
 	dim          int // elements of a head that are turned
 	maxPositions int // max_position_embeddings, 0 when absent
 }
@@ -253,7 +253,7 @@ func (s scaling) yarnRange(old float64) (low, high float64) {
 
 // queryScale is Llama 4's and Ministral 3's factor on queries, 1 + β·log(1 + ⌊position/length of
 // pretraining⌋) (modeling_ministral3.py, get_llama_4_attn_scale); nil when there is none.
-func queryScale(c *base.Config, r base.Rope) (func(int) float32, error) {
+func queryScale(c *bases.Config, r bases.Rope) (func(int) float32, error) {
 	beta := r.Llama4ScalingBeta
 	if beta == 0 {
 		return nil, nil
@@ -271,7 +271,7 @@ func queryScale(c *base.Config, r base.Rope) (func(int) float32, error) {
 }
 
 // Ropes makes the table of each kind of layer, where these are layer types.
-func Ropes(c *base.Config, kinds []string) ([]*ops.Rope, error) {
+func Ropes(c *bases.Config, kinds []string) ([]*ops.Rope, error) {
 	list := make([]*ops.Rope, len(kinds))
 	for i, layerType := range kinds {
 		var err error

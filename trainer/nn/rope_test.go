@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
 
@@ -23,7 +23,7 @@ func of(t *testing.T, kind string, s scaling) ops.RopeConfig {
 
 // TestFrequencies holds the kinds to numbers of transformers 5.23 for heads of 8 and a base of 10000.
 func TestFrequencies(t *testing.T) {
-	plain := scaling{Rope: base.Rope{Theta: 10000, Truncate: true}, dim: 8, maxPositions: 64}
+	plain := scaling{Rope: bases.Rope{Theta: 10000, Truncate: true}, dim: 8, maxPositions: 64}
 	with := func(change func(*scaling)) scaling {
 		s := plain
 		change(&s)
@@ -81,7 +81,7 @@ func TestRopeRefuses(t *testing.T) {
 		{`"rope_theta":1e-200`, "frequency 1 comes out as"},
 		{`"rope_parameters":{"rope_type":"default","llama_4_scaling_beta":0.1,"original_max_position_embeddings":8}`, "llama_4_scaling_beta"},
 	} {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":9,` + tt.more + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":9,` + tt.more + `}`))
 		if err != nil {
 			t.Fatalf("%s: %v", tt.more, err)
 		}
@@ -92,8 +92,8 @@ func TestRopeRefuses(t *testing.T) {
 }
 
 func TestWindowsRefuse(t *testing.T) {
-	parse := func(more string) *base.Config {
-		c, err := base.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + more + `}`))
+	parse := func(more string) *bases.Config {
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + more + `}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,11 +9,11 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/safetensors"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/model/llama"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -27,7 +27,7 @@ type Weights struct {
 
 // New starts the weights of a Llama model: matrices normal with the configuration's
 // initializer_range, norms one. Each weight has a random stream of its own, keyed by its name.
-func New(c *base.Config, seed uint64) *Weights {
+func New(c *bases.Config, seed uint64) *Weights {
 	w := &Weights{byName: make(map[string]*ops.Param)}
 	for _, s := range llama.Weights(c) {
 		p := ops.NewParam(s.Name, s.Rows, s.Cols)
@@ -63,8 +63,8 @@ func (w *Weights) Attachment() model.Attachment {
 }
 
 // Tensor implements model.Source; every weight is a parameter, so it is asked only for what is not there.
-func (w *Weights) Tensor(name string) (base.View, error) {
-	return base.View{}, fmt.Errorf("%w: %q", base.ErrNoTensor, name)
+func (w *Weights) Tensor(name string) (bases.View, error) {
+	return bases.View{}, fmt.Errorf("%w: %q", bases.ErrNoTensor, name)
 }
 
 // Has implements model.Source.

@@ -10,34 +10,34 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
-	"github.com/cultivar/cultivar/internal/hub"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
 // Base is an open base with its tokenizer and, when it has one, its chat template.
 type Base struct {
-	*base.Base
-	Weights   base.Weights // the base's, perhaps quantised on the way
+	*bases.Base
+	Weights   bases.Weights // the base's, perhaps quantised on the way
 	Tokenizer *tokenizer.Tokenizer
 	Template  *chat.Template // nil when there is none
 }
 
 // OpenBase opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
-// method of [base.QuantiseMethods], unless quantize is empty.
+// method of [bases.QuantiseMethods], unless quantize is empty.
 func OpenBase(dir, quantize string) (*Base, error) {
-	b, err := base.Open(dir)
+	b, err := bases.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	var weights base.Weights = b
+	var weights bases.Weights = b
 	if quantize != "" {
-		if weights, err = base.Quantise(b, quantize); err != nil {
+		if weights, err = bases.Quantise(b, quantize); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/trainer/base"
 )
 
 // ExportOptions say what to make of an adapter.
@@ -56,7 +56,7 @@ func ExportMerged(ctx context.Context, o ExportOptions) (r ExportResult, err err
 	if gguf.Is(o.Base) {
 		return r, fmt.Errorf("%s is a GGUF file, which a model directory cannot be made of: merge into GGUF (merged-gguf), or into the directory that it was made from", o.Base)
 	}
-	b, err := base.Open(o.Base)
+	b, err := bases.Open(o.Base)
 	if err != nil {
 		return r, err
 	}
@@ -81,7 +81,7 @@ func ExportMerged(ctx context.Context, o ExportOptions) (r ExportResult, err err
 }
 
 // widenedNote says that what comes of a quantised base is not quantised.
-func widenedNote(b *base.Base, weights int, stored string) []string {
+func widenedNote(b *bases.Base, weights int, stored string) []string {
 	if weights == 0 {
 		return nil
 	}

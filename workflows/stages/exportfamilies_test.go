@@ -13,10 +13,10 @@ import (
 
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -55,7 +55,7 @@ func withWords(t *testing.T, family string) string {
 // likelihoods are the log-probabilities of tokens.
 func likelihoods(t *testing.T, path string, ids []int32) []float64 {
 	t.Helper()
-	b, err := base.Open(path)
+	b, err := bases.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestGGUFTrainsAsTheDirectory(t *testing.T) {
 // gradients are those of one step, of all factors one after the other.
 func gradients(t *testing.T, path, adapter string) []float32 {
 	t.Helper()
-	b, err := base.Open(path)
+	b, err := bases.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

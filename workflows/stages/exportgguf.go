@@ -9,9 +9,9 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/internal/gguf/arch"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -23,7 +23,7 @@ func ExportGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error
 		return ExportResult{}, err
 	}
 	r = ExportResult{Adapter: a.Name}
-	b, err := base.Open(o.Base)
+	b, err := bases.Open(o.Base)
 	if err != nil {
 		return r, err
 	}
@@ -47,7 +47,7 @@ func ExportGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error
 func ExportMergedGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error) {
 	var a *adapters.Adapter
 	options := export.GGUFOptions{Type: o.OutType}
-	b, err := base.Open(o.Base)
+	b, err := bases.Open(o.Base)
 	if err != nil {
 		return r, err
 	}
@@ -86,13 +86,13 @@ func ExportMergedGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err
 }
 
 // describe fills in what a model directory says of itself.
-func describe(options *export.GGUFOptions, b *base.Base) error {
+func describe(options *export.GGUFOptions, b *bases.Base) error {
 	m, err := ggufModel(b.Config())
 	if err != nil {
 		return err
 	}
 	options.Model, options.Multimodal = m, b.Config().Nested
-	options.Special = arch.Special{BOS: b.Config().BOS, Pad: b.Config().Pad, EOS: b.EOS()}
+	options.Special = ggufarch.Special{BOS: b.Config().BOS, Pad: b.Config().Pad, EOS: b.EOS()}
 	tok, err := openTokenizer(b.Dir())
 	if err != nil {
 		return err
@@ -109,15 +109,15 @@ func describe(options *export.GGUFOptions, b *base.Base) error {
 }
 
 // ggufModelOf is a base in GGUF's words.
-func ggufModelOf(b *base.Base) (*arch.Model, error) {
+func ggufModelOf(b *bases.Base) (*ggufarch.Model, error) {
 	if f := b.GGUF(); f != nil {
-		return arch.Read(f)
+		return ggufarch.Read(f)
 	}
 	return ggufModel(b.Config())
 }
 
 // adapterFits holds the modules of an adapter against the base's.
-func adapterFits(b *base.Base, a *adapters.Adapter) error {
+func adapterFits(b *bases.Base, a *adapters.Adapter) error {
 	modules, err := model.Modules(b.Config(), b)
 	if err != nil {
 		return err

@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/internal/testkit"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
@@ -31,7 +31,7 @@ func toGGUF(t *testing.T, from, adapter string, typ export.OutType) string {
 }
 
 // plain is a tensor that is not quantised, widened.
-func plain(t *testing.T, b *base.Base, name string) []float32 {
+func plain(t *testing.T, b *bases.Base, name string) []float32 {
 	t.Helper()
 	v, err := b.Tensor(name)
 	if err != nil {
@@ -48,12 +48,12 @@ func plain(t *testing.T, b *base.Base, name string) []float32 {
 // sameWeights holds every weight of a GGUF file against the directory that it was made from.
 func sameWeights(t *testing.T, dir, file string) {
 	t.Helper()
-	want, err := base.Open(dir)
+	want, err := bases.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = want.Close() }()
-	got, err := base.Open(file)
+	got, err := bases.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func goldenGGUF(t *testing.T, dir string) {
 	from, adapter := filepath.Join(dir, "base"), filepath.Join(dir, "adapter1")
 	file := toGGUF(t, from, "", export.OutF32)
 	sameWeights(t, from, file)
-	b, err := base.Open(from)
+	b, err := bases.Open(from)
 	if err != nil {
 		t.Fatal(err)
 	}

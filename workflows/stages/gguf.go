@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/trainer/base"
 )
 
 // openTokenizer opens the tokenizer of a base: the files of a directory, or the metadata of a GGUF
@@ -21,7 +21,7 @@ func openTokenizer(path string) (tok *tokenizer.Tokenizer, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	vocabulary, err := base.Vocabulary(f)
+	vocabulary, err := bases.Vocabulary(f)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func openTemplate(path string, tok *tokenizer.Tokenizer) (tmpl *chat.Template, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	text := base.ChatTemplate(f)
+	text := bases.ChatTemplate(f)
 	if text == "" {
 		return nil, chat.ErrNoTemplate
 	}

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/cultivar/cultivar/internal/gguf/arch"
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/trainer/model/exaone4"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
@@ -16,16 +16,16 @@ import (
 var unasked = []string{"exaone4", "ministral3", "mistral", "mixtral", "phi3", "qwen2"}
 
 // ggufModel says in GGUF's words what a config says. What has no word there is refused.
-func ggufModel(c *base.Config) (*arch.Model, error) {
+func ggufModel(c *bases.Config) (*ggufarch.Model, error) {
 	if len(c.Architectures) == 0 {
 		return nil, errors.New("config.json names no architecture")
 	}
-	a, err := arch.OfClass(c.Architectures[0])
+	a, err := ggufarch.OfClass(c.Architectures[0])
 	if err != nil {
 		return nil, err
 	}
 	k := c.Keys()
-	m := &arch.Model{
+	m := &ggufarch.Model{
 		Arch: a, Vocabulary: c.VocabSize, Context: c.MaxPositionEmbeddings, Hidden: c.HiddenSize, Intermediate: c.IntermediateSize,
 		Layers: c.NumHiddenLayers, AttentionHeads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
 		Rotated: int(float64(c.HeadDim) * c.Rope.PartialRotaryFactor), Eps: c.RMSNormEps, Tied: c.TieWordEmbeddings,
@@ -62,8 +62,8 @@ func ggufModel(c *base.Config) (*arch.Model, error) {
 	return m, nil
 }
 
-func ggufRope(r base.Rope) arch.Rope {
-	g := arch.Rope{
+func ggufRope(r bases.Rope) ggufarch.Rope {
+	g := ggufarch.Rope{
 		Type: r.Type, Factor: r.Factor, Original: r.OriginalMaxPositionEmbeddings, Low: r.LowFreqFactor, High: r.HighFreqFactor,
 		BetaFast: r.BetaFast, BetaSlow: r.BetaSlow, AttentionFactor: r.AttentionFactor, Short: r.ShortFactor, Long: r.LongFactor,
 	}
@@ -78,7 +78,7 @@ func ggufRope(r base.Rope) arch.Rope {
 }
 
 // setSliding says which layers have a window: those of layer_types, or of a rule where it is absent.
-func setSliding(m *arch.Model, c *base.Config, sliding func(layer int) bool) error {
+func setSliding(m *ggufarch.Model, c *bases.Config, sliding func(layer int) bool) error {
 	types, err := nn.LayerTypes(c, sliding)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func setSliding(m *arch.Model, c *base.Config, sliding func(layer int) bool) err
 }
 
 // ggufLayers says which layers have a window or no rotation.
-func ggufLayers(m *arch.Model, c *base.Config) error {
+func ggufLayers(m *ggufarch.Model, c *bases.Config) error {
 	k := c.Keys()
 	switch m.Arch.ModelType {
 	case "qwen2", "qwen3", "qwen3_moe", "smollm3":

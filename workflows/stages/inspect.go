@@ -10,15 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
-	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -89,7 +89,7 @@ type TargetInfo struct {
 // InspectBase describes the base in a directory. What cannot be read of tokenizer and template is an
 // oddity; only a base without config or weights is an error.
 func InspectBase(dir string) (BaseInfo, error) {
-	b, err := base.Open(dir)
+	b, err := bases.Open(dir)
 	if err != nil {
 		return BaseInfo{}, err
 	}
@@ -117,7 +117,7 @@ func InspectBase(dir string) (BaseInfo, error) {
 }
 
 // weigh counts what the weight files hold.
-func (info *BaseInfo) weigh(b *base.Base) error {
+func (info *BaseInfo) weigh(b *bases.Base) error {
 	for _, name := range b.Tensors() {
 		t, err := b.Raw(name)
 		if err != nil {
@@ -143,7 +143,7 @@ func (info *BaseInfo) weigh(b *base.Base) error {
 }
 
 // target lists what an adapter can target, or says why there are none.
-func (info *BaseInfo) target(b *base.Base) {
+func (info *BaseInfo) target(b *bases.Base) {
 	modules, err := model.Modules(b.Config(), b)
 	if err != nil {
 		info.Unsupported = err.Error()
@@ -166,7 +166,7 @@ func (info *BaseInfo) target(b *base.Base) {
 }
 
 // speak describes tokenizer, special tokens and template.
-func (info *BaseInfo) speak(b *base.Base) {
+func (info *BaseInfo) speak(b *bases.Base) {
 	info.Tokenizer.Special, info.Tokenizer.Stop = map[string]int32{}, []int32{}
 	info.Tokenizer.texts = map[string]string{}
 	tok, err := openTokenizer(b.Dir())
@@ -195,7 +195,7 @@ func (info *BaseInfo) speak(b *base.Base) {
 }
 
 // compare holds the files against each other: what differs here is where trainings go wrong.
-func (info *BaseInfo) compare(b *base.Base, tok *tokenizer.Tokenizer, s tokenizer.Special) {
+func (info *BaseInfo) compare(b *bases.Base, tok *tokenizer.Tokenizer, s tokenizer.Special) {
 	c := b.Config()
 	if s.PAD.OK && s.EOS.OK && s.PAD.ID == s.EOS.ID {
 		info.odd("the pad token is the eos token: trainers that mask padding never train the end of a text (here padding does not exist)")
@@ -263,7 +263,7 @@ type MemoryInfo struct {
 //   - the inputs of all layers, a few more of their size, and what one layer's operators share;
 //     or the logits of some rows, if those are larger;
 //   - five times the last hidden states.
-func memoryOf(c *base.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
+func memoryOf(c *bases.Config, info BaseInfo, cfg trainer.Config) MemoryInfo {
 	tokens := cfg.MicroBatchSize * cfg.MaxSeqLength
 	if c.MaxPositionEmbeddings > 0 {
 		tokens = cfg.MicroBatchSize * min(cfg.MaxSeqLength, c.MaxPositionEmbeddings)

@@ -8,13 +8,13 @@ import (
 	"os"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/datasets/tokenizer/train"
 	"github.com/cultivar/cultivar/internal/corpus"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
@@ -155,7 +155,7 @@ func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
 	if err != nil {
 		return trainer.Result{}, err
 	}
-	cfg, err := base.ParseConfig(text)
+	cfg, err := bases.ParseConfig(text)
 	if err != nil {
 		return trainer.Result{}, err
 	}

@@ -13,12 +13,12 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -229,7 +229,7 @@ func TestServable(t *testing.T) {
 // TestMemory holds the estimate to what the trainer takes for a step, on a base where the terms are
 // of like size.
 func TestMemory(t *testing.T) {
-	b, err := base.Open(testkit.Shared(t, "goldens", "llama", "base"))
+	b, err := bases.Open(testkit.Shared(t, "goldens", "llama", "base"))
 	if err != nil {
 		t.Fatal(err)
 	}

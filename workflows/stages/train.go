@@ -201,7 +201,7 @@ func checkObjective(objective string, d *Data) error {
 		for _, r := range rows {
 			kind, fits := "text", trainer.CLM
 			switch {
-			case r.Chosen != "" || r.Rejected != "":
+			case r.Kind() == datasets.KindPreference:
 				kind, fits = "pair of answers", trainer.DPO
 			case len(r.Messages) > 0:
 				kind, fits = "conversation", trainer.SFT

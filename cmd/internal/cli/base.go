@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/cultivar/cultivar/internal/hub"
+	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/version"
 )

@@ -13,10 +13,10 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
-	"github.com/cultivar/cultivar/internal/hub/hubtest"
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/hub/hubtest"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
 
@@ -74,7 +74,7 @@ const tinyTokenizer = `{"version":"1.0","added_tokens":[{"id":0,"content":"</s>"
 
 // makeBase is the command `base DIR`: a base of a few hundred parameters.
 func makeBase(ts *testscript.TestScript, _ bool, args []string) {
-	c, err := base.ParseConfig([]byte(tinyConfig))
+	c, err := bases.ParseConfig([]byte(tinyConfig))
 	ts.Check(err)
 	config := map[string]any{}
 	for key, value := range c.Raw {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -63,7 +63,7 @@ const quantizeUsage = "quantise the linear weights on load: nf4 or int8"
 
 // checkQuantize refuses a flag that names no method.
 func checkQuantize(method string) error {
-	if methods := base.QuantiseMethods(); method != "" && !slices.Contains(methods, method) {
+	if methods := bases.QuantiseMethods(); method != "" && !slices.Contains(methods, method) {
 		return usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
 	}
 	return nil

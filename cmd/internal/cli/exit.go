@@ -9,9 +9,9 @@ import (
 	"syscall"
 
 	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
-	"github.com/cultivar/cultivar/internal/hub"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer"

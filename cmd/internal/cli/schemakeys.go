@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/base"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
 
@@ -147,7 +147,7 @@ func allowedValues(path string, t reflect.Type) []string {
 	case t == reflect.TypeFor[filter.Mode]():
 		return []string{string(filter.Drop), string(filter.Signal), string(filter.Off)}
 	case path == "quantize":
-		return append([]string{""}, base.QuantiseMethods()...)
+		return append([]string{""}, bases.QuantiseMethods()...)
 	case path == "objective":
 		return slices.Clone(trainer.Objectives)
 	case path == "lr_scheduler_type":

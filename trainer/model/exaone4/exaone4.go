@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -17,7 +17,7 @@ import (
 const Architecture = "Exaone4ForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func New(c *base.Config) (*nn.Family, error) {
 // Sliding tells which layers have a window where layer_types is absent. It reads
 // sliding_window_pattern: every n-th layer sees all keys, or letters that repeat, L for a window and G
 // for none, after which the last layer sees all keys (configuration_exaone4.py).
-func Sliding(c *base.Config) (sliding func(layer int) bool, err error) {
+func Sliding(c *bases.Config) (sliding func(layer int) bool, err error) {
 	keys := c.Keys()
 	if c.SlidingWindow == 0 || !keys.Has("sliding_window_pattern") {
 		return func(int) bool { return false }, keys.Err()

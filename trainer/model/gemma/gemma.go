@@ -5,7 +5,7 @@ package gemma
 import (
 	"math"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -14,7 +14,7 @@ import (
 const Architecture = "GemmaForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	// "gelu" is what the first releases say; they mean the approximation (configuration_gemma.py).
 	if err := nn.Require("hidden_act", c.HiddenAct, "gelu_pytorch_tanh", "gelu"); err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ package gemma3
 import (
 	"math"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -19,7 +19,7 @@ const (
 )
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err

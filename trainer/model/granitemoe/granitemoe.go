@@ -4,7 +4,7 @@
 package granitemoe
 
 import (
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -13,7 +13,7 @@ import (
 const Architecture = "GraniteMoeForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	experts, err := nn.ReadExperts(c, "num_local_experts", "num_experts")
 	if err != nil {
 		return nil, err

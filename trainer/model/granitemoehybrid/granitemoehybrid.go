@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -20,7 +20,7 @@ const Architecture = "GraniteMoeHybridForCausalLM"
 const mamba = "linear_attention"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	types, err := layerTypes(c)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func New(c *base.Config) (*nn.Family, error) {
 
 // layerTypes returns the type of every layer, Mamba 2 when nothing is said. transformers 4 called
 // the types mamba and attention.
-func layerTypes(c *base.Config) ([]string, error) {
+func layerTypes(c *bases.Config) ([]string, error) {
 	if c.LayerTypes == nil {
 		return slices.Repeat([]string{mamba}, c.NumHiddenLayers), nil
 	}
@@ -105,7 +105,7 @@ func layerTypes(c *base.Config) ([]string, error) {
 }
 
 // rotary returns the rotary table: none unless position_embedding_type is rope.
-func rotary(c *base.Config) (*ops.Rope, error) {
+func rotary(c *bases.Config) (*ops.Rope, error) {
 	keys := c.Keys()
 	switch kind := keys.String("position_embedding_type", ""); kind {
 	case "rope":
@@ -119,7 +119,7 @@ func rotary(c *base.Config) (*ops.Rope, error) {
 
 // newFeedForward returns what follows the second norm: a shared network, and unless
 // num_local_experts is 0 a mixture of experts beside it.
-func newFeedForward(c *base.Config) (func(l *nn.Layer, x *nn.Node) *nn.Node, error) {
+func newFeedForward(c *bases.Config) (func(l *nn.Layer, x *nn.Node) *nn.Node, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -31,12 +31,12 @@ type kind struct {
 type feedForward func(l *nn.Layer, x *nn.Node) *nn.Node
 
 // New returns the dense family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	return family(c, c.NumHiddenLayers, dense(innerSize(c, c.Keys())), nil)
 }
 
 // NewWithExperts returns the family in which all layers but the first num_dense_layers have experts.
-func NewWithExperts(c *base.Config) (*nn.Family, error) {
+func NewWithExperts(c *bases.Config) (*nn.Family, error) {
 	experts, err := nn.ReadExperts(c, "num_experts")
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func NewWithExperts(c *base.Config) (*nn.Family, error) {
 
 // family puts layers together, of which the first so many have the one feed-forward network and the
 // rest the other.
-func family(c *base.Config, first int, before, after feedForward) (*nn.Family, error) {
+func family(c *bases.Config, first int, before, after feedForward) (*nn.Family, error) {
 	keys := c.Keys()
 	types, err := layerTypes(c, keys)
 	if err != nil {
@@ -129,7 +129,7 @@ func dense(inner int) feedForward {
 
 // layerTypes returns the type of every layer: layer_types, or attention in full_attn_idxs, which is
 // in all when that is absent too.
-func layerTypes(c *base.Config, keys *base.Keys) ([]string, error) {
+func layerTypes(c *bases.Config, keys *bases.Keys) ([]string, error) {
 	types := c.LayerTypes
 	if types == nil {
 		attend := keys.Ints("full_attn_idxs")
@@ -151,7 +151,7 @@ func layerTypes(c *base.Config, keys *base.Keys) ([]string, error) {
 
 // innerSize is the width of the feed-forward network: intermediate_size as it is, or two thirds of it,
 // times block_ffn_dim_multiplier, rounded up to a multiple of block_multiple_of (Lfm2MLP).
-func innerSize(c *base.Config, keys *base.Keys) int {
+func innerSize(c *bases.Config, keys *bases.Keys) int {
 	n := c.IntermediateSize
 	if !keys.Bool("block_auto_adjust_ff_dim") {
 		return n

@@ -5,7 +5,7 @@ package llama
 import (
 	"fmt"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
 
@@ -13,7 +13,7 @@ import (
 const Architecture = "LlamaForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func New(c *base.Config) (*nn.Family, error) {
 
 // Weights lists the weights of a model of this family with their shapes, in the order of the
 // layers: what pretraining starts from.
-func Weights(c *base.Config) []nn.Shape {
+func Weights(c *bases.Config) []nn.Shape {
 	list := []nn.Shape{{Name: "model.embed_tokens.weight", Rows: c.VocabSize, Cols: c.HiddenSize}}
 	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	for i := range c.NumHiddenLayers {

@@ -4,7 +4,7 @@
 package ministral3
 
 import (
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/model/mistral"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
@@ -14,4 +14,4 @@ const Architecture = "Ministral3ForCausalLM"
 
 // New returns the family for a configuration. The layers are Mistral's: the factor on queries is
 // part of their rotary table.
-func New(c *base.Config) (*nn.Family, error) { return mistral.New(c) }
+func New(c *bases.Config) (*nn.Family, error) { return mistral.New(c) }

@@ -3,7 +3,7 @@
 package mixtral
 
 import (
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 )
 
@@ -11,7 +11,7 @@ import (
 const Architecture = "MixtralForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	experts, err := nn.ReadExperts(c, "num_local_experts", "num_experts")
 	if err != nil {
 		return nil, err

@@ -3,7 +3,7 @@
 package olmo3
 
 import (
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -12,7 +12,7 @@ import (
 const Architecture = "Olmo3ForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err
@@ -50,12 +50,12 @@ func New(c *base.Config) (*nn.Family, error) {
 
 // unscaled returns the configuration with a rope for each type of layer: in a file of transformers 4
 // rope_scaling is for full_attention alone.
-func unscaled(c *base.Config) *base.Config {
+func unscaled(c *bases.Config) *bases.Config {
 	if c.RopeByLayerType != nil {
 		return c
 	}
 	both := *c
-	both.RopeByLayerType = map[string]base.Rope{
+	both.RopeByLayerType = map[string]bases.Rope{
 		nn.FullAttention:    c.Rope,
 		nn.SlidingAttention: {Theta: c.Rope.Theta, Type: "default", PartialRotaryFactor: c.Rope.PartialRotaryFactor},
 	}

@@ -5,7 +5,7 @@
 package qwen35
 
 import (
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -20,14 +20,14 @@ const (
 )
 
 // New returns the dense family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	return family(c, func(l *nn.Layer, x *nn.Node) *nn.Node {
 		return l.Feed(x, ops.SiLU, c.IntermediateSize, "mlp")
 	})
 }
 
 // NewExperts returns the family with experts in every layer.
-func NewExperts(c *base.Config) (*nn.Family, error) {
+func NewExperts(c *bases.Config) (*nn.Family, error) {
 	experts, err := nn.ReadSharedExperts(c)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func NewExperts(c *base.Config) (*nn.Family, error) {
 	return family(c, func(l *nn.Layer, x *nn.Node) *nn.Node { return l.SharedMixture(x, experts, "mlp") })
 }
 
-func family(c *base.Config, feedForward func(*nn.Layer, *nn.Node) *nn.Node) (*nn.Family, error) {
+func family(c *bases.Config, feedForward func(*nn.Layer, *nn.Node) *nn.Node) (*nn.Family, error) {
 	delta, err := nn.ReadDeltaNet(c)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -16,7 +16,7 @@ import (
 const Architecture = "Qwen3MoeForCausalLM"
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	experts, err := nn.ReadExperts(c, "num_experts", "num_local_experts")
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -22,7 +22,7 @@ type kind struct {
 }
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	delta, err := nn.ReadDeltaNet(c)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func New(c *base.Config) (*nn.Family, error) {
 }
 
 // readLayers reads which layers are what, and the experts, which none need have.
-func readLayers(c *base.Config) ([]kind, nn.SharedExperts, error) {
+func readLayers(c *bases.Config) ([]kind, nn.SharedExperts, error) {
 	types, err := nn.DeltaTypes(c)
 	if err != nil {
 		return nil, nn.SharedExperts{}, err

@@ -5,7 +5,7 @@ package smollm3
 import (
 	"fmt"
 
-	"github.com/cultivar/cultivar/trainer/base"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
 	"github.com/cultivar/cultivar/trainer/ops"
 )
@@ -20,7 +20,7 @@ type kind struct {
 }
 
 // New returns the family for a configuration.
-func New(c *base.Config) (*nn.Family, error) {
+func New(c *bases.Config) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func New(c *base.Config) (*nn.Family, error) {
 
 // layerKinds reads no_rope_layers, in which 1 is a layer with rotary positions, or makes it of
 // no_rope_layer_interval, and layer_types (configuration_smollm3.py).
-func layerKinds(c *base.Config) ([]kind, error) {
+func layerKinds(c *bases.Config) ([]kind, error) {
 	keys := c.Keys()
 	interval := keys.Int("no_rope_layer_interval", 4, 1, 1<<20)
 	turned := keys.Ints("no_rope_layers")

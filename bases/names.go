@@ -1,0 +1,64 @@
+package bases
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// formerPrefixes are the beginnings of names in multimodal models as transformers wrote them before
+// version 4.52, and still does when it saves such a model, and what it calls them since then
+// (conversion_mapping.py). Adapters carry the later names.
+var formerPrefixes = []struct{ former, later string }{
+	{"language_model.lm_head.", "lm_head."},
+	{"language_model.model.", "model.language_model."},
+	{"vision_tower.", "model.vision_tower."},
+	{"multi_modal_projector.", "model.multi_modal_projector."},
+}
+
+// laterNames maps the name of every tensor to the one it has in the files; nil where they are the
+// same.
+func laterNames(c *Config, tensors []string) (map[string]string, error) {
+	if !c.Nested {
+		return nil, nil
+	}
+	names := make(map[string]string, len(tensors))
+	changed := false
+	for _, stored := range tensors {
+		name := stored
+		for _, p := range formerPrefixes {
+			if rest, ok := strings.CutPrefix(stored, p.former); ok {
+				name, changed = p.later+rest, true
+				break
+			}
+		}
+		if other, ok := names[name]; ok {
+			return nil, fmt.Errorf("tensors %q and %q are both %q", other, stored, name)
+		}
+		names[name] = stored
+	}
+	if !changed {
+		return nil, nil
+	}
+	return names, nil
+}
+
+// stored is the name of a tensor in the files.
+func (b *Base) stored(name string) string {
+	if b.names == nil {
+		return name
+	}
+	if stored, ok := b.names[name]; ok {
+		return stored
+	}
+	return "" // a former name is no name of the base
+}
+
+// tensorNames lists the names of all tensors, sorted.
+func (b *Base) tensorNames() []string {
+	if b.names == nil {
+		return b.storedNames()
+	}
+	return slices.Sorted(maps.Keys(b.names))
+}
