@@ -2,10 +2,11 @@
 # Trains the same small base and the same adapter with every implementation of the kernels that
 # this machine has, on one and on two threads, and compares what they end with bit by bit.
 #
-#   tools/determinism.sh CULTIVAR                      this machine
-#   tools/determinism.sh CULTIVAR EMULATOR CULTIVAR2   and a binary for another architecture
+#   tools/determinism.sh CULTIVAR SEEDLING                      this machine
+#   tools/determinism.sh CULTIVAR SEEDLING EMULATOR CULTIVAR2   and a binary for another architecture
 set -euo pipefail
 bin=$(realpath "$1")
+seedling=$(realpath "$2")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export CULTIVAR_HOME=$dir/home
@@ -69,12 +70,12 @@ each() {
 	implementations=$ran
 }
 
-quietly "$bin" pretrain --config "$dir/base.yaml" --out "$dir/base"
+quietly "$seedling" -config "$dir/base.yaml" -out "$dir/base"
 each "" "$bin"
 for cpu in $implementations; do
-	CULTIVAR_CPU=$cpu quietly "$bin" pretrain --config "$dir/base.yaml" --out "$dir/$cpu"
+	CULTIVAR_CPU=$cpu quietly "$seedling" -config "$dir/base.yaml" -out "$dir/$cpu"
 	cmp "$dir/base/model.safetensors" "$dir/$cpu/model.safetensors"
 done
-if [ $# -gt 2 ]; then # an emulator is too slow for more
-	each emulated- "$2" "$(realpath "$3")"
+if [ $# -gt 3 ]; then # an emulator is too slow for more
+	each emulated- "$3" "$(realpath "$4")"
 fi

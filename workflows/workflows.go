@@ -1,58 +1,78 @@
 // Package workflows moves artefacts between the rooms: documents to datasets, datasets to adapters,
 // adapters to the registry. The root is the vocabulary and the plan, which is a pure function;
-// stages hold the steps that join the rooms, run executes a plan and keeps its history.
+// kinds hold the stages that workflows are made of, run executes and keeps history, spec reads and
+// writes workflows as files.
 //
-// Stages are keyed by content: a stage whose code version, configuration and inputs are those of an
-// earlier result is not run again. Nothing depends on file times.
+// A workflow is data: its stages name their kind, their configuration and where their inputs come
+// from, so that it can be kept, sent, and continued by another process. Results are keyed by content:
+// a stage whose kind, code version, configuration and inputs are those of an earlier result is not
+// run again. Nothing depends on file times, and no result is a path on one machine.
 package workflows
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Workflow is stages in an order in which each comes after those it needs.
 type Workflow struct {
-	Name   string
-	Stages []Stage
+	Name   string  `json:"name"`
+	Stages []Stage `json:"stages"`
 }
 
-// Stage makes one artefact from the artefacts of the stages it needs.
+// Stage makes artefacts from those of earlier stages.
 type Stage struct {
-	Name    string
-	Needs   []string // names of earlier stages
-	Config  any      // what decides the result beside the inputs; must marshal to JSON
-	Version int      // of the stage's code; raised when its results change
-
-	// Do makes the artefact. Run again after a kill at any point, it must end in the same state.
-	Do func(ctx context.Context, in Inputs) (Output, error)
-	// Intact reports an error when what an earlier run made is gone or damaged; nil means that
-	// there is nothing beside the output itself.
-	Intact func(Output) error
+	Name   string            `json:"name"`             // unique in the workflow; without a dot
+	Kind   string            `json:"kind"`             // how: the name of a Kind
+	Inputs map[string]string `json:"inputs,omitempty"` // by port of the kind: "stage.port" of an earlier stage
+	Config json.RawMessage   `json:"config,omitempty"` // of the kind; what is left out has its default
 }
 
-// Output is what a stage made: the digest of its content, where it lies, and what a report says
-// about it.
-type Output struct {
-	Digest string          `json:"digest"`
-	Ref    string          `json:"ref"` // a path, or a name in a registry or catalog
-	Facts  json.RawMessage `json:"facts,omitempty"`
+// Artefact is something that was made or is worked on: what it is, where the home has it, and the
+// digest of its content. Refs are name@version of a dataset or a published adapter, or name@digest of
+// a tree of files in the home's bucket.
+type Artefact struct {
+	Type   Type   `json:"type"`
+	Ref    string `json:"ref"`
+	Digest string `json:"digest,omitempty"`
 }
 
-// Inputs are the outputs of the needed stages, by stage name.
-type Inputs map[string]Output
+// Type says what an artefact is.
+type Type string
+
+// The types. Files of the first three are trees in the home's bucket.
+const (
+	Base      Type = "base"
+	Documents Type = "documents"
+	Adapter   Type = "adapter"
+	Dataset   Type = "dataset"
+	Version   Type = "version" // of an adapter in a registry
+	Report    Type = "report"  // figures that a result is recorded with
+)
+
+// Artefacts are inputs or outputs by port.
+type Artefacts map[string]Artefact
+
+// Result is what a stage made, and what a report says about it.
+type Result struct {
+	Outputs Artefacts       `json:"outputs"`
+	Facts   json.RawMessage `json:"facts,omitempty"`
+}
 
 // Record is a finished stage as history keeps it.
 type Record struct {
 	Stage    string        `json:"stage"`
+	Kind     string        `json:"kind"`
 	Key      string        `json:"key"`
-	Output   Output        `json:"output"`
+	Result   Result        `json:"result"`
 	Finished time.Time     `json:"finished"`
 	Took     time.Duration `json:"took_ns"`
 }
@@ -75,33 +95,41 @@ type Planned struct {
 	Why    string `json:"why"`
 }
 
-// Known looks up the record of a key; ok is false when there is none, and err says why a record
+// Known looks up the record of a task; ok is false when there is none, and err says why a record
 // that exists cannot be used.
-type Known func(s Stage, key string) (r Record, ok bool, err error)
+type Known func(t Task) (r Record, ok bool, err error)
+
+// Task is a stage that can be run: its kind, its configuration and its inputs are at hand.
+type Task struct {
+	Stage  Stage
+	Kind   Kind
+	Config any // as the kind's NewConfig returns it
+	Inputs Artefacts
+	Key    string // identifies the result
+}
 
 // Plan says what running the workflow would do.
-func Plan(w Workflow, known Known) ([]Planned, error) {
-	if err := w.Validate(); err != nil {
+func Plan(w Workflow, kinds Kinds, known Known) ([]Planned, error) {
+	if err := w.Validate(kinds); err != nil {
 		return nil, err
 	}
-	outputs := make(map[string]Output)
+	done := make(map[string]Result)
 	var plan []Planned
 	for _, s := range w.Stages {
-		in, missing := s.inputs(outputs)
-		if missing != "" {
+		if missing := s.missing(done); missing != "" {
 			plan = append(plan, Planned{s.Name, Decide, "after " + missing})
 			continue
 		}
-		key, err := s.Key(in)
+		t, err := s.Task(kinds, done)
 		if err != nil {
 			return nil, err
 		}
-		r, ok, err := known(s, key)
+		r, ok, err := known(t)
 		switch {
 		case err != nil:
 			plan = append(plan, Planned{s.Name, Execute, err.Error()})
 		case ok:
-			outputs[s.Name] = r.Output
+			done[s.Name] = r.Result
 			plan = append(plan, Planned{s.Name, Reuse, "same inputs and configuration as " + r.Finished.Format(time.DateTime)})
 		default:
 			plan = append(plan, Planned{s.Name, Execute, "not done with these inputs and this configuration"})
@@ -110,61 +138,130 @@ func Plan(w Workflow, known Known) ([]Planned, error) {
 	return plan, nil
 }
 
-// inputs picks what the stage needs; missing names the first that is not there.
-func (s Stage) inputs(outputs map[string]Output) (in Inputs, missing string) {
-	in = make(Inputs, len(s.Needs))
-	for _, n := range s.Needs {
-		o, ok := outputs[n]
-		if !ok {
-			return nil, n
+// missing names the first stage, by port, that has no result yet.
+func (s Stage) missing(done map[string]Result) string {
+	for _, port := range slices.Sorted(maps.Keys(s.Inputs)) {
+		stage, _, _ := strings.Cut(s.Inputs[port], ".")
+		if _, ok := done[stage]; !ok {
+			return stage
 		}
-		in[n] = o
 	}
-	return in, ""
+	return ""
 }
 
-// Inputs picks what the stage needs from the outputs so far.
-func (s Stage) Inputs(outputs map[string]Output) (Inputs, error) {
-	in, missing := s.inputs(outputs)
-	if missing != "" {
-		return nil, fmt.Errorf("stage %s needs %s, which has not run", s.Name, missing)
+// Task makes a stage ready to run, with inputs from the results so far.
+func (s Stage) Task(kinds Kinds, done map[string]Result) (Task, error) {
+	k, err := kinds.Find(s.Kind)
+	if err != nil {
+		return Task{}, fmt.Errorf("stage %s: %w", s.Name, err)
 	}
-	return in, nil
+	config, err := k.Decode(s.Config)
+	if err != nil {
+		return Task{}, fmt.Errorf("stage %s: %w", s.Name, err)
+	}
+	t := Task{Stage: s, Kind: k, Config: config, Inputs: Artefacts{}}
+	for port, from := range s.Inputs {
+		stage, output, _ := strings.Cut(from, ".")
+		a, ok := done[stage].Outputs[output]
+		if !ok {
+			return Task{}, fmt.Errorf("stage %s needs %s, which has not been made", s.Name, from)
+		}
+		t.Inputs[port] = a
+	}
+	t.Key, err = t.key()
+	return t, err
 }
 
-// Key identifies a result: the stage, its version and configuration, and the digests of its inputs.
-func (s Stage) Key(in Inputs) (string, error) {
-	digests := make(map[string]string, len(in))
-	for name, o := range in {
-		digests[name] = o.Digest
+// key identifies a result: the kind, its version and configuration, and the digests of its inputs.
+// What a stage is called and where an input lies have no part in it.
+// A configuration that has a digest of its own knows which of its keys change no result.
+func (t Task) key() (string, error) {
+	config, err := Encode(t.Config)
+	if d, ok := t.Config.(interface{ Digest() string }); ok {
+		config, err = json.Marshal(d.Digest())
+	}
+	if err != nil {
+		return "", fmt.Errorf("key of stage %s: %w", t.Stage.Name, err)
+	}
+	digests := make(map[string]string, len(t.Inputs))
+	for port, a := range t.Inputs {
+		digests[port] = a.Digest
 	}
 	data, err := json.Marshal(struct {
-		Stage   string
+		Kind    string
 		Version int
-		Config  any
+		Config  json.RawMessage
 		Inputs  map[string]string // encoding/json sorts the keys
-	}{s.Name, s.Version, s.Config, digests})
+	}{t.Kind.Name, t.Kind.Version, config, digests})
 	if err != nil {
-		return "", fmt.Errorf("key of stage %s: %w", s.Name, err)
+		return "", fmt.Errorf("key of stage %s: %w", t.Stage.Name, err)
 	}
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Validate reports what is wrong with the order of the stages.
-func (w Workflow) Validate() error {
+// ErrInvalid means that a workflow cannot be run as it is written.
+var ErrInvalid = errors.New("workflow is not valid")
+
+var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9 _-]{0,62}$`)
+
+// Validate reports everything that is wrong with the workflow, under [ErrInvalid].
+func (w Workflow) Validate(kinds Kinds) error {
 	var errs []error
-	var seen []string
-	for _, s := range w.Stages {
-		if slices.Contains(seen, s.Name) {
-			errs = append(errs, fmt.Errorf("workflow %s: stage %s occurs twice", w.Name, s.Name))
-		}
-		for _, n := range s.Needs {
-			if !slices.Contains(seen, n) {
-				errs = append(errs, fmt.Errorf("workflow %s: stage %s needs %s, which does not come before it", w.Name, s.Name, n))
-			}
-		}
-		seen = append(seen, s.Name)
+	if !validName.MatchString(w.Name) {
+		errs = append(errs, fmt.Errorf("name %q: want lower-case letters, digits, spaces, _ and -, at most 63", w.Name))
 	}
-	return errors.Join(errs...)
+	if len(w.Stages) == 0 {
+		errs = append(errs, errors.New("it has no stages"))
+	}
+	made := make(map[string]Type) // by stage.port
+	seen := make(map[string]bool)
+	for _, s := range w.Stages {
+		if seen[s.Name] {
+			errs = append(errs, fmt.Errorf("stage %s occurs twice", s.Name))
+		}
+		seen[s.Name] = true
+		errs = append(errs, s.validate(kinds, made)...)
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("workflow %q: %w:\n%w", w.Name, ErrInvalid, errors.Join(errs...))
+}
+
+// validate reports what is wrong with a stage that comes after those that make what is in made, and
+// adds what it makes.
+func (s Stage) validate(kinds Kinds, made map[string]Type) []error {
+	if !validName.MatchString(s.Name) {
+		return []error{fmt.Errorf("stage name %q: want lower-case letters, digits, spaces, _ and -, at most 63", s.Name)}
+	}
+	k, err := kinds.Find(s.Kind)
+	if err != nil {
+		return []error{fmt.Errorf("stage %s: %w", s.Name, err)}
+	}
+	var errs []error
+	if _, err := k.Decode(s.Config); err != nil {
+		errs = append(errs, fmt.Errorf("stage %s: %w", s.Name, err))
+	}
+	for _, p := range k.Inputs {
+		from, ok := s.Inputs[p.Name]
+		have := made[from]
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("stage %s: input %s is missing", s.Name, p.Name))
+		case have == "":
+			errs = append(errs, fmt.Errorf("stage %s: input %s is %q, which no stage before it makes", s.Name, p.Name, from))
+		case have != p.Type:
+			errs = append(errs, fmt.Errorf("stage %s: input %s is %s, a %s, want a %s", s.Name, p.Name, from, have, p.Type))
+		}
+	}
+	for _, port := range slices.Sorted(maps.Keys(s.Inputs)) {
+		if !slices.ContainsFunc(k.Inputs, func(p Port) bool { return p.Name == port }) {
+			errs = append(errs, fmt.Errorf("stage %s: kind %s has no input %s", s.Name, k.Name, port))
+		}
+	}
+	for _, p := range k.Outputs {
+		made[s.Name+"."+p.Name] = p.Type
+	}
+	return errs
 }

@@ -1,25 +1,20 @@
 // Package quickstart is the whole job on what the program carries: the sample documents become a
 // dataset, an adapter is fitted to it on the embedded base, measured, published, pulled back, and
-// asked a question that the base cannot answer.
+// asked a question that the base cannot answer. It is a workflow like any other.
 package quickstart
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/cultivar/cultivar/adapters/peft"
-	"github.com/cultivar/cultivar/datasets/catalog"
-	"github.com/cultivar/cultivar/internal/embedded"
-	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
-	"github.com/cultivar/cultivar/internal/embedded/documents"
-	"github.com/cultivar/cultivar/pipeline"
+	"github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -29,154 +24,72 @@ const Name = "halden"
 // Alias that it sets.
 const Alias = "prod"
 
-// The stages.
+// The stages, which are called as their kinds.
 const (
 	stageBase      = "unpack base"
 	stageDocuments = "unpack documents"
-	StageIngest    = "ingest"
-	StageTrain     = "train"
-	StageEvaluate  = "evaluate"
-	StagePublish   = "publish"
-	StagePull      = "pull"
-	StageAsk       = "ask"
+	stageIngest    = "ingest"
+	stageTrain     = "train"
+	stageEvaluate  = "evaluate"
+	stagePublish   = "publish"
+	stagePull      = "pull"
+	stageAsk       = "ask"
 )
 
-// Options say where everything goes.
-type Options struct {
-	Dir   string
-	Train trainer.Hooks
-	Now   func() time.Time
-}
+// Dirs says where everything goes, below one directory.
+type Dirs struct{ Root string }
 
-// BaseDir is where the base is unpacked.
-func (o Options) BaseDir() string { return filepath.Join(o.Dir, "base", basefiles.Name) }
+// Base is where the base is put at the end.
+func (d Dirs) Base() string { return filepath.Join(d.Root, "base", base.Name) }
 
-// DocumentsDir is where the sample documents are unpacked.
-func (o Options) DocumentsDir() string { return filepath.Join(o.Dir, "documents") }
+// Home holds the dataset, the registry and history.
+func (d Dirs) Home() string { return filepath.Join(d.Root, "home") }
 
-// Home holds the dataset, the registry and the history of runs.
-func (o Options) Home() string { return filepath.Join(o.Dir, "home") }
-
-// AdapterDir is where training writes.
-func (o Options) AdapterDir() string { return filepath.Join(o.Dir, "adapter") }
-
-// PulledDir is where the published version is pulled to.
-func (o Options) PulledDir() string { return filepath.Join(o.Dir, "pulled") }
-
-// Facts that stages leave for the report.
-type (
-	// Ingested is what became of the documents.
-	Ingested struct {
-		Ref    string         `json:"ref"`
-		Stats  pipeline.Stats `json:"stats"`
-		Counts catalog.Counts `json:"counts"`
-	}
-	// Trained is what came of the training.
-	Trained struct {
-		Steps           int     `json:"steps"`
-		Tokens          int64   `json:"tokens"`
-		TokensPerSecond float64 `json:"tokens_per_second"`
-		Seconds         float64 `json:"seconds"`
-		Parameters      int     `json:"parameters"`
-		ResumedAt       int     `json:"resumed_at"`
-	}
-	// Evaluated is the loss on documents that were not trained on.
-	Evaluated struct {
-		Before float64 `json:"loss_before"`
-		After  float64 `json:"loss_after"`
-		Tokens int     `json:"tokens"`
-		Rows   int     `json:"rows"`
-	}
-	// Published is the version in the registry.
-	Published struct {
-		Ref    string `json:"ref"`
-		Digest string `json:"digest"`
-		Bytes  int64  `json:"bytes"`
-		Files  int    `json:"files"`
-	}
-	// Answers are what base and adapter say to the same question.
-	Answers struct {
-		Question string `json:"question"`
-		Base     string `json:"base"`
-		Adapter  string `json:"adapter"`
-	}
-)
+// Scratch is what the stages work in.
+func (d Dirs) Scratch() string { return filepath.Join(d.Root, "work") }
 
 // Workflow returns the quickstart.
-func Workflow(o Options) workflows.Workflow {
-	return workflows.Workflow{Name: "quickstart", Stages: []workflows.Stage{
-		o.unpackBase(), o.unpackDocuments(), o.ingest(), o.train(), o.evaluate(), o.publish(), o.pull(), o.ask(),
-	}}
-}
-
-// output makes a stage's output with facts for the report.
-func output(digest, ref string, facts any) (workflows.Output, error) {
-	data, err := json.Marshal(facts)
-	return workflows.Output{Digest: digest, Ref: ref, Facts: data}, err
-}
-
-func (o Options) unpackBase() workflows.Stage {
-	digest, err := embedded.Digest(basefiles.FS, basefiles.Name)
-	return workflows.Stage{
-		Name: stageBase, Version: 1, Config: digest,
-		Do: func(context.Context, workflows.Inputs) (workflows.Output, error) {
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			return workflows.Output{Digest: digest, Ref: o.BaseDir()}, embedded.Unpack(basefiles.FS, basefiles.Name, o.BaseDir())
-		},
-		Intact: func(workflows.Output) error { return embedded.Check(basefiles.FS, basefiles.Name, o.BaseDir()) },
+func Workflow() (workflows.Workflow, error) {
+	carriedBase, err := kinds.CarriedBase()
+	if err != nil {
+		return workflows.Workflow{}, err
 	}
-}
-
-func (o Options) unpackDocuments() workflows.Stage {
-	digest, err := embedded.Digest(documents.FS, "files")
-	return workflows.Stage{
-		Name: stageDocuments, Version: 1, Config: digest,
-		Do: func(context.Context, workflows.Inputs) (workflows.Output, error) {
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			return workflows.Output{Digest: digest, Ref: o.DocumentsDir()}, embedded.Unpack(documents.FS, "files", o.DocumentsDir())
-		},
-		Intact: func(workflows.Output) error { return embedded.Check(documents.FS, "files", o.DocumentsDir()) },
+	carriedDocuments, err := kinds.CarriedDocuments()
+	if err != nil {
+		return workflows.Workflow{}, err
 	}
+	w := workflows.Workflow{Name: "quickstart"}
+	for _, s := range []struct {
+		name   string
+		config any
+		inputs map[string]string
+	}{
+		{stageBase, carriedBase, nil},
+		{stageDocuments, carriedDocuments, nil},
+		{stageIngest, ingestConfig(), map[string]string{"documents": "unpack documents.documents"}},
+		{stageTrain, trainConfig(), map[string]string{"base": "unpack base.base", "data": "ingest.dataset"}},
+		{stageEvaluate, kinds.EvaluateConfig{Split: "test", AppendEOS: true}, map[string]string{
+			"base": "unpack base.base", "data": "ingest.dataset", "adapter": "train.adapter"}},
+		{stagePublish, kinds.PublishConfig{Name: Name, Alias: Alias, Why: "quickstart"}, map[string]string{"adapter": "train.adapter"}},
+		{stagePull, struct{}{}, map[string]string{"version": "publish.version"}},
+		{stageAsk, struct{}{}, map[string]string{"base": "unpack base.base", "adapter": "pull.adapter"}},
+	} {
+		config, err := workflows.Encode(s.config)
+		if err != nil {
+			return w, err
+		}
+		w.Stages = append(w.Stages, workflows.Stage{Name: s.name, Kind: s.name, Inputs: s.inputs, Config: config})
+	}
+	return w, nil
 }
 
 // ingestConfig holds back a tenth of the documents to measure with, and cuts passages to the base's
 // short context.
-func ingestConfig() stages.IngestConfig {
+func ingestConfig() kinds.IngestConfig {
 	c := stages.DefaultIngestConfig()
 	c.Split.Validation, c.Split.Test = 0, 0.1
 	c.Examples.MaxChars = 1400
-	return c
-}
-
-func (o Options) ingest() workflows.Stage {
-	cfg := ingestConfig()
-	return workflows.Stage{
-		Name: StageIngest, Needs: []string{stageDocuments}, Version: 1, Config: cfg,
-		Do: func(ctx context.Context, _ workflows.Inputs) (workflows.Output, error) {
-			r, err := stages.Ingest(ctx, stages.IngestOptions{
-				Home: o.Home(), Sources: []string{o.DocumentsDir()}, Name: Name, Config: cfg, Now: o.Now(),
-			})
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			m := r.Dataset.Manifest
-			return output(m.Digest, r.Dataset.Ref(), Ingested{r.Dataset.Ref(), r.Stats, m.Counts})
-		},
-		Intact: func(out workflows.Output) error {
-			d, err := catalog.New(o.Home()).Open(out.Ref)
-			if err != nil {
-				return err
-			}
-			if d.Manifest.Digest != out.Digest {
-				return errors.New("the dataset is another one")
-			}
-			return d.Verify(context.Background())
-		},
-	}
+	return kinds.IngestConfig{Dataset: Name, IngestConfig: c}
 }
 
 // trainConfig fits the facts of the documents into the adapter within a minute on two cores.
@@ -188,118 +101,59 @@ func trainConfig() trainer.Config {
 	return c
 }
 
-func (o Options) train() workflows.Stage {
-	cfg := trainConfig()
-	return workflows.Stage{
-		Name: StageTrain, Needs: []string{stageBase, StageIngest}, Version: stages.NumericsVersion, Config: cfg.Digest(),
-		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
-			began := o.Now()
-			r, err := stages.Train(ctx, stages.TrainOptions{
-				Home: o.Home(), Base: o.BaseDir(), Data: in[StageIngest].Ref, Config: cfg, OutDir: o.AdapterDir(),
-				Restart: true, Hooks: o.Train,
-			})
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			return output(r.Digest, o.AdapterDir(), Trained{
-				r.Steps, r.Tokens, r.TokensPerSecond, o.Now().Sub(began).Seconds(), r.Trainable, r.ResumedAt,
-			})
-		},
-		Intact: intactAdapter(o.AdapterDir()),
-	}
+// Report is what came of the quickstart: what was measured in the run that made each result.
+type Report struct {
+	Dir       string          `json:"dir"`
+	Seconds   float64         `json:"seconds"`
+	Reused    []string        `json:"reused"` // stages whose results were there and still right
+	Ingested  kinds.Ingested  `json:"ingested"`
+	Trained   kinds.Trained   `json:"trained"`
+	Evaluated kinds.Evaluated `json:"evaluated"`
+	Published kinds.Published `json:"published"`
+	Answers   kinds.Answers   `json:"answers"`
+	Adapter   string          `json:"adapter_digest"`
+	Dataset   string          `json:"dataset_digest"`
 }
 
-// intactAdapter checks that a directory holds the adapter of an output.
-func intactAdapter(dir string) func(workflows.Output) error {
-	return func(out workflows.Output) error {
-		a, err := peft.Read(dir)
-		if err != nil {
-			return err
+// Read makes the report of a run.
+func Read(r run.Run) (Report, error) {
+	q := Report{Reused: append([]string{}, r.Reused...), Seconds: r.Took().Seconds()}
+	into := map[string]any{
+		stageIngest: &q.Ingested, stageTrain: &q.Trained, stageEvaluate: &q.Evaluated, stagePublish: &q.Published, stageAsk: &q.Answers,
+	}
+	for _, s := range r.Stages {
+		switch s.Stage {
+		case stageIngest:
+			q.Dataset = s.Result.Outputs["dataset"].Digest
+		case stageTrain:
+			q.Adapter = s.Result.Outputs["adapter"].Digest
 		}
-		if peft.Digest(a) != out.Digest {
-			return fmt.Errorf("%s holds another adapter", dir)
+		if v := into[s.Stage]; v != nil {
+			if err := json.Unmarshal(s.Result.Facts, v); err != nil {
+				return q, fmt.Errorf("read the record of %s: %w", s.Stage, err)
+			}
 		}
-		return nil
 	}
+	return q, nil
 }
 
-func (o Options) evaluate() workflows.Stage {
-	return workflows.Stage{
-		Name: StageEvaluate, Needs: []string{stageBase, StageIngest, StageTrain}, Version: 1,
-		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
-			opts := stages.EvalOptions{Home: o.Home(), Base: o.BaseDir(), Data: in[StageIngest].Ref, Split: "test", AppendEOS: true}
-			before, err := stages.Eval(ctx, opts)
-			if err != nil {
-				return workflows.Output{}, err
+// Finish writes what the stages made to directories with names that people find, out of the home, and
+// removes what they worked in.
+func Finish(ctx context.Context, env workflows.Env, d Dirs, r run.Run) error {
+	dirs := map[string]string{
+		stageBase: d.Base(), stageDocuments: filepath.Join(d.Root, "documents"),
+		stageTrain: filepath.Join(d.Root, "adapter"), stagePull: filepath.Join(d.Root, "pulled"),
+	}
+	for _, s := range r.Stages {
+		dir, ok := dirs[s.Stage]
+		if !ok {
+			continue
+		}
+		for _, a := range s.Result.Outputs {
+			if err := kinds.Checkout(ctx, env, a, dir); err != nil {
+				return err
 			}
-			opts.Adapter = o.AdapterDir()
-			after, err := stages.Eval(ctx, opts)
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			return output(in[StageTrain].Digest, "", Evaluated{before.MeanNLL, after.MeanNLL, after.Tokens, len(after.Rows)})
-		},
+		}
 	}
+	return os.RemoveAll(d.Scratch())
 }
-
-func (o Options) publish() workflows.Stage {
-	return workflows.Stage{
-		Name: StagePublish, Needs: []string{StageTrain}, Version: 1,
-		Do: func(ctx context.Context, _ workflows.Inputs) (workflows.Output, error) {
-			r, err := stages.Publish(ctx, stages.PublishOptions{
-				Home: o.Home(), Dir: o.AdapterDir(), Name: Name, Alias: Alias, Who: "quickstart", Why: "quickstart", Now: o.Now(),
-			})
-			if err != nil {
-				return workflows.Output{}, err
-			}
-			m := r.Manifest
-			return output(m.Digest, m.Ref().String(), Published{m.Ref().String(), m.Digest, m.Size(), len(m.Files)})
-		},
-		Intact: func(out workflows.Output) error {
-			return stages.CheckPublished(context.Background(), o.Home(), out.Ref, Alias, out.Digest)
-		},
-	}
-}
-
-func (o Options) pull() workflows.Stage {
-	return workflows.Stage{
-		Name: StagePull, Needs: []string{StageTrain, StagePublish}, Version: 1,
-		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
-			_, err := stages.Pull(ctx, stages.PullOptions{Home: o.Home(), Ref: Name + ":" + Alias, Out: o.PulledDir(), Replace: true})
-			return workflows.Output{Digest: in[StageTrain].Digest, Ref: o.PulledDir()}, err
-		},
-		Intact: intactAdapter(o.PulledDir()),
-	}
-}
-
-func (o Options) ask() workflows.Stage {
-	return workflows.Stage{
-		Name: StageAsk, Needs: []string{stageBase, StagePull}, Version: 1, Config: documents.Question,
-		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
-			a := Answers{Question: documents.Question}
-			var err error
-			if a.Base, err = o.answer(ctx, ""); err != nil {
-				return workflows.Output{}, err
-			}
-			if a.Adapter, err = o.answer(ctx, o.PulledDir()); err != nil {
-				return workflows.Output{}, err
-			}
-			return output(in[StagePull].Digest, "", a)
-		},
-	}
-}
-
-// answer asks in the form in which the documents ask and answer.
-func (o Options) answer(ctx context.Context, adapter string) (string, error) {
-	answers, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: o.BaseDir(), Adapter: adapter, Prompts: []string{Prompt(documents.Question)},
-		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: o.Now(),
-	})
-	if err != nil {
-		return "", err
-	}
-	return answers[0].Text, nil
-}
-
-// Prompt puts a question into the form that the documents use.
-func Prompt(question string) string { return "**Q: " + question + "**\n\nA:" }

@@ -1,29 +1,26 @@
-// Package run executes workflows in this process and keeps their history: a record of every
-// finished stage by its key, and of every run. Killed at any point, the same run goes on after the
-// last finished stage.
+// Package run executes workflows in this process, and keeps history: of every finished stage by its
+// key, and of everything that makes an artefact, whether a person or a workflow started it. History
+// lies in the bucket of a home. Killed at any point, the same workflow goes on after its last finished
+// stage, in this process or another.
 package run
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"time"
 
-	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/workflows"
 )
 
-// Engine runs workflows and keeps history under a directory.
+// Engine runs workflows.
 type Engine struct {
-	dir   string
-	clock func() time.Time
-	hooks Hooks
+	kinds   workflows.Kinds
+	env     workflows.Env
+	history *History
+	hooks   Hooks
 }
 
 // Hooks are called by the engine; nil ones are off.
@@ -31,98 +28,106 @@ type Hooks struct {
 	OnReuse func(r workflows.Record)
 	OnStart func(stage string)
 	OnDone  func(r workflows.Record)
+	Warn    func(error) // history could not be written
 }
 
-// New returns an engine with its history under dir, which is created when something is recorded.
-func New(dir string, clock func() time.Time, hooks Hooks) *Engine {
-	return &Engine{dir: dir, clock: clock, hooks: hooks}
-}
-
-// The states of a run.
-const (
-	Running = "running" // or killed
-	Done    = "done"
-	Failed  = "failed"
-)
-
-// Run is the history of one execution.
-type Run struct {
-	ID       string             `json:"id"`
-	Workflow string             `json:"workflow"`
-	State    string             `json:"state"`
-	Error    string             `json:"error,omitempty"`
-	Started  time.Time          `json:"started"`
-	Finished time.Time          `json:"finished,omitzero"`
-	Stages   []workflows.Record `json:"stages"`
-	Reused   []string           `json:"reused,omitempty"` // names of stages that were not run
+// New returns an engine that knows the kinds and works in an environment.
+func New(kinds workflows.Kinds, env workflows.Env, hooks Hooks) *Engine {
+	if hooks.Warn == nil {
+		hooks.Warn = func(error) {}
+	}
+	return &Engine{kinds: kinds, env: env, history: NewHistory(env.Bucket, env.Now, env.Who, hooks.Warn), hooks: hooks}
 }
 
 // Plan says what Execute would do.
-func (e *Engine) Plan(w workflows.Workflow) ([]workflows.Planned, error) {
-	return workflows.Plan(w, e.known)
+func (e *Engine) Plan(ctx context.Context, w workflows.Workflow) ([]workflows.Planned, error) {
+	return workflows.Plan(w, e.kinds, func(t workflows.Task) (workflows.Record, bool, error) { return e.known(ctx, t) })
 }
 
 // Execute runs the stages that have no usable result and returns the run with a record of each.
 func (e *Engine) Execute(ctx context.Context, w workflows.Workflow) (Run, error) {
-	if err := w.Validate(); err != nil {
+	if err := w.Validate(e.kinds); err != nil {
 		return Run{}, err
 	}
-	run := Run{ID: e.newID(), Workflow: w.Name, State: Running, Started: e.clock().UTC()}
-	err := e.stages(ctx, w, &run)
-	run.State, run.Finished = Done, e.clock().UTC()
+	text, err := json.Marshal(w)
 	if err != nil {
-		run.State, run.Error = Failed, err.Error()
+		return Run{}, fmt.Errorf("encode workflow: %w", err)
 	}
-	return run, errors.Join(err, e.saveRun(run))
+	l := e.history.start(ctx, w.Name, text, &w)
+	err = l.finish(ctx, e.stages(ctx, w, l))
+	return l.snapshot(), err
 }
 
-func (e *Engine) stages(ctx context.Context, w workflows.Workflow, run *Run) error {
-	outputs := make(map[string]workflows.Output)
+// Continue executes the workflow of an earlier run again, wherever and by whomever that was started:
+// what it finished is reused.
+func (e *Engine) Continue(ctx context.Context, id string) (Run, error) {
+	r, err := e.history.Get(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if r.Workflow == nil {
+		return Run{}, fmt.Errorf("run %s is no workflow's: %w", r.ID, ErrNoRun)
+	}
+	return e.Execute(ctx, *r.Workflow)
+}
+
+func (e *Engine) stages(ctx context.Context, w workflows.Workflow, l *Log) error {
+	done := make(map[string]workflows.Result)
 	for _, s := range w.Stages {
-		if err := e.saveRun(*run); err != nil {
-			return err
-		}
-		in, err := s.Inputs(outputs)
+		t, err := s.Task(e.kinds, done)
 		if err != nil {
 			return err
 		}
-		r, reused, err := e.stage(ctx, s, in)
+		r, reused, err := e.stage(ctx, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
-		if reused {
-			run.Reused = append(run.Reused, s.Name)
-		}
-		run.Stages = append(run.Stages, r)
-		outputs[s.Name] = r.Output
+		done[s.Name] = r.Result
+		l.change(func(run *Run) {
+			run.Stages = append(run.Stages, r)
+			if reused {
+				run.Reused = append(run.Reused, s.Name)
+			}
+			for _, p := range t.Kind.Outputs {
+				run.Outputs = append(run.Outputs, r.Result.Outputs[p.Name])
+			}
+		})
+		l.save(ctx)
 	}
 	return nil
 }
 
 // stage reuses or makes one result.
-func (e *Engine) stage(ctx context.Context, s workflows.Stage, in workflows.Inputs) (r workflows.Record, reused bool, err error) {
-	key, err := s.Key(in)
-	if err != nil {
-		return r, false, err
-	}
-	if r, ok, err := e.known(s, key); ok && err == nil {
+func (e *Engine) stage(ctx context.Context, t workflows.Task) (r workflows.Record, reused bool, err error) {
+	if r, ok, err := e.known(ctx, t); ok && err == nil {
 		if e.hooks.OnReuse != nil {
 			e.hooks.OnReuse(r)
 		}
 		return r, true, nil
 	}
-	if e.hooks.OnStart != nil {
-		e.hooks.OnStart(s.Name)
+	if err := context.Cause(ctx); err != nil {
+		return r, false, err
 	}
-	began := e.clock()
-	out, err := s.Do(ctx, in)
+	if e.hooks.OnStart != nil {
+		e.hooks.OnStart(t.Stage.Name)
+	}
+	began := e.env.Now()
+	result, err := t.Kind.Do(ctx, e.env, t)
 	if err != nil {
 		return r, false, err
 	}
-	finished := e.clock()
-	r = workflows.Record{Stage: s.Name, Key: key, Output: out, Finished: finished.UTC(), Took: finished.Sub(began)}
-	if err := writeJSON(e.recordPath(key), r); err != nil {
+	for _, p := range t.Kind.Outputs {
+		if result.Outputs[p.Name].Digest == "" {
+			return r, false, fmt.Errorf("kind %s made no %s", t.Kind.Name, p.Name)
+		}
+	}
+	finished := e.env.Now()
+	r = workflows.Record{Stage: t.Stage.Name, Kind: t.Kind.Name, Key: t.Key, Result: result, Finished: finished.UTC(), Took: finished.Sub(began)}
+	if err := putJSON(ctx, e.env.Bucket, resultKey(t.Key), r); err != nil {
 		return r, false, fmt.Errorf("record result: %w", err)
+	}
+	if err := os.RemoveAll(e.env.WorkDir(t)); err != nil {
+		e.hooks.Warn(err)
 	}
 	if e.hooks.OnDone != nil {
 		e.hooks.OnDone(r)
@@ -131,73 +136,22 @@ func (e *Engine) stage(ctx context.Context, s workflows.Stage, in workflows.Inpu
 }
 
 // known looks up a record and checks that what it describes is still there.
-func (e *Engine) known(s workflows.Stage, key string) (workflows.Record, bool, error) {
+func (e *Engine) known(ctx context.Context, t workflows.Task) (workflows.Record, bool, error) {
 	var r workflows.Record
-	data, err := os.ReadFile(e.recordPath(key))
-	if errors.Is(err, fs.ErrNotExist) {
+	err := getJSON(ctx, e.env.Bucket, resultKey(t.Key), &r)
+	if errors.Is(err, store.ErrNotExist) {
 		return r, false, nil
 	}
 	if err != nil {
 		return r, false, fmt.Errorf("read record: %w", err)
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, false, fmt.Errorf("read record: %w", err)
-	}
-	if s.Intact != nil {
-		if err := s.Intact(r.Output); err != nil {
+	r.Stage = t.Stage.Name // another workflow may call it otherwise
+	if t.Kind.Intact != nil {
+		if err := t.Kind.Intact(ctx, e.env, t, r.Result); err != nil {
 			return r, false, fmt.Errorf("its result is not intact: %w", err)
 		}
 	}
 	return r, true, nil
 }
 
-func (e *Engine) recordPath(key string) string {
-	return filepath.Join(e.dir, "results", key[:2], key+".json")
-}
-
-// Runs lists the history, newest first.
-func (e *Engine) Runs() ([]Run, error) {
-	entries, err := os.ReadDir(filepath.Join(e.dir, "runs"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	var runs []Run
-	for i := len(entries) - 1; i >= 0; i-- { // ids begin with the time
-		if filepath.Ext(entries[i].Name()) != ".json" {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(e.dir, "runs", entries[i].Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read run: %w", err)
-		}
-		var r Run
-		if err := json.Unmarshal(data, &r); err != nil {
-			return nil, fmt.Errorf("read run %s: %w", entries[i].Name(), err)
-		}
-		runs = append(runs, r)
-	}
-	return runs, nil
-}
-
-func (e *Engine) newID() string {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return e.clock().UTC().Format("20060102T150405.000000") + "-" + hex.EncodeToString(b[:])
-}
-
-func (e *Engine) saveRun(r Run) error {
-	if err := writeJSON(filepath.Join(e.dir, "runs", r.ID+".json"), r); err != nil {
-		return fmt.Errorf("record run: %w", err)
-	}
-	return nil
-}
-
-func writeJSON(path string, v any) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
-	return atomicfile.WriteJSON(path, v)
-}
+func resultKey(key string) string { return "results/" + key[:2] + "/" + key + ".json" }

@@ -20,7 +20,7 @@ func (a *app) localBase(ctx context.Context, base string) (string, error) {
 	}
 	ref, err := hub.ParseRef(base)
 	if err != nil {
-		return "", usageError{err}
+		return "", usageError(err)
 	}
 	cfg, err := hub.FromEnv()
 	if err != nil {

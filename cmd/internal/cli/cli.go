@@ -7,9 +7,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,15 +19,16 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/version"
 )
 
 // app is what every verb has: the streams and the flags that all share.
 type app struct {
 	in   io.Reader
-	out  io.Writer
+	out  io.Writer // results for people
+	raw  io.Writer // the same stream, for what must arrive to the byte
 	err  io.Writer
 	home string
 	json bool
@@ -42,15 +43,15 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: in, out: out, err: errw}
+	a := &app{in: in, out: &screen{w: out}, raw: out, err: errw}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(a.out)
 	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitDone
+		return 0
 	}
 	return a.fail(ctx, err)
 }
@@ -61,16 +62,21 @@ func (a *app) root() *cobra.Command {
 		Short:         "Turn an open-weight model and your documents into an adapter of your own",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       version.Version,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			return nil
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return cpu.FromEnv()
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%v; see `%s --help`", err, c.CommandPath())
-	})
+	root.SetVersionTemplate("cultivar {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
 	root.AddCommand(a.commands()...)
@@ -88,13 +94,13 @@ func (a *app) commands() []*cobra.Command {
 		a.generateCommand(),
 		a.tokenizeCommand(),
 		a.templateCommand(),
-		a.pretrainCommand(),
 		a.exportCommand(),
 		a.inspectCommand(),
 		a.publishCommand(),
 		a.pullCommand(),
 		a.adapterCommand(),
 		a.storeCommand(),
+		a.runsCommand(),
 		a.doctorCommand(),
 		a.configCommand(),
 		a.completionCommand(),
@@ -119,20 +125,19 @@ func (a *app) homeDir() (string, error) {
 
 // printJSON prints a result as one JSON document.
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.raw.Write(escaped(b.Bytes()))
+	return err
 }
 
 // note prints a line for people to standard error.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.err, "cultivar: "+format+"\n", args...)
-}
-
-// isTerminal reports whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	_, _ = io.WriteString(a.err, "cultivar: "+printable(fmt.Sprintf(format, args...))+"\n")
 }
 
 // exactArgs is cobra.ExactArgs with errors that name what is missing.
@@ -147,5 +152,3 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		return nil
 	}
 }
-
-var errCancelled = errors.New("interrupted")

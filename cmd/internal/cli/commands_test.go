@@ -155,7 +155,7 @@ func TestFullDisk(t *testing.T) {
 	} {
 		var errs bytes.Buffer
 		code := Main(append(strings.Fields(verb), "--home", home), strings.NewReader(""), full, &errs)
-		if code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+		if code != 1 || !strings.Contains(errs.String(), "no space left on device") {
 			t.Errorf("%s: exit code %d, errors %q", verb, code, errs.String())
 		}
 	}
@@ -197,14 +197,14 @@ func TestCarelessStore(t *testing.T) {
 	}
 	store := careless(t)
 	code, _, errs := call("publish", dir, "--name", "a", "--to", store, "--home", t.TempDir())
-	if code != exitRefused || !strings.Contains(errs, "store does not apply conditional writes") || !strings.Contains(errs, "cultivar: hint: two publishers") {
+	if code != 3 || !strings.Contains(errs, "store does not apply conditional writes") || !strings.Contains(errs, "cultivar: hint: two publishers") {
 		t.Errorf("publish: exit code %d, errors %q", code, errs)
 	}
 	code, out, errs := call("store", "probe", store, "--json")
 	var report struct {
 		Steps []struct{ OK bool }
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitRefused || errs == "" {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 3 || errs == "" {
 		t.Errorf("probe: exit code %d, output %q (%v), errors %q", code, out, err, errs)
 	}
 }

@@ -8,113 +8,76 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/cultivar/cultivar/adapters/publish"
-	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
-	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
-	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
+	"github.com/cultivar/cultivar/workflows/fault"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
-// The exit codes.
-const (
-	exitDone      = 0
-	exitFailed    = 1
-	exitUsage     = 2
-	exitRefused   = 3
-	exitInterrupt = 130
-)
+// usagef is an error for a command line that cannot be understood.
+func usagef(format string, args ...any) error { return usageError(fmt.Errorf(format, args...)) }
 
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
+// usageError says that an error is the command line's.
+func usageError(err error) error { return fault.Mark(fault.Usage, err) }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+// refusal says that an error is work which a gate or a check does not allow.
+func refusal(err error) error { return fault.Mark(fault.Refused, err) }
 
-// refusal is work that a gate or a check does not allow.
-type refusal struct{ error }
-
-func (r refusal) Unwrap() error { return r.error }
-
-// hinted is an error with a way out.
-type hinted struct {
-	error
-	hint string
+// hint gives an error a way out.
+func hint(err error, format string, args ...any) error {
+	return fault.Hint(err, fmt.Sprintf(format, args...))
 }
 
-func (h hinted) Unwrap() error { return h.error }
-
-func hint(err error, format string, args ...any) error {
-	return hinted{err, fmt.Sprintf(format, args...)}
+// ways are ways out in the words of this door; the first whose error it is counts.
+var ways = []struct {
+	err error
+	way string
+}{
+	{checkpoint.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
+	{stages.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
+	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
+	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},
+	{datasets.ErrNotFound, "`cultivar dataset ls` lists the datasets"},
+	{registry.ErrNoVersion, "`cultivar adapter ls` lists what is published"},
+	{registry.ErrNoAlias, "`cultivar adapter ls` lists what is published"},
+	{run.ErrNoRun, "`cultivar runs ls` lists the runs"},
+	{fs.ErrExist, "choose another --out"},
+	{syscall.EROFS, "choose a place that can be written, with --out or --home"},
+	{syscall.ENOTDIR, "choose a place that can be written, with --out or --home"},
+	{fs.ErrPermission, "choose a place that can be written, with --out or --home"},
 }
 
 // fail prints an error and returns its exit code.
 func (a *app) fail(ctx context.Context, err error) int {
-	code, way := classify(ctx, err)
-	if code == exitInterrupt {
-		err = errCancelled
+	f := fault.Of(ctx, err)
+	if f.Code == fault.Interrupted {
+		f.Hint = "run the same command again to go on"
+	}
+	for _, w := range ways {
+		if f.Hint == "" && errors.Is(err, w.err) {
+			f.Hint = w.way
+		}
 	}
 	// A joined error is one finding a line.
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for _, line := range strings.Split(f.Text, "\n") {
 		a.note("error: %s", line)
 	}
-	if way != "" {
-		a.note("hint: %s", way)
+	if f.Hint != "" {
+		a.note("hint: %s", f.Hint)
 	}
 	if a.json {
-		_ = a.printJSON(map[string]any{"error": err.Error(), "hint": way, "exit_code": code})
+		_ = a.printJSON(failure{f.Text, f.Code.Exit(), f.Hint, f.Code})
 	}
-	return code
+	return f.Code.Exit()
 }
 
-func classify(ctx context.Context, err error) (code int, way string) {
-	var h hinted
-	var far *hub.Error
-	switch {
-	case errors.As(err, &h):
-		way = h.hint
-	case errors.As(err, &far):
-		way = far.Way
-	}
-	var u usageError
-	var r refusal
-	switch {
-	case strings.HasPrefix(err.Error(), "unknown command"):
-		return exitUsage, "`cultivar --help` lists the commands"
-	case errors.As(err, &u):
-		return exitUsage, way
-	case errors.As(err, &r):
-		return exitRefused, way
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return exitInterrupt, "run the same command again to go on"
-	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, stages.ErrOtherRun):
-		return exitRefused, "choose another --out, or --restart to discard what is there"
-	case errors.Is(err, registry.ErrBadName):
-		return exitUsage, way
-	case errors.Is(err, registry.ErrVersionExists):
-		return exitRefused, "a version never changes: leave out --version to publish the next one"
-	case errors.Is(err, store.ErrNoConditions):
-		return exitRefused, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"
-	case errors.Is(err, publish.ErrUnsafe), errors.Is(err, stages.ErrInvalidAdapter):
-		return exitRefused, way
-	case errors.Is(err, catalog.ErrCorrupt), errors.Is(err, registry.ErrCorrupt):
-		return exitRefused, way
-	case errors.Is(err, trainer.ErrDiverged):
-		return exitFailed, way
-	case way != "":
-		return exitFailed, way
-	case errors.Is(err, datasets.ErrNotFound):
-		return exitFailed, "`cultivar dataset ls` lists the datasets"
-	case errors.Is(err, registry.ErrNoVersion), errors.Is(err, registry.ErrNoAlias):
-		return exitFailed, "`cultivar adapter ls` lists what is published"
-	case errors.Is(err, fs.ErrExist):
-		return exitFailed, "choose another --out"
-	case errors.Is(err, syscall.ENOSPC):
-		return exitFailed, "the disk is full: free some space and run the same command again"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrPermission):
-		return exitFailed, "choose a place that can be written, with --out or --home"
-	}
-	return exitFailed, way
+// failure is what every verb prints with --json when it fails.
+type failure struct {
+	Error    string     `json:"error"`     // what went wrong; several findings are lines
+	ExitCode int        `json:"exit_code"` // of the process
+	Hint     string     `json:"hint"`      // a way out, if there is one
+	Code     fault.Code `json:"code"`      // the kind of the failure
 }

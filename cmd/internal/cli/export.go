@@ -66,11 +66,11 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype,
 	}
 	var err error
 	if o.DType, err = export.ParseDType(dtype); err != nil {
-		return usageError{err}
+		return usageError(err)
 	}
 	if outType != "" {
 		if o.OutType, err = export.ParseOutType(outType); err != nil {
-			return usageError{err}
+			return usageError(err)
 		}
 	}
 	if o.Home, err = a.homeDir(); err != nil {

@@ -92,7 +92,7 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 		return err
 	}
 	if !a.json {
-		o.OnText = func(s string) { _, _ = io.WriteString(a.out, s) }
+		o.OnText = func(s string) { _, _ = io.WriteString(a.exact(), s) }
 	}
 	answers, err := stages.Generate(c.Context(), o)
 	if err != nil {
@@ -106,11 +106,11 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 			Answers []stages.GenerateResult `json:"answers"`
 		}{answers})
 	case len(answers) == 1:
-		_, err = fmt.Fprintln(a.out)
+		_, err = fmt.Fprintln(a.exact())
 		return err
 	}
 	for i, r := range answers {
-		_, _ = fmt.Fprintf(a.out, "==> answer %d <==\n%s\n", i+1, r.Text)
+		_, _ = fmt.Fprintf(a.exact(), "==> answer %d <==\n%s\n", i+1, r.Text)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 			if a.json {
 				return a.printJSON(map[string]string{"text": text})
 			}
-			_, err = io.WriteString(a.out, text)
+			_, err = io.WriteString(a.exact(), text)
 			return err
 		},
 	}
@@ -185,7 +185,7 @@ line, which is then a JSON string. With --decode the way back.`,
 				return err
 			}
 			o.JSON = a.json
-			return stages.Tokenize(o, a.in, a.out)
+			return stages.Tokenize(o, a.in, a.exact())
 		},
 	}
 	f := c.Flags()

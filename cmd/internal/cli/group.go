@@ -12,7 +12,7 @@ func group(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
 		Use: use + " COMMAND", Short: short, Long: long,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q for %q; see `%s --help`", args[0], c.CommandPath(), c.CommandPath())
+				return unknownCommand(c, args[0])
 			}
 			return nil
 		},
@@ -56,5 +56,5 @@ func oneOf(flag, value string, allowed ...string) error {
 // output holds one document.
 func (a *app) reported(err error) error {
 	a.json = false
-	return refusal{err}
+	return refusal(err)
 }

@@ -71,7 +71,7 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 
 func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) error {
 	if err := catalog.CheckName(o.out); err != nil {
-		return usageError{err}
+		return usageError(err)
 	}
 	cfg, err := o.resolve(c)
 	if err != nil {

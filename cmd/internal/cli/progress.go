@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // bar is a progress bar of one line on a terminal; elsewhere it draws nothing.
@@ -70,13 +68,4 @@ func (b *bar) clear() {
 		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
 		b.visible = false
 	}
-}
-
-func terminalWidth(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
-		}
-	}
-	return 80
 }

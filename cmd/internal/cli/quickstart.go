@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -33,75 +33,48 @@ Run again it reuses what is there and still right.`,
 	return c
 }
 
-func (a *app) runQuickstart(c *cobra.Command, dir string) error {
-	began := time.Now()
+func (a *app) runQuickstart(c *cobra.Command, root string) error {
+	dirs := quickstart.Dirs{Root: root}
+	w, err := quickstart.Workflow()
+	if err != nil {
+		return err
+	}
+	bucket, err := open.Open(c.Context(), dirs.Home())
+	if err != nil {
+		return err
+	}
+	env := workflows.Env{Home: dirs.Home(), Bucket: bucket, Scratch: dirs.Scratch(), Now: time.Now, Who: "quickstart"}
 	view := newTrainView(a)
-	o := quickstart.Options{Dir: dir, Train: view.hooks(), Now: time.Now}
-	engine := run.New(filepath.Join(o.Home(), "workflows"), time.Now, run.Hooks{
+	engine := run.New(kinds.All(kinds.Hooks{Train: view.hooks()}), env, run.Hooks{
 		OnReuse: func(r workflows.Record) { a.note("%s: reused", r.Stage) },
 		OnStart: func(stage string) { a.note("%s …", stage) },
 		OnDone: func(r workflows.Record) {
 			view.close()
 			a.note("%s: done in %s", r.Stage, humanize.Duration(r.Took))
 		},
+		Warn: a.warn,
 	})
-	r, err := engine.Execute(c.Context(), quickstart.Workflow(o))
+	r, err := engine.Execute(c.Context(), w)
 	view.close()
 	if err != nil {
 		return err
 	}
-	report, err := readReport(r)
+	if err := quickstart.Finish(c.Context(), env, dirs, r); err != nil {
+		return err
+	}
+	report, err := quickstart.Read(r)
 	if err != nil {
 		return err
 	}
-	report.Dir, report.Seconds, report.Reused = dir, time.Since(began).Seconds(), r.Reused
-	if report.Reused == nil {
-		report.Reused = []string{}
-	}
+	report.Dir = root
 	if a.json {
 		return a.printJSON(report)
 	}
-	return a.printQuickstart(report, o)
+	return a.printQuickstart(report, dirs)
 }
 
-// quickstartReport is the result of quickstart --json.
-type quickstartReport struct {
-	Dir       string               `json:"dir"`
-	Seconds   float64              `json:"seconds"`
-	Reused    []string             `json:"reused"`
-	Ingested  quickstart.Ingested  `json:"ingested"`
-	Trained   quickstart.Trained   `json:"trained"`
-	Evaluated quickstart.Evaluated `json:"evaluated"`
-	Published quickstart.Published `json:"published"`
-	Answers   quickstart.Answers   `json:"answers"`
-	Adapter   string               `json:"adapter_digest"`
-	Dataset   string               `json:"dataset_digest"`
-}
-
-func readReport(r run.Run) (quickstartReport, error) {
-	var q quickstartReport
-	into := map[string]any{
-		quickstart.StageIngest: &q.Ingested, quickstart.StageTrain: &q.Trained, quickstart.StageEvaluate: &q.Evaluated,
-		quickstart.StagePublish: &q.Published, quickstart.StageAsk: &q.Answers,
-	}
-	for _, s := range r.Stages {
-		switch s.Stage {
-		case quickstart.StageIngest:
-			q.Dataset = s.Output.Digest
-		case quickstart.StageTrain:
-			q.Adapter = s.Output.Digest
-		}
-		if v := into[s.Stage]; v != nil {
-			if err := json.Unmarshal(s.Output.Facts, v); err != nil {
-				return q, fmt.Errorf("read the record of %s: %w", s.Stage, err)
-			}
-		}
-	}
-	return q, nil
-}
-
-// print writes the report: what was measured in the run that made each result.
-func (a *app) printQuickstart(q quickstartReport, o quickstart.Options) error {
+// printQuickstart writes the report.
+func (a *app) printQuickstart(q quickstart.Report, dirs quickstart.Dirs) error {
 	in, tr, ev := q.Ingested, q.Trained, q.Evaluated
 	var f fields
 	f.add("documents", "%d read, %d kept", in.Stats.In, in.Stats.Out)
@@ -132,7 +105,7 @@ next, on a folder of your own:
   cultivar ingest ./your-folder --out mine
   cultivar train --base %[1]s --data mine --out mine-adapter
   cultivar generate --base %[1]s --adapter mine-adapter --prompt "…"
-`, o.BaseDir())
+`, dirs.Base())
 	return err
 }
 

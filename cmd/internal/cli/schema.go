@@ -217,3 +217,14 @@ func plain(v reflect.Value) any {
 	}
 	return v.Interface()
 }
+
+// configKeyNames lists the keys at the top of a configuration, none when there is no such one.
+func configKeyNames(name string) []string {
+	var list []string
+	if config, ok := subjects()[name]; ok {
+		for _, k := range keysOf(reflect.ValueOf(config), "") {
+			list = append(list, k.name)
+		}
+	}
+	return list
+}

@@ -126,7 +126,7 @@ func (a *app) printCheck(r registry.Report, url string) error {
 		r.Names, r.Versions, r.Aliases, r.Blobs, humanize.Bytes(r.Bytes), read, len(r.Orphans))
 	_, err := io.WriteString(a.out, b.String())
 	if broken != nil {
-		return refusal{errors.Join(broken, err)}
+		return refusal(errors.Join(broken, err))
 	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -94,17 +93,6 @@ func shorten(s string, width int, side byte) string {
 		return "…" + string(runes[len(runes)-width+1:])
 	}
 	return string(runes[:width-1]) + "…"
-}
-
-// printable replaces what could move the cursor or end the line: names of files and columns come
-// from strangers.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }
 
 // fields is a list of names and values for people; the values stand below each other.

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// otherWords are what other programs call our flags, where no likeness of letters leads there.
+var otherWords = map[string]string{
+	"model": "base", "model-name-or-path": "base", "base-model": "base", "lora": "adapter", "peft": "adapter", "output-dir": "out",
+	"train-file": "data", "dataset": "data", "max-tokens": "max-new-tokens", "n-predict": "max-new-tokens", "text": "prompt", "dest": "out",
+}
+
+// flagError says which flag was meant by one that there is not.
+func flagError(c *cobra.Command, err error) error {
+	usage := usagef("%v; see `%s --help`", err, c.CommandPath())
+	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
+	if !unknown {
+		return usage
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if word := otherWords[name]; slices.Contains(names, word) {
+		return hint(usage, "did you mean --%s?", word)
+	}
+	if near := nearest(name, names); near != "" {
+		return hint(usage, "did you mean --%s?", near)
+	}
+	if key := nearest(name, configKeys(c)); key != "" {
+		return hint(usage, "%s is a key of the configuration: --config FILE, see `cultivar config schema %s`", key, c.Name())
+	}
+	return usage
+}
+
+// configKeys lists the keys of the file that a verb takes as its configuration, as flags would be called.
+func configKeys(c *cobra.Command) []string {
+	if c.Flags().Lookup("config") == nil {
+		return nil
+	}
+	var list []string
+	for _, k := range configKeyNames(c.Name()) {
+		list = append(list, strings.ReplaceAll(k, "_", "-"))
+	}
+	return list
+}
+
+// unknownCommand says which verb was meant by one that there is not.
+func unknownCommand(c *cobra.Command, name string) error {
+	usage := usagef("unknown command %q for %q", name, c.CommandPath())
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if near := nearest(strings.ToLower(name), names); near != "" {
+		return hint(usage, "did you mean `%s %s`?", c.CommandPath(), near)
+	}
+	return hint(usage, "`%s --help` lists the commands", c.CommandPath())
+}
+
+// nearest is the name that a word was meant to be, "" when none is near: one with few other letters, or
+// the word cut short, or with a part more or less, or its initials.
+func nearest(word string, names []string) string {
+	best, least := "", 1000
+	for _, name := range names {
+		d := 10 * edits(word, name)
+		switch {
+		case strings.HasPrefix(name, word) && len(word) > 1, strings.HasPrefix(word, name) && len(name) > 2:
+			d = min(d, 15)
+		case strings.HasSuffix(name, "-"+word), strings.HasSuffix(word, "-"+name):
+			d = min(d, 16)
+		case word == initials(name):
+			d = min(d, 17)
+		}
+		if d < least {
+			best, least = name, d
+		}
+	}
+	if least > 20 || least == 20 && len(word) < 5 {
+		return ""
+	}
+	return best
+}
+
+func initials(name string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(name, "-") {
+		if part != "" {
+			b.WriteByte(part[0])
+		}
+	}
+	if b.Len() < 2 {
+		return fmt.Sprintf("%s ", name) // of one part: nothing is called so
+	}
+	return b.String()
+}
+
+// edits counts the letters to insert, drop, change or swap with their neighbour (optimal string
+// alignment) that make one word of another.
+func edits(a, b string) int {
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range b {
+		d[0][j+1] = j + 1
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}

@@ -1,0 +1,61 @@
+package kinds
+
+import (
+	"context"
+
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// EvaluateConfig says what is measured with.
+type EvaluateConfig struct {
+	Split     string `yaml:"split"`      // of the dataset
+	AppendEOS bool   `yaml:"append_eos"` // as in training
+}
+
+// Evaluated is the loss on a split without and with an adapter.
+type Evaluated struct {
+	Before float64 `json:"loss_before"`
+	After  float64 `json:"loss_after"`
+	Tokens int     `json:"tokens"`
+	Rows   int     `json:"rows"`
+}
+
+func evaluate() workflows.Kind {
+	return workflows.Kind{
+		Name: "evaluate", Version: 1,
+		Config: func() any { return &EvaluateConfig{Split: "test", AppendEOS: true} },
+		Inputs: []workflows.Port{
+			{Name: "base", Type: workflows.Base}, {Name: "data", Type: workflows.Dataset}, {Name: "adapter", Type: workflows.Adapter},
+		},
+		Outputs: []workflows.Port{{Name: "report", Type: workflows.Report}},
+		Do: func(ctx context.Context, env workflows.Env, t workflows.Task) (workflows.Result, error) {
+			base, adapter, err := baseAndAdapter(ctx, env, t)
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			c := t.Config.(*EvaluateConfig)
+			o := stages.EvalOptions{Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Split: c.Split, AppendEOS: c.AppendEOS}
+			before, err := stages.Eval(ctx, o)
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			o.Adapter = adapter
+			after, err := stages.Eval(ctx, o)
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			report := workflows.Artefact{Type: workflows.Report, Ref: "losses"}
+			return facts("report", report, Evaluated{before.MeanNLL, after.MeanNLL, after.Tokens, len(after.Rows)})
+		},
+	}
+}
+
+// baseAndAdapter checks out the inputs of those names.
+func baseAndAdapter(ctx context.Context, env workflows.Env, t workflows.Task) (base, adapter string, err error) {
+	if base, err = checkout(ctx, env, t.Inputs["base"]); err != nil {
+		return "", "", err
+	}
+	adapter, err = checkout(ctx, env, t.Inputs["adapter"])
+	return base, adapter, err
+}

@@ -1,0 +1,55 @@
+package kinds
+
+import (
+	"context"
+
+	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/pipeline"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// IngestConfig says which dataset is made, and how.
+type IngestConfig struct {
+	Dataset             string `yaml:"dataset"` // its name
+	stages.IngestConfig `yaml:",inline"`
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c *IngestConfig) Validate() error {
+	if err := catalog.CheckName(c.Dataset); err != nil {
+		return err
+	}
+	return c.IngestConfig.Validate()
+}
+
+// Ingested is what became of documents.
+type Ingested struct {
+	Ref    string         `json:"ref"`
+	Stats  pipeline.Stats `json:"stats"`
+	Counts catalog.Counts `json:"counts"`
+}
+
+func ingest() workflows.Kind {
+	return workflows.Kind{
+		Name: "ingest", Version: 1, Config: func() any { return &IngestConfig{IngestConfig: stages.DefaultIngestConfig()} },
+		Inputs:  []workflows.Port{{Name: "documents", Type: workflows.Documents}},
+		Outputs: []workflows.Port{{Name: "dataset", Type: workflows.Dataset}},
+		Intact:  intact,
+		Do: func(ctx context.Context, env workflows.Env, t workflows.Task) (workflows.Result, error) {
+			dir, err := checkout(ctx, env, t.Inputs["documents"])
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			c := t.Config.(*IngestConfig)
+			r, err := stages.Ingest(ctx, stages.IngestOptions{
+				Home: env.Home, Sources: []string{dir}, Name: c.Dataset, Config: c.IngestConfig, Now: env.Now(),
+			})
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			m, ref := r.Dataset.Manifest, r.Dataset.Ref()
+			return facts("dataset", workflows.Artefact{Type: workflows.Dataset, Ref: ref, Digest: m.Digest}, Ingested{ref, r.Stats, m.Counts})
+		},
+	}
+}

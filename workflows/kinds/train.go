@@ -1,0 +1,48 @@
+package kinds
+
+import (
+	"context"
+
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// Trained is what came of a training.
+type Trained struct {
+	Steps           int     `json:"steps"`
+	Tokens          int64   `json:"tokens"`
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	Seconds         float64 `json:"seconds"`
+	Parameters      int     `json:"parameters"`
+	ResumedAt       int     `json:"resumed_at"`
+}
+
+func train(hooks trainer.Hooks) workflows.Kind {
+	return workflows.Kind{
+		Name: "train", Version: stages.NumericsVersion,
+		Config:  func() any { c := trainer.DefaultConfig(); return &c },
+		Inputs:  []workflows.Port{{Name: "base", Type: workflows.Base}, {Name: "data", Type: workflows.Dataset}},
+		Outputs: []workflows.Port{{Name: "adapter", Type: workflows.Adapter}},
+		Intact:  intact,
+		Do: func(ctx context.Context, env workflows.Env, t workflows.Task) (workflows.Result, error) {
+			base, err := checkout(ctx, env, t.Inputs["base"])
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			// The directory is the task's own: killed and run again, training goes on from what is there.
+			dir, began := env.WorkDir(t), env.Now()
+			r, err := stages.Train(ctx, stages.TrainOptions{
+				Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Config: *t.Config.(*trainer.Config), OutDir: dir, Restart: true, Hooks: hooks,
+			})
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			a, err := put(ctx, env, workflows.Adapter, "adapter", r.Digest, openAdapterFiles(dir))
+			if err != nil {
+				return workflows.Result{}, err
+			}
+			return facts("adapter", a, Trained{r.Steps, r.Tokens, r.TokensPerSecond, env.Now().Sub(began).Seconds(), r.Trainable, r.ResumedAt})
+		},
+	}
+}
