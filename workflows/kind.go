@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/store"
 )
 
@@ -65,11 +67,19 @@ func (k Kinds) Find(name string) (Kind, error) {
 // Decode reads a configuration of the kind strictly, over its defaults, and validates it where the
 // configuration can. JSON and YAML are read alike.
 func (k Kind) Decode(config []byte) (any, error) {
-	into := k.Config()
-	if len(bytes.TrimSpace(config)) > 0 {
-		if err := yaml.UnmarshalWithOptions(config, into, yaml.Strict()); err != nil {
-			return nil, fmt.Errorf("config of %s: %s", k.Name, yaml.FormatError(err, false, false))
+	return k.DecodeWith(func(into any) error {
+		if len(bytes.TrimSpace(config)) == 0 {
+			return nil
 		}
+		return yaml.UnmarshalWithOptions(config, into, yaml.Strict())
+	})
+}
+
+// DecodeWith is Decode for a configuration that lies within something else; read fills it in strictly.
+func (k Kind) DecodeWith(read func(into any) error) (any, error) {
+	into := k.Config()
+	if err := read(into); err != nil {
+		return nil, fmt.Errorf("config of %s: %w", k.Name, yamlerr.Explain(err, reflect.ValueOf(into).Elem().Interface()))
 	}
 	if v, ok := into.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {

@@ -130,7 +130,7 @@ func TestValidate(t *testing.T) {
 		"kind make has no input in":      {made("a"), {Name: "b", Kind: "make", Inputs: map[string]string{"in": "a.out"}}},
 		`there is no kind "mk"`:          {{Name: "a", Kind: "mk"}},
 		`stage name "a.b"`:               {made("a.b")},
-		`unknown field "y"`:              {{Name: "a", Kind: "make", Config: json.RawMessage(`{"y": 1}`)}},
+		`line 1: unknown key "y"`:        {{Name: "a", Kind: "make", Config: json.RawMessage(`{"y": 1}`)}},
 		"config of make: x is negative":  {{Name: "a", Kind: "make", Config: json.RawMessage(`{"x": -1}`)}},
 	} {
 		err := Workflow{Name: "w", Stages: stages}.Validate(kinds(1))

@@ -42,6 +42,9 @@ func ingest() workflows.Kind {
 				return workflows.Result{}, err
 			}
 			c := t.Config.(*IngestConfig)
+			if len(c.Pipeline.Source.Ignore) == 0 {
+				c.Pipeline.Source.Ignore = nil // an empty list and none are one setting, so have one digest
+			}
 			r, err := stages.Ingest(ctx, stages.IngestOptions{
 				Home: env.Home, Sources: []string{dir}, Name: c.Dataset, Config: c.IngestConfig, Now: env.Now(),
 			})

@@ -35,7 +35,7 @@ func TestEmbeddedBaseIsOfTheRecipe(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the recipe makes: run `cultivar pretrain` and replace the base", name)
+			t.Errorf("%s is not what the recipe makes: run cmd/seedling and replace the base", name)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package base holds the base model that the program carries: seedling, a Llama model of 1.9 million
 // parameters that the project trained itself, on text that internal/corpus generates, with the
-// recipe of `cultivar pretrain`. It is small enough to ship and to fit within a minute, and good
+// recipe of cmd/seedling. It is small enough to ship and to fit within a minute, and good
 // for nothing but that.
 package base
 
