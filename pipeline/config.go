@@ -18,17 +18,22 @@ import (
 
 // Config is the settings of a run. The nested ones belong to the stage of that name.
 type Config struct {
-	Source  source.Config  `yaml:"source" json:"source"`
+	// Which files are taken.
+	Source source.Config `yaml:"source" json:"source"`
+	// How text is got out of files.
 	Extract extract.Config `yaml:"extract" json:"extract"`
-	Clean   clean.Config   `yaml:"clean" json:"clean"`
-	Filter  filter.Config  `yaml:"filter" json:"filter"`
-	Redact  redact.Config  `yaml:"redact" json:"redact"`
-	Dedup   dedup.Config   `yaml:"dedup" json:"dedup"`
-	// MaxUnreadableShare fails the run when more than this share of the documents could not be read
-	// or extracted. 1 never fails.
+	// How text is brought into one form.
+	Clean clean.Config `yaml:"clean" json:"clean"`
+	// What makes a document unfit. A rule called min_x is broken by values below its threshold, max_x by
+	// values above.
+	Filter filter.Config `yaml:"filter" json:"filter"`
+	// What is replaced by its name, as [EMAIL].
+	Redact redact.Config `yaml:"redact" json:"redact"`
+	// Which documents say the same thing; the best of each group is kept.
+	Dedup dedup.Config `yaml:"dedup" json:"dedup"`
+	// Fail when more than this share of the documents could not be read; 1 never fails.
 	MaxUnreadableShare float64 `yaml:"max_unreadable_share" json:"max_unreadable_share"`
-	// Workers is the number of documents in work at once; 0 is one for each core. It has no effect on
-	// the rows.
+	// Documents in work at once; 0 is one for each core. No effect on the rows.
 	Workers int `yaml:"workers" json:"workers"`
 	// IngestedAt is written to every row. Leave it zero to get the same bytes tomorrow.
 	IngestedAt time.Time `yaml:"-" json:"-"`

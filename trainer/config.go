@@ -29,38 +29,68 @@ var Objectives = []string{CLM, SFT, DPO}
 // Config is a training configuration. Keys are those of transformers' TrainingArguments, TRL's
 // SFTConfig and PEFT's LoraConfig.
 type Config struct {
-	Objective    string      `yaml:"objective" json:"objective"`
-	LoRA         lora.Config `yaml:"lora" json:"lora"`
-	Quantize     string      `yaml:"quantize" json:"quantize"`         // the base's linear weights on load: nf4 or int8; "" leaves them
-	InitAdapter  string      `yaml:"init_adapter" json:"init_adapter"` // PEFT directory to go on from, instead of lora
-	MaxSeqLength int         `yaml:"max_seq_length" json:"max_seq_length"`
-	Packing      bool        `yaml:"packing" json:"packing"`
-	Shuffle      bool        `yaml:"shuffle" json:"shuffle"`
-	Seed         uint64      `yaml:"seed" json:"seed"`
-	AppendEOS    bool        `yaml:"append_eos" json:"append_eos"` // of clm rows
-	DPOBeta      float64     `yaml:"dpo_beta" json:"dpo_beta"`     // how far dpo may go from the base
+	// clm trains every token of a text, sft the assistant's turns of a conversation, dpo the preference for
+	// one of two answers.
+	Objective string `yaml:"objective" json:"objective"`
+	// The adapter that is trained, in PEFT's words.
+	LoRA lora.Config `yaml:"lora" json:"lora"`
+	// Quantise the base's linear weights as they are loaded, as bitsandbytes does; empty leaves them as they
+	// are stored.
+	Quantize string `yaml:"quantize" json:"quantize"`
+	// PEFT directory of an adapter to go on from, instead of lora.
+	InitAdapter string `yaml:"init_adapter" json:"init_adapter"`
+	// Tokens in a sequence, at most; longer texts are cut into windows.
+	MaxSeqLength int `yaml:"max_seq_length" json:"max_seq_length"`
+	// Put several short rows into one sequence; they do not see each other.
+	Packing bool `yaml:"packing" json:"packing"`
+	// Draw the rows in random order, anew in each epoch.
+	Shuffle bool `yaml:"shuffle" json:"shuffle"`
+	// Of all random numbers. The same seed gives the same adapter, to the bit.
+	Seed uint64 `yaml:"seed" json:"seed"`
+	// End each text of objective clm with the end-of-sequence token.
+	AppendEOS bool `yaml:"append_eos" json:"append_eos"`
+	// How strongly dpo holds the adapter to the base: larger stays closer.
+	DPOBeta float64 `yaml:"dpo_beta" json:"dpo_beta"`
 
-	BatchSize      int     `yaml:"batch_size" json:"batch_size"`             // sequences in an optimizer step
-	MicroBatchSize int     `yaml:"micro_batch_size" json:"micro_batch_size"` // sequences in memory at a time; changes no result
-	MaxSteps       int     `yaml:"max_steps" json:"max_steps"`               // 0: num_epochs decides
-	NumEpochs      float64 `yaml:"num_epochs" json:"num_epochs"`
+	// Sequences in an optimizer step.
+	BatchSize int `yaml:"batch_size" json:"batch_size"`
+	// Sequences in memory at a time; changes memory and speed, never the result.
+	MicroBatchSize int `yaml:"micro_batch_size" json:"micro_batch_size"`
+	// Optimizer steps; 0 leaves it to num_epochs.
+	MaxSteps int `yaml:"max_steps" json:"max_steps"`
+	// Times that all rows are seen, when max_steps is 0.
+	NumEpochs float64 `yaml:"num_epochs" json:"num_epochs"`
 
-	LearningRate    float64 `yaml:"learning_rate" json:"learning_rate"`
-	LRSchedulerType string  `yaml:"lr_scheduler_type" json:"lr_scheduler_type"`
-	WarmupSteps     int     `yaml:"warmup_steps" json:"warmup_steps"`
-	WarmupRatio     float64 `yaml:"warmup_ratio" json:"warmup_ratio"` // of all steps, when warmup_steps is 0
-	WeightDecay     float64 `yaml:"weight_decay" json:"weight_decay"`
-	AdamBeta1       float64 `yaml:"adam_beta1" json:"adam_beta1"`
-	AdamBeta2       float64 `yaml:"adam_beta2" json:"adam_beta2"`
-	AdamEpsilon     float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
-	MaxGradNorm     float64 `yaml:"max_grad_norm" json:"max_grad_norm"` // 0: no clipping
+	// Peak of the learning rate.
+	LearningRate float64 `yaml:"learning_rate" json:"learning_rate"`
+	// How the learning rate goes on after the warmup.
+	LRSchedulerType string `yaml:"lr_scheduler_type" json:"lr_scheduler_type"`
+	// Steps over which the learning rate rises from 0; 0 leaves it to warmup_ratio.
+	WarmupSteps int `yaml:"warmup_steps" json:"warmup_steps"`
+	// The same as a share of all steps.
+	WarmupRatio float64 `yaml:"warmup_ratio" json:"warmup_ratio"`
+	// Decoupled weight decay of AdamW.
+	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
+	// Decay of AdamW's mean of gradients.
+	AdamBeta1 float64 `yaml:"adam_beta1" json:"adam_beta1"`
+	// Decay of AdamW's mean of their squares.
+	AdamBeta2 float64 `yaml:"adam_beta2" json:"adam_beta2"`
+	// Added to the denominator of AdamW's step.
+	AdamEpsilon float64 `yaml:"adam_epsilon" json:"adam_epsilon"`
+	// Gradients are scaled down to this norm; 0 leaves them as they are.
+	MaxGradNorm float64 `yaml:"max_grad_norm" json:"max_grad_norm"`
 
-	EvalFraction float64 `yaml:"eval_fraction" json:"eval_fraction"` // of plain files; datasets have a validation split
-	EvalSteps    int     `yaml:"eval_steps" json:"eval_steps"`       // 0: only at the end
-	SaveSteps    int     `yaml:"save_steps" json:"save_steps"`       // 0: only at the end
-	LoggingSteps int     `yaml:"logging_steps" json:"logging_steps"`
+	// Share of the rows of a plain file that is held out; datasets have a validation split.
+	EvalFraction float64 `yaml:"eval_fraction" json:"eval_fraction"`
+	// Measure the held-out loss every so many steps; 0 only at the end.
+	EvalSteps int `yaml:"eval_steps" json:"eval_steps"`
+	// Write a checkpoint every so many steps; 0 only at the end.
+	SaveSteps int `yaml:"save_steps" json:"save_steps"`
+	// Write a line of metrics.jsonl every so many steps.
+	LoggingSteps int `yaml:"logging_steps" json:"logging_steps"`
 
-	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"` // less memory, same result
+	// Compute activations again in the backward pass: less memory, slower, the same result.
+	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"`
 }
 
 // DefaultConfig is the recipe for a small adapter: LoRA on all linear modules.

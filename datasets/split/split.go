@@ -12,9 +12,12 @@ import (
 
 // Config says how much goes where; what is left is for training.
 type Config struct {
-	Validation float64 `json:"validation" yaml:"validation"` // fraction of the documents, 0…1
-	Test       float64 `json:"test" yaml:"test"`
-	Seed       uint64  `json:"seed" yaml:"seed"`
+	// Share of the documents to measure with during training.
+	Validation float64 `yaml:"validation" json:"validation"`
+	// Share of the documents to measure with afterwards.
+	Test float64 `yaml:"test" json:"test"`
+	// Of the assignment, which is by a hash of each document's identity.
+	Seed uint64 `yaml:"seed" json:"seed"`
 }
 
 // Validate reports fractions that are not fractions.

@@ -17,6 +17,7 @@ var unlinked = []string{
 	"testing", "runtime/cgo",
 	"gorgonia.org/cu",
 	"github.com/mmcloughlin/avo",
+	"github.com/invopop/jsonschema",
 	"github.com/rogpeppe/go-internal",
 	"github.com/versity/versitygw",
 	module + "/internal/testkit", module + "/internal/cpu/cputest", module + "/store/storetest", module + "/bases/hub/hubtest",

@@ -14,7 +14,7 @@ import (
 
 // Config is what may differ between corpora.
 type Config struct {
-	// MaxBlankLines is the number of blank lines in a row that are kept.
+	// Blank lines in a row that are kept.
 	MaxBlankLines int `yaml:"max_blank_lines" json:"max_blank_lines"`
 }
 

@@ -13,12 +13,11 @@ import (
 
 // Config says what counts as a duplicate.
 type Config struct {
-	// Exact drops documents whose text is the same but for white space.
+	// Drop documents whose text is the same but for white space.
 	Exact bool `yaml:"exact" json:"exact"`
-	// Near drops documents whose words are nearly the same.
+	// Drop documents whose words are nearly the same.
 	Near bool `yaml:"near" json:"near"`
-	// Threshold is the estimated Jaccard similarity of five-word shingles from which two documents
-	// are near-duplicates.
+	// Similarity (Jaccard, of five-word shingles) from which documents are near-duplicates.
 	Threshold float64 `yaml:"threshold" json:"threshold"`
 }
 

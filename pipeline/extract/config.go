@@ -8,23 +8,25 @@ import (
 
 // Config is the settings of all formats.
 type Config struct {
-	// TimeBudgetSeconds bounds the parsing of one file, in wall-clock seconds. It is meant for
-	// parsers that have gone astray; set it so high that no sound file ever meets it.
+	// Longest time for parsing one file; meant for parsers gone astray.
 	TimeBudgetSeconds float64 `yaml:"time_budget_seconds" json:"time_budget_seconds"`
-	// MaxTextBytes bounds the extracted text of one document.
+	// Largest text of one document.
 	MaxTextBytes int64 `yaml:"max_text_bytes" json:"max_text_bytes"`
-	// Fields names the columns of CSV and JSON Lines rows.
+	// Columns of CSV and JSON Lines rows that have a meaning, best first; all others become metadata.
 	Fields Fields `yaml:"fields" json:"fields"`
-	// HTMLMainContent leaves out navigation, sidebars and the like; false keeps the whole body.
+	// Leave navigation, sidebars and the like out of web pages.
 	HTMLMainContent bool `yaml:"html_main_content" json:"html_main_content"`
 }
 
 // Fields names the columns that have a meaning, best first; matching ignores case. All other
 // columns become metadata.
 type Fields struct {
-	Text  []string `yaml:"text" json:"text"`
+	// Columns that may hold the text.
+	Text []string `yaml:"text" json:"text"`
+	// Columns that may hold the title.
 	Title []string `yaml:"title" json:"title"`
-	ID    []string `yaml:"id" json:"id"`
+	// Columns that may hold the row's identity.
+	ID []string `yaml:"id" json:"id"`
 }
 
 // DefaultConfig holds the names most exports use.

@@ -11,15 +11,15 @@ import (
 // Boilerplate says which lines are taken out of documents because most of the corpus repeats them:
 // confidentiality notices, page footers, export headers.
 type Boilerplate struct {
+	// Cut such lines out.
 	Enabled bool `yaml:"enabled" json:"enabled"`
-	// MinDocuments is the number of documents a line has to be in.
+	// Documents that a line has to be in.
 	MinDocuments int `yaml:"min_documents" json:"min_documents"`
-	// Share is the share of all documents a line has to be in.
+	// Share of all documents that a line has to be in.
 	Share float64 `yaml:"share" json:"share"`
-	// MinChars is the length a line has to have. Short lines repeat by nature.
+	// Length that a line has to have.
 	MinChars int `yaml:"min_chars" json:"min_chars"`
-	// MaxRemoved is the share of a document's characters above which nothing is taken out of it: such
-	// a document is not one with boilerplate but one of a family, and deduplication's business.
+	// Share of a document's characters above which nothing is cut out of it.
 	MaxRemoved float64 `yaml:"max_removed" json:"max_removed"`
 }
 

@@ -18,43 +18,75 @@ const (
 
 // Rule is a threshold and what breaking it does.
 type Rule struct {
-	Mode      Mode    `yaml:"mode" json:"mode"`
+	// What breaking the rule does: drop the document, keep and count it, or nothing.
+	Mode Mode `yaml:"mode" json:"mode"`
+	// The limit.
 	Threshold float64 `yaml:"threshold" json:"threshold"`
 }
 
 // Config holds every rule. A rule called min_x is broken by values below its threshold, one called
 // max_x by values above. Ratios are from 0 to 1.
 type Config struct {
-	MinChars                   Rule `yaml:"min_chars" json:"min_chars"`
-	MaxChars                   Rule `yaml:"max_chars" json:"max_chars"`
-	MaxReplacementChars        Rule `yaml:"max_replacement_chars" json:"max_replacement_chars"`
-	MinWords                   Rule `yaml:"min_words" json:"min_words"`
-	MinMeanWordLength          Rule `yaml:"min_mean_word_length" json:"min_mean_word_length"`
-	MaxMeanWordLength          Rule `yaml:"max_mean_word_length" json:"max_mean_word_length"`
-	MinAlphaWords              Rule `yaml:"min_alpha_words" json:"min_alpha_words"`
-	MinStopWords               Rule `yaml:"min_stop_words" json:"min_stop_words"`
-	MaxHashRatio               Rule `yaml:"max_hash_ratio" json:"max_hash_ratio"`
-	MaxEllipsisRatio           Rule `yaml:"max_ellipsis_ratio" json:"max_ellipsis_ratio"`
-	MaxSymbolChars             Rule `yaml:"max_symbol_chars" json:"max_symbol_chars"`
-	MaxBulletLines             Rule `yaml:"max_bullet_lines" json:"max_bullet_lines"`
-	MaxEllipsisLines           Rule `yaml:"max_ellipsis_lines" json:"max_ellipsis_lines"`
-	MaxShortLines              Rule `yaml:"max_short_lines" json:"max_short_lines"`
-	MinTerminalLines           Rule `yaml:"min_terminal_lines" json:"min_terminal_lines"`
-	MaxLinesPerWord            Rule `yaml:"max_lines_per_word" json:"max_lines_per_word"`
-	MaxDuplicateLines          Rule `yaml:"max_duplicate_lines" json:"max_duplicate_lines"`
-	MaxDuplicateLineChars      Rule `yaml:"max_duplicate_line_chars" json:"max_duplicate_line_chars"`
-	MaxDuplicateParagraphs     Rule `yaml:"max_duplicate_paragraphs" json:"max_duplicate_paragraphs"`
+	// Characters.
+	MinChars Rule `yaml:"min_chars" json:"min_chars"`
+	// Characters.
+	MaxChars Rule `yaml:"max_chars" json:"max_chars"`
+	// Share of characters that could not be decoded.
+	MaxReplacementChars Rule `yaml:"max_replacement_chars" json:"max_replacement_chars"`
+	// Words.
+	MinWords Rule `yaml:"min_words" json:"min_words"`
+	// Mean length of the words, in characters.
+	MinMeanWordLength Rule `yaml:"min_mean_word_length" json:"min_mean_word_length"`
+	// Mean length of the words, in characters.
+	MaxMeanWordLength Rule `yaml:"max_mean_word_length" json:"max_mean_word_length"`
+	// Share of words that have a letter.
+	MinAlphaWords Rule `yaml:"min_alpha_words" json:"min_alpha_words"`
+	// Common English words that occur.
+	MinStopWords Rule `yaml:"min_stop_words" json:"min_stop_words"`
+	// Number signs for each word.
+	MaxHashRatio Rule `yaml:"max_hash_ratio" json:"max_hash_ratio"`
+	// Ellipses for each word.
+	MaxEllipsisRatio Rule `yaml:"max_ellipsis_ratio" json:"max_ellipsis_ratio"`
+	// Share of characters that are symbols.
+	MaxSymbolChars Rule `yaml:"max_symbol_chars" json:"max_symbol_chars"`
+	// Share of lines that are bullets.
+	MaxBulletLines Rule `yaml:"max_bullet_lines" json:"max_bullet_lines"`
+	// Share of lines that end in an ellipsis.
+	MaxEllipsisLines Rule `yaml:"max_ellipsis_lines" json:"max_ellipsis_lines"`
+	// Share of lines that are short.
+	MaxShortLines Rule `yaml:"max_short_lines" json:"max_short_lines"`
+	// Share of lines that end a sentence.
+	MinTerminalLines Rule `yaml:"min_terminal_lines" json:"min_terminal_lines"`
+	// Lines for each word.
+	MaxLinesPerWord Rule `yaml:"max_lines_per_word" json:"max_lines_per_word"`
+	// Share of lines that are repeated.
+	MaxDuplicateLines Rule `yaml:"max_duplicate_lines" json:"max_duplicate_lines"`
+	// Share of characters in repeated lines.
+	MaxDuplicateLineChars Rule `yaml:"max_duplicate_line_chars" json:"max_duplicate_line_chars"`
+	// Share of paragraphs that are repeated.
+	MaxDuplicateParagraphs Rule `yaml:"max_duplicate_paragraphs" json:"max_duplicate_paragraphs"`
+	// Share of characters in repeated paragraphs.
 	MaxDuplicateParagraphChars Rule `yaml:"max_duplicate_paragraph_chars" json:"max_duplicate_paragraph_chars"`
-	MaxTop2GramChars           Rule `yaml:"max_top_2gram_chars" json:"max_top_2gram_chars"`
-	MaxTop3GramChars           Rule `yaml:"max_top_3gram_chars" json:"max_top_3gram_chars"`
-	MaxTop4GramChars           Rule `yaml:"max_top_4gram_chars" json:"max_top_4gram_chars"`
-	MaxDuplicate5GramChars     Rule `yaml:"max_duplicate_5gram_chars" json:"max_duplicate_5gram_chars"`
-	MaxDuplicate6GramChars     Rule `yaml:"max_duplicate_6gram_chars" json:"max_duplicate_6gram_chars"`
-	MaxDuplicate7GramChars     Rule `yaml:"max_duplicate_7gram_chars" json:"max_duplicate_7gram_chars"`
-	MaxDuplicate8GramChars     Rule `yaml:"max_duplicate_8gram_chars" json:"max_duplicate_8gram_chars"`
-	MaxDuplicate9GramChars     Rule `yaml:"max_duplicate_9gram_chars" json:"max_duplicate_9gram_chars"`
-	MaxDuplicate10GramChars    Rule `yaml:"max_duplicate_10gram_chars" json:"max_duplicate_10gram_chars"`
+	// Share of characters in the commonest pair of words.
+	MaxTop2GramChars Rule `yaml:"max_top_2gram_chars" json:"max_top_2gram_chars"`
+	// Share of characters in the commonest three words in a row.
+	MaxTop3GramChars Rule `yaml:"max_top_3gram_chars" json:"max_top_3gram_chars"`
+	// Share of characters in the commonest four words in a row.
+	MaxTop4GramChars Rule `yaml:"max_top_4gram_chars" json:"max_top_4gram_chars"`
+	// Share of characters in repeated runs of 5 words.
+	MaxDuplicate5GramChars Rule `yaml:"max_duplicate_5gram_chars" json:"max_duplicate_5gram_chars"`
+	// Share of characters in repeated runs of 6 words.
+	MaxDuplicate6GramChars Rule `yaml:"max_duplicate_6gram_chars" json:"max_duplicate_6gram_chars"`
+	// Share of characters in repeated runs of 7 words.
+	MaxDuplicate7GramChars Rule `yaml:"max_duplicate_7gram_chars" json:"max_duplicate_7gram_chars"`
+	// Share of characters in repeated runs of 8 words.
+	MaxDuplicate8GramChars Rule `yaml:"max_duplicate_8gram_chars" json:"max_duplicate_8gram_chars"`
+	// Share of characters in repeated runs of 9 words.
+	MaxDuplicate9GramChars Rule `yaml:"max_duplicate_9gram_chars" json:"max_duplicate_9gram_chars"`
+	// Share of characters in repeated runs of 10 words.
+	MaxDuplicate10GramChars Rule `yaml:"max_duplicate_10gram_chars" json:"max_duplicate_10gram_chars"`
 
+	// Lines that most of the corpus repeats, which are cut out of documents.
 	Boilerplate Boilerplate `yaml:"boilerplate" json:"boilerplate"`
 }
 

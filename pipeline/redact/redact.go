@@ -30,13 +30,13 @@ var allEntities = []string{Secret, IBAN, Card, SSN, Email, Phone, IP}
 
 // Config says what is redacted.
 type Config struct {
-	// Entities lists what is looked for; none turns redaction off.
+	// What is looked for; none turns redaction off.
 	Entities []string `yaml:"entities" json:"entities"`
-	// Threshold is the score, from 0 to 1, from which a match counts.
+	// Score, from 0 to 1, from which a match counts.
 	Threshold float64 `yaml:"threshold" json:"threshold"`
-	// ContextWords is the distance, in words, within which context adds to a score.
+	// Distance, in words, within which context adds to a score.
 	ContextWords int `yaml:"context_words" json:"context_words"`
-	// ContextBoost is what a context word adds.
+	// What a context word adds.
 	ContextBoost float64 `yaml:"context_boost" json:"context_boost"`
 }
 

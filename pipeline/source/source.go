@@ -48,12 +48,11 @@ func (f File) Read(limit int64) (data []byte, err error) {
 
 // Config says which files of a source are taken.
 type Config struct {
-	// MaxFileBytes is the size over which a file is excluded unread.
+	// Size over which a file is excluded unread.
 	MaxFileBytes int64 `yaml:"max_file_bytes" json:"max_file_bytes"`
-	// Ignore holds patterns in the syntax of .cultivarignore, relative to the source's root.
+	// Patterns to leave out, in the syntax of .cultivarignore, relative to the source.
 	Ignore []string `yaml:"ignore" json:"ignore"`
-	// Hidden takes files and folders whose name starts with a dot. Folders of version control are
-	// never taken.
+	// Take files and folders whose names start with a dot; those of version control never.
 	Hidden bool `yaml:"hidden" json:"hidden"`
 }
 

@@ -22,14 +22,22 @@ const AllLinear = "all-linear"
 
 // Config is the `lora` section of a training configuration; names are PEFT's.
 type Config struct {
-	Rank          int     `yaml:"r" json:"r"`
-	Alpha         float64 `yaml:"lora_alpha" json:"lora_alpha"`
+	// Rank of the updates.
+	Rank int `yaml:"r" json:"r"`
+	// The update is scaled by lora_alpha/r.
+	Alpha float64 `yaml:"lora_alpha" json:"lora_alpha"`
+	// Modules to update: a list of last names, a regular expression over full names, or all-linear.
 	TargetModules Targets `yaml:"target_modules" json:"target_modules"`
-	Dropout       float64 `yaml:"lora_dropout" json:"lora_dropout"`
-	UseRSLoRA     bool    `yaml:"use_rslora" json:"use_rslora"`
-	UseDoRA       bool    `yaml:"use_dora" json:"use_dora"`
+	// Share of the adapter's inputs that is zeroed in training.
+	Dropout float64 `yaml:"lora_dropout" json:"lora_dropout"`
+	// Scale by lora_alpha/√r instead, for large ranks.
+	UseRSLoRA bool `yaml:"use_rslora" json:"use_rslora"`
+	// Train a magnitude for each row of a weight (DoRA). Serving engines refuse such adapters: export them
+	// merged into their base.
+	UseDoRA bool `yaml:"use_dora" json:"use_dora"`
 
-	// TargetParameters names weights that are no linear module's: those of stacked experts, and their router.
+	// Weights to update that are no linear module's, of experts that are stacked or their router: last parts
+	// of names, as `cultivar inspect` lists them.
 	TargetParameters []string `yaml:"target_parameters" json:"target_parameters,omitempty"`
 }
 

@@ -24,14 +24,15 @@ import (
 // IngestConfig says how documents become a dataset.
 type IngestConfig struct {
 	Pipeline pipeline.Config `yaml:",inline" json:"pipeline"`
-	Split    split.Config    `yaml:"split" json:"split"`
-	Examples ExamplesConfig  `yaml:"examples" json:"examples"`
+	// What documents are used for; what is left is for training.
+	Split split.Config `yaml:"split" json:"split"`
+	// How documents are cut into training rows.
+	Examples ExamplesConfig `yaml:"examples" json:"examples"`
 }
 
 // ExamplesConfig says how documents are cut into training rows.
 type ExamplesConfig struct {
-	// MaxChars is the length of a passage in characters. Passages end at the joints of the text;
-	// training cuts those that are still longer than max_seq_length tokens into windows.
+	// Length of a passage in characters; it ends at a joint of the text.
 	MaxChars int `yaml:"max_chars" json:"max_chars"`
 }
 

@@ -3,14 +3,11 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,73 +47,6 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	walk((&app{}).root())
-}
-
-// TestSchemaKeys: every key of a configuration is described, and nothing else is.
-func TestSchemaKeys(t *testing.T) {
-	for name, config := range subjects() {
-		known := map[string]bool{"": true}
-		for _, k := range keysOf(reflect.ValueOf(config), "") {
-			known[k.path] = true
-			if text := describe(name, k.path); text == "" || !strings.HasSuffix(text, ".") {
-				t.Errorf("%s: %s is described by %q", name, k.path, text)
-			}
-		}
-		for path := range descriptions[name] {
-			if !known[path] {
-				t.Errorf("%s: there is no key %s", name, path)
-			}
-		}
-	}
-}
-
-// TestSchema holds a schema to the defaults: they must be valid under it.
-func TestSchema(t *testing.T) {
-	for name := range subjects() {
-		_, text, _ := call("config", "schema", name)
-		var schema, defaults map[string]any
-		if err := json.Unmarshal([]byte(text), &schema); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		_, text, _ = call("config", "defaults", name, "--json")
-		if err := json.Unmarshal([]byte(text), &defaults); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		holds(t, name, schema, defaults)
-	}
-}
-
-// holds checks a value against the few words of JSON Schema that are used.
-func holds(t *testing.T, path string, schema map[string]any, value any) {
-	t.Helper()
-	if properties, ok := schema["properties"].(map[string]any); ok {
-		object := value.(map[string]any)
-		if len(object) != len(properties) {
-			t.Errorf("%s: %d properties, %d keys", path, len(properties), len(object))
-		}
-		for key, v := range object {
-			p, ok := properties[key].(map[string]any)
-			if !ok {
-				t.Errorf("%s.%s is not described", path, key)
-				continue
-			}
-			holds(t, path+"."+key, p, v)
-		}
-		return
-	}
-	if !reflect.DeepEqual(schema["default"], value) {
-		t.Errorf("%s: default %v, value %v", path, schema["default"], value)
-	}
-	if enum, ok := schema["enum"].([]any); ok {
-		if !slices.Contains(enum, value) {
-			t.Errorf("%s: %v is none of %v", path, value, enum)
-		}
-		return
-	}
-	want := map[reflect.Kind]string{reflect.Bool: "boolean", reflect.String: "string", reflect.Float64: "number integer", reflect.Slice: "array"}[reflect.ValueOf(value).Kind()]
-	if got := fmt.Sprint(schema["type"]); !strings.Contains(want, got) && !strings.Contains(got, want) {
-		t.Errorf("%s: type %s, value %v", path, got, value)
-	}
 }
 
 // TestFullDisk: output that is lost is a failure, of every verb that prints a result.
