@@ -82,9 +82,13 @@ func (e *Encoder) whole(p *plan) ([]Sequence, error) {
 	if p.part != nil {
 		return nil, p.part
 	}
-	s := e.sequence(p.full, p.spans)
+	text := p.full
 	if p.unended {
-		s = e.ended(p.full[:p.spans[len(p.spans)-1].end], p.spans)
+		text = text[:p.spans[len(p.spans)-1].end]
+	}
+	s := e.sequence(text, p.spans)
+	if p.unended {
+		s = e.ended(s)
 	}
 	if !slices.Contains(s.Trained, true) {
 		return nil, fmt.Errorf("%w%s", ErrNothingTrained, p.outline())
@@ -109,11 +113,12 @@ func (e *Encoder) single(p *plan, turns []int) ([]Sequence, error) {
 	return out, nil
 }
 
+// turnSequence ends with the turn: what the template writes after it is nobody's prompt.
 func (e *Encoder) turnSequence(t turn) (Sequence, error) {
 	spans := []span{{len(t.prompt), len(t.prompt) + t.end}}
-	s := e.sequence(t.prompt+t.answer, spans)
+	s := e.sequence(t.prompt+t.answer[:t.end], spans)
 	if t.unended {
-		s = e.ended(t.prompt+t.answer[:t.end], spans)
+		s = e.ended(s)
 	}
 	if !slices.Contains(s.Trained, true) {
 		return s, ErrNothingTrained
@@ -122,8 +127,7 @@ func (e *Encoder) turnSequence(t turn) (Sequence, error) {
 }
 
 // ended is a sequence with a token that ends generation after it.
-func (e *Encoder) ended(text string, spans []span) Sequence {
-	s := e.sequence(text, spans)
+func (e *Encoder) ended(s Sequence) Sequence {
 	return Sequence{append(s.IDs, e.stops()[0]), append(s.Trained, true)}
 }
 
