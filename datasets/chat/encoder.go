@@ -145,9 +145,9 @@ func (e *Encoder) sequence(text string, spans []span) Sequence {
 	return Sequence{ids, trained}
 }
 
-// tokens tokenises a text. Where a token would be partly of a prompt and partly of the answer, the
-// prompt is tokenised alone, as it is at generation time. Not so with a tokenizer that begins every
-// text with a space, which would stand before the answer then.
+// tokens tokenises a text. Where a token would be of the prompt and of the answer's first word, the
+// prompt is tokenised alone, as it is at generation time: else nobody would learn the word. Not so
+// with a tokenizer that begins every text with a space, which would stand before the answer then.
 func (e *Encoder) tokens(text string, spans []span) ([]int32, []tokenizer.Span) {
 	ids, at := e.Tokenizer.EncodeOffsets(text, false)
 	var cuts []int
@@ -156,7 +156,7 @@ func (e *Encoder) tokens(text string, spans []span) ([]int32, []tokenizer.Span) 
 		for k < len(at) && at[k].End <= s.start {
 			k++
 		}
-		if k < len(at) && at[k].Start < s.start {
+		if k < len(at) && at[k].Start < s.start && strings.TrimSpace(text[s.start:at[k].End]) != "" {
 			cuts = append(cuts, s.start)
 		}
 	}
