@@ -2,6 +2,9 @@
 // list of paths and digests, which is a blob itself. A tree is named by the digest of that list, so
 // that equal directories are one tree, putting one twice is harmless, and whoever has the name can
 // have the files, on any machine, verified.
+//
+// Trees lie under a prefix of their own, since what keeps or removes the blobs of others in the bucket
+// knows nothing of them.
 package tree
 
 import (
@@ -42,7 +45,7 @@ type list struct {
 // Put stores the regular files of a file system and returns the tree's name. Links and other things
 // that are no regular files are refused, since they would mean something else elsewhere.
 func Put(ctx context.Context, b store.Bucket, files fs.FS) (cas.Digest, error) {
-	blobs := cas.New(b)
+	blobs := blobsOf(b)
 	all := list{Files: []File{}}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -85,7 +88,7 @@ func putFile(ctx context.Context, blobs *cas.Store, files fs.FS, name string) (F
 
 // Files lists the files of a tree in the order of their paths.
 func Files(ctx context.Context, b store.Bucket, name cas.Digest) ([]File, error) {
-	r, size, err := cas.New(b).Get(ctx, name)
+	r, size, err := blobsOf(b).Get(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("read tree: %w", err)
 	}
@@ -129,7 +132,7 @@ func Verify(ctx context.Context, b store.Bucket, name cas.Digest) error {
 		return err
 	}
 	for _, f := range files {
-		if err := cas.New(b).Verify(ctx, f.Digest); err != nil {
+		if err := blobsOf(b).Verify(ctx, f.Digest); err != nil {
 			return fmt.Errorf("file %s of tree: %w", f.Path, err)
 		}
 	}
@@ -159,7 +162,7 @@ func checkoutFile(ctx context.Context, b store.Bucket, f File, target string) er
 	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
 		return err
 	}
-	r, _, err := cas.New(b).Get(ctx, f.Digest)
+	r, _, err := blobsOf(b).Get(ctx, f.Digest)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@ type Log struct {
 	over    chan struct{} // closed when the run is finished
 	mu      sync.Mutex
 	run     Run
+	warned  bool
 }
 
 // Input says what the run works on, Output what it has made.
@@ -161,7 +162,9 @@ func (l *Log) save(ctx context.Context) {
 	if l.run.State == Running {
 		l.run.Seen = l.history.clock().UTC()
 	}
-	if err := putJSON(ctx, l.history.bucket, runKey(l.run.ID), l.run); err != nil {
+	err := putJSON(ctx, l.history.bucket, runKey(l.run.ID), l.run)
+	if err != nil && !l.warned {
+		l.warned = true
 		l.history.warn(fmt.Errorf("record run %s: %w", l.run.ID, err))
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -19,15 +18,11 @@ func (a *app) warn(err error) { a.note("warning: %v", err) }
 
 // history opens the history of the home.
 func (a *app) history(ctx context.Context) (*run.History, error) {
-	home, err := a.homeDir()
+	reg, err := a.registry(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	b, err := open.Open(ctx, home)
-	if err != nil {
-		return nil, err
-	}
-	return run.NewHistory(b, time.Now, who(""), a.warn), nil
+	return run.NewHistory(reg.Bucket(), time.Now, who(""), a.warn), nil
 }
 
 // record does the work of a verb that makes something, and keeps what became of it in the home.
