@@ -26,13 +26,8 @@ func laterNames(c *Config, tensors []string) (map[string]string, error) {
 	names := make(map[string]string, len(tensors))
 	changed := false
 	for _, stored := range tensors {
-		name := stored
-		for _, p := range formerPrefixes {
-			if rest, ok := strings.CutPrefix(stored, p.former); ok {
-				name, changed = p.later+rest, true
-				break
-			}
-		}
+		name := LaterName(stored)
+		changed = changed || name != stored
 		if other, ok := names[name]; ok {
 			return nil, fmt.Errorf("tensors %q and %q are both %q", other, stored, name)
 		}
@@ -42,6 +37,16 @@ func laterNames(c *Config, tensors []string) (map[string]string, error) {
 		return nil, nil
 	}
 	return names, nil
+}
+
+// LaterName is the name that a tensor or module of a multimodal model has since transformers 4.52.
+func LaterName(name string) string {
+	for _, p := range formerPrefixes {
+		if rest, ok := strings.CutPrefix(name, p.former); ok {
+			return p.later + rest
+		}
+	}
+	return name
 }
 
 // stored is the name of a tensor in the files.

@@ -3,13 +3,14 @@
 package stages
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
 	"github.com/cultivar/cultivar/adapters"
-	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
@@ -105,31 +106,43 @@ func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
 	return e, nil
 }
 
-// Model binds the base's weights, with the adapter in adapterDir unless that is empty.
-func (b *Base) Model(adapterDir string) (*model.Model, error) {
-	if adapterDir == "" {
+// AdapterRef names an adapter that is put on a base.
+type AdapterRef struct {
+	Home, Store    string       // Store is the URL of a registry, "" for the home's
+	Adapter        string       // directory, or a version in the registry; empty for the base alone
+	AllowOtherBase bool         // take one that was trained on another base
+	Warn           func(string) // hears what is odd about it; may be nil
+}
+
+// Model binds the base's weights, with the adapter unless none is named.
+func (b *Base) Model(ctx context.Context, ref AdapterRef) (*model.Model, error) {
+	if ref.Adapter == "" {
 		return model.New(b.Config(), b.Weights, model.Attachment{})
 	}
-	f, err := b.factors(adapterDir)
+	f, _, err := b.Factors(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	return model.New(b.Config(), b.Weights, f.Attachment())
 }
 
-// factors reads an adapter as factors on this base's modules.
-func (b *Base) factors(adapterDir string) (*lora.Factors, error) {
-	a, err := peft.Read(adapterDir)
+// Factors reads an adapter as factors on this base's modules. It returns the adapter as it was found too.
+func (b *Base) Factors(ctx context.Context, ref AdapterRef) (*lora.Factors, FoundAdapter, error) {
+	found, err := FindAdapter(ctx, ref.Home, ref.Store, ref.Adapter)
 	if err != nil {
-		return nil, err
+		return nil, found, err
+	}
+	a, err := fit.To(found.Adapter, found.Lineage, b.Base, fit.Options{OtherBase: ref.AllowOtherBase, Warn: ref.Warn})
+	if err != nil {
+		return nil, found, fmt.Errorf("%s: %w", found.Name, err)
 	}
 	modules, err := model.Modules(b.Config(), b.Base)
 	if err != nil {
-		return nil, err
+		return nil, found, err
 	}
 	f, err := lora.FromAdapter(a, modules)
 	if errors.Is(err, adapters.ErrBaseMismatch) {
-		return nil, fmt.Errorf("%s does not fit %s: %w", adapterDir, b.Dir(), err)
+		err = fmt.Errorf("%s does not fit %s: %w", found.Name, b.Dir(), err)
 	}
-	return f, err
+	return f, found, err
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
@@ -20,6 +22,18 @@ type ExportOptions struct {
 	OutType    export.OutType // of a GGUF file, "" for the default
 	FoldRSLoRA bool
 	Out        string // directory or GGUF file to make
+
+	AllowOtherBase bool         // take an adapter that was trained on another base
+	Warn           func(string) // may be nil
+}
+
+// fitted returns an adapter as it goes with the base.
+func (o ExportOptions) fitted(a FoundAdapter, b *bases.Base) (*adapters.Adapter, error) {
+	fitted, err := fit.To(a.Adapter, a.Lineage, b, fit.Options{OtherBase: o.AllowOtherBase, Warn: o.Warn})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Name, err)
+	}
+	return fitted, nil
 }
 
 // ExportResult is what was written.
@@ -27,10 +41,6 @@ type ExportResult struct {
 	Adapter string // "name@3", or the directory
 	Merge   export.Report
 	Notes   []string // what the reader of a GGUF file should know
-	// OtherBase is the digest of the base that the adapter was trained on, where it is known and not
-	// that of the base it was merged into. That is right for a base whose original was quantised for
-	// training, and a mistake otherwise.
-	OtherBase string
 }
 
 // ExportPEFT writes an adapter as a PEFT directory.
@@ -61,12 +71,8 @@ func ExportMerged(ctx context.Context, o ExportOptions) (r ExportResult, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	digest, err := b.Digest()
-	if err != nil {
+	if a.Adapter, err = o.fitted(a, b); err != nil {
 		return r, err
-	}
-	if a.Lineage != nil && a.Lineage.Base.Digest != digest {
-		r.OtherBase = a.Lineage.Base.Digest
 	}
 	if b.QuantMethod() == "" {
 		r.Merge, err = export.Merged(ctx, o.Base, a.Adapter, o.Out, o.DType)

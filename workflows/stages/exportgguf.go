@@ -32,6 +32,9 @@ func ExportGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err error
 	if options.Model, err = ggufModelOf(b); err != nil {
 		return r, fmt.Errorf("%s: %w", o.Base, err)
 	}
+	if a.Adapter, err = o.fitted(a, b); err != nil {
+		return r, err
+	}
 	if err := adapterFits(b, a.Adapter); err != nil {
 		return r, fmt.Errorf("%s does not fit %s: %w", a.Name, o.Base, err)
 	}
@@ -60,14 +63,10 @@ func ExportMergedGGUF(ctx context.Context, o ExportOptions) (r ExportResult, err
 		if err != nil {
 			return r, err
 		}
-		digest, err := b.Digest()
-		if err != nil {
+		if a, err = o.fitted(found, b); err != nil {
 			return r, err
 		}
-		if found.Lineage != nil && found.Lineage.Base.Digest != digest {
-			r.OtherBase = found.Lineage.Base.Digest
-		}
-		a, r.Adapter = found.Adapter, found.Name
+		r.Adapter = found.Name
 	}
 	if b.GGUF() == nil {
 		if err := describe(&options, b); err != nil {

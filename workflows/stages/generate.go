@@ -16,8 +16,8 @@ import (
 
 // GenerateOptions say what to continue, and how.
 type GenerateOptions struct {
-	Base    string
-	Adapter string // directory; empty for the base alone
+	Base string
+	AdapterRef
 	// Quantize is a method; empty leaves the weights as they are stored.
 	Quantize string
 
@@ -68,7 +68,7 @@ func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) 
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}
-	m, err := b.Model(o.Adapter)
+	m, err := b.Model(ctx, o.AdapterRef)
 	if err != nil {
 		return nil, err
 	}

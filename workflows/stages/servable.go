@@ -131,8 +131,8 @@ func otherModules(a *adapters.Adapter, more ...string) []string {
 // maxRank is the largest rank of all modules.
 func maxRank(a *adapters.Adapter) int {
 	rank := a.Config.Rank
-	for _, r := range a.Config.RankPattern {
-		rank = max(rank, r)
+	for _, p := range a.Config.RankPattern {
+		rank = max(rank, p.Value)
 	}
 	return rank
 }
