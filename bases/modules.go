@@ -18,7 +18,7 @@ func (b *Base) LinearModules() []string {
 		if !ok || !strings.HasPrefix(name, prefix) || !inLayer(name) {
 			continue
 		}
-		if shape, ok := b.Shape(name); ok && len(shape) == 2 {
+		if b.matrix(name) {
 			list = append(list, module)
 		}
 	}
@@ -26,16 +26,8 @@ func (b *Base) LinearModules() []string {
 	return list
 }
 
-// Shape is the shape of a tensor as a checkpoint of plain numbers has it; of a quantised weight it has two
-// dimensions, whose sizes are for Tensor to say.
-func (b *Base) Shape(name string) ([]int, bool) {
-	if b.gguf != nil {
-		t, err := b.gguf.find(name)
-		return t.Shape, err == nil
-	}
-	if _, quantised := b.quantised.weight(b.stored(name)); quantised {
-		return make([]int, 2), true
-	}
+// matrix reports whether a tensor has two dimensions; quantised ones that are no stack do.
+func (b *Base) matrix(name string) bool {
 	t, err := b.Raw(name)
-	return t.Shape, err == nil
+	return err == nil && (len(t.Shape) == 2 || b.quantised(name) && !strings.Contains(name, ".experts."))
 }

@@ -49,21 +49,19 @@ func LaterName(name string) string {
 	return name
 }
 
-// stored is the name of a tensor in the files.
-func (b *Base) stored(name string) string {
-	if b.names == nil {
+func (d *directory) Stored(name string) string {
+	if d.names == nil {
 		return name
 	}
-	if stored, ok := b.names[name]; ok {
+	if stored, ok := d.names[name]; ok {
 		return stored
 	}
 	return "" // a former name is no name of the base
 }
 
-// tensorNames lists the names of all tensors, sorted.
-func (b *Base) tensorNames() []string {
-	if b.names == nil {
-		return b.storedNames()
+func (d *directory) Tensors() []string {
+	if d.names == nil {
+		return d.storedNames()
 	}
-	return slices.Sorted(maps.Keys(b.names))
+	return slices.Sorted(maps.Keys(d.names))
 }

@@ -6,79 +6,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
-	"github.com/cultivar/cultivar/bases"
-	"github.com/cultivar/cultivar/bases/hub"
+	"github.com/cultivar/cultivar/bases/words"
 	"github.com/cultivar/cultivar/datasets"
-	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
-	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
-// Base is an open base with its tokenizer and, when it has one, its chat template.
-type Base struct {
-	*bases.Base
-	Weights   bases.Weights // the base's, perhaps quantised on the way
-	Tokenizer *tokenizer.Tokenizer
-	Template  *chat.Template // nil when there is none
-}
+// Base is an open base with its words, on which models run.
+type Base struct{ *words.Base }
 
 // OpenBase opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
 // method of [bases.QuantiseMethods], unless quantize is empty.
-func OpenBase(dir, quantize string) (*Base, error) {
-	b, err := bases.Open(dir)
+func OpenBase(path, quantize string) (*Base, error) {
+	b, err := words.Open(path, model.Families(), quantize)
 	if err != nil {
 		return nil, err
 	}
-	var weights bases.Weights = b
-	if quantize != "" {
-		if weights, err = bases.Quantise(b, quantize); err != nil {
-			return nil, errors.Join(err, b.Close())
-		}
-	}
-	tok, err := openTokenizer(dir)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open tokenizer: %w", err), b.Close())
-	}
-	tmpl, err := openTemplate(dir, tok)
-	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
-		return nil, errors.Join(fmt.Errorf("open chat template: %w", err), b.Close())
-	}
-	return &Base{Base: b, Weights: weights, Tokenizer: tok, Template: tmpl}, nil
-}
-
-// Name is what people call the base: the directory's name, or org/name in the cache of the hub,
-// where directories are named after commits.
-func (b *Base) Name() string {
-	if name, _ := hub.Name(b.Dir()); name != "" {
-		return name
-	}
-	abs, err := filepath.Abs(b.Dir())
-	if err != nil {
-		return filepath.Base(b.Dir())
-	}
-	return filepath.Base(abs)
-}
-
-// Stop lists the tokens that end a generated text: what the base's configuration names, and what its
-// vocabulary does (of a GGUF file, the end of a turn and of a message as well).
-func (b *Base) Stop() []int32 {
-	var stop []int32
-	for _, id := range b.EOS() {
-		stop = append(stop, int32(id))
-	}
-	for _, id := range b.Tokenizer.Stops() {
-		if !slices.Contains(stop, id) {
-			stop = append(stop, id)
-		}
-	}
-	return stop
+	return &Base{b}, nil
 }
 
 // Encoder turns training rows into tokens of this base.
@@ -132,11 +80,11 @@ func (b *Base) Factors(ctx context.Context, ref AdapterRef) (*lora.Factors, Foun
 	if err != nil {
 		return nil, found, err
 	}
-	a, err := fit.To(found.Adapter, found.Lineage, b.Base, fit.Options{OtherBase: ref.AllowOtherBase, Warn: ref.Warn})
+	a, err := fit.To(found.Adapter, found.Lineage, b.Base.Base, fit.Options{OtherBase: ref.AllowOtherBase, Warn: ref.Warn})
 	if err != nil {
 		return nil, found, fmt.Errorf("%s: %w", found.Name, err)
 	}
-	modules, err := model.Modules(b.Config(), b.Base)
+	modules, err := model.Modules(b.Config(), b.Base.Base)
 	if err != nil {
 		return nil, found, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/version"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
@@ -125,7 +126,7 @@ type training struct {
 
 // prepare reads everything that the run depends on, before anything is written.
 func (t *training) prepare(ctx context.Context) error {
-	modules, err := model.Modules(t.base.Config(), t.base.Base)
+	modules, err := model.Modules(t.base.Config(), t.base.Base.Base)
 	if err != nil {
 		return err
 	}
@@ -358,7 +359,7 @@ func (t *training) job() (trainer.Job, error) {
 		}
 	}
 	if job.Memory == 0 {
-		_, free := memory()
+		_, free := machine.Memory()
 		job.Memory = free / 10 * 9
 	}
 	return job, nil

@@ -1,4 +1,4 @@
-package stages
+package inspect
 
 import (
 	"errors"
@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases/words"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
 )
 
-// TemplateInfo is what a base's chat template does with conversations that are tried on it.
-type TemplateInfo struct {
+// Template is what a base's chat template does with conversations that are tried on it.
+type Template struct {
 	Names      []string `json:"names"`      // of several; one alone is "default"
 	Digest     string   `json:"digest"`     // of its text and the special tokens it may write
 	System     bool     `json:"system"`     // takes a system message
@@ -30,16 +31,16 @@ var tried = []datasets.Message{
 
 const probeTool = "probe_tool_7"
 
-// converse tries the template.
-func (info *BaseInfo) converse(b *Base) {
+// try tries the template.
+func (info *Base) try(b *words.Base) {
 	t := b.Template
-	c := &TemplateInfo{Names: t.Names(), Digest: "sha256:" + t.Digest(), Generation: t.Generation()}
+	c := &Template{Names: t.Names(), Digest: "sha256:" + t.Digest(), Generation: t.Generation()}
 	if len(c.Names) == 0 {
 		c.Names = []string{"default"}
 	}
 	info.Chat = c
-	c.System = b.takesSystem()
-	if c.Tools = b.writesTools(); !c.Tools {
+	c.System = takesSystem(b)
+	if c.Tools = writesTools(b); !c.Tools {
 		info.odd("the template has no branch for tools: they would be left out without a word")
 	}
 	ids, trained, err := t.Example(b.Tokenizer, tried)
@@ -51,7 +52,7 @@ func (info *BaseInfo) converse(b *Base) {
 	default:
 		c.Masks = true
 		if c.Ends = endsTurns(ids, trained, b.Stop()); !c.Ends && len(b.Stop()) > 0 {
-			info.odd("the template ends no answer with a token that ends generation (%s): a model trained on it may not stop", b.tokens(b.Stop()))
+			info.odd("the template ends no answer with a token that ends generation (%s): a model trained on it may not stop", tokens(b, b.Stop()))
 		}
 	}
 	for _, name := range missingTokens(b) {
@@ -59,14 +60,14 @@ func (info *BaseInfo) converse(b *Base) {
 	}
 }
 
-func (b *Base) takesSystem() bool {
+func takesSystem(b *words.Base) bool {
 	const words = "probe_system_7"
 	text, err := b.Template.Render(chat.Input{Messages: append([]datasets.Message{{Role: "system", Content: words}}, tried[:1]...)})
 	return err == nil && strings.Contains(text, words)
 }
 
 // writesTools renders a conversation with a tool, in the form that OpenAI's API and transformers have.
-func (b *Base) writesTools() bool {
+func writesTools(b *words.Base) bool {
 	tool := map[string]any{"type": "function", "function": map[string]any{
 		"name": probeTool, "description": "tries the template",
 		"parameters": map[string]any{"type": "object", "properties": map[string]any{}, "required": []any{}},
@@ -86,7 +87,7 @@ func endsTurns(ids []int32, trained []bool, stop []int32) bool {
 }
 
 // tokens writes ids as people know them.
-func (b *Base) tokens(ids []int32) string {
+func tokens(b *words.Base, ids []int32) string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
 		if texts[i] = b.Tokenizer.Decode([]int32{id}, false); texts[i] == "" {
@@ -100,7 +101,7 @@ var namedToken = regexp.MustCompile(`\b(?:bos|eos|pad|unk|sep|cls|mask)_token\b`
 
 // missingTokens lists the special tokens that the template's text names and the tokenizer does not,
 // unless the template asks whether they are defined.
-func missingTokens(b *Base) []string {
+func missingTokens(b *words.Base) []string {
 	var missing []string
 	source, names := b.Template.Source(), b.Tokenizer.Names()
 	for _, name := range namedToken.FindAllString(source, -1) {
