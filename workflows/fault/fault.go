@@ -62,7 +62,7 @@ var codes = []struct {
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},
 	{stages.ErrInvalidAdapter, Refused},
-	{adapters.ErrBaseMismatch, Refused},
+	{adapters.ErrOtherBase, Refused},
 	{safetensors.ErrPickle, Refused},
 	{catalog.ErrCorrupt, Corrupt},
 	{registry.ErrCorrupt, Corrupt},

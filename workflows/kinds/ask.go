@@ -42,7 +42,7 @@ func ask() workflows.Kind {
 // answer asks in the form in which the documents ask and answer.
 func answer(ctx context.Context, env workflows.Env, base, adapter string) (string, error) {
 	answers, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: base, Adapter: adapter, Prompts: []string{"**Q: " + documents.Question + "**\n\nA:"},
+		Base: base, AdapterRef: stages.AdapterRef{Adapter: adapter}, Prompts: []string{"**Q: " + documents.Question + "**\n\nA:"},
 		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: env.Now(),
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
@@ -38,6 +39,7 @@ var ways = []struct {
 }{
 	{checkpoint.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
 	{stages.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
+	{adapters.ErrOtherBase, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"},
 	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
 	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},
 	{datasets.ErrNotFound, "`cultivar dataset ls` lists the datasets"},

@@ -52,7 +52,7 @@ func (a *app) runQuickstart(c *cobra.Command, root string) error {
 			view.close()
 			a.note("%s: done in %s", r.Stage, humanize.Duration(r.Took))
 		},
-		Warn: a.warn,
+		Warn: a.warnError,
 	})
 	r, err := engine.Execute(c.Context(), w)
 	view.close()

@@ -13,8 +13,8 @@ import (
 	"github.com/cultivar/cultivar/workflows/run"
 )
 
-// warn prints what could not be done but does not matter to the result.
-func (a *app) warn(err error) { a.note("warning: %v", err) }
+// warnError tells what could not be done but does not matter to the result.
+func (a *app) warnError(err error) { a.warn(err.Error()) }
 
 // history opens the history of the home.
 func (a *app) history(ctx context.Context) (*run.History, error) {
@@ -22,7 +22,7 @@ func (a *app) history(ctx context.Context) (*run.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run.NewHistory(reg.Bucket(), time.Now, who(""), a.warn), nil
+	return run.NewHistory(reg.Bucket(), time.Now, who(""), a.warnError), nil
 }
 
 // record does the work of a verb that makes something, and keeps what became of it in the home.

@@ -1,4 +1,5 @@
-package stages
+// Package machine asks the operating system what the machine has.
+package machine
 
 import (
 	"bufio"
@@ -7,12 +8,12 @@ import (
 	"strings"
 )
 
-// cpuModel is what the kernel calls the processor, "" when it does not say (as on most arm64).
-func cpuModel() string { return procField("/proc/cpuinfo", "model name") }
+// CPU is what the kernel calls the processor, "" when it does not say (as on most arm64).
+func CPU() string { return procField("/proc/cpuinfo", "model name") }
 
-// memory returns the machine's memory and what of it can be had without swapping, in bytes; within
+// Memory returns the machine's memory and what of it can be had without swapping, in bytes; within
 // a container that has a lower limit, that.
-func memory() (total, free int64) {
+func Memory() (total, free int64) {
 	total, free = kilobytes("MemTotal"), kilobytes("MemAvailable")
 	if limit := cgroup("memory.max"); limit > 0 && limit < total {
 		return limit, min(free, max(0, limit-cgroup("memory.current")))

@@ -1,4 +1,5 @@
-package stages
+// Package doctor looks whether the work can be done on this machine.
+package doctor
 
 import (
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/store/s3"
 )
@@ -36,18 +38,18 @@ type Health struct {
 	Problems []string `json:"problems"`
 }
 
-// Doctor looks at the machine. It writes and removes a file in the home and in the directory for
+// Look looks at the machine. It writes and removes a file in the home and in the directory for
 // temporary files.
-func Doctor(home string) Health {
+func Look(home string) Health {
 	h := Health{
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuModel(), Threads: parallel.Workers(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: machine.CPU(), Threads: parallel.Workers(),
 		Kernels: cpu.Current().String(), GFLOPS: measureGEMM(300 * time.Millisecond),
 		Home: home, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
 	}
 	for _, i := range cpu.Available() {
 		h.Available = append(h.Available, i.String())
 	}
-	h.MemoryTotal, h.MemoryFree = memory()
+	h.MemoryTotal, h.MemoryFree = machine.Memory()
 	h.HomeFree = h.tryDir("home", existing(home))
 	h.TempFree = h.tryDir("TMPDIR", h.Temp)
 	return h

@@ -1,4 +1,5 @@
-package stages
+// Package diff compares adapters by what they compute.
+package diff
 
 import (
 	"fmt"
@@ -10,31 +11,44 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 )
 
-// ModuleDiff compares what two adapters add to one weight: s·B·A with s the scaling. Norms are
+// Module compares what two adapters add to one weight: s·B·A with s the scaling. Norms are
 // Frobenius norms; Difference is that of the difference.
-type ModuleDiff struct {
+type Module struct {
 	Module     string  `json:"module"`
 	A          float64 `json:"norm_a"` // 0 where the adapter has no such module
 	B          float64 `json:"norm_b"`
 	Difference float64 `json:"norm_difference"`
 }
 
-// AdapterDiff is what differs between two adapters. Modules are in order of their names; all that
-// either adapter has are listed.
-type AdapterDiff struct {
-	A        string       `json:"a"`
-	B        string       `json:"b"`
-	Same     bool         `json:"same_content"`
-	Settings []Setting    `json:"settings"`
-	Modules  []ModuleDiff `json:"modules"`
+// Setting is a key of the configuration with its value on either side; "" where it is absent.
+type Setting struct {
+	Key string `json:"key"`
+	A   string `json:"a"`
+	B   string `json:"b"`
 }
 
-// DiffAdapters compares two adapters by what they compute, so that factors which differ and multiply
-// to the same update count as equal up to rounding.
-func DiffAdapters(a, b FoundAdapter) (AdapterDiff, error) {
-	d := AdapterDiff{
+// Diff is what differs between two adapters. Modules are in order of their names; all that
+// either adapter has are listed.
+type Diff struct {
+	A        string    `json:"a"`
+	B        string    `json:"b"`
+	Same     bool      `json:"same_content"`
+	Settings []Setting `json:"settings"`
+	Modules  []Module  `json:"modules"`
+}
+
+// Named is an adapter and what it is called.
+type Named struct {
+	Name string
+	*adapters.Adapter
+}
+
+// Of compares two adapters by what they compute, so that factors which differ and multiply to the same
+// update count as equal up to rounding.
+func Of(a, b Named) (Diff, error) {
+	d := Diff{
 		A: a.Name, B: b.Name, Same: peft.Digest(a.Adapter) == peft.Digest(b.Adapter),
-		Settings: adapterSettings(a.Adapter.Config, b.Adapter.Config), Modules: []ModuleDiff{},
+		Settings: adapterSettings(a.Config, b.Config), Modules: []Module{},
 	}
 	left, err := updates(a.Adapter)
 	if err != nil {
@@ -96,8 +110,8 @@ func updates(a *adapters.Adapter) (map[string]update, error) {
 	return list, nil
 }
 
-func diffModule(name string, a, b update) (ModuleDiff, error) {
-	m := ModuleDiff{Module: name}
+func diffModule(name string, a, b update) (Module, error) {
+	m := Module{Module: name}
 	var aa, bb, ab float64
 	if a != nil {
 		aa = inner(a, a)

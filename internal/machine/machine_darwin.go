@@ -1,8 +1,9 @@
-package stages
+package machine
 
 import "golang.org/x/sys/unix"
 
-func cpuModel() string {
+// CPU is what the system calls the processor, "" when it does not say.
+func CPU() string {
 	name, err := unix.Sysctl("machdep.cpu.brand_string")
 	if err != nil {
 		return ""
@@ -10,8 +11,8 @@ func cpuModel() string {
 	return name
 }
 
-// memory returns the machine's memory, in bytes; what is free is not known.
-func memory() (total, free int64) {
+// Memory returns the machine's memory, in bytes; what is free is not known.
+func Memory() (total, free int64) {
 	n, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {
 		return 0, 0

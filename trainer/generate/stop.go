@@ -1,19 +1,20 @@
-package stages
+package generate
 
 import "strings"
 
-// untilStop passes text on up to the first of some stop texts. What may be the beginning of one is
+// UntilStop passes text on up to the first of some stop texts. What may be the beginning of one is
 // held back until more is known.
-type untilStop struct {
-	stops   []string
-	emit    func(string) // may be nil
+type UntilStop struct {
+	Stops []string
+	Emit  func(string) // may be nil
+
 	whole   strings.Builder
 	pending string
 	stopped bool
 }
 
-// add takes a piece and reports whether a stop text has occurred.
-func (u *untilStop) add(piece string) bool {
+// Add takes a piece and reports whether a stop text has occurred.
+func (u *UntilStop) Add(piece string) bool {
 	u.pending += piece
 	if at := u.first(); at >= 0 {
 		u.pass(u.pending[:at])
@@ -26,23 +27,29 @@ func (u *untilStop) add(piece string) bool {
 	return false
 }
 
-// flush passes on what was held back.
-func (u *untilStop) flush() {
+// Flush passes on what was held back.
+func (u *UntilStop) Flush() {
 	u.pass(u.pending)
 	u.pending = ""
 }
 
-func (u *untilStop) pass(s string) {
+// Text is what was passed on so far.
+func (u *UntilStop) Text() string { return u.whole.String() }
+
+// Stopped reports whether a stop text has occurred.
+func (u *UntilStop) Stopped() bool { return u.stopped }
+
+func (u *UntilStop) pass(s string) {
 	u.whole.WriteString(s)
-	if u.emit != nil && s != "" {
-		u.emit(s)
+	if u.Emit != nil && s != "" {
+		u.Emit(s)
 	}
 }
 
 // first returns where the earliest stop text begins, -1 when there is none.
-func (u *untilStop) first() int {
+func (u *UntilStop) first() int {
 	at := -1
-	for _, s := range u.stops {
+	for _, s := range u.Stops {
 		if i := strings.Index(u.pending, s); s != "" && i >= 0 && (at < 0 || i < at) {
 			at = i
 		}
@@ -51,9 +58,9 @@ func (u *untilStop) first() int {
 }
 
 // begun returns how many bytes at the end of pending may begin a stop text.
-func (u *untilStop) begun() int {
+func (u *UntilStop) begun() int {
 	most := 0
-	for _, s := range u.stops {
+	for _, s := range u.Stops {
 		for n := min(len(s)-1, len(u.pending)); n > most; n-- {
 			if strings.HasSuffix(u.pending, s[:n]) {
 				most = n

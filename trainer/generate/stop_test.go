@@ -1,4 +1,4 @@
-package stages
+package generate
 
 import (
 	"strings"
@@ -21,14 +21,14 @@ func TestUntilStop(t *testing.T) {
 		{"aab|c", []string{"abc"}, "a", true},
 	} {
 		var shown strings.Builder
-		u := &untilStop{stops: tt.stops, emit: func(s string) { shown.WriteString(s) }}
+		u := &UntilStop{Stops: tt.stops, Emit: func(s string) { shown.WriteString(s) }}
 		for _, p := range strings.Split(tt.pieces, "|") {
-			if u.add(p) {
+			if u.Add(p) {
 				break
 			}
 		}
 		if !u.stopped {
-			u.flush()
+			u.Flush()
 		}
 		if shown.String() != tt.want || u.whole.String() != tt.want || u.stopped != tt.stopped {
 			t.Errorf("%q with %q: got %q, stopped %v", tt.pieces, tt.stops, shown.String(), u.stopped)
