@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,8 +34,16 @@ func runAs(role, home string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
+func createIn(home string) (*Builder, error) {
+	c, err := homed(home)
+	if err != nil {
+		return nil, err
+	}
+	return c.Create(context.Background(), "a")
+}
+
 func dieInTheMiddle(home string) {
-	b, err := New(home).Create("a")
+	b, err := createIn(home)
 	if err != nil {
 		panic(err)
 	}
@@ -48,12 +57,12 @@ func dieInTheMiddle(home string) {
 
 func TestKilledBuilderLeavesNothingVisible(t *testing.T) {
 	home := t.TempDir()
-	c := New(home)
+	c := in(t, home)
 	living := begin(t, c, "b") // must survive the sweep
 	if out, err := runAs("killed", home); err == nil || len(out) > 0 {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if names, err := c.List(); len(names) != 0 || err != nil {
+	if names, err := c.List(t.Context()); len(names) != 0 || err != nil {
 		t.Errorf("list: %v, %v", names, err)
 	}
 	if left := scratch(c); len(left) != 4 {
@@ -65,7 +74,7 @@ func TestKilledBuilderLeavesNothingVisible(t *testing.T) {
 	}
 	for _, b := range []*Builder{living, next} {
 		add(t, b, 1)
-		if d, created, err := b.Commit(Info{}); err != nil || !created || d.Manifest.Version != 1 {
+		if d, created, err := b.Commit(t.Context(), Info{}); err != nil || !created || d.Manifest.Version != 1 {
 			t.Errorf("commit: %v, %v", d, err)
 		}
 	}
@@ -82,7 +91,7 @@ func fillTheDisk(home string) int {
 		fmt.Println("setrlimit:", err)
 		return 2
 	}
-	b, err := New(home).Create("a")
+	b, err := createIn(home)
 	if err != nil {
 		fmt.Println(err)
 		return 2
@@ -98,7 +107,7 @@ func fillTheDisk(home string) int {
 			break // Commit must report it again
 		}
 	}
-	_, _, err = b.Commit(Info{})
+	_, _, err = b.Commit(context.Background(), Info{})
 	fmt.Println(err)
 	if !errors.Is(err, syscall.EFBIG) {
 		return 2
@@ -112,8 +121,8 @@ func TestFullDisk(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "documents-00000.parquet") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	c := New(home)
-	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
+	c := in(t, home)
+	if names, _ := c.List(t.Context()); len(names)+len(scratch(c)) != 0 {
 		t.Errorf("left %v, %v", names, scratch(c))
 	}
 	if entries, _ := os.ReadDir(filepath.Join(home, "datasets", "a")); len(entries) != 0 {

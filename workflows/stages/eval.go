@@ -23,13 +23,13 @@ type EvalOptions struct {
 type EvalResult struct{ eval.Summary }
 
 // Eval scores rows.
-func Eval(_ context.Context, o EvalOptions) (EvalResult, error) {
+func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	b, err := OpenBase(o.Base, o.Quantize)
 	if err != nil {
 		return EvalResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	data, err := OpenData(o.Home, o.Data, 0, 0)
+	data, err := OpenData(ctx, o.Home, o.Data, 0, 0)
 	if err != nil {
 		return EvalResult{}, err
 	}

@@ -63,7 +63,7 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 		return TrainResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	t, err := openTraining(o, b)
+	t, err := openTraining(ctx, o, b)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -75,13 +75,13 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 
 // PlanTraining predicts what Train will take, and writes nothing. A plan that does not fit comes with
 // [trainer.ErrMemory].
-func PlanTraining(o TrainOptions) (trainer.Plan, error) {
+func PlanTraining(ctx context.Context, o TrainOptions) (trainer.Plan, error) {
 	b, err := OpenBase(o.Base, o.Config.Quantize)
 	if err != nil {
 		return trainer.Plan{}, err
 	}
 	defer func() { _ = b.Close() }()
-	t, err := openTraining(o, b)
+	t, err := openTraining(ctx, o, b)
 	if err != nil {
 		return trainer.Plan{}, err
 	}
@@ -97,8 +97,8 @@ func PlanTraining(o TrainOptions) (trainer.Plan, error) {
 }
 
 // openTraining reads everything that the run depends on.
-func openTraining(o TrainOptions, b *Base) (*training, error) {
-	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+func openTraining(ctx context.Context, o TrainOptions, b *Base) (*training, error) {
+	data, err := OpenData(ctx, o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
 	if err != nil {
 		return nil, err
 	}

@@ -49,11 +49,7 @@ func (a *app) inspect(ctx context.Context, what, store string) error {
 		}
 		return a.inspectDir(ctx, what)
 	}
-	home, err := a.homeDir()
-	if err != nil {
-		return err
-	}
-	dataset, dataErr := catalog.New(home).Open(what)
+	dataset, dataErr := a.openDataset(ctx, what)
 	reg, err := a.registry(ctx, store)
 	if err != nil {
 		return err
@@ -90,7 +86,7 @@ func (a *app) inspectDir(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		d, err := a.openDataset(abs)
+		d, err := a.openDataset(ctx, abs)
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Memory: memory,
 	}
 	if o.plan {
-		return a.planTraining(opts)
+		return a.planTraining(c.Context(), opts)
 	}
 	view := newTrainView(a)
 	opts.Hooks = view.hooks()
