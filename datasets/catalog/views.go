@@ -188,7 +188,11 @@ func (c *Catalog) moveIn(ctx context.Context, name string, number int) error {
 	if err != nil {
 		return err
 	}
-	return c.share(ctx, m, dir)
+	temp, err := newTempDir(c.place.Scratch)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.share(ctx, m, dir, temp.path), temp.remove())
 }
 
 // unmoved is the highest number among directories that are no version of the bucket, 0 when there is
@@ -251,7 +255,7 @@ func (c *Catalog) reveal(ctx context.Context, m registry.Manifest, dir string) e
 	if err != nil {
 		return err
 	}
-	if err := c.share(ctx, m, dir); err != nil {
+	if err := c.share(ctx, m, dir, dir); err != nil {
 		return err
 	}
 	if err := writeManifest(dir, &mine); err != nil {
@@ -272,8 +276,8 @@ func (c *Catalog) reveal(ctx context.Context, m registry.Manifest, dir string) e
 }
 
 // share makes the files in a directory names of the blobs, which is what they are unless a blob was
-// there before, and read-only.
-func (c *Catalog) share(ctx context.Context, m registry.Manifest, dir string) error {
+// there before, and read-only. New names are made aside, in a directory that goes with its process.
+func (c *Catalog) share(ctx context.Context, m registry.Manifest, dir, aside string) error {
 	local, ok := c.place.Bucket.(store.Local)
 	if !ok {
 		return nil
@@ -282,7 +286,7 @@ func (c *Catalog) share(ctx context.Context, m registry.Manifest, dir string) er
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
 		same, err := c.isBlob(ctx, local, f, path)
 		if err == nil && !same {
-			next := path + ".link"
+			next := filepath.Join(aside, ".link")
 			if err = local.Expose(ctx, cas.Key(cas.Digest(f.Digest)), next); err == nil {
 				err = os.Rename(next, path)
 			}
