@@ -15,11 +15,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // Hooks show how far the work is; they change nothing.
@@ -113,7 +113,11 @@ func intact(ctx context.Context, env workflows.Env, _ workflows.Task, r workflow
 }
 
 func intactDataset(ctx context.Context, env workflows.Env, a workflows.Artefact) error {
-	d, err := catalog.New(env.Home).Open(a.Ref)
+	h, err := home.Open(ctx, env.Home)
+	if err != nil {
+		return err
+	}
+	d, err := h.Datasets.Open(ctx, a.Ref)
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 func (a *app) quickstartCommand() *cobra.Command {
@@ -39,11 +39,11 @@ func (a *app) runQuickstart(c *cobra.Command, root string) error {
 	if err != nil {
 		return err
 	}
-	reg, err := stages.OpenRegistry(c.Context(), dirs.Home(), "")
+	h, err := home.Open(c.Context(), dirs.Home())
 	if err != nil {
 		return err
 	}
-	env := workflows.Env{Home: dirs.Home(), Bucket: reg.Bucket(), Scratch: dirs.Scratch(), Now: time.Now, Who: "quickstart"}
+	env := workflows.Env{Home: dirs.Home(), Bucket: h.Bucket, Scratch: dirs.Scratch(), Now: time.Now, Who: "quickstart"}
 	view := newTrainView(a)
 	engine := run.New(kinds.All(kinds.Hooks{Train: view.hooks()}), env, run.Hooks{
 		OnReuse: func(r workflows.Record) { a.note("%s: reused", r.Stage) },
