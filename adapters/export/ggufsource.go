@@ -101,7 +101,7 @@ func openDirectory(base *bases.Base, o form, opts GGUFOptions) (*ggufBase, error
 	if err != nil {
 		return nil, err
 	}
-	words, notes, err := vocabularyPairs(base, o)
+	words, notes, err := vocabularyPairs(base.Dir(), o)
 	if err != nil {
 		return nil, err
 	}

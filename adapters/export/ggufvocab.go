@@ -10,10 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
-	"github.com/cultivar/cultivar/bases/words"
-	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
@@ -84,32 +81,7 @@ type vocabulary struct {
 
 // vocabularyPairs is the metadata of a directory's tokenizer and template (conversion/base.py,
 // get_vocab_base and its like).
-func vocabularyPairs(base *bases.Base, o form) ([]gguf.Pair, []string, error) {
-	template, err := templateOf(base)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := base.Config()
-	return vocabularyOf(base.Dir(), o.Vocabulary, ggufarch.Special{BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}, template)
-}
-
-// templateOf is the text of a base's chat template, "" when there is none.
-func templateOf(base *bases.Base) (string, error) {
-	tok, err := words.Tokenizer(base.Dir())
-	if err != nil {
-		return "", err
-	}
-	template, err := words.Template(base.Dir(), tok)
-	if errors.Is(err, chat.ErrNoTemplate) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return template.Source(), nil
-}
-
-func vocabularyOf(dir string, size int, special ggufarch.Special, template string) ([]gguf.Pair, []string, error) {
+func vocabularyPairs(dir string, o form) ([]gguf.Pair, []string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s has no tokenizer.json, which the vocabulary of a GGUF file is made of", dir)
@@ -117,14 +89,14 @@ func vocabularyOf(dir string, size int, special ggufarch.Special, template strin
 	if err != nil {
 		return nil, nil, err
 	}
-	v := &vocabulary{size: size}
+	v := &vocabulary{size: o.Vocabulary}
 	if err := json.Unmarshal(data, &v.file); err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}
 	if v.names, err = specialNames(dir); err != nil {
 		return nil, nil, err
 	}
-	pairs, err := v.pairs(special, template)
+	pairs, err := v.pairs(o.special, o.template)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}

@@ -13,11 +13,11 @@ import (
 )
 
 // vocabularyOf writes a base with that tokenizer and opens the file.
-func vocabularyOf(t *testing.T, tokenizer string, o GGUFOptions) (*gguf.File, GGUFReport) {
+func vocabularyOf(t *testing.T, tokenizer string, f form) (*gguf.File, GGUFReport) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.gguf")
-	o.Model = ggufModel(t, "LlamaForCausalLM")
-	report, err := GGUFModel(context.Background(), ggufDir(t, tokenizer, "model.norm.weight"), nil, path, o)
+	f.Model = ggufModel(t, "LlamaForCausalLM")
+	report, err := fileFrom(context.Background(), ggufDir(t, tokenizer, "model.norm.weight"), f, nil, path, GGUFOptions{Name: "n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestGGUFPreTokenizers(t *testing.T) {
 		"gpt-2":     {gpt2Bytes, false},
 		"smollm":    {sequence(digits, gpt2Bytes), false},
 	} {
-		f, _ := vocabularyOf(t, byteLevel(t, tt.pre, tt.ignores), GGUFOptions{})
+		f, _ := vocabularyOf(t, byteLevel(t, tt.pre, tt.ignores), form{})
 		if got, _ := f.String("tokenizer.ggml.pre"); got != name {
 			t.Errorf("pre-tokenizer %q, want %q", got, name)
 		}
@@ -47,7 +47,7 @@ func TestGGUFPreTokenizers(t *testing.T) {
 
 func TestGGUFByteLevelVocabulary(t *testing.T) {
 	id := 6
-	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), GGUFOptions{Template: "{{ x }}", Name: "n", Special: ggufarch.Special{Pad: &id, EOS: []int{4, 6}}})
+	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), form{template: "{{ x }}", special: ggufarch.Special{Pad: &id, EOS: []int{4, 6}}})
 	tokens, _ := f.Strings("tokenizer.ggml.tokens")
 	types, _ := f.Floats("tokenizer.ggml.token_type")
 	if len(tokens) != 300 || !slices.Equal(tokens[:8], []string{"a", "b", "ab", "<s>", "</s>", "<tool>", "<|end|>", "[PAD7]"}) || !slices.Equal(types[:8], []float64{1, 1, 1, 3, 3, 4, 3, 5}) {
@@ -103,7 +103,7 @@ func TestGGUFScores(t *testing.T) {
 		"one way":   {[][2]string{{"a", "b"}, {"b", "c"}, {"ab", "c"}}, 1},
 		"scattered": {[][2]string{{"a", "b"}, {"b", "c"}, {"a", "bc"}, {"c", "c"}, {"ab", "c"}}, 1},
 	} {
-		f, report := vocabularyOf(t, spm(t, `{"type":"Prepend","prepend":"▁"}`, tt.merges...), GGUFOptions{})
+		f, report := vocabularyOf(t, spm(t, `{"type":"Prepend","prepend":"▁"}`, tt.merges...), form{})
 		if len(report.Notes) != tt.notes {
 			t.Errorf("%s: notes %q", name, report.Notes)
 		}
@@ -119,7 +119,7 @@ func TestGGUFByteFallbackVocabulary(t *testing.T) {
 		normalizer string
 		prefix     bool
 	}{{`{"type":"Prepend","prepend":"▁"}`, true}, {`{"type":"Replace","content":"▁"}`, false}} {
-		f, _ := vocabularyOf(t, spm(t, tt.normalizer, [2]string{"a", "b"}), GGUFOptions{})
+		f, _ := vocabularyOf(t, spm(t, tt.normalizer, [2]string{"a", "b"}), form{})
 		types, _ := f.Floats("tokenizer.ggml.token_type")
 		if !slices.Equal(types[:9], []float64{2, 3, 1, 6, 1, 1, 1, 1, 5}) {
 			t.Errorf("types %v", types[:9])

@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/bases/hub/hubtest"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
 
@@ -74,7 +75,7 @@ const tinyTokenizer = `{"version":"1.0","added_tokens":[{"id":0,"content":"</s>"
 
 // makeBase is the command `base DIR`: a base of a few hundred parameters.
 func makeBase(ts *testscript.TestScript, _ bool, args []string) {
-	c, err := bases.ParseConfig([]byte(tinyConfig))
+	c, err := bases.ParseConfig([]byte(tinyConfig), model.Families())
 	ts.Check(err)
 	config := map[string]any{}
 	for key, value := range c.Raw {
