@@ -91,5 +91,6 @@ func fileFrom(ctx context.Context, path string, f form, a *adapters.Adapter, out
 	if f.Model == nil || b.GGUF() != nil {
 		return GGUFModel(ctx, b, a, out, o)
 	}
+	f.words.Size = f.Vocabulary
 	return writeModel(ctx, b, f, a, out, o)
 }

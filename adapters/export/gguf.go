@@ -15,6 +15,7 @@ import (
 	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/bases/words"
 	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/datasets/tokenizer/ggufvocab"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -58,9 +59,8 @@ type form struct {
 	*ggufarch.Model
 	// multimodal tells that the base is a multimodal model, of which the text half is written.
 	multimodal bool
-	// special and template are the special tokens and the chat template of a directory.
-	special  ggufarch.Special
-	template string
+	// words is what a directory says of its tokens.
+	words ggufvocab.Model
 }
 
 func formOf(base *bases.Base) (form, error) {
@@ -74,7 +74,7 @@ func (o form) withWords(base *bases.Base) (form, error) {
 		return o, nil
 	}
 	c := base.Config()
-	o.special = ggufarch.Special{BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}
+	o.words = ggufvocab.Model{Size: o.Vocabulary, BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}
 	tok, err := words.Tokenizer(base.Dir())
 	if err != nil {
 		return o, err
@@ -86,7 +86,7 @@ func (o form) withWords(base *bases.Base) (form, error) {
 	if err != nil {
 		return o, err
 	}
-	o.template = template.Source()
+	o.words.Template = template.Source()
 	return o, nil
 }
 
