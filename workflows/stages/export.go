@@ -88,8 +88,11 @@ func onBase(ctx context.Context, o ExportOptions, write func(*bases.Base, *adapt
 		}
 	}
 	report, err := write(b, a, r.Adapter)
+	if err != nil && r.Adapter != "" {
+		err = fmt.Errorf("export %s: %w", r.Adapter, err)
+	}
 	if err != nil {
-		return r, fmt.Errorf("export %s: %w", r.Adapter, err)
+		return r, err
 	}
 	r.Merge, r.Notes = report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, nil

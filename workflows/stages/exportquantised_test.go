@@ -159,7 +159,7 @@ func mergeQuantised(t *testing.T, c packedCase, d export.DType) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "merged")
-	r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: dir, Adapter: adapter, DType: d, Out: out})
+	r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: d, Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
@@ -371,6 +372,9 @@ func (t *training) write(a *adapters.Adapter) error {
 		return err
 	}
 	if err := peft.Write(t.OutDir, a); err != nil {
+		return err
+	}
+	if err := card.Write(t.OutDir, card.Of("", a, peft.Digest(a), t.lineage)); err != nil {
 		return err
 	}
 	return atomicfile.WriteJSON(filepath.Join(t.OutDir, adapters.LineageFile), t.lineage)
