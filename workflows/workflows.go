@@ -55,6 +55,7 @@ const (
 	Adapter   Type = "adapter"
 	Dataset   Type = "dataset"
 	Version   Type = "version" // of an adapter in a registry
+	Files     Type = "files"   // made for other programs
 	Report    Type = "report"  // figures that a result is recorded with
 )
 

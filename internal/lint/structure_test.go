@@ -25,7 +25,6 @@ var largePackages = map[string]string{
 	"bench":            "it measures every room, a file a row of its table",
 	"datasets/rows":    "to be cut by a handful of lines",
 	"workflows/stages": "what is no stage is leaving it",
-	"adapters/export":  "its formats are to go into packages of their own",
 }
 
 // knowing packages import more of the house than they should, for the reason given. The list only gets

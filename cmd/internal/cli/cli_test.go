@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -41,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "truncate": truncate,
+			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "run": findRun, "truncate": truncate,
 			"hub": func(ts *testscript.TestScript, _ bool, args []string) { onHub(ts, models, args) },
 		},
 		RequireExplicitExec: true,
@@ -160,4 +161,15 @@ func truncate(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
+}
+
+// findRun is the command `run KIND`: it puts the last part of the id of the newest run of a kind into $RUN.
+func findRun(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("cultivar", "runs", "ls", "--json", "--limit", "1", "--kind", args[0]))
+	var list []runJSON
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	if len(list) != 1 {
+		ts.Fatalf("%d runs of kind %s", len(list), args[0])
+	}
+	ts.Setenv("RUN", list[0].ID[len(list[0].ID)-6:])
 }

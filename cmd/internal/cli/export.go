@@ -80,11 +80,11 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype,
 	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	run := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
+	work := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
 		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
 	}[format]
 	o.Warn = a.warn
-	r, err := run(c.Context(), o)
+	r, err := recorded(a, c, exporting(format), work, o)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) err
 		return err
 	}
 	view := newIngestView(a)
-	r, err := stages.Ingest(c.Context(), stages.IngestOptions{
+	r, err := recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 	})
 	view.clear()

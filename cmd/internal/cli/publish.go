@@ -81,7 +81,7 @@ func (a *app) runPublish(c *cobra.Command, o stages.PublishOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := stages.Publish(c.Context(), o)
+	r, err := recorded(a, c, publishing(), stages.Publish, o)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {
 	if o.Home, err = a.homeDir(); err != nil {
 		return err
 	}
-	r, err := stages.Pull(c.Context(), o)
+	r, err := recorded(a, c, pulling(), stages.Pull, o)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 )
 
@@ -18,20 +19,15 @@ func (a *app) warnError(err error) { a.warn(err.Error()) }
 
 // history opens the history of the home.
 func (a *app) history(ctx context.Context) (*run.History, error) {
-	reg, err := a.registry(ctx, "")
+	location, err := a.homeDir()
 	if err != nil {
 		return nil, err
 	}
-	return run.NewHistory(reg.Bucket(), time.Now, who(""), a.warnError), nil
-}
-
-// record does the work of a verb that makes something, and keeps what became of it in the home.
-func (a *app) record(c *cobra.Command, kind string, config any, do func(context.Context, *run.Log) error) error {
-	h, err := a.history(c.Context())
+	h, err := home.Open(ctx, location)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return h.Record(c.Context(), kind, config, do)
+	return run.NewHistory(h.Bucket, time.Now, who(""), a.warnError), nil
 }
 
 func (a *app) runsCommand() *cobra.Command {

@@ -115,7 +115,7 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	}
 	view := newTrainView(a)
 	opts.Hooks = view.hooks()
-	result, err := stages.Train(c.Context(), opts)
+	result, err := recorded(a, c, training(), stages.Train, opts)
 	view.close()
 	if err != nil {
 		return err
