@@ -171,7 +171,7 @@ func (a *app) adapterVerifyCommand(store *string) *cobra.Command {
 			}
 			digest := peft.Digest(found.Adapter)
 			if a.json {
-				return a.printJSON(map[string]any{"adapter": found.Name, "adapter_digest": digest, "tensors": len(found.Adapter.Tensors), "bytes": found.Size})
+				return a.printJSON(soundJSON{found.Name, digest, len(found.Adapter.Tensors), found.Size})
 			}
 			_, err = fmt.Fprintf(a.out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
 			return err

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -24,8 +27,22 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"cultivar": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"cultivar": func() { os.Exit(checked(os.Args[1:])) },
 	})
+}
+
+// checked is the program, of which what it prints with --json is held to the page that describes it.
+func checked(args []string) int {
+	if !slices.Contains(args, "--json") {
+		return Main(args, os.Stdin, os.Stdout, os.Stderr)
+	}
+	var out bytes.Buffer
+	code := Main(args, os.Stdin, io.MultiWriter(os.Stdout, &out), os.Stderr)
+	if err := checkJSON(args, code, out.Bytes()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 99
+	}
+	return code
 }
 
 // TestScripts runs the command line as users do; see testdata.

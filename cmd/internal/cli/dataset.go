@@ -174,7 +174,7 @@ func (a *app) datasetCardCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printJSON(map[string]string{"card": d.Manifest.Card()})
+				return a.printJSON(cardJSON{d.Manifest.Card()})
 			}
 			_, err = io.WriteString(a.out, d.Manifest.Card())
 			return err
@@ -197,7 +197,7 @@ func (a *app) datasetVerifyCommand() *cobra.Command {
 			}
 			m := d.Manifest
 			if a.json {
-				return a.printJSON(map[string]any{"dataset": d.Ref(), "digest": m.Digest, "files": len(m.Files), "bytes": datasetBytes(m)})
+				return a.printJSON(intactJSON{d.Ref(), m.Digest, len(m.Files), datasetBytes(m)})
 			}
 			_, err = fmt.Fprintf(a.out, "%s is intact: %d files, %s\n", d.Ref(), len(m.Files), humanize.Bytes(datasetBytes(m)))
 			return err

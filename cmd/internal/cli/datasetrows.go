@@ -324,7 +324,7 @@ func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOption
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"dataset": o.Dataset.Ref(), "out": o.Out, "table": o.Table, "format": o.Format, "rows": n})
+		return a.printJSON(rowsFileJSON{o.Dataset.Ref(), o.Out, o.Table, o.Format, n})
 	}
 	_, err = fmt.Fprintf(a.out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
 	return err

@@ -116,11 +116,8 @@ func exclusive(c *cobra.Command, format string) error {
 
 func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, format string) error {
 	if a.json {
-		out := map[string]any{"adapter": r.Adapter, "format": format, "out": o.Out}
-		if format != "peft" {
-			out["modules"], out["tensors"], out["bytes"], out["shards"] = r.Merge.Modules, r.Merge.Tensors, r.Merge.Bytes, r.Merge.Shards
-		}
-		return a.printJSON(out)
+		m := r.Merge
+		return a.printJSON(exportedJSON{r.Adapter, m.Bytes, format, m.Modules, o.Out, m.Shards, m.Tensors})
 	}
 	if format == "peft" {
 		_, err := fmt.Fprintf(a.out, "%s in %s\n", r.Adapter, o.Out)

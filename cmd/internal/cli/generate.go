@@ -107,9 +107,7 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 	case a.json && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
 		return a.printJSON(answers[0])
 	case a.json:
-		return a.printJSON(struct {
-			Answers []stages.GenerateResult `json:"answers"`
-		}{answers})
+		return a.printJSON(answersJSON{answers})
 	case len(answers) == 1:
 		_, err = fmt.Fprintln(a.exact())
 		return err
@@ -161,7 +159,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 				return err
 			}
 			if a.json {
-				return a.printJSON(map[string]string{"text": text})
+				return a.printJSON(textJSON{text})
 			}
 			_, err = io.WriteString(a.exact(), text)
 			return err

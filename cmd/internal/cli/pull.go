@@ -43,8 +43,7 @@ func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {
 	}
 	m := r.Manifest
 	if a.json {
-		return a.printJSON(map[string]any{"ref": m.Ref().String(), "name": m.Name, "version": m.Version, "digest": m.Digest,
-			"out": o.Out, "bytes": m.Size(), "files": len(m.Files)})
+		return a.printJSON(pulledJSON{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)})
 	}
 	var f fields
 	f.add("version", "%s", m.Ref())
