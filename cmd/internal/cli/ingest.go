@@ -66,7 +66,7 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 	if c.Flags().Changed("test") {
 		cfg.Split.Test = o.test
 	}
-	return cfg, cfg.Validate()
+	return cfg, usageError(cfg.Validate())
 }
 
 func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) error {

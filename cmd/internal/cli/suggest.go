@@ -17,6 +17,10 @@ var otherWords = map[string]string{
 
 // flagError says which flag was meant by one that there is not.
 func flagError(c *cobra.Command, err error) error {
+	// The flags of a verb that there is not are unknown before the verb is.
+	if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
+		return unknownCommand(c, args[0])
+	}
 	usage := usagef("%v; see `%s --help`", err, c.CommandPath())
 	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
 	if !unknown {

@@ -166,7 +166,7 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 	if changed("seed") {
 		cfg.Seed = o.seed
 	}
-	return cfg, cfg.Validate()
+	return cfg, usageError(cfg.Validate())
 }
 
 // trainJSON is the result of train --json.
