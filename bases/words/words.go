@@ -57,6 +57,11 @@ func of(b *bases.Base, quantize string) (*Base, error) {
 	return &Base{Base: b, Weights: weights, Tokenizer: tok, Template: tmpl}, nil
 }
 
+// Chat turns conversations into tokens of this base.
+func (b *Base) Chat(on chat.TrainOn) *chat.Encoder {
+	return &chat.Encoder{Tokenizer: b.Tokenizer, Template: b.Template, TrainOn: on, Stop: b.Stop()}
+}
+
 // Name is what people call the base: the directory's name, or org/name in the cache of the hub,
 // where directories are named after commits.
 func (b *Base) Name() string { return Name(b.Dir()) }
@@ -126,10 +131,7 @@ func Template(path string, tok *tokenizer.Tokenizer) (tmpl *chat.Template, err e
 	if text == "" {
 		return nil, chat.ErrNoTemplate
 	}
-	if tmpl, err = chat.Parse(text, tok.Names()); err != nil {
-		return nil, fmt.Errorf("%s: chat template: %w", path, err)
-	}
-	return tmpl, nil
+	return chat.FromSource(text, tok.Names()), nil
 }
 
 // Kind is the kind of a base's tokenizer as tokenizer.json calls it, "" where it does not say. Old files

@@ -184,7 +184,6 @@ func (info *Base) describeWords(b *bases.Base) {
 	tmpl, err := words.Template(b.Dir(), tok)
 	switch {
 	case err == nil:
-		info.Template = true
 		info.try(&words.Base{Base: b, Tokenizer: tok, Template: tmpl})
 	case !errors.Is(err, chat.ErrNoTemplate):
 		info.odd("the chat template cannot be read: %v", err)

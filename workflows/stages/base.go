@@ -10,7 +10,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases/words"
-	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -31,13 +31,7 @@ func OpenBase(path, quantize string) (*Base, error) {
 
 // Encoder turns training rows into tokens of this base.
 func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
-	e := examples.Encoder{Tokenizer: b.Tokenizer}
-	if b.Template != nil {
-		e.Chat = func(m []datasets.Message) ([]int32, []bool, error) { return b.Template.Example(b.Tokenizer, m) }
-		e.Answer = func(m []datasets.Message, answer string) ([]int32, []int32, error) {
-			return b.Template.Answer(b.Tokenizer, m, answer)
-		}
-	}
+	e := examples.Encoder{Encoder: b.Chat(chat.Auto)}
 	if !appendEOS {
 		return e, nil
 	}

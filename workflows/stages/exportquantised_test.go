@@ -233,6 +233,6 @@ func checkPlain(t *testing.T, dir string, tensors []string, r stages.ExportResul
 		}
 	}
 	if r.Widened != 1 || len(r.Notes) != 1 || !strings.HasSuffix(r.Notes[0], "1 of its weights are widened and written as "+stored) {
-		t.Errorf("report %+v, notes %q", r.Merge, r.Notes)
+		t.Errorf("report %+v, notes %q", r.Report, r.Notes)
 	}
 }
