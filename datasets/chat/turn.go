@@ -180,8 +180,13 @@ func (p *plan) markedTurn(i int, before string, after jinja.Output) (turn, error
 	}
 	last := after.Generation[len(after.Generation)-1]
 	start := last.Start
-	if strings.HasPrefix(after.Text, before) && len(before) <= start {
-		start = len(before)
+	if strings.HasPrefix(after.Text, before) {
+		// A template may mark the generation prompt as well.
+		k := slices.IndexFunc(after.Generation, func(g jinja.Span) bool { return g.End > len(before) })
+		if k < 0 {
+			return turn{}, fmt.Errorf("message %d: %w%s", i+1, ErrNothingTrained, p.outline())
+		}
+		start = max(after.Generation[k].Start, len(before))
 	}
 	t := turn{prompt: after.Text[:start], answer: after.Text[start:], end: last.End - start}
 	return t, p.shown(i, t)
