@@ -292,7 +292,7 @@ func (o Options) ask() workflows.Stage {
 // answer asks in the form in which the documents ask and answer.
 func (o Options) answer(ctx context.Context, adapter string) (string, error) {
 	answers, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: o.BaseDir(), Adapter: adapter, Prompts: []string{Prompt(documents.Question)},
+		Base: o.BaseDir(), AdapterRef: stages.AdapterRef{Adapter: adapter}, Prompts: []string{Prompt(documents.Question)},
 		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: o.Now(),
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/diff"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -259,7 +260,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 					return err
 				}
 			}
-			d, err := stages.DiffAdapters(found[0], found[1])
+			d, err := diff.Of(diff.Named{Name: found[0].Name, Adapter: found[0].Adapter}, diff.Named{Name: found[1].Name, Adapter: found[1].Adapter})
 			if err != nil {
 				return err
 			}
@@ -271,7 +272,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 	}
 }
 
-func (a *app) printAdapterDiff(d stages.AdapterDiff) error {
+func (a *app) printAdapterDiff(d diff.Diff) error {
 	if d.Same {
 		_, err := fmt.Fprintf(a.out, "%s and %s compute the same\n", d.A, d.B)
 		return err
