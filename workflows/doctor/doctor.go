@@ -2,6 +2,7 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/s3"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // Health is what the machine has and whether the work can be done on it.
@@ -40,19 +43,34 @@ type Health struct {
 
 // Look looks at the machine. It writes and removes a file in the home and in the directory for
 // temporary files.
-func Look(home string) Health {
+func Look(ctx context.Context, location string) Health {
 	h := Health{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: machine.CPU(), Threads: parallel.Workers(),
 		Kernels: cpu.Current().String(), GFLOPS: measureGEMM(300 * time.Millisecond),
-		Home: home, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
+		Home: location, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
 	}
 	for _, i := range cpu.Available() {
 		h.Available = append(h.Available, i.String())
 	}
 	h.MemoryTotal, h.MemoryFree = machine.Memory()
-	h.HomeFree = h.tryDir("home", existing(home))
+	h.HomeFree = h.tryHome(ctx, location)
 	h.TempFree = h.tryDir("TMPDIR", h.Temp)
 	return h
+}
+
+// tryHome notes what keeps the home from being used, and returns the free space of one on this machine.
+func (h *Health) tryHome(ctx context.Context, location string) int64 {
+	at, err := home.Open(ctx, location)
+	if err == nil && at.Dir != "" {
+		return h.tryDir("home", existing(at.Dir))
+	}
+	if err == nil {
+		err = probe.Ensure(ctx, at.Bucket)
+	}
+	if err != nil {
+		h.Problems = append(h.Problems, fmt.Sprintf("home cannot be used: %v", err))
+	}
+	return 0
 }
 
 // existing is the directory itself or, when it does not exist yet, the first above it that does:

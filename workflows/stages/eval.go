@@ -32,7 +32,7 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 		return EvalResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	data, err := OpenData(o.Home, o.Data, 0, 0)
+	data, err := OpenData(ctx, o.Home, o.Data, 0, 0)
 	if err != nil {
 		return EvalResult{}, err
 	}

@@ -102,7 +102,7 @@ func PlanTraining(ctx context.Context, o TrainOptions) (trainer.Plan, error) {
 
 // openTraining reads everything that the run depends on.
 func openTraining(ctx context.Context, o TrainOptions, b *Base) (*training, error) {
-	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+	data, err := OpenData(ctx, o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
 	if err != nil {
 		return nil, err
 	}

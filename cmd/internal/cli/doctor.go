@@ -20,12 +20,12 @@ disk; whether the home can be written; whether credentials for S3 are found, whi
 EXIT STATUS
   0 all is well   1 something is broken`,
 		Args: exactArgs(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.homeDir()
 			if err != nil {
 				return err
 			}
-			h := doctor.Look(home)
+			h := doctor.Look(c.Context(), home)
 			var broken []error
 			for _, p := range h.Problems {
 				broken = append(broken, errors.New(p))

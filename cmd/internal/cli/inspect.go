@@ -68,11 +68,7 @@ var (
 
 // inspectNamed looks for what has a name in the home or in a store.
 func (a *app) inspectNamed(ctx context.Context, what, store string) error {
-	home, err := a.homeDir()
-	if err != nil {
-		return err
-	}
-	dataset, dataErr := catalog.New(home).Open(what)
+	dataset, dataErr := a.openDataset(ctx, what)
 	reg, err := a.registry(ctx, store)
 	if err != nil {
 		return err
@@ -109,7 +105,7 @@ func (a *app) inspectDir(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		d, err := a.openDataset(abs)
+		d, err := a.openDataset(ctx, abs)
 		if err != nil {
 			return err
 		}
