@@ -91,6 +91,8 @@ func TestTrainOn(t *testing.T) {
 		{"no reasoning", chatML, Auto, conversation(user("a"), thought), "", "message 2: the template leaves out its reasoning"},
 		{"no words", "{% for m in messages %}{{ m.role }}:{% endfor %}", Auto, twoAnswers, "", "leaves out its content"},
 		{"a user's turn", chatML, Auto, conversation(datasets.Message{Role: "user", Content: "a", Train: new(bool)}, said("b")), "b<|im_end|>", ""},
+		{"a token of prompt and word", "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}", Auto, conversation(user("a"), said("do")), "do<|im_end|>", ""},
+		{"a preference", chatML, Auto, datasets.Conversation{Messages: twoAnswers.Messages, Chosen: twoAnswers.Messages[3:]}, "", "a pair of answers"},
 		{"nothing", chatML, Auto, conversation(user("One?"), datasets.Message{Role: assistant, Content: "Two.", Train: &none}), "", ErrNothingTrained.Error()},
 	} {
 		e := encoderFor(t, c.source)
@@ -281,9 +283,6 @@ func TestTexts(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", c.in, got, c.want)
 		}
 	}
-	if got := (&Encoder{Tokenizer: bos}).Begin(); !slices.Equal(got, idsOf(t, plain, "<|im_start|>")) {
-		t.Errorf("a text begins with %v", got)
-	}
 }
 
 func TestResolve(t *testing.T) {
@@ -316,7 +315,6 @@ func TestWarnings(t *testing.T) {
 	for source, want := range map[string]string{
 		calling:                     "",
 		calling + "{{ cls_token }}": "the template writes cls_token",
-		chatML:                      "has no branch for tools",
 		strings.ReplaceAll(calling, "<|im_end|>", "|end|"): "ends no answer with a token",
 		"{{ raise_exception('no thanks') }}":               "conversations cannot be trained on",
 		"{% for":                                           ErrTemplate.Error(),

@@ -41,6 +41,9 @@ func (e *Encoder) plan(c datasets.Conversation) (*plan, error) {
 	if e.Template == nil {
 		return nil, ErrNoTemplate
 	}
+	if c.Kind() == datasets.KindPreference {
+		return nil, errors.New("a pair of answers is there to be compared, not to be learned")
+	}
 	p := &plan{e: e, messages: slices.Concat(c.Messages, c.Completion)}
 	var err error
 	if p.tools, err = parseTools(c.Tools); err != nil {
@@ -69,7 +72,7 @@ func (e *Encoder) plan(c datasets.Conversation) (*plan, error) {
 func learned(m datasets.Message) (bool, error) {
 	if m.Role != assistant {
 		if m.Train != nil && *m.Train {
-			return false, fmt.Errorf("is marked as learned, and is of the role %q: only the assistant's are", humanize.Excerpt(m.Role, 20))
+			return false, errors.New("is marked to be learned, and only the assistant's messages are")
 		}
 		return false, nil
 	}

@@ -41,9 +41,6 @@ func (e *Encoder) Warnings() []string {
 	}
 	a, err := e.try()
 	var out []string
-	if !a.Tools {
-		out = append(out, "the template has no branch for tools: conversations with tools are refused")
-	}
 	switch {
 	case errors.Is(err, ErrNothingTrained):
 		out = append(out, fmt.Sprintf("the template trains nothing of a plain conversation: %v", err))
