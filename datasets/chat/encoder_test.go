@@ -317,7 +317,8 @@ func TestWarnings(t *testing.T) {
 		calling + "{{ cls_token }}": "the template writes cls_token",
 		strings.ReplaceAll(calling, "<|im_end|>", "|end|"): "ends no answer with a token",
 		"{{ raise_exception('no thanks') }}":               "conversations cannot be trained on",
-		"{% for":                                           ErrTemplate.Error(),
+		strings.ReplaceAll(calling, "<|im_end|>", ""):      "<|im_end|> is put behind each",
+		"{% for": ErrTemplate.Error(),
 	} {
 		e := encoderFor(t, chatML)
 		e.Template = FromSource(source, e.Tokenizer.Names())
