@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -27,8 +27,8 @@ Checkpoints go to DIR.work; interrupted and called again, pretraining goes on.`,
 				if err != nil {
 					return err
 				}
-				if err := yaml.UnmarshalWithOptions(text, &o.Recipe, yaml.Strict()); err != nil {
-					return fmt.Errorf("%s: %s", config, yaml.FormatError(err, false, false))
+				if err := yamlerr.Decode(text, &o.Recipe); err != nil {
+					return fmt.Errorf("%s: %w", config, err)
 				}
 			}
 			return a.runPretrain(c, o)
