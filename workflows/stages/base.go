@@ -12,7 +12,6 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/hub"
-	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
@@ -80,15 +79,14 @@ func (b *Base) Stop() []int32 {
 	return stop
 }
 
+// Chat turns conversations into tokens of this base.
+func (b *Base) Chat(on chat.TrainOn) *chat.Encoder {
+	return &chat.Encoder{Tokenizer: b.Tokenizer, Template: b.Template, TrainOn: on, Stop: b.Stop()}
+}
+
 // Encoder turns training rows into tokens of this base.
 func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
-	e := examples.Encoder{Tokenizer: b.Tokenizer}
-	if b.Template != nil {
-		e.Chat = func(m []datasets.Message) ([]int32, []bool, error) { return b.Template.Example(b.Tokenizer, m) }
-		e.Answer = func(m []datasets.Message, answer string) ([]int32, []int32, error) {
-			return b.Template.Answer(b.Tokenizer, m, answer)
-		}
-	}
+	e := examples.Encoder{Encoder: b.Chat(chat.Auto)}
 	if !appendEOS {
 		return e, nil
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/generate"
 )
@@ -130,7 +129,7 @@ func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 
 func (b *Base) render(in chat.Input) (string, error) {
 	if b.Template == nil {
-		return "", fmt.Errorf("%s: %w", b.Dir(), examples.ErrNoTemplate)
+		return "", fmt.Errorf("%s: %w", b.Dir(), chat.ErrNoTemplate)
 	}
 	return b.Template.Render(in)
 }

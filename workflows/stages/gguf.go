@@ -45,10 +45,7 @@ func openTemplate(path string, tok *tokenizer.Tokenizer) (tmpl *chat.Template, e
 	if text == "" {
 		return nil, chat.ErrNoTemplate
 	}
-	if tmpl, err = chat.Parse(text, tok.Names()); err != nil {
-		return nil, fmt.Errorf("%s: chat template: %w", path, err)
-	}
-	return tmpl, nil
+	return chat.FromSource(text, tok.Names()), nil
 }
 
 // ggufTokenizerKind is the kind of tokenizer that a GGUF file's model name stands for, as

@@ -185,7 +185,6 @@ func (info *BaseInfo) speak(b *bases.Base) {
 	tmpl, err := openTemplate(b.Dir(), tok)
 	switch {
 	case err == nil:
-		info.Template = true
 		info.converse(&Base{Base: b, Tokenizer: tok, Template: tmpl})
 	case !errors.Is(err, chat.ErrNoTemplate):
 		info.odd("the chat template cannot be read: %v", err)
