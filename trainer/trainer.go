@@ -61,8 +61,8 @@ type Result struct {
 	ResumedAt       int // step of the checkpoint it went on from, 0 when it started anew
 	Tokens          int64
 	TrainedTokens   int64
-	TokensPerSecond float64 // of this process's own steps
-	Loss            float64 // of the last step
+	TokensPerSecond float64  // of this process's own steps
+	Loss            float64  // of the last step
 	EvalBefore      *float64 // loss on the held-out rows; nil when there are none
 	EvalAfter       *float64
 }
@@ -70,7 +70,7 @@ type Result struct {
 // Run trains. Interrupted and run again with the same job, it goes on from the newest checkpoint
 // and ends with the same bits. On cancellation it saves a checkpoint first.
 func Run(ctx context.Context, job Job) (Result, error) {
-	r, err := start(job)
+	r, err := start(ctx, job)
 	if err != nil {
 		return Result{}, err
 	}
@@ -97,7 +97,7 @@ type run struct {
 	own      int64   // tokens trained by this process
 }
 
-func start(job Job) (*run, error) {
+func start(ctx context.Context, job Job) (*run, error) {
 	c := job.Config
 	if len(job.Train.Sequences) == 0 {
 		return nil, errors.New("no training rows")
@@ -121,7 +121,7 @@ func start(job Job) (*run, error) {
 		trainer:  trainer,
 		at:       checkpoint.Progress{RunDigest: job.RunDigest},
 	}
-	if r.learned, err = job.prepare(trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
+	if r.learned, err = job.prepare(ctx, trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
 		return nil, err
 	}
 	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt)
@@ -142,12 +142,12 @@ func start(job Job) (*run, error) {
 }
 
 // prepare binds the objective to the job.
-func (j Job) prepare(policy *model.Evaluator, atOnce int) (objective.Loss, error) {
+func (j Job) prepare(ctx context.Context, policy *model.Evaluator, atOnce int) (objective.Loss, error) {
 	o, err := objective.ByName(j.Config.Objective, j.Config.Config)
 	if err != nil {
 		return nil, err
 	}
-	return o.Prepare(objective.Run{
+	return o.Prepare(ctx, objective.Run{
 		Train: j.Train.Rows, Held: j.Eval, Policy: policy, Reference: j.Reference, MaxLen: j.Train.MaxLen, AtOnce: atOnce,
 	})
 }
@@ -156,7 +156,7 @@ func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints
 
 func (r *run) loop(ctx context.Context) error {
 	if r.at.Step == 0 {
-		before, err := r.evaluate(0)
+		before, err := r.evaluate(ctx, 0)
 		if err != nil {
 			return err
 		}
@@ -166,11 +166,11 @@ func (r *run) loop(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.save())
 		}
-		if err := r.step(); err != nil {
+		if err := r.step(ctx); err != nil {
 			return err
 		}
 		if due(r.at.Step, r.Config.EvalSteps) && r.at.Step < r.schedule.Total {
-			if _, err := r.evaluate(r.at.Step); err != nil {
+			if _, err := r.evaluate(ctx, r.at.Step); err != nil {
 				return err
 			}
 		}
@@ -180,20 +180,20 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 	}
-	return r.finish()
+	return r.finish(ctx)
 }
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
 // step is one optimizer step: gradients over all micro-batches, clip, update.
-func (r *run) step() error {
+func (r *run) step(ctx context.Context) error {
 	began := time.Now()
 	batch := r.Train.Step(r.order.step(r.at.Step), r.Config.MicroBatchSize)
 	mbs, labels := MicroBatches(batch, r.Config.Seed, r.at.Step)
 	if labels == 0 {
 		return fmt.Errorf("step %d: no token of the batch is trained", r.at.Step+1)
 	}
-	score, tokens, err := r.gradients(batch, mbs)
+	score, tokens, err := r.gradients(ctx, batch, mbs)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.at.Step+1, err)
 	}
@@ -222,8 +222,8 @@ func (r *run) step() error {
 }
 
 // gradients runs the micro-batches of a step and returns its score.
-func (r *run) gradients(batch []pack.Batch, mbs []*model.MicroBatch) (objective.Score, int, error) {
-	sum, err := r.learned.Weigh(batch, mbs)
+func (r *run) gradients(ctx context.Context, batch []pack.Batch, mbs []*model.MicroBatch) (objective.Score, int, error) {
+	sum, err := r.learned.Weigh(ctx, batch, mbs)
 	if err != nil {
 		return objective.Score{}, 0, err
 	}
@@ -245,11 +245,11 @@ func (r *run) gradients(batch []pack.Batch, mbs []*model.MicroBatch) (objective.
 }
 
 // evaluate scores the held-out rows and logs the result under a step; nil when there are none.
-func (r *run) evaluate(step int) (*float64, error) {
+func (r *run) evaluate(ctx context.Context, step int) (*float64, error) {
 	if len(r.Eval) == 0 {
 		return nil, nil
 	}
-	score, err := r.learned.Evaluate()
+	score, err := r.learned.Evaluate(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -269,8 +269,11 @@ func (r *run) save() error {
 	return nil
 }
 
-func (r *run) finish() error {
-	after, err := r.evaluate(r.at.Step)
+func (r *run) finish(ctx context.Context) error {
+	if err := r.save(); err != nil { // first: the evaluation may be interrupted
+		return err
+	}
+	after, err := r.evaluate(ctx, r.at.Step)
 	if err != nil {
 		return err
 	}
@@ -281,5 +284,5 @@ func (r *run) finish() error {
 	if r.seconds > 0 {
 		r.result.TokensPerSecond = float64(r.own) / r.seconds
 	}
-	return r.save()
+	return nil
 }

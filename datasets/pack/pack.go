@@ -21,6 +21,17 @@ type Row struct {
 	Source Source
 }
 
+// Targets counts the tokens that are learned to be predicted: the first of a row never is.
+func (r Row) Targets() int {
+	n := 0
+	for p := range r.IDs {
+		if r.label(p) != IgnoreIndex {
+			n++
+		}
+	}
+	return n
+}
+
 // Source leads back to the text, for lineage: nothing here depends on it.
 type Source struct {
 	ExampleID string

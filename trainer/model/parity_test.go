@@ -101,7 +101,7 @@ func checkLikelihoods(t *testing.T, m *model.Model, want expected) {
 	for _, x := range want.NLL {
 		rows = append(rows, pack.Row{IDs: x.IDs})
 	}
-	got, err := eval.NLL(m.NewEvaluator(), rows, eval.TokensAtOnce)
+	got, err := eval.NLL(context.Background(), m.NewEvaluator(), rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func checkMerged(t *testing.T, b *bases.Base, a *adapters.Adapter, want expected
 	}
 	var scores [2]eval.Summary
 	for i, m := range []*model.Model{adapted, m} {
-		if scores[i], err = eval.NLL(m.NewEvaluator(), rows, eval.TokensAtOnce); err != nil {
+		if scores[i], err = eval.NLL(context.Background(), m.NewEvaluator(), rows, eval.TokensAtOnce); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/cultivar/cultivar/datasets/pack"
@@ -10,8 +11,8 @@ import (
 )
 
 // answers returns the log-probability of the answer in each row: of its trained tokens together.
-func answers(e *model.Evaluator, rows []pack.Row, atOnce int) ([]float64, error) {
-	s, err := eval.NLL(e, rows, atOnce)
+func answers(ctx context.Context, e *model.Evaluator, rows []pack.Row, atOnce int) ([]float64, error) {
+	s, err := eval.NLL(ctx, e, rows, atOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -25,9 +26,9 @@ func answers(e *model.Evaluator, rows []pack.Row, atOnce int) ([]float64, error)
 }
 
 // references returns the same under the base alone, of the rows to train on and of those held out.
-func (r Run) references(e *model.Evaluator) (train, held []float64, err error) {
-	if train, err = answers(e, r.Train, r.AtOnce); err == nil {
-		held, err = answers(e, r.Held, r.AtOnce)
+func (r Run) references(ctx context.Context, e *model.Evaluator) (train, held []float64, err error) {
+	if train, err = answers(ctx, e, r.Train, r.AtOnce); err == nil {
+		held, err = answers(ctx, e, r.Held, r.AtOnce)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("score the reference: %w", err)

@@ -1,6 +1,8 @@
 package objective
 
 import (
+	"context"
+
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 )
@@ -23,4 +25,4 @@ func (clm) Facts() Facts {
 func (clm) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) { return e.texts(rows), nil }
 
 // Prepare implements Objective.
-func (clm) Prepare(r Run) (Loss, error) { return likelihood{r}, nil }
+func (clm) Prepare(_ context.Context, r Run) (Loss, error) { return likelihood{r}, nil }

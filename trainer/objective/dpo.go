@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -53,10 +54,10 @@ func (dpo) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 }
 
 // Prepare implements Objective: it scores all rows under the reference.
-func (o dpo) Prepare(r Run) (Loss, error) {
+func (o dpo) Prepare(ctx context.Context, r Run) (Loss, error) {
 	p := &preferences{run: r, beta: o.DPOBeta}
 	var err error
-	p.train, p.held, err = r.references(r.Reference.NewEvaluator())
+	p.train, p.held, err = r.references(ctx, r.Reference.NewEvaluator())
 	return p, err
 }
 
@@ -73,7 +74,7 @@ func (p *preferences) z(chosen, rejected, refChosen, refRejected float64) float6
 }
 
 // Weigh implements Loss: each pair counts alike.
-func (p *preferences) Weigh(batches []pack.Batch, mbs []*model.MicroBatch) (func(float64) Score, error) {
+func (p *preferences) Weigh(_ context.Context, batches []pack.Batch, mbs []*model.MicroBatch) (func(float64) Score, error) {
 	pairs := 0
 	for _, b := range batches {
 		pairs += len(b.Segments) / 2
@@ -98,8 +99,8 @@ func (p *preferences) weigh(mb *model.MicroBatch, segments []pack.Segment, nll [
 }
 
 // Evaluate implements Loss.
-func (p *preferences) Evaluate() (Score, error) {
-	now, err := answers(p.run.Policy, p.run.Held, p.run.AtOnce)
+func (p *preferences) Evaluate(ctx context.Context) (Score, error) {
+	now, err := answers(ctx, p.run.Policy, p.run.Held, p.run.AtOnce)
 	if err != nil {
 		return Score{}, err
 	}

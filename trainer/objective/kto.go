@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -60,10 +61,10 @@ func (kto) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 }
 
 // Prepare implements Objective: it scores all rows under the reference.
-func (o kto) Prepare(r Run) (Loss, error) {
+func (o kto) Prepare(ctx context.Context, r Run) (Loss, error) {
 	j := &judgements{KTOConfig: o.KTOConfig, run: r, reference: r.Reference.NewEvaluator()}
 	var err error
-	j.train, j.held, err = r.references(j.reference)
+	j.train, j.held, err = r.references(ctx, j.reference)
 	return j, err
 }
 
@@ -76,14 +77,14 @@ type judgements struct {
 }
 
 // Weigh implements Loss: each answer counts its weight.
-func (j *judgements) Weigh(batches []pack.Batch, mbs []*model.MicroBatch) (func(float64) Score, error) {
+func (j *judgements) Weigh(ctx context.Context, batches []pack.Batch, mbs []*model.MicroBatch) (func(float64) Score, error) {
 	var rows []pack.Row
 	for _, b := range batches {
 		for _, s := range b.Segments {
 			rows = append(rows, j.run.Train[s.Row])
 		}
 	}
-	kl, err := j.kl(rows)
+	kl, err := j.kl(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -104,16 +105,16 @@ func (j *judgements) Weigh(batches []pack.Batch, mbs []*model.MicroBatch) (func(
 }
 
 // kl is the mean of log π/ref over mismatched rows, 0 at least.
-func (j *judgements) kl(rows []pack.Row) (float64, error) {
+func (j *judgements) kl(ctx context.Context, rows []pack.Row) (float64, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
 	others := mismatch(rows, j.run.MaxLen)
-	now, err := answers(j.run.Policy, others, j.run.AtOnce)
+	now, err := answers(ctx, j.run.Policy, others, j.run.AtOnce)
 	if err != nil {
 		return 0, err
 	}
-	ref, err := answers(j.reference, others, j.run.AtOnce)
+	ref, err := answers(ctx, j.reference, others, j.run.AtOnce)
 	if err != nil {
 		return 0, fmt.Errorf("score the reference: %w", err)
 	}
@@ -153,12 +154,12 @@ func answerStart(r pack.Row) int {
 }
 
 // Evaluate implements Loss. The held-out rows are one batch: their kl is that of all of them.
-func (j *judgements) Evaluate() (Score, error) {
-	now, err := answers(j.run.Policy, j.run.Held, j.run.AtOnce)
+func (j *judgements) Evaluate(ctx context.Context) (Score, error) {
+	now, err := answers(ctx, j.run.Policy, j.run.Held, j.run.AtOnce)
 	if err != nil {
 		return Score{}, err
 	}
-	kl, err := j.kl(j.run.Held)
+	kl, err := j.kl(ctx, j.run.Held)
 	if err != nil {
 		return Score{}, err
 	}

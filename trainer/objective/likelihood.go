@@ -1,6 +1,8 @@
 package objective
 
 import (
+	"context"
+
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -13,7 +15,7 @@ const perToken = "nats per token"
 type likelihood struct{ run Run }
 
 // Weigh implements Loss: each label counts alike.
-func (likelihood) Weigh(batches []pack.Batch, _ []*model.MicroBatch) (func(float64) Score, error) {
+func (likelihood) Weigh(_ context.Context, batches []pack.Batch, _ []*model.MicroBatch) (func(float64) Score, error) {
 	labels := 0
 	for _, b := range batches {
 		labels += b.Trained()
@@ -22,7 +24,7 @@ func (likelihood) Weigh(batches []pack.Batch, _ []*model.MicroBatch) (func(float
 }
 
 // Evaluate implements Loss.
-func (l likelihood) Evaluate() (Score, error) {
-	s, err := eval.NLL(l.run.Policy, l.run.Held, l.run.AtOnce)
-	return Score{Loss: s.MeanNLL}, err
+func (l likelihood) Evaluate(ctx context.Context) (Score, error) {
+	s, err := eval.NLL(ctx, l.run.Policy, l.run.Held, l.run.AtOnce)
+	return Score{Loss: s.MeanNLL()}, err
 }

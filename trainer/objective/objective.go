@@ -7,6 +7,7 @@ package objective
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -22,7 +23,7 @@ type Objective interface {
 	Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error)
 	// Prepare binds it to the rows and models of a run, and computes what it wants to know of them
 	// before the first step.
-	Prepare(r Run) (Loss, error)
+	Prepare(ctx context.Context, r Run) (Loss, error)
 }
 
 // Facts are what others have to know of an objective.
@@ -45,9 +46,9 @@ type Loss interface {
 	// each label of the step counts alike. batches and mbs are the same micro-batches, before and as the
 	// model sees them. The result is called when all of them have been run, with the sum of the labels'
 	// losses.
-	Weigh(batches []pack.Batch, mbs []*model.MicroBatch) (func(nll float64) Score, error)
+	Weigh(ctx context.Context, batches []pack.Batch, mbs []*model.MicroBatch) (func(nll float64) Score, error)
 	// Evaluate scores the held-out rows.
-	Evaluate() (Score, error)
+	Evaluate(ctx context.Context) (Score, error)
 }
 
 // Run is what a run hands to its objective.

@@ -1,6 +1,8 @@
 package objective
 
 import (
+	"context"
+
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 )
@@ -30,4 +32,4 @@ func (sft) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 }
 
 // Prepare implements Objective.
-func (sft) Prepare(r Run) (Loss, error) { return likelihood{r}, nil }
+func (sft) Prepare(_ context.Context, r Run) (Loss, error) { return likelihood{r}, nil }

@@ -13,7 +13,6 @@ import (
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -82,25 +81,6 @@ func (b *Base) Stop() []int32 {
 // Chat turns conversations into tokens of this base.
 func (b *Base) Chat(on chat.TrainOn) *chat.Encoder {
 	return &chat.Encoder{Tokenizer: b.Tokenizer, Template: b.Template, TrainOn: on, Stop: b.Stop()}
-}
-
-// Encoder turns training rows into tokens of this base.
-func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
-	e := examples.Encoder{Encoder: b.Chat(chat.Auto)}
-	if !appendEOS {
-		return e, nil
-	}
-	eos := b.Tokenizer.Special().EOS
-	switch {
-	case eos.OK:
-		e.EOS = &eos.ID
-	case len(b.EOS()) > 0:
-		id := int32(b.EOS()[0])
-		e.EOS = &id
-	default:
-		return e, errors.New("append_eos: the base names no end-of-sequence token")
-	}
-	return e, nil
 }
 
 // Model binds the base's weights, with the adapter in adapterDir unless that is empty.

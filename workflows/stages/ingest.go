@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/chunk"

@@ -1,4 +1,4 @@
-package stages
+package training
 
 import (
 	"crypto/sha256"
@@ -7,12 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
-	"github.com/cultivar/cultivar/datasets/examples"
+	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/internal/rng"
+	"github.com/cultivar/cultivar/trainer"
 )
 
 // Data is rows to train on, to validate with and to test with, and where they are from.
@@ -24,9 +27,9 @@ type Data struct {
 // OpenData reads a plain file of rows, or a dataset version by its name in the home or its path.
 // Rows of a plain file are divided by evalFraction, each by a hash of its place, so that the
 // division does not depend on how many there are.
-func OpenData(home, ref string, evalFraction float64, seed uint64) (*Data, error) {
+func OpenData(home, ref string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
 	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		return openFile(ref, evalFraction, seed)
+		return openFile(ref, how, evalFraction, seed)
 	}
 	d, err := catalog.New(home).Open(ref)
 	if err != nil {
@@ -49,23 +52,24 @@ func OpenData(home, ref string, evalFraction float64, seed uint64) (*Data, error
 	return data, nil
 }
 
-func openFile(path string, evalFraction float64, seed uint64) (*Data, error) {
-	rows, err := examples.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+func openFile(path string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
 	digest, err := fileDigest(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: digest}}
 	stream := rng.New(seed, "split of rows")
-	for i, r := range rows {
-		if evalFraction > 0 && float64(stream.At(0, uint64(i)).Float32()) < evalFraction {
+	i := uint64(0)
+	for r, err := range rows.Read(path, rows.Options{Mapping: how.Mapping, KeepUnknown: how.KeepUnknown}) {
+		if err != nil {
+			return nil, err
+		}
+		if evalFraction > 0 && float64(stream.At(0, i).Float32()) < evalFraction {
 			d.Validation = append(d.Validation, r)
 		} else {
 			d.Train = append(d.Train, r)
 		}
+		i++
 	}
 	return d, nil
 }
@@ -81,4 +85,27 @@ func fileDigest(path string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// split returns the rows of a split; a plain file has none, and is scored whole.
+func (d *Data) split(name string) ([]datasets.Example, error) {
+	if d.Ref.Version == 0 {
+		return d.Train, nil
+	}
+	splits := map[datasets.Split][]datasets.Example{datasets.Train: d.Train, datasets.Validation: d.Validation, datasets.Test: d.Test}
+	list, ok := splits[datasets.Split(name)]
+	if !ok {
+		return nil, fmt.Errorf("unknown split %q (train, validation, test)", name)
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	var others []string
+	for s, list := range splits {
+		if len(list) > 0 {
+			others = append(others, fmt.Sprintf("%s (%d rows)", s, len(list)))
+		}
+	}
+	slices.Sort(others)
+	return nil, fmt.Errorf("dataset %s: the %s split is empty; there is %s", d.Ref.Name, name, strings.Join(others, ", "))
 }
