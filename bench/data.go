@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/pack"
@@ -163,8 +162,6 @@ func encoderOf(baseDir string) (examples.Encoder, error) {
 		return examples.Encoder{}, err
 	}
 	return examples.Encoder{Encoder: &chat.Encoder{Tokenizer: tok, Template: template}}, nil
-}
-	return examples.Encoder{Tokenizer: tok, Chat: turns}, nil
 }
 
 func forPeer(r pack.Row) peerRow {

@@ -160,7 +160,7 @@ func TestExampleMasks(t *testing.T) {
 		{"empty words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant"}}, "<|im_end|>", ""},
 		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error() + `; it renders "<|im_start|>user\n[message 1]<|im_end|>\n"`},
 		{"nothing is marked", "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}", talk, "", ErrNothingTrained.Error()},
-		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "\n</think>\n\nTwo.<|im_end|>||\n</think>\n\nFour.<|im_end|>", ""},
+		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "</think>\n\nTwo.<|im_end|>||</think>\n\nFour.<|im_end|>", ""},
 		{"other prompt, shown", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}bot: {% endif %}", talk, "", `it renders "user: [message 1]\nassistant: [message 2]\n`},
 		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", `it renders "[message 1].[message 2].`},
 		{"refusal", "{{ raise_exception('no thanks') }}", talk, "", "no thanks"},

@@ -82,9 +82,13 @@ func (e *Encoder) whole(p *plan) ([]Sequence, error) {
 	if p.part != nil {
 		return nil, p.part
 	}
-	s := e.sequence(p.full, p.spans)
+	text := p.full
 	if p.unended {
-		s = e.ended(p.full[:p.spans[len(p.spans)-1].end], p.spans)
+		text = text[:p.spans[len(p.spans)-1].end]
+	}
+	s := e.sequence(text, p.spans)
+	if p.unended {
+		s = e.ended(s)
 	}
 	if !slices.Contains(s.Trained, true) {
 		return nil, fmt.Errorf("%w%s", ErrNothingTrained, p.outline())
@@ -109,11 +113,12 @@ func (e *Encoder) single(p *plan, turns []int) ([]Sequence, error) {
 	return out, nil
 }
 
+// turnSequence ends with the turn: what the template writes after it is nobody's prompt.
 func (e *Encoder) turnSequence(t turn) (Sequence, error) {
 	spans := []span{{len(t.prompt), len(t.prompt) + t.end}}
-	s := e.sequence(t.prompt+t.answer, spans)
+	s := e.sequence(t.prompt+t.answer[:t.end], spans)
 	if t.unended {
-		s = e.ended(t.prompt+t.answer[:t.end], spans)
+		s = e.ended(s)
 	}
 	if !slices.Contains(s.Trained, true) {
 		return s, ErrNothingTrained
@@ -122,8 +127,7 @@ func (e *Encoder) turnSequence(t turn) (Sequence, error) {
 }
 
 // ended is a sequence with a token that ends generation after it.
-func (e *Encoder) ended(text string, spans []span) Sequence {
-	s := e.sequence(text, spans)
+func (e *Encoder) ended(s Sequence) Sequence {
 	return Sequence{append(s.IDs, e.stops()[0]), append(s.Trained, true)}
 }
 
@@ -141,9 +145,9 @@ func (e *Encoder) sequence(text string, spans []span) Sequence {
 	return Sequence{ids, trained}
 }
 
-// tokens tokenises a text. Where a token would be partly of a prompt and partly of the answer, the
-// prompt is tokenised alone, as it is at generation time. Not so with a tokenizer that begins every
-// text with a space, which would stand before the answer then.
+// tokens tokenises a text. Where a token would be of the prompt and of the answer's first word, the
+// prompt is tokenised alone, as it is at generation time: else nobody would learn the word. Not so
+// with a tokenizer that begins every text with a space, which would stand before the answer then.
 func (e *Encoder) tokens(text string, spans []span) ([]int32, []tokenizer.Span) {
 	ids, at := e.Tokenizer.EncodeOffsets(text, false)
 	var cuts []int
@@ -152,7 +156,7 @@ func (e *Encoder) tokens(text string, spans []span) ([]int32, []tokenizer.Span) 
 		for k < len(at) && at[k].End <= s.start {
 			k++
 		}
-		if k < len(at) && at[k].Start < s.start {
+		if k < len(at) && at[k].Start < s.start && strings.TrimSpace(text[s.start:at[k].End]) != "" {
 			cuts = append(cuts, s.start)
 		}
 	}

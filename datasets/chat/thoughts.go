@@ -29,10 +29,14 @@ func begunThoughts(prompt string) (head string, tag thoughtsTag, ok bool) {
 }
 
 // close writes thoughts behind the tag that begins them, and what ends them. With white space after
-// the tag it is as Qwen3 and DeepSeek-R1 write it: a line for the tag and an empty one before the answer.
+// the tag that is as Qwen3 and DeepSeek-R1 write it: a line for the tag, and an empty one before the
+// answer. Without thoughts they end at once: no token of the prompt becomes another one.
 func (t thoughtsTag) close(thoughts string) string {
-	if t.space == "" {
+	switch {
+	case t.space == "":
 		return thoughts + t.shut
+	case thoughts == "":
+		return t.shut + "\n\n"
 	}
 	return thoughts + "\n" + t.shut + "\n\n"
 }
