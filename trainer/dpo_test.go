@@ -117,8 +117,8 @@ func TestPreferencesAreLearnt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.EvalAfter > r.EvalBefore/2 {
-			t.Errorf("micro-batches of %d: the loss goes from %g to %g", micro, r.EvalBefore, r.EvalAfter)
+		if *r.EvalAfter > *r.EvalBefore/2 {
+			t.Errorf("micro-batches of %d: the loss goes from %g to %g", micro, *r.EvalBefore, *r.EvalAfter)
 		}
 		if got := digest(params); i == 0 {
 			want = got

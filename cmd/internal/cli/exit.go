@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // The exit codes.
@@ -89,7 +90,7 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitRefused, way
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupt, "run the same command again to go on"
-	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, stages.ErrOtherRun):
+	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, training.ErrOtherRun):
 		return exitRefused, "choose another --out, or --restart to discard what is there"
 	case errors.Is(err, registry.ErrBadName):
 		return exitUsage, way
