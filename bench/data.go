@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/pack"
+	rowfile "github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer/objective"
@@ -121,7 +122,7 @@ func (d dataset) writeRows(b *bench, e objective.Encoder) (path, peerPath string
 // steps tokenises and packs the rows as training does, and returns those of each step.
 func (d dataset) steps(path string, e objective.Encoder) ([][]peerRow, error) {
 	var list []datasets.Example
-	for r, err := range rows.Read(path, rows.Options{}) {
+	for r, err := range rowfile.Read(path, rowfile.Options{}) {
 		if err != nil {
 			return nil, err
 		}

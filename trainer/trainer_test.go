@@ -247,7 +247,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, params := attach(t, config())
-	_, err := trainer.Run(context.Background(), trainer.Job{Config: config(), Model: m, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, RunDigest: "other", OutDir: dir})
+	_, err := trainer.Run(context.Background(), trainer.Job{Config: config(), Model: m, Groups: optim.OneGroup(params, 0.01), Train: rows, RunDigest: "other", OutDir: dir})
 	if !errors.Is(err, checkpoint.ErrOtherRun) {
 		t.Errorf("error is %v", err)
 	}

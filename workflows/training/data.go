@@ -3,8 +3,10 @@ package training
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,56 +24,102 @@ import (
 type Data struct {
 	Train, Validation, Test []datasets.Example
 	Ref                     adapters.DatasetRef
+	whole                   bool // nobody has divided the rows
 }
 
-// OpenData reads a plain file of rows, or a dataset version by its name in the home or its path.
-// Rows of a plain file are divided by evalFraction, each by a hash of its place, so that the
-// division does not depend on how many there are.
+// OpenData reads a file of rows or a directory of such files, or a dataset version by its name in the home
+// or its path. Rows that nobody has divided are divided by evalFraction, each by a hash of its place, so
+// that the division does not depend on how many there are.
 func OpenData(home, ref string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
 	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		return openFile(ref, how, evalFraction, seed)
+		return openFiles(ref, how, evalFraction, seed)
 	}
 	d, err := catalog.New(home).Open(ref)
+	if err != nil && shards(ref) {
+		return openFiles(ref, how, evalFraction, seed)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if len(how.Mapping) > 0 {
+		return nil, fmt.Errorf("data.mapping is for files of rows, and %s is a dataset", ref)
 	}
 	data := &Data{Ref: adapters.DatasetRef{Name: d.Manifest.Name, Version: d.Manifest.Version, Digest: d.Manifest.Digest}}
 	for e, err := range d.Examples() {
 		if err != nil {
 			return nil, err
 		}
-		switch e.Split {
-		case datasets.Validation:
-			data.Validation = append(data.Validation, e)
-		case datasets.Test:
-			data.Test = append(data.Test, e)
-		default:
-			data.Train = append(data.Train, e)
-		}
+		data.add(e)
 	}
 	return data, nil
 }
 
-func openFile(path string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
-	digest, err := fileDigest(path)
+// shards reports whether a path is a directory that is no dataset.
+func shards(path string) bool {
+	info, err := os.Stat(path)
+	_, none := os.Stat(filepath.Join(path, "manifest.json"))
+	return err == nil && info.IsDir() && errors.Is(none, fs.ErrNotExist)
+}
+
+func (d *Data) add(e datasets.Example) {
+	switch e.Split {
+	case datasets.Validation:
+		d.Validation = append(d.Validation, e)
+	case datasets.Test:
+		d.Test = append(d.Test, e)
+	default:
+		d.Train = append(d.Train, e)
+	}
+}
+
+func openFiles(path string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
+	digest, err := filesDigest(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: digest}}
-	stream := rng.New(seed, "split of rows")
-	i := uint64(0)
 	for r, err := range rows.Read(path, rows.Options{Mapping: how.Mapping, KeepUnknown: how.KeepUnknown}) {
 		if err != nil {
 			return nil, err
 		}
-		if evalFraction > 0 && float64(stream.At(0, i).Float32()) < evalFraction {
+		d.add(r)
+	}
+	if d.whole = len(d.Validation)+len(d.Test) == 0; d.whole && evalFraction > 0 {
+		d.divide(evalFraction, seed)
+	}
+	return d, nil
+}
+
+// divide holds a share of the rows out.
+func (d *Data) divide(share float64, seed uint64) {
+	stream := rng.New(seed, "split of rows")
+	all := d.Train
+	d.Train = nil
+	for i, r := range all {
+		if float64(stream.At(0, uint64(i)).Float32()) < share {
 			d.Validation = append(d.Validation, r)
 		} else {
 			d.Train = append(d.Train, r)
 		}
-		i++
 	}
-	return d, nil
+}
+
+// filesDigest is the SHA-256 of a file; of a directory, that of its files' names and digests.
+func filesDigest(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return fileDigest(path)
+	}
+	h := sha256.New()
+	err := filepath.WalkDir(path, func(at string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		digest, err := fileDigest(at)
+		rel, _ := filepath.Rel(path, at) // both are below path
+		_, _ = fmt.Fprintf(h, "%s %q\n", digest, filepath.ToSlash(rel))
+		return err
+	})
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }
 
 func fileDigest(path string) (string, error) {
@@ -87,9 +135,9 @@ func fileDigest(path string) (string, error) {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// split returns the rows of a split; a plain file has none, and is scored whole.
+// split returns the rows of a split; those that nobody has divided are scored whole.
 func (d *Data) split(name string) ([]datasets.Example, error) {
-	if d.Ref.Version == 0 {
+	if d.whole {
 		return d.Train, nil
 	}
 	splits := map[datasets.Split][]datasets.Example{datasets.Train: d.Train, datasets.Validation: d.Validation, datasets.Test: d.Test}

@@ -40,6 +40,7 @@ type EvalResult struct {
 	Metrics   objective.Metrics
 	Tokens    int        // that were scored
 	Rows      []eval.Row // of each row, where the loss is a mean over tokens
+	Count     int        // rows of the data
 	Windowed  int        // rows that were cut into windows
 }
 
@@ -63,7 +64,7 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 		return EvalResult{}, err
 	}
 	e := evaluation{base: b, config: c, trained: l}
-	if err := e.encode(rows); err != nil {
+	if err := e.encode(ctx, rows); err != nil {
 		return EvalResult{}, err
 	}
 	m, err := b.Model(o.Adapter)
@@ -121,13 +122,13 @@ type evaluation struct {
 
 // encode turns rows into tokens. Those of one kind are encoded together; kinds may be mixed where each
 // counts its tokens.
-func (e *evaluation) encode(rows []datasets.Example) error {
+func (e *evaluation) encode(ctx context.Context, rows []datasets.Example) error {
 	for lo := 0; lo < len(rows); {
 		hi := lo + 1
 		for hi < len(rows) && rows[hi].Kind() == rows[lo].Kind() {
 			hi++
 		}
-		if err := e.add(rows[lo:hi]); err != nil {
+		if err := e.add(ctx, rows[lo:hi]); err != nil {
 			return err
 		}
 		lo = hi
@@ -136,7 +137,7 @@ func (e *evaluation) encode(rows []datasets.Example) error {
 }
 
 // add encodes rows of one kind.
-func (e *evaluation) add(rows []datasets.Example) error {
+func (e *evaluation) add(ctx context.Context, rows []datasets.Example) error {
 	o, err := e.objectiveOf(rows[0])
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func (e *evaluation) add(rows []datasets.Example) error {
 	if want := e.trained.ChatTemplate; want != "" && c.ChatTemplate == "" {
 		return fmt.Errorf("the adapter was trained with a chat template of its own (%s): name its file", want)
 	}
-	tokens, err := o.Encode(encoder, rows)
+	tokens, err := encode(ctx, o, encoder, rows)
 	if err != nil {
 		return err
 	}
@@ -164,10 +165,16 @@ func (e *evaluation) add(rows []datasets.Example) error {
 		return err
 	}
 	e.rows = append(e.rows, s.Rows...)
-	for _, i := range s.From {
-		e.from = append(e.from, e.count+i)
+	of := make([]int, len(tokens)) // of each row of tokens, the row of the data
+	for i := range tokens {
+		if i == 0 || tokens[i].Source != tokens[i-1].Source {
+			e.count++
+		}
+		of[i] = e.count - 1
 	}
-	e.count += len(tokens)
+	for _, i := range s.From {
+		e.from = append(e.from, of[i])
+	}
 	e.windowed += s.Windowed
 	e.maxLen = s.MaxLen
 	return nil
@@ -187,7 +194,7 @@ func (e *evaluation) score(ctx context.Context, m *model.Model) (EvalResult, err
 		return EvalResult{}, fmt.Errorf("%w to score", datasets.ErrEmpty)
 	}
 	f := e.objective.Facts()
-	r := EvalResult{Objective: f.Name, Unit: f.Unit, Windowed: e.windowed}
+	r := EvalResult{Objective: f.Name, Unit: f.Unit, Count: e.count, Windowed: e.windowed}
 	policy := m.NewEvaluator()
 	if !f.Reference {
 		s, err := eval.NLL(ctx, policy, e.rows, eval.TokensAtOnce)

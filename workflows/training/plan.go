@@ -1,6 +1,7 @@
 package training
 
 import (
+	"context"
 	"slices"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -40,8 +41,8 @@ type Piece struct {
 
 // PlanTraining predicts what Train will do, and writes nothing; show is of how many rows it says what is
 // trained. A plan that does not fit comes with [trainer.ErrMemory].
-func PlanTraining(o Options, show int) (Plan, error) {
-	s, err := open(o)
+func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
+	s, err := open(ctx, o)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -1,9 +1,11 @@
 package training
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -34,13 +36,13 @@ type session struct {
 	lineage   adapters.Lineage
 }
 
-func open(o Options) (*session, error) {
+func open(ctx context.Context, o Options) (*session, error) {
 	b, err := stages.OpenBase(o.Base, o.Config.Quantize)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{Options: o, base: b}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return s, nil
@@ -48,7 +50,7 @@ func open(o Options) (*session, error) {
 
 func (s *session) close() { _ = s.base.Close() }
 
-func (s *session) prepare() error {
+func (s *session) prepare(ctx context.Context) error {
 	var err error
 	c := s.Config
 	if s.objective, err = objective.ByName(c.Objective, c.Config); err != nil {
@@ -64,7 +66,7 @@ func (s *session) prepare() error {
 	if s.encoder, err = newEncoder(s.base, c); err != nil {
 		return err
 	}
-	if err := s.encode(); err != nil {
+	if err := s.encode(ctx); err != nil {
 		return err
 	}
 	return s.describe(start)
@@ -126,8 +128,11 @@ func newEncoder(b *stages.Base, c trainer.Config) (objective.Encoder, error) {
 // layout says how rows of an objective become sequences on a base.
 func layout(f objective.Facts, c trainer.Config, b *stages.Base) pack.Options {
 	opts := pack.Options{MaxLen: c.MaxSeqLength, Strategy: pack.None, Overlong: pack.Refuse, Pairs: f.Pairs}
-	if limit := b.Config().MaxPositionEmbeddings; limit > 0 {
-		opts.MaxLen = min(opts.MaxLen, limit)
+	if limit := b.Config().MaxPositionEmbeddings; limit > 0 && (opts.MaxLen == 0 || limit < opts.MaxLen) {
+		opts.MaxLen = limit
+	}
+	if opts.MaxLen == 0 {
+		opts.MaxLen = math.MaxInt32
 	}
 	if f.Windows {
 		opts.Overlong = pack.Window
@@ -136,7 +141,7 @@ func layout(f objective.Facts, c trainer.Config, b *stages.Base) pack.Options {
 }
 
 // encode turns the data into sequences of tokens.
-func (s *session) encode() error {
+func (s *session) encode(ctx context.Context) error {
 	f := s.objective.Facts()
 	opts := layout(f, s.Config, s.base)
 	for _, rows := range [][]datasets.Example{s.data.Train, s.data.Validation} {
@@ -144,7 +149,7 @@ func (s *session) encode() error {
 			return err
 		}
 	}
-	held, err := s.pack(s.data.Validation, opts)
+	held, err := s.pack(ctx, s.data.Validation, opts)
 	if err != nil {
 		return err
 	}
@@ -152,7 +157,7 @@ func (s *session) encode() error {
 	if s.Config.Packing && f.Packs {
 		opts.Strategy = pack.BestFit
 	}
-	if s.rows, err = s.pack(s.data.Train, opts); err != nil {
+	if s.rows, err = s.pack(ctx, s.data.Train, opts); err != nil {
 		return err
 	}
 	if len(s.rows.Sequences) == 0 {
@@ -161,8 +166,27 @@ func (s *session) encode() error {
 	return nil
 }
 
-func (s *session) pack(rows []datasets.Example, opts pack.Options) (*pack.Sequences, error) {
-	tokens, err := s.objective.Encode(s.encoder, rows)
+// atOnce is how many rows are encoded between two looks at the context.
+const atOnce = 1024
+
+// encode turns rows into tokens.
+func encode(ctx context.Context, o objective.Objective, e objective.Encoder, rows []datasets.Example) ([]pack.Row, error) {
+	var out []pack.Row
+	for part := range slices.Chunk(rows, atOnce) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		tokens, err := o.Encode(e, part)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, tokens...)
+	}
+	return out, nil
+}
+
+func (s *session) pack(ctx context.Context, rows []datasets.Example, opts pack.Options) (*pack.Sequences, error) {
+	tokens, err := encode(ctx, s.objective, s.encoder, rows)
 	if err != nil {
 		return nil, err
 	}

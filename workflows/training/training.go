@@ -45,7 +45,7 @@ type Result struct {
 // configuration, metrics.jsonl and checkpoints. Killed and called again it goes on; called again
 // after it is done it does nothing.
 func Train(ctx context.Context, o Options) (Result, error) {
-	s, err := open(o)
+	s, err := open(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
