@@ -28,7 +28,7 @@ Checkpoints go to DIR.work; interrupted and called again, pretraining goes on.`,
 					return err
 				}
 				if err := yamlerr.Decode(text, &o.Recipe); err != nil {
-					return fmt.Errorf("%s: %w", config, err)
+					return fmt.Errorf("%q: %w", config, err)
 				}
 			}
 			return a.runPretrain(c, o)

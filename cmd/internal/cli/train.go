@@ -145,7 +145,7 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 			return cfg, err
 		}
 		if cfg, err = trainer.ParseConfig(text); err != nil {
-			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema` lists every key")
+			return cfg, hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
 		}
 	}
 	changed := c.Flags().Changed
