@@ -18,7 +18,7 @@ import (
 // trainExperts trains experts and their router and returns the digest of the adapter.
 func trainExperts(t *testing.T, ctx context.Context, c trainer.Config, dir string, hooks trainer.Hooks) (string, error) {
 	t.Helper()
-	b, err := bases.Open(filepath.Join("model", "testdata", "mixtral-experts"))
+	b, err := bases.Open(filepath.Join("model", "testdata", "mixtral-experts"), model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}

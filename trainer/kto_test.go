@@ -72,7 +72,7 @@ func TestKTOFollowsTRL(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join("model", "testdata", g.Case)
-	base, err := bases.Open(dir)
+	base, err := bases.Open(dir, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}

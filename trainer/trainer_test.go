@@ -32,7 +32,7 @@ func tiny(t testing.TB) (*bases.Config, *scratch.Weights) {
 	t.Helper()
 	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":32,
 		"intermediate_size":48,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":61,
-		"max_position_embeddings":64,"rms_norm_eps":1e-6,"tie_word_embeddings":true,"initializer_range":0.2}`))
+		"max_position_embeddings":64,"rms_norm_eps":1e-6,"tie_word_embeddings":true,"initializer_range":0.2}`), model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 func BenchmarkStep(b *testing.B) {
 	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":160,"intermediate_size":432,
 		"num_hidden_layers":5,"num_attention_heads":5,"num_key_value_heads":5,"vocab_size":2048,
-		"max_position_embeddings":512,"tie_word_embeddings":true}`))
+		"max_position_embeddings":512,"tie_word_embeddings":true}`), model.Families())
 	if err != nil {
 		b.Fatal(err)
 	}

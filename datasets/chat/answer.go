@@ -34,8 +34,8 @@ func (e *Encoder) Answer(prompt datasets.Conversation, answer []datasets.Message
 			answerIDs = append(answerIDs, ids[i])
 		}
 	}
-	if t.unended {
-		answerIDs = append(answerIDs, e.stops()[0])
+	if t.stop != nil {
+		answerIDs = append(answerIDs, *t.stop)
 	}
 	if len(answerIDs) == 0 {
 		return nil, nil, ErrNothingTrained

@@ -32,7 +32,7 @@ type Template struct {
 	source  string
 	program *jinja.Template
 	broken  error             // why there is no program
-	parts   *partsRead        // shared with copies
+	forms   *forms            // shared with copies
 	tools   *Template         // what is used when there are tools; nil: this one
 	special map[string]string // bos_token and the like
 	names   []string          // of the templates it was opened from, sorted
@@ -97,7 +97,7 @@ func Parse(source string, special map[string]string) (*Template, error) {
 // (ErrTemplate) only once it is asked to render, since texts need none.
 func FromSource(source string, special map[string]string) *Template {
 	p, err := jinja.Parse(source)
-	return &Template{source: source, program: p, parts: &partsRead{}, broken: unusable(err), special: maps.Clone(special)}
+	return &Template{source: source, program: p, forms: &forms{}, broken: unusable(err), special: maps.Clone(special)}
 }
 
 func unusable(err error) error {

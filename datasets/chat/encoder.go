@@ -83,13 +83,10 @@ func (e *Encoder) whole(p *plan) ([]Sequence, error) {
 		return nil, p.part
 	}
 	text := p.full
-	if p.unended {
+	if p.stop != nil {
 		text = text[:p.spans[len(p.spans)-1].end]
 	}
-	s := e.sequence(text, p.spans)
-	if p.unended {
-		s = e.ended(s)
-	}
+	s := e.sequence(text, p.spans, p.stop)
 	if !slices.Contains(s.Trained, true) {
 		return nil, fmt.Errorf("%w%s", ErrNothingTrained, p.outline())
 	}
@@ -116,23 +113,15 @@ func (e *Encoder) single(p *plan, turns []int) ([]Sequence, error) {
 // turnSequence ends with the turn: what the template writes after it is nobody's prompt.
 func (e *Encoder) turnSequence(t turn) (Sequence, error) {
 	spans := []span{{len(t.prompt), len(t.prompt) + t.end}}
-	s := e.sequence(t.prompt+t.answer[:t.end], spans)
-	if t.unended {
-		s = e.ended(s)
-	}
+	s := e.sequence(t.prompt+t.answer[:t.end], spans, t.stop)
 	if !slices.Contains(s.Trained, true) {
 		return s, ErrNothingTrained
 	}
 	return s, nil
 }
 
-// ended is a sequence with a token that ends generation after it.
-func (e *Encoder) ended(s Sequence) Sequence {
-	return Sequence{append(s.IDs, e.stops()[0]), append(s.Trained, true)}
-}
-
-// sequence tokenises a text, of which spans, which are in order, are trained.
-func (e *Encoder) sequence(text string, spans []span) Sequence {
+// sequence tokenises a text, of which spans, which are in order, are trained, and so is stop after it.
+func (e *Encoder) sequence(text string, spans []span, stop *int32) Sequence {
 	ids, at := e.tokens(text, spans)
 	trained := make([]bool, len(ids))
 	k := 0
@@ -141,6 +130,9 @@ func (e *Encoder) sequence(text string, spans []span) Sequence {
 			k++
 		}
 		trained[i] = k < len(spans) && s.Start >= spans[k].start && s.End <= spans[k].end
+	}
+	if stop != nil {
+		ids, trained = append(ids, *stop), append(trained, true)
 	}
 	return Sequence{ids, trained}
 }

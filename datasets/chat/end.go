@@ -27,10 +27,39 @@ func (p *plan) close(i int, t turn) (turn, error) {
 		return t, nil
 	}
 	t.end = len(strings.TrimRightFunc(t.answer[:t.end], unicode.IsSpace))
-	if t.unended = end == 0; t.unended && len(p.e.stops()) == 0 {
+	if end > 0 && len(p.messages[i].ToolCalls) == 0 {
+		return t, nil
+	}
+	if len(p.e.stops()) == 0 {
 		return turn{}, fmt.Errorf("message %d: %w", i+1, errNoEnd)
 	}
+	stop := p.endToken(i)
+	t.stop = &stop
 	return t, nil
+}
+
+// endToken returns the token that ends a turn which the template ends with nothing: what begins the next
+// turn where that ends generation, as <|user|> does to GLM, else the first that does.
+func (p *plan) endToken(i int) int32 {
+	next := datasets.Message{Role: "user", Content: probe}
+	if calls := p.messages[i].ToolCalls; len(calls) > 0 {
+		next.Role, next.Name, next.ToolCallID = "tool", calls[len(calls)-1].Name, calls[len(calls)-1].ID
+	}
+	in := p.input(i+1, false)
+	in.Messages = append(slices.Clone(p.messages[:i+1]), next)
+	text, err := p.e.Template.Render(in)
+	if at := strings.LastIndex(text, probe); err == nil && at >= 0 {
+		ids := p.e.Tokenizer.Encode(text[:at], false)
+		for _, id := range slices.Backward(ids) {
+			if p.e.ends(id) {
+				return id
+			}
+			if p.e.Tokenizer.IsSpecial(id) {
+				break
+			}
+		}
+	}
+	return p.e.stops()[0]
 }
 
 // mark returns how much of what follows the words still is of the turn, and whether that ends with a
@@ -72,9 +101,6 @@ func (e *Encoder) stops() []int32 {
 	return e.Tokenizer.Stops()
 }
 
-// probe is put into a message to see where the template writes it.
-const probe = "cvq7zq"
-
 // wordsEnd returns where the words of message i end in the answer that the template makes of it.
 func (p *plan) wordsEnd(i int, answer string) (int, error) {
 	m := p.messages[i]
@@ -85,10 +111,13 @@ func (p *plan) wordsEnd(i int, answer string) (int, error) {
 	in.Messages = append(slices.Clone(p.messages[:i]), probed(m))
 	text, err := p.e.Template.Render(in)
 	if err != nil {
-		return 0, fmt.Errorf("message %d: render up to it: %w", i+1, err)
+		return 0, p.refusal(i, err)
 	}
 	at := strings.LastIndex(text, probe)
-	if at < 0 || !strings.HasSuffix(answer, text[at+len(probe):]) {
+	if at < 0 {
+		return 0, fmt.Errorf("message %d: the template leaves out its content", i+1)
+	}
+	if !strings.HasSuffix(answer, text[at+len(probe):]) {
 		return 0, nil
 	}
 	return len(answer) - len(text[at+len(probe):]), nil

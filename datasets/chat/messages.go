@@ -3,8 +3,6 @@ package chat
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
@@ -55,7 +53,7 @@ func (t *Template) fromMessages(messages []datasets.Message) (*jinja.List, error
 			d.Set("content", t.content(m))
 		}
 		if len(m.ToolCalls) > 0 {
-			calls, err := fromCalls(m.ToolCalls)
+			calls, err := t.calls(m.ToolCalls)
 			if err != nil {
 				return nil, fmt.Errorf("message %d: %w", i+1, err)
 			}
@@ -69,72 +67,6 @@ func (t *Template) fromMessages(messages []datasets.Message) (*jinja.List, error
 			}
 		}
 		l.Items[i] = normalize(d)
-	}
-	return l, nil
-}
-
-// content is a text, or a list of parts to templates that read such.
-func (t *Template) content(m datasets.Message) any {
-	if len(m.Parts) == 0 {
-		return m.Content
-	}
-	if !t.readsParts() {
-		return strings.Join(m.Parts, "")
-	}
-	return partsOf(m.Parts)
-}
-
-func partsOf(texts []string) *jinja.List {
-	l := &jinja.List{}
-	for _, text := range texts {
-		d := jinja.NewDict()
-		d.Set("type", "text")
-		d.Set("text", text)
-		l.Items = append(l.Items, d)
-	}
-	return l
-}
-
-// readsParts reports whether the template writes the texts of a content that is a list of parts, and
-// not the list.
-func (t *Template) readsParts() bool {
-	if t.program == nil {
-		return false
-	}
-	t.parts.once.Do(func() {
-		d := jinja.NewDict()
-		d.Set("role", "user")
-		d.Set("content", partsOf([]string{probe}))
-		text, err := t.Render(Input{Messages: &jinja.List{Items: []any{d}}})
-		t.parts.read = err == nil && strings.Contains(text, probe) && !strings.Contains(text, "'text'") && !strings.Contains(text, `"text"`)
-	})
-	return t.parts.read
-}
-
-// partsRead is whether a template reads parts, once it was tried.
-type partsRead struct {
-	once sync.Once
-	read bool
-}
-
-func fromCalls(calls []datasets.ToolCall) (*jinja.List, error) {
-	l := &jinja.List{}
-	for i, c := range calls {
-		call, function := jinja.NewDict(), jinja.NewDict()
-		if c.ID != "" {
-			call.Set("id", c.ID)
-		}
-		call.Set("type", "function")
-		function.Set("name", c.Name)
-		if c.Arguments != "" {
-			v, err := jinja.FromJSON([]byte(c.Arguments))
-			if err != nil {
-				return nil, fmt.Errorf("tool_calls %d: arguments are not JSON", i+1)
-			}
-			function.Set("arguments", v)
-		}
-		call.Set("function", function)
-		l.Items = append(l.Items, call)
 	}
 	return l, nil
 }
@@ -157,28 +89,30 @@ func parseTools(text string) (any, error) {
 
 // toolNames lists the names of tools, which are described as OpenAI does or plainly.
 func toolNames(tools any) []string {
-	l, _ := tools.(*jinja.List)
-	if l == nil {
+	l, ok := tools.(*jinja.List)
+	if !ok {
 		return nil
 	}
 	var names []string
 	for _, x := range l.Items {
-		d, _ := x.(*jinja.Dict)
-		if d == nil {
-			continue
+		function := member(x, "function")
+		if function == nil {
+			function = x
 		}
-		if f, _ := d.Get("function"); f != nil {
-			if fd, ok := f.(*jinja.Dict); ok {
-				d = fd
-			}
-		}
-		if v, _ := d.Get("name"); v != nil {
-			if name, ok := v.(string); ok {
-				names = append(names, name)
-			}
+		if name, ok := member(function, "name").(string); ok {
+			names = append(names, name)
 		}
 	}
 	return names
+}
+
+func member(v any, key string) any {
+	d, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil
+	}
+	x, _ := d.Get(key)
+	return x
 }
 
 func normalize(d *jinja.Dict) *jinja.Dict {

@@ -41,6 +41,19 @@ func (t thoughtsTag) close(thoughts string) string {
 	return thoughts + "\n" + t.shut + "\n\n"
 }
 
+// join returns an answer behind the tag: its thoughts, what ends them and what the template writes of
+// the rest. A template that writes thoughts as well begins them with the tag once more.
+func (t thoughtsTag) join(m datasets.Message, rest string) string {
+	if inner, ok := strings.CutPrefix(rest, t.open); ok {
+		return strings.TrimLeft(inner, "\n ")
+	}
+	said := thoughts(m, t)
+	if said != "" {
+		rest = strings.TrimLeft(rest, "\n")
+	}
+	return t.close(said) + rest
+}
+
 // thoughts returns those of a message, be they in its content or beside it.
 func thoughts(m datasets.Message, tag thoughtsTag) string {
 	if m.Reasoning != "" {

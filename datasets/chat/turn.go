@@ -17,10 +17,10 @@ type span struct{ start, end int }
 // turn is one of the assistant's turns as at generation time: what the model reads, and what it is
 // to write then.
 type turn struct {
-	prompt  string
-	answer  string // all the template writes
-	end     int    // of answer, up to which it is trained: behind the token that ends the turn
-	unended bool   // no token ends it
+	prompt string
+	answer string // all the template writes
+	end    int    // of answer, up to which it is trained: behind the token that ends the turn
+	stop   *int32 // what is put after it where the template ends it with nothing
 }
 
 // plan is how a conversation is cut into turns.
@@ -30,10 +30,10 @@ type plan struct {
 	tools    any
 	learned  []int // the messages that are
 	// Of all turns in one sequence:
-	full    string
-	spans   []span // of learned
-	unended bool   // no token ends the last one
-	part    error  // why the turns cannot be told apart there
+	full  string
+	spans []span // of learned
+	stop  *int32 // of the last one
+	part  error  // why the turns cannot be told apart there
 }
 
 // plan finds the turns of a conversation.
@@ -81,11 +81,16 @@ func learned(m datasets.Message) (bool, error) {
 func (p *plan) join() error {
 	out, err := p.e.Template.render(p.input(len(p.messages), false))
 	if err != nil {
-		return err
+		return p.refusal(len(p.messages)-1, err)
 	}
 	p.full = out.Text
 	if p.e.Template.forTools(p.tools).Generation() {
 		p.spans, p.part = p.marked(out.Generation)
+		for _, i := range p.learned {
+			if err := p.shown(i, turn{prompt: p.full, answer: p.full}); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
 	for _, i := range p.learned {
@@ -96,7 +101,7 @@ func (p *plan) join() error {
 		if p.part = p.fits(i, t); p.part != nil {
 			return nil
 		}
-		p.unended = t.unended
+		p.stop = t.stop
 		p.spans = append(p.spans, span{len(t.prompt), len(t.prompt) + t.end})
 	}
 	return nil
@@ -135,7 +140,7 @@ func (p *plan) fits(i int, t turn) error {
 		return fmt.Errorf("message %d: the template writes what comes before it differently when more messages follow%s%s", i+1, wayOut, p.outline())
 	case !strings.HasPrefix(p.full[len(t.prompt):], t.answer[:t.end]):
 		return fmt.Errorf("message %d: the template writes it differently when more messages follow%s%s", i+1, wayOut, p.outline())
-	case t.unended && p.e.trainOn() == Auto && len(p.learned) > 1:
+	case t.stop != nil && p.e.trainOn() == Auto && len(p.learned) > 1:
 		return fmt.Errorf("message %d: the template ends it with nothing%s", i+1, wayOut)
 	}
 	return nil
@@ -149,11 +154,11 @@ func (p *plan) input(n int, prompt bool) Input {
 func (p *plan) turn(i int) (turn, error) {
 	before, err := p.e.Template.Render(p.input(i, true))
 	if err != nil {
-		return turn{}, fmt.Errorf("message %d: render what comes before it: %w", i+1, err)
+		return turn{}, p.refusal(i, err)
 	}
 	after, err := p.e.Template.render(p.input(i+1, false))
 	if err != nil {
-		return turn{}, fmt.Errorf("message %d: render up to it: %w", i+1, err)
+		return turn{}, p.refusal(i, err)
 	}
 	if p.e.Template.forTools(p.tools).Generation() {
 		return p.markedTurn(i, before, after)
@@ -178,41 +183,52 @@ func (p *plan) markedTurn(i int, before string, after jinja.Output) (turn, error
 	if strings.HasPrefix(after.Text, before) && len(before) <= start {
 		start = len(before)
 	}
-	return turn{prompt: after.Text[:start], answer: after.Text[start:], end: last.End - start}, nil
+	t := turn{prompt: after.Text[:start], answer: after.Text[start:], end: last.End - start}
+	return t, p.shown(i, t)
 }
 
 // answer returns what the template writes of a message after its generation prompt. Where the prompt
 // has begun the thoughts, of which the template then shows nothing, they come first: the message's
-// own, or none, and what closes them.
+// own, or none, and what closes them. A template that writes what stands before the prompt
+// differently than before a turn has the prompt there all the same, which then has to have a token
+// that no message has.
 func (p *plan) answer(i int, before, after string) (string, error) {
 	if rest, ok := strings.CutPrefix(after, before); ok {
 		return rest, nil
 	}
 	head, begun, ok := begunThoughts(before)
 	if rest, fits := strings.CutPrefix(after, head); ok && fits {
-		return begun.close(thoughts(p.messages[i], begun)) + rest, nil
+		return begun.join(p.messages[i], rest), nil
 	}
-	return "", p.promptError(i, before, after)
+	prompt, err := p.prompt(i, before)
+	if err != nil {
+		return "", err
+	}
+	if at := strings.LastIndex(after, prompt); at >= 0 && slices.ContainsFunc(p.e.Tokenizer.Encode(prompt, false), p.e.Tokenizer.IsSpecial) {
+		return after[at+len(prompt):], nil
+	}
+	return "", fmt.Errorf("message %d: the template's generation prompt %q is not how it begins an assistant's turn (they part at byte %d of %d): train with a chat_template of which it is%s",
+		i+1, humanize.Excerpt(prompt, 80), common(before, after), len(before), p.outline())
 }
 
-// promptError says where an assistant's turn parts from the generation prompt. It shows only what
-// the template itself wrote.
-func (p *plan) promptError(i int, before, after string) error {
-	prompt := ""
-	if plain, err := p.e.Template.Render(p.input(i, false)); err == nil {
-		if x, ok := strings.CutPrefix(before, plain); ok {
-			prompt = x
-		}
+// prompt returns what the template adds to a conversation to have message i written.
+func (p *plan) prompt(i int, before string) (string, error) {
+	plain, err := p.e.Template.Render(p.input(i, false))
+	if err != nil {
+		return "", p.refusal(i, err)
 	}
-	return fmt.Errorf("message %d: the template's generation prompt %q (bytes %d to %d) is not how it begins an assistant's turn (they part at byte %d): only a template that marks turns with {%% generation %%} can be trained on so (chat_template)%s",
-		i+1, humanize.Excerpt(prompt, 80), len(before)-len(prompt), len(before), common(before, after), p.outline())
+	prompt, _ := strings.CutPrefix(before, plain)
+	if len(prompt) == len(before) && plain != "" {
+		return "", nil
+	}
+	return prompt, nil
 }
 
 // shown refuses a message of which the template leaves out what is to be learned.
 func (p *plan) shown(i int, t turn) error {
 	m := p.messages[i]
 	if r := strings.TrimSpace(m.Reasoning); r != "" && !strings.Contains(t.answer, r) {
-		return fmt.Errorf("message %d: the template leaves out its reasoning", i+1)
+		return fmt.Errorf("message %d: the template leaves out its reasoning, which may stand in its content, or train with another chat_template", i+1)
 	}
 	for _, c := range m.ToolCalls {
 		if !strings.Contains(t.answer, c.Name) {
@@ -225,6 +241,23 @@ func (p *plan) shown(i int, t turn) error {
 		}
 	}
 	return nil
+}
+
+// refusal is why the template does not render a conversation up to message i. What a template says
+// may quote a message: then it is left out.
+func (p *plan) refusal(i int, err error) error {
+	var said *jinja.Exception
+	if errors.As(err, &said) {
+		for _, m := range p.messages {
+			for _, words := range append([]string{m.Content, m.Reasoning}, m.Parts...) {
+				if words = strings.TrimSpace(words); words != "" && strings.Contains(said.Msg, words) {
+					return fmt.Errorf("message %d: the template refuses the conversation up to it", i+1)
+				}
+			}
+		}
+		return fmt.Errorf("message %d: the template refuses the conversation up to it: %w", i+1, err)
+	}
+	return fmt.Errorf("message %d: %w", i+1, err)
 }
 
 // outline shows what a template makes of a conversation, for errors: the text with a number in place

@@ -82,13 +82,8 @@ func (t *Template) writesSystem() bool {
 	return err == nil && strings.Contains(text, probe)
 }
 
-// writesTools renders a conversation with a tool, in the form that OpenAI's API and transformers have.
 func (t *Template) writesTools() bool {
-	tool := map[string]any{"type": "function", "function": map[string]any{
-		"name": probe, "description": "tries the template",
-		"parameters": map[string]any{"type": "object", "properties": map[string]any{}, "required": []any{}},
-	}}
-	text, err := t.Render(Input{Messages: tried.Messages[:1], Tools: []any{tool}, AddGenerationPrompt: true})
+	text, err := t.Render(Input{Messages: tried.Messages[:1], Tools: []any{tool(probe)}, AddGenerationPrompt: true})
 	return err == nil && strings.Contains(text, probe)
 }
 

@@ -160,7 +160,7 @@ func Run(ctx context.Context, o Options) (trainer.Result, error) {
 	if err != nil {
 		return trainer.Result{}, err
 	}
-	cfg, err := bases.ParseConfig(text)
+	cfg, err := bases.ParseConfig(text, model.Families())
 	if err != nil {
 		return trainer.Result{}, err
 	}

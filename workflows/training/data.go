@@ -1,6 +1,7 @@
 package training
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,10 +15,10 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
-	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // Data is rows to train on, to validate with and to test with, and where they are from.
@@ -30,11 +31,15 @@ type Data struct {
 // OpenData reads a file of rows or a directory of such files, or a dataset version by its name in the home
 // or its path. Rows that nobody has divided are divided by evalFraction, each by a hash of its place, so
 // that the division does not depend on how many there are.
-func OpenData(home, ref string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
+func OpenData(ctx context.Context, location, ref string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
 	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
 		return openFiles(ref, how, evalFraction, seed)
 	}
-	d, err := catalog.New(home).Open(ref)
+	h, err := home.Open(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	d, err := h.Datasets.Open(ctx, ref)
 	if err != nil && shards(ref) {
 		return openFiles(ref, how, evalFraction, seed)
 	}

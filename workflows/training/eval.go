@@ -3,11 +3,9 @@ package training
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 
-	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer"
@@ -22,7 +20,7 @@ import (
 type EvalOptions struct {
 	Home         string
 	Base         string
-	Adapter      string // directory; empty for the base alone
+	Adapter      string // directory, or a version in the home's registry; empty for the base alone
 	Data         string
 	Split        string // of a dataset; a plain file is scored whole
 	AppendEOS    *bool
@@ -30,6 +28,9 @@ type EvalOptions struct {
 	MaxSeqLength int
 	ChatTemplate string        // file, instead of the base's
 	Rows         *trainer.Data // how the keys of a file are understood
+
+	AllowOtherBase bool         // take an adapter that was trained on another base
+	Warn           func(string) // may be nil
 }
 
 // EvalResult is how the rows score.
@@ -46,7 +47,14 @@ type EvalResult struct {
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
 func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
-	c, l, err := o.config()
+	var found stages.FoundAdapter
+	if o.Adapter != "" {
+		var err error
+		if found, err = stages.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
+			return EvalResult{}, err
+		}
+	}
+	c, err := o.config(found)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -55,7 +63,11 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 		return EvalResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	data, err := OpenData(o.Home, o.Data, c.Data, 0, 0)
+	m, err := o.model(b, found)
+	if err != nil {
+		return EvalResult{}, err
+	}
+	data, err := OpenData(ctx, o.Home, o.Data, c.Data, 0, 0)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -63,31 +75,35 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	if err != nil {
 		return EvalResult{}, err
 	}
-	e := evaluation{base: b, config: c, trained: l}
-	if err := e.encode(ctx, rows); err != nil {
-		return EvalResult{}, err
+	e := evaluation{base: b, config: c}
+	if found.Lineage != nil {
+		e.template = found.Lineage.ChatTemplate
 	}
-	m, err := b.Model(o.Adapter)
-	if err != nil {
+	if err := e.encode(ctx, rows); err != nil {
 		return EvalResult{}, err
 	}
 	return e.score(ctx, m)
 }
 
+// model binds the base, with the adapter if there is one.
+func (o EvalOptions) model(b *stages.Base, found stages.FoundAdapter) (*model.Model, error) {
+	if found.Adapter == nil {
+		return model.New(b.Config(), b.Weights, model.Attachment{})
+	}
+	f, err := b.FactorsOf(found, stages.AdapterRef{AllowOtherBase: o.AllowOtherBase, Warn: o.Warn})
+	if err != nil {
+		return nil, err
+	}
+	return model.New(b.Config(), b.Weights, f.Attachment())
+}
+
 // config is how an adapter was trained, with what the options say otherwise.
-func (o EvalOptions) config() (trainer.Config, adapters.Lineage, error) {
+func (o EvalOptions) config(found stages.FoundAdapter) (trainer.Config, error) {
 	c := trainer.DefaultConfig()
 	c.MaxSeqLength = 0
-	var l adapters.Lineage
-	if o.Adapter != "" {
-		var err error
-		if l, err = stages.ReadLineage(o.Adapter); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return c, l, err
-		}
-		if len(l.Config) > 0 {
-			if err := json.Unmarshal(l.Config, &c); err != nil {
-				return c, l, fmt.Errorf("%s: read how it was trained: %w", o.Adapter, err)
-			}
+	if l := found.Lineage; l != nil && len(l.Config) > 0 {
+		if err := json.Unmarshal(l.Config, &c); err != nil {
+			return c, fmt.Errorf("%s: read how it was trained: %w", found.Name, err)
 		}
 	}
 	if o.AppendEOS != nil {
@@ -103,14 +119,14 @@ func (o EvalOptions) config() (trainer.Config, adapters.Lineage, error) {
 		c.Data = *o.Rows
 	}
 	c.ChatTemplate = o.ChatTemplate
-	return c, l, nil
+	return c, nil
 }
 
 // evaluation is rows on their way to a score.
 type evaluation struct {
-	base    *stages.Base
-	config  trainer.Config
-	trained adapters.Lineage
+	base     *stages.Base
+	config   trainer.Config
+	template string // digest of the one that the adapter was trained with, "" for the base's
 
 	objective objective.Objective
 	rows      []pack.Row
@@ -153,8 +169,8 @@ func (e *evaluation) add(ctx context.Context, rows []datasets.Example) error {
 	if err != nil {
 		return err
 	}
-	if want := e.trained.ChatTemplate; want != "" && c.ChatTemplate == "" {
-		return fmt.Errorf("the adapter was trained with a chat template of its own (%s): name its file", want)
+	if e.template != "" && c.ChatTemplate == "" && !slices.Contains(f.Kinds, datasets.KindText) {
+		return fmt.Errorf("the adapter was trained with a chat template of its own (%s): name its file", e.template)
 	}
 	tokens, err := encode(ctx, o, encoder, rows)
 	if err != nil {
@@ -207,7 +223,7 @@ func (e *evaluation) score(ctx context.Context, m *model.Model) (EvalResult, err
 		}
 		return r, nil
 	}
-	base, err := e.base.Model("")
+	base, err := e.base.Model(ctx, stages.AdapterRef{})
 	if err != nil {
 		return EvalResult{}, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // What the output directory may be instead of this run's.
@@ -65,7 +64,7 @@ func (o *output) close() { _ = o.lock.Close() }
 // claim returns the lineage of the run if the directory holds its result, nil if the run is still to be
 // done there. What another run has left is discarded when restart says so, and an error otherwise.
 func (o *output) claim(runDigest string, restart bool) (*adapters.Lineage, error) {
-	old, err := stages.ReadLineage(o.dir)
+	old, err := readLineage(o.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := o.foreign(); err != nil || !restart {
 			return nil, err
@@ -120,4 +119,17 @@ func (o *output) write(a *adapters.Adapter, config json.RawMessage, l adapters.L
 		return err
 	}
 	return atomicfile.WriteJSON(filepath.Join(o.dir, adapters.LineageFile), l)
+}
+
+// readLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
+func readLineage(dir string) (adapters.Lineage, error) {
+	var l adapters.Lineage
+	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	if err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal(data, &l); err != nil {
+		return l, fmt.Errorf("%s: %w", filepath.Join(dir, adapters.LineageFile), err)
+	}
+	return l, nil
 }

@@ -48,7 +48,7 @@ func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
 	}
 	defer s.close()
 	p := s.plan(show)
-	job, err := s.job()
+	job, err := s.job(ctx)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -115,10 +115,10 @@ func (s *session) warnings() []string {
 
 // warn tells them.
 func (s *session) warn() {
-	if s.OnWarn == nil {
+	if s.Warn == nil {
 		return
 	}
 	for _, w := range s.warnings() {
-		s.OnWarn(w)
+		s.Warn(w)
 	}
 }

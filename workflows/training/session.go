@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/version"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
@@ -56,10 +57,10 @@ func (s *session) prepare(ctx context.Context) error {
 	if s.objective, err = objective.ByName(c.Objective, c.Config); err != nil {
 		return err
 	}
-	if s.data, err = OpenData(s.Home, s.Data, c.Data, c.EvalFraction, c.Seed); err != nil {
+	if s.data, err = OpenData(ctx, s.Home, s.Data, c.Data, c.EvalFraction, c.Seed); err != nil {
 		return err
 	}
-	start, err := s.start()
+	start, err := s.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,22 +74,22 @@ func (s *session) prepare(ctx context.Context) error {
 }
 
 // start makes the factors that are trained, and returns the digest of the adapter that they are of.
-func (s *session) start() (digest string, err error) {
-	modules, err := model.Modules(s.base.Config(), s.base.Base)
-	if err != nil {
-		return "", err
-	}
-	if dir := s.Config.InitAdapter; dir != "" {
-		a, err := peft.Read(dir)
+func (s *session) start(ctx context.Context) (digest string, err error) {
+	if name := s.Config.InitAdapter; name != "" {
+		ref := stages.AdapterRef{Home: s.Home, Adapter: name, AllowOtherBase: s.AllowOtherBase, Warn: s.Warn}
+		factors, found, err := s.base.Factors(ctx, ref)
 		if err != nil {
 			return "", fmt.Errorf("init_adapter: %w", err)
 		}
-		digest = peft.Digest(a)
-		if s.factors, err = lora.FromAdapter(a, modules); err != nil {
-			return "", fmt.Errorf("init_adapter: %w", err)
+		s.factors, digest = factors, peft.Digest(found.Adapter)
+	} else {
+		modules, err := model.Modules(s.base.Config(), s.base.Base.Base)
+		if err != nil {
+			return "", err
 		}
-	} else if s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed); err != nil {
-		return "", err
+		if s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed); err != nil {
+			return "", err
+		}
 	}
 	s.factors.Config.BaseModel = s.base.Name()
 	return digest, nil
@@ -242,7 +243,7 @@ func (s *session) resolved() json.RawMessage {
 }
 
 // job binds the base and the factors.
-func (s *session) job() (trainer.Job, error) {
+func (s *session) job(ctx context.Context) (trainer.Job, error) {
 	m, err := model.New(s.base.Config(), s.base.Weights, s.factors.Attachment())
 	if err != nil {
 		return trainer.Job{}, err
@@ -253,12 +254,13 @@ func (s *session) job() (trainer.Job, error) {
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
 	if s.objective.Facts().Reference {
-		if job.Reference, err = s.base.Model(""); err != nil {
+		if job.Reference, err = s.base.Model(ctx, stages.AdapterRef{}); err != nil {
 			return trainer.Job{}, err
 		}
 	}
 	if job.Memory == 0 {
-		job.Memory = stages.FreeMemory() / 10 * 9
+		_, free := machine.Memory()
+		job.Memory = free / 10 * 9
 	}
 	return job, nil
 }

@@ -26,7 +26,9 @@ type Options struct {
 	Restart bool  // discard what OutDir holds of another run
 	Memory  int64 // bytes that the process may take; 0 means most of what is free
 	Hooks   trainer.Hooks
-	OnWarn  func(string) // told what may surprise, a sentence each; nil for nobody
+
+	AllowOtherBase bool         // take an init_adapter that was trained on another base
+	Warn           func(string) // hears what may surprise, a sentence each; may be nil
 }
 
 // Result is what came of a training.
@@ -79,7 +81,7 @@ func (s *session) finished(ctx context.Context, out *output) (bool, Result, erro
 }
 
 func (s *session) run(ctx context.Context, out *output) (Result, error) {
-	job, err := s.job()
+	job, err := s.job(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -105,7 +107,7 @@ func (s *session) complete(ctx context.Context, r *Result) error {
 		return err
 	}
 	r.AdapterDigest = peft.Digest(a)
-	if r.Digest, err = publish.Digest(ctx, s.OutDir); err != nil {
+	if r.Digest, err = publish.ContentDigest(ctx, s.OutDir); err != nil {
 		return err
 	}
 	for _, p := range s.factors.Params() {

@@ -41,7 +41,8 @@ windows of it.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
-	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
+	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
+	allowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.quantize, "quantize", "", quantizeUsage)
 	f.StringVar(&o.Data, "data", "", "dataset, or a file or directory of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")
@@ -66,6 +67,7 @@ func (a *app) runEval(c *cobra.Command, o evalOptions) error {
 	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
 		return err
 	}
+	o.Warn = a.warn
 	r, err := training.Eval(c.Context(), o.EvalOptions)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type trainOptions struct {
 	learningRate            float64
 	epochs                  float64
 	objective, quantize     string
+	otherBase               bool
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -65,6 +66,7 @@ EXIT STATUS
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
 	f.Uint64Var(&o.seed, "seed", 0, "override seed")
+	allowOtherBase(c, &o.otherBase)
 	require(c, "base", "data")
 	return c
 }
@@ -106,7 +108,7 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	}
 	opts := training.Options{
 		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Memory: memory,
-		OnWarn: func(text string) { a.note("warning: %s", printable(text)) },
+		AllowOtherBase: o.otherBase, Warn: a.warn,
 	}
 	if o.plan {
 		return a.planTraining(c.Context(), opts, o.show)
