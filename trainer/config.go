@@ -190,6 +190,9 @@ func (c Config) withoutEffect() []string {
 	if c.Clock == "" {
 		keys = append(keys, "clock")
 	}
+	if len(c.Data.Mapping) == 0 && !c.Data.KeepUnknown {
+		keys = append(keys, "data")
+	}
 	if c.InitAdapter != "" {
 		keys = append(keys, "lora")
 	}

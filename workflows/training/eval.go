@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
+
+// ErrTemplate means that an adapter was trained with a chat template that is not at hand.
+var ErrTemplate = errors.New("the adapter was trained with a chat template of its own")
 
 // EvalOptions say what to score with which model. What is nil or 0 is as the adapter was trained; without
 // an adapter, or of one that does not say, it is the default of training, in windows of the model's context.
@@ -170,7 +174,7 @@ func (e *evaluation) add(ctx context.Context, rows []datasets.Example) error {
 		return err
 	}
 	if e.template != "" && c.ChatTemplate == "" && !slices.Contains(f.Kinds, datasets.KindText) {
-		return fmt.Errorf("the adapter was trained with a chat template of its own (%s): name its file", e.template)
+		return fmt.Errorf("%w: %s", ErrTemplate, e.template)
 	}
 	tokens, err := encode(ctx, o, encoder, rows)
 	if err != nil {

@@ -94,7 +94,7 @@ func (o *output) foreign() error {
 		name := e.Name()
 		ours := slices.Contains(early, name) || begun && slices.Contains(late, name)
 		if !ours && !strings.HasPrefix(name, ".") { // hidden files are the system's, and files that were not finished
-			return fmt.Errorf("%s: %w, such as %q; choose an empty or a new one", o.dir, ErrForeign, name)
+			return fmt.Errorf("%s: %w, such as %q", o.dir, ErrForeign, name)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -69,6 +70,9 @@ func (a *app) runEval(c *cobra.Command, o evalOptions) error {
 	}
 	o.Warn = a.warn
 	r, err := training.Eval(c.Context(), o.EvalOptions)
+	if errors.Is(err, training.ErrTemplate) {
+		return hint(err, "name its file with --chat-template")
+	}
 	if err != nil {
 		return err
 	}

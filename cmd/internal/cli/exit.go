@@ -95,6 +95,8 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitRefused, "choose another --out, or --restart to discard what is there"
 	case errors.Is(err, adapters.ErrOtherBase):
 		return exitRefused, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"
+	case errors.Is(err, training.ErrForeign), errors.Is(err, training.ErrBusy):
+		return exitRefused, "choose another --out"
 	case errors.Is(err, registry.ErrBadName):
 		return exitUsage, way
 	case errors.Is(err, registry.ErrVersionExists):

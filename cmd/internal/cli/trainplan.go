@@ -89,7 +89,7 @@ func (a *app) printExamples(rows []training.Shown) {
 		for _, piece := range r.Pieces {
 			text := visible(piece.Text)
 			if piece.Trained {
-				text = begin + strings.ReplaceAll(text, "\n", end+"\n"+begin) + end
+				text = begin + text + end
 			}
 			_, _ = fmt.Fprint(a.out, text)
 		}
