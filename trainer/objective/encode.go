@@ -21,9 +21,10 @@ func (e Encoder) texts(rows []datasets.Example) []pack.Row {
 	for i, r := range rows {
 		texts[i] = r.Text
 	}
-	out, begin := make([]pack.Row, len(rows)), len(e.Begin())
+	begin, _ := e.Tokenizer.Around()
+	out := make([]pack.Row, len(rows))
 	for i, ids := range e.Texts(texts, e.EOS) {
-		out[i] = pack.Row{IDs: ids, Begin: begin, Source: source(rows[i])}
+		out[i] = pack.Row{IDs: ids, Begin: len(begin), Source: source(rows[i])}
 	}
 	return out
 }
