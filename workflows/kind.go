@@ -1,15 +1,11 @@
 package workflows
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/store"
@@ -67,19 +63,14 @@ func (k Kinds) Find(name string) (Kind, error) {
 // Decode reads a configuration of the kind strictly, over its defaults, and validates it where the
 // configuration can. JSON and YAML are read alike.
 func (k Kind) Decode(config []byte) (any, error) {
-	return k.DecodeWith(func(into any) error {
-		if len(bytes.TrimSpace(config)) == 0 {
-			return nil
-		}
-		return yaml.UnmarshalWithOptions(config, into, yaml.Strict())
-	})
+	return k.DecodeWith(func(into any) error { return yamlerr.Decode(config, into) })
 }
 
 // DecodeWith is Decode for a configuration that lies within something else; read fills it in strictly.
 func (k Kind) DecodeWith(read func(into any) error) (any, error) {
 	into := k.Config()
 	if err := read(into); err != nil {
-		return nil, fmt.Errorf("config of %s: %w", k.Name, yamlerr.Explain(err, reflect.ValueOf(into).Elem().Interface()))
+		return nil, fmt.Errorf("config of %s: %w", k.Name, err)
 	}
 	if v, ok := into.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {

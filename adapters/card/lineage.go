@@ -30,8 +30,8 @@ func Of(name string, a *adapters.Adapter, digest string, l adapters.Lineage) []b
 		}
 		f.Datasets = append(f.Datasets, set)
 	}
-	if m := l.Metrics; m.EvalLossBefore > 0 && m.EvalLossAfter > 0 {
-		f.Metrics = []Metric{{"mean_nll", "validation", m.EvalLossBefore, m.EvalLossAfter}}
+	if m := l.Metrics; m.EvalLossBefore != nil && m.EvalLossAfter != nil {
+		f.Metrics = []Metric{{"mean_nll", "validation", *m.EvalLossBefore, *m.EvalLossAfter}}
 	}
 	return Markdown(f)
 }

@@ -14,7 +14,7 @@ func TestOf(t *testing.T) {
 	l := adapters.Lineage{
 		Base: adapters.BaseRef{Name: "someone", Digest: "sha256:b"}, Datasets: []adapters.DatasetRef{{Name: "handbook", Version: 2, Digest: "sha256:d"}},
 		Config: []byte(`{"objective":"sft","lora":{"r":4},"learning_rate":0.0002,"quantize":"","packing":true,"micro_batch_size":3}`), Tool: "cultivar 1",
-		Metrics: adapters.Metrics{EvalLossBefore: 2, EvalLossAfter: 1},
+		Metrics: adapters.Metrics{EvalLossBefore: new(2.0), EvalLossAfter: new(1.0)},
 	}
 	got := string(Of("support", a, "sha256:a", l))
 	for _, want := range []string{"# support", "base_model: someone", "sha256:b", "sha256:d", "sha256:a", "learning\\_rate", "0.0002", "packing", "cultivar 1", "handbook"} {

@@ -16,11 +16,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/pretraining"
 )
 
 func main() {
@@ -37,7 +36,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
-	o := stages.PretrainOptions{Recipe: stages.DefaultRecipe()}
+	o := pretraining.Options{Recipe: pretraining.DefaultRecipe()}
 	f := flag.NewFlagSet("seedling", flag.ContinueOnError)
 	f.SetOutput(errs)
 	f.StringVar(&o.OutDir, "out", "", "base directory to make")
@@ -53,14 +52,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := yaml.UnmarshalWithOptions(text, &o.Recipe, yaml.Strict()); err != nil {
-			return fmt.Errorf("%s: %s", *recipe, yaml.FormatError(err, false, false))
+		if err := yamlerr.Decode(text, &o.Recipe); err != nil {
+			return fmt.Errorf("%q: %w", *recipe, err)
 		}
 	}
 	return pretrain(ctx, o, out, errs)
 }
 
-func pretrain(ctx context.Context, o stages.PretrainOptions, out, errs io.Writer) error {
+func pretrain(ctx context.Context, o pretraining.Options, out, errs io.Writer) error {
 	if err := cpu.FromEnv(); err != nil {
 		return err
 	}
@@ -73,10 +72,10 @@ func pretrain(ctx context.Context, o stages.PretrainOptions, out, errs io.Writer
 			_, _ = fmt.Fprintf(errs, "step %d: loss %.3f, %.0f tokens/s\n", s.Step, s.Loss, s.TokensPerSecond)
 		}
 	}}
-	r, err := stages.Pretrain(ctx, o)
+	r, err := pretraining.Run(ctx, o)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "base      %s\nsteps     %d\nloss      %.4f\nheld out  %.4f\n", o.OutDir, r.Steps, r.Loss, r.EvalAfter)
+	_, err = fmt.Fprintf(out, "base      %s\nsteps     %d\nloss      %.4f\nheld out  %.4f\n", o.OutDir, r.Steps, r.Loss, *r.EvalAfter)
 	return err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // Fault is a failure as doors show it and history keeps it. Texts quote no document.
@@ -41,6 +42,7 @@ const (
 	NotFound    Code = "not_found"   // what was named is not there
 	Exists      Code = "exists"      // what would be made is there already
 	Conflict    Code = "conflict"    // something else is in the place, and is kept
+	Busy        Code = "busy"        // another process is at it
 	Refused     Code = "refused"     // a gate or a check does not allow it
 	Corrupt     Code = "corrupt"     // content is not what its digest promises
 	Denied      Code = "denied"      // no right to read or to write there
@@ -54,7 +56,9 @@ var codes = []struct {
 	err  error
 	code Code
 }{
-	{stages.ErrOtherRun, Conflict},
+	{training.ErrOtherRun, Conflict},
+	{training.ErrForeign, Conflict},
+	{training.ErrBusy, Busy},
 	{checkpoint.ErrOtherRun, Conflict},
 	{registry.ErrVersionExists, Conflict},
 	{registry.ErrBadName, Usage},
@@ -88,7 +92,7 @@ var codes = []struct {
 
 // statuses are what a code is to a command line and to HTTP.
 var statuses = map[Code]struct{ exit, http int }{
-	Failed: {1, 500}, Usage: {2, 400}, NotFound: {1, 404}, Exists: {1, 409}, Conflict: {3, 409}, Refused: {3, 422},
+	Failed: {1, 500}, Usage: {2, 400}, NotFound: {1, 404}, Exists: {1, 409}, Conflict: {3, 409}, Busy: {3, 423}, Refused: {3, 422},
 	Corrupt: {3, 500}, Denied: {1, 403}, Full: {1, 507}, Unavailable: {1, 503}, Interrupted: {130, 499},
 }
 

@@ -2,15 +2,15 @@ package kinds
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // EvaluateConfig says what is measured with.
 type EvaluateConfig struct {
-	Split     string `yaml:"split"`      // of the dataset
-	AppendEOS bool   `yaml:"append_eos"` // as in training
+	Split string `yaml:"split"` // of the dataset
 }
 
 // Evaluated is the loss on a split without and with an adapter.
@@ -24,7 +24,7 @@ type Evaluated struct {
 func evaluate() workflows.Kind {
 	return workflows.Kind{
 		Name: "evaluate", Version: 1,
-		Config: func() any { return &EvaluateConfig{Split: "test", AppendEOS: true} },
+		Config: func() any { return &EvaluateConfig{Split: "test"} },
 		Inputs: []workflows.Port{
 			{Name: "base", Type: workflows.Base}, {Name: "data", Type: workflows.Dataset}, {Name: "adapter", Type: workflows.Adapter},
 		},
@@ -35,18 +35,21 @@ func evaluate() workflows.Kind {
 				return workflows.Result{}, err
 			}
 			c := t.Config.(*EvaluateConfig)
-			o := stages.EvalOptions{Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Split: c.Split, AppendEOS: c.AppendEOS}
-			before, err := stages.Eval(ctx, o)
+			o := training.EvalOptions{Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Split: c.Split}
+			before, err := training.Eval(ctx, o)
 			if err != nil {
 				return workflows.Result{}, err
 			}
 			o.Adapter = adapter
-			after, err := stages.Eval(ctx, o)
+			after, err := training.Eval(ctx, o)
 			if err != nil {
 				return workflows.Result{}, err
 			}
+			if before.Loss == nil || after.Loss == nil {
+				return workflows.Result{}, errors.New("nothing to evaluate on")
+			}
 			report := workflows.Artefact{Type: workflows.Report, Ref: "losses"}
-			return facts("report", report, Evaluated{before.MeanNLL, after.MeanNLL, after.Tokens, len(after.Rows)})
+			return facts("report", report, Evaluated{*before.Loss, *after.Loss, after.Tokens, len(after.Rows)})
 		},
 	}
 }

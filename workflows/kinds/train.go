@@ -5,7 +5,7 @@ import (
 
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // Trained is what came of a training.
@@ -20,7 +20,7 @@ type Trained struct {
 
 func train(hooks trainer.Hooks) workflows.Kind {
 	return workflows.Kind{
-		Name: "train", Version: stages.NumericsVersion,
+		Name: "train", Version: training.NumericsVersion,
 		Config:  func() any { c := trainer.DefaultConfig(); return &c },
 		Inputs:  []workflows.Port{{Name: "base", Type: workflows.Base}, {Name: "data", Type: workflows.Dataset}},
 		Outputs: []workflows.Port{{Name: "adapter", Type: workflows.Adapter}},
@@ -32,13 +32,13 @@ func train(hooks trainer.Hooks) workflows.Kind {
 			}
 			// The directory is the task's own: killed and run again, training goes on from what is there.
 			dir, began := env.WorkDir(t), env.Now()
-			r, err := stages.Train(ctx, stages.TrainOptions{
+			r, err := training.Train(ctx, training.Options{
 				Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Config: *t.Config.(*trainer.Config), OutDir: dir, Restart: true, Hooks: hooks,
 			})
 			if err != nil {
 				return workflows.Result{}, err
 			}
-			a, err := put(ctx, env, workflows.Adapter, "adapter", r.Digest, openAdapterFiles(dir))
+			a, err := put(ctx, env, workflows.Adapter, "adapter", r.AdapterDigest, openAdapterFiles(dir))
 			if err != nil {
 				return workflows.Result{}, err
 			}

@@ -68,7 +68,7 @@ func Workflow() (workflows.Workflow, error) {
 		{stageDocuments, carriedDocuments, nil},
 		{stageIngest, ingestConfig(), map[string]string{"documents": "unpack documents.documents"}},
 		{stageTrain, trainConfig(), map[string]string{"base": "unpack base.base", "data": "ingest.dataset"}},
-		{stageEvaluate, kinds.EvaluateConfig{Split: "test", AppendEOS: true}, map[string]string{
+		{stageEvaluate, kinds.EvaluateConfig{Split: "test"}, map[string]string{
 			"base": "unpack base.base", "data": "ingest.dataset", "adapter": "train.adapter"}},
 		{stagePublish, kinds.PublishConfig{Name: Name, Alias: Alias, Why: "quickstart"}, map[string]string{"adapter": "train.adapter"}},
 		{stagePull, struct{}{}, map[string]string{"version": "publish.version"}},

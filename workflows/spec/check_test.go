@@ -36,6 +36,14 @@ func check(path string, schema map[string]any, value any) error {
 }
 
 func checkObject(path string, schema map[string]any, value map[string]any) error {
+	if values, ok := schema["additionalProperties"].(map[string]any); ok && schema["type"] == "object" {
+		for key, v := range value {
+			if err := check(path+"."+key, values, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if schema["type"] != "object" || schema["additionalProperties"] != false {
 		return fmt.Errorf("%s: a section is not described as one, without other keys", path)
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
-	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
+	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/trainer/optim"
 	"github.com/cultivar/cultivar/workflows"
 )
@@ -35,9 +36,17 @@ var subjects = map[string]string{
 // closed lists what a key may be where that is a closed list, by dotted path.
 func closed() map[string][]string {
 	return map[string][]string{
-		"objective": trainer.Objectives, "lr_scheduler_type": optim.ScheduleTypes, "quantize": append([]string{""}, bases.QuantiseMethods()...),
+		"objective": objective.Names(), "train_on": trainOns(), "lr_scheduler_type": optim.ScheduleTypes, "quantize": append([]string{""}, bases.QuantiseMethods()...),
 		"redact.entities": {redact.Email, redact.Phone, redact.Card, redact.IBAN, redact.Secret, redact.IP, redact.SSN},
 	}
+}
+
+func trainOns() []string {
+	var names []string
+	for _, on := range chat.TrainOns() {
+		names = append(names, string(on))
+	}
+	return names
 }
 
 // reflector makes schemas of structs by their YAML names and with their fields' comments.

@@ -5,6 +5,7 @@ package spec
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -68,7 +69,9 @@ func (s stage[C]) load(kinds workflows.Kinds) (workflows.Stage, error) {
 	}
 	config, err := k.DecodeWith(func(into any) error {
 		if u, ok := any(s.Config).(unread); ok && u.node != nil && u.node.Type() != ast.NullType {
-			return yaml.NodeToValue(u.node, into, yaml.Strict())
+			if err := yaml.NodeToValue(u.node, into, yaml.Strict()); err != nil {
+				return yamlerr.Explain(err, reflect.ValueOf(into).Elem().Interface())
+			}
 		}
 		return nil
 	})

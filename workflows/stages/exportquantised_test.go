@@ -232,7 +232,7 @@ func checkPlain(t *testing.T, dir string, tensors []string, r stages.ExportResul
 			t.Errorf("tensor %s is left", name)
 		}
 	}
-	if r.Merge.Widened != 1 || len(r.Notes) != 1 || !strings.HasSuffix(r.Notes[0], "1 of its weights are widened and written as "+stored) {
-		t.Errorf("report %+v, notes %q", r.Merge, r.Notes)
+	if r.Widened != 1 || len(r.Notes) != 1 || !strings.HasSuffix(r.Notes[0], "1 of its weights are widened and written as "+stored) {
+		t.Errorf("report %+v, notes %q", r.Report, r.Notes)
 	}
 }

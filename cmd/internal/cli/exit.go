@@ -15,7 +15,7 @@ import (
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows/fault"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // usagef is an error for a command line that cannot be understood.
@@ -38,7 +38,9 @@ var ways = []struct {
 	way string
 }{
 	{checkpoint.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
-	{stages.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
+	{training.ErrOtherRun, "choose another --out, or --restart to discard what is there"},
+	{training.ErrForeign, "choose another --out"},
+	{training.ErrBusy, "choose another --out"},
 	{adapters.ErrOtherBase, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"},
 	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
 	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},

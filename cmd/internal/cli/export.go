@@ -116,17 +116,16 @@ func exclusive(c *cobra.Command, format string) error {
 
 func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, format string) error {
 	if a.json {
-		m := r.Merge
-		return a.printJSON(exportedJSON{r.Adapter, m.Bytes, format, m.Modules, o.Out, m.Shards, m.Tensors})
+		return a.printJSON(r)
 	}
 	if format == "peft" {
 		_, err := fmt.Fprintf(a.out, "%s in %s\n", r.Adapter, o.Out)
 		return err
 	}
 	if format == "gguf" || r.Adapter == "" {
-		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)
+		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Merge.Modules, r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)
+	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // making is a verb that makes something, as history keeps it: O are its options, R is its result.
@@ -52,10 +53,10 @@ func ingesting() making[stages.IngestOptions, stages.IngestResult] {
 	}
 }
 
-func training() making[stages.TrainOptions, stages.TrainResult] {
-	return making[stages.TrainOptions, stages.TrainResult]{
-		kind: "train", config: func(o stages.TrainOptions) any { return o.Config },
-		tell: func(l *run.Log, o stages.TrainOptions, r stages.TrainResult) {
+func trainingRun() making[training.Options, training.Result] {
+	return making[training.Options, training.Result]{
+		kind: "train", config: func(o training.Options) any { return o.Config },
+		tell: func(l *run.Log, o training.Options, r training.Result) {
 			l.Input(artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
 			for _, d := range r.Lineage.Datasets {
 				ref := d.Name
@@ -64,7 +65,7 @@ func training() making[stages.TrainOptions, stages.TrainResult] {
 				}
 				l.Input(artefact(workflows.Dataset, ref, d.Digest))
 			}
-			l.Output(artefact(workflows.Adapter, o.OutDir, r.Digest))
+			l.Output(artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
 		},
 	}
 }

@@ -8,7 +8,7 @@ import (
 func TestSuggestions(t *testing.T) {
 	for line, want := range map[string]string{
 		"ingset x":                          "did you mean `cultivar ingest`?",
-		"ingset x --out d":                 "did you mean `cultivar ingest`?",
+		"ingset x --out d":                  "did you mean `cultivar ingest`?",
 		"trian":                             "did you mean `cultivar train`?",
 		"dataset lst":                       "did you mean `cultivar dataset ls`?",
 		"xyzzy":                             "`cultivar --help` lists the commands",
