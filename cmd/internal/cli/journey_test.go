@@ -70,6 +70,9 @@ func (j journey) travel() [3]string {
 	if list := j.run("adapter ls words"); !strings.Contains(list, digests[2]) || !strings.Contains(list, `"version":1,"aliases":["prod"]`) {
 		j.t.Errorf("adapter ls: %s", list)
 	}
+	if left, err := os.ReadDir(filepath.Join(j.dir, fmt.Sprintf("cultivar-%d", os.Geteuid()))); len(left) > 0 {
+		j.t.Errorf("left in the directory for temporary files: %v, %v", left, err)
+	}
 	return digests
 }
 
