@@ -171,8 +171,8 @@ func TestServable(t *testing.T) {
 		{"too large a rank", 513, nil, "nyy", "above the most it takes, 512"},
 		{"rank-stabilised", 8, func(c *adapters.Config) { c.UseRSLoRA = true }, "yyy", "--format gguf"},
 		{"DoRA", 8, func(c *adapters.Config) { c.UseDoRA = true }, "nnn", "--format merged"},
-		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = map[string]float64{"q_proj": 1} }, "nny", "alpha_pattern"},
-		{"ranks of their own", 8, func(c *adapters.Config) { c.RankPattern = map[string]int{"q_proj": 9} }, "nny", "rank_pattern"},
+		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = adapters.Patterns[float64]{{Name: "q_proj", Value: 1}} }, "nny", "alpha_pattern"},
+		{"ranks of their own", 8, func(c *adapters.Config) { c.RankPattern = adapters.Patterns[int]{{Name: "q_proj", Value: 9}} }, "nny", "rank_pattern"},
 	} {
 		got, notes := "", ""
 		for _, v := range Servable(adapterOf(1, tt.rank, tt.change)) {

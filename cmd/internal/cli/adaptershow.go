@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/diff"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -110,8 +111,8 @@ func (f *fields) lineage(l adapters.Lineage) {
 	f.add("made with", "%s", l.Tool)
 	m := l.Metrics
 	f.add("training", "%d steps, %s tokens, loss %.4f on the last step", m.Steps, humanize.Count(m.Tokens), m.TrainLoss)
-	if m.EvalLossBefore > 0 {
-		f.add("held out", "%.4f before, %.4f after", m.EvalLossBefore, m.EvalLossAfter)
+	if m.EvalLossBefore != nil && m.EvalLossAfter != nil {
+		f.add("held out", "%.4f before, %.4f after", *m.EvalLossBefore, *m.EvalLossAfter)
 	}
 }
 
@@ -203,7 +204,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 					return err
 				}
 			}
-			d, err := stages.DiffAdapters(found[0], found[1])
+			d, err := diff.Of(diff.Named{Name: found[0].Name, Adapter: found[0].Adapter}, diff.Named{Name: found[1].Name, Adapter: found[1].Adapter})
 			if err != nil {
 				return err
 			}
@@ -215,7 +216,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 	}
 }
 
-func (a *app) printAdapterDiff(d stages.AdapterDiff) error {
+func (a *app) printAdapterDiff(d diff.Diff) error {
 	if d.Same {
 		_, err := fmt.Fprintf(a.out, "%s and %s compute the same\n", d.A, d.B)
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/doctor"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -25,7 +25,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			h := stages.Doctor(c.Context(), home)
+			h := doctor.Look(c.Context(), home)
 			var broken []error
 			for _, p := range h.Problems {
 				broken = append(broken, errors.New(p))
@@ -41,7 +41,7 @@ EXIT STATUS
 	}
 }
 
-func (a *app) printHealth(h stages.Health) error {
+func (a *app) printHealth(h doctor.Health) error {
 	var f fields
 	f.add("platform", "%s", h.Platform)
 	f.add("processor", "%s, %d threads", orUnknown(h.CPU), h.Threads)
