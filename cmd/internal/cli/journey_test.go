@@ -59,6 +59,9 @@ func (j journey) travel() [3]string {
 	} {
 		digests[i] = j.killed(args)["digest"].(string)
 	}
+	if digests[1] != digests[2] {
+		j.t.Errorf("train says %s, publish %s", digests[1], digests[2])
+	}
 	j.killed("pull words:prod --out served")
 	j.run("adapter verify served")
 	j.run("dataset promote words@1 --alias gold")
