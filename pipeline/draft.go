@@ -21,21 +21,22 @@ const (
 )
 
 // draft is a document on its way through the run, with what was taken from it. It belongs to one
-// goroutine at a time.
+// goroutine at a time. At a barrier it goes through a scratch file, which keeps the exported fields.
 type draft struct {
 	datasets.Document
-	drop       *datasets.Exclusion // why it is left out; nil while it is kept
-	spans      []datasets.Exclusion
-	redactions []datasets.Redaction
+	Drop       *datasets.Exclusion // why it is left out; nil while it is kept
+	Spans      []datasets.Exclusion
+	Redactions []datasets.Redaction
+	Flags      []string // rules in signal mode that the text breaks
 
 	digest    dedup.Digest
 	signature *dedup.Signature
-	flags     []string // rules in signal mode that the text breaks
+	copy      bool // of an earlier document, where copies are kept
 }
 
 // reject drops the whole document.
 func (d *draft) reject(stage, rule, reason string, value, threshold float64) {
-	d.drop = &datasets.Exclusion{
+	d.Drop = &datasets.Exclusion{
 		DocID: d.DocID, SourceURI: d.SourceURI, Stage: stage, Rule: rule, Reason: reason,
 		Value: value, Threshold: threshold, Start: -1, End: -1,
 	}
@@ -96,7 +97,7 @@ type step struct {
 // apply runs steps until one rejects. A panic in a step is the document's end, not the run's.
 func apply(d *draft, steps []step) *draft {
 	for _, s := range steps {
-		if d.drop != nil {
+		if d.Drop != nil {
 			break
 		}
 		s.contain(d)
@@ -124,6 +125,6 @@ func (d *draft) note(found []redact.Finding, where string, nowhere bool) {
 		if nowhere {
 			row.Start, row.End = -1, -1
 		}
-		d.redactions = append(d.redactions, row)
+		d.Redactions = append(d.Redactions, row)
 	}
 }

@@ -236,12 +236,12 @@ func TestBoilerplateIsASpan(t *testing.T) {
 	}
 }
 
-// The rows are the same at any number of workers, and on every run.
+// The rows are the same at any number of workers, at any budget of memory, and on every run.
 func TestRunIsDeterministic(t *testing.T) {
 	var want []byte
-	for _, workers := range []int{1, 2, 7, 64, 0} {
+	for i, workers := range []int{1, 2, 7, 64, 0} {
 		cfg := testConfig()
-		cfg.Workers = workers
+		cfg.Workers, cfg.MemoryBytes, cfg.ScratchDir = workers, int64(1)<<(8*i), t.TempDir()
 		out, _ := mustRun(t, cfg, corpus(), memory{name: "second", files: corpus().files})
 		got, err := json.Marshal(out)
 		if err != nil {
@@ -312,8 +312,8 @@ func TestErrorsEndTheRun(t *testing.T) {
 
 func TestStepPanicIsAnExclusion(t *testing.T) {
 	d := apply(&draft{}, []step{{"clean", func(*draft) { panic("secret text") }}, {"filter", func(*draft) { t.Error("went on") }}})
-	if d.drop == nil || d.drop.Rule != "panic" || strings.Contains(d.drop.Reason, "secret") {
-		t.Errorf("got %+v", d.drop)
+	if d.Drop == nil || d.Drop.Rule != "panic" || strings.Contains(d.Drop.Reason, "secret") {
+		t.Errorf("got %+v", d.Drop)
 	}
 }
 
@@ -342,7 +342,8 @@ func TestConfig(t *testing.T) {
 
 func TestConfigDigest(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
-	b.Workers, b.IngestedAt, b.Progress = 9, time.Now(), func(Stats) {}
+	b.Workers, b.MemoryBytes, b.ScratchDir = 9, 1, "/scratch"
+	b.IngestedAt, b.Progress = time.Now(), func(Stats) {}
 	if a.Digest() != b.Digest() || !strings.HasPrefix(a.Digest(), "sha256:") {
 		t.Error("settings without effect change the digest")
 	}

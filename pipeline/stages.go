@@ -14,7 +14,6 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/pipeline/dedup"
 	"github.com/cultivar/cultivar/pipeline/extract"
-	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
 	"github.com/cultivar/cultivar/pipeline/source"
 )
@@ -108,68 +107,6 @@ func (r *run) clean(d *draft) {
 	}
 }
 
-// dropExact drops all but the best of the documents with the same words.
-func (r *run) dropExact(drafts []*draft) error {
-	return dropDuplicates(drafts, dedup.NewExact(), "exact", "another document has the same text", 1)
-}
-
-// dropNear drops documents that resemble a better one.
-func (r *run) dropNear(drafts []*draft) error {
-	threshold := r.cfg.Dedup.Threshold
-	return dropDuplicates(drafts, dedup.NewNear(threshold), "near", "another document has nearly the same text", threshold)
-}
-
-func dropDuplicates(drafts []*draft, index dedup.Index, rule, reason string, threshold float64) error {
-	for d := range kept(drafts) {
-		e := dedup.Entry{DocID: d.DocID, Size: utf8.RuneCountInString(d.Text), Digest: d.digest, Signature: d.signature}
-		if err := index.Add(e); err != nil {
-			return fmt.Errorf("index document %s: %w", d.DocID, err)
-		}
-	}
-	verdicts, err := index.Verdicts()
-	if err != nil {
-		return fmt.Errorf("find duplicates: %w", err)
-	}
-	for d := range kept(drafts) {
-		v, ok := verdicts[d.DocID]
-		if !ok {
-			continue
-		}
-		d.DupCluster = v.Winner
-		if v.Winner != d.DocID {
-			d.reject(stageDedup, rule, reason, v.Similarity, threshold)
-			d.drop.Related = v.Winner
-		}
-	}
-	return nil
-}
-
-func kept(drafts []*draft) iter.Seq[*draft] {
-	return func(yield func(*draft) bool) {
-		for _, d := range drafts {
-			if d.drop == nil && !yield(d) {
-				return
-			}
-		}
-	}
-}
-
-// learnLines counts lines over the corpus. Copies of a document count once: else a document with
-// many copies would be taken for boilerplate, whole.
-func (r *run) learnLines(drafts []*draft) error {
-	lines := filter.NewLines(r.cfg.Filter.Boilerplate)
-	seen := map[dedup.Digest]bool{}
-	for d := range kept(drafts) {
-		if !seen[d.digest] {
-			seen[d.digest] = true
-			lines.Add(d.Text)
-		}
-	}
-	lines.Settle()
-	r.lines = lines // read by the stages after this one, which have not begun
-	return nil
-}
-
 // stripLines takes boilerplate out of the text.
 func (r *run) stripLines(d *draft) {
 	if r.lines == nil {
@@ -177,7 +114,7 @@ func (r *run) stripLines(d *draft) {
 	}
 	text, spans := r.lines.Strip(d.Text)
 	for _, s := range spans {
-		d.spans = append(d.spans, datasets.Exclusion{
+		d.Spans = append(d.Spans, datasets.Exclusion{
 			DocID: d.DocID, SourceURI: d.SourceURI, Stage: stageFilter, Rule: "boilerplate",
 			Reason: "the line is repeated across the corpus", Value: s.Share,
 			Threshold: r.cfg.Filter.Boilerplate.Share, Start: s.Start, End: s.End,
@@ -191,7 +128,7 @@ func (r *run) stripLines(d *draft) {
 // judge measures the text and drops what breaks a rule.
 func (r *run) judge(d *draft) {
 	j := r.filter.Judge(d.Text)
-	d.Signals, d.flags = j.Signals, j.Flags
+	d.Signals, d.Flags = j.Signals, j.Flags
 	if v := j.Drop; v != nil {
 		d.reject(stageFilter, v.Rule, v.Reason, v.Value, v.Threshold)
 	}

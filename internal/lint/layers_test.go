@@ -48,6 +48,7 @@ var outside = []struct {
 	{"github.com/chewxy/hm", []string{"trainer/ops"}, false},
 	{"github.com/gabriel-vasile/mimetype", []string{"pipeline/extract"}, false},
 	{"github.com/goccy/go-yaml", []string{"cmd/...", "workflows/...", "trainer", "pipeline/extract/markdown", "internal/yamlerr"}, true},
+	{"github.com/klauspost/compress", []string{"pipeline/spill"}, false},
 	{"github.com/minio/", []string{"store/s3"}, false},
 	{"github.com/nyaruka/phonenumbers", []string{"pipeline/redact"}, false},
 	{"github.com/parquet-go/parquet-go", []string{"datasets/table"}, false},
