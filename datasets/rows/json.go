@@ -1,0 +1,191 @@
+package rows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// The functions here keep the order of keys and see keys that stand twice, both of which
+// encoding/json loses in Go values. All but check take JSON that check has passed.
+
+// member is a key of an object with its value.
+type member struct {
+	key   string
+	value []byte
+}
+
+// check refuses what is not JSON in UTF-8, and keys that stand twice in an object.
+func check(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return errors.New("not UTF-8")
+	}
+	var value json.RawMessage
+	if err := json.Unmarshal(raw, &value); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return fmt.Errorf("not JSON (at byte %d)", syntax.Offset)
+		}
+		return errors.New("not JSON")
+	}
+	return unique(raw)
+}
+
+func unique(raw []byte) error {
+	raw = bytes.TrimSpace(raw)
+	if raw[0] == '[' {
+		for _, element := range values(raw) {
+			if err := unique(element); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	list, err := members(raw)
+	if err != nil {
+		return nil // not an object
+	}
+	seen := make(map[string]bool, len(list))
+	for _, m := range list {
+		if seen[m.key] {
+			return fmt.Errorf("duplicate key: %q stands twice in one object", m.key)
+		}
+		seen[m.key] = true
+		if err := unique(m.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrongKind is what a value is instead of what was wanted.
+type wrongKind string
+
+func (k wrongKind) Error() string { return string(k) }
+
+func kind(raw []byte) wrongKind {
+	switch raw = bytes.TrimSpace(raw); raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a text"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+func isNull(raw []byte) bool { return bytes.Equal(bytes.TrimSpace(raw), []byte("null")) }
+
+// members returns the keys of an object in order; a wrongKind when it is none.
+func members(raw []byte) ([]member, error) {
+	if raw = bytes.TrimSpace(raw); raw[0] != '{' {
+		return nil, kind(raw)
+	}
+	var list []member
+	for i := skipSpace(raw, 1); raw[i] != '}'; i = skipSpace(raw, i) {
+		if raw[i] == ',' {
+			i = skipSpace(raw, i+1)
+		}
+		end := skipValue(raw, i)
+		var key string
+		if err := json.Unmarshal(raw[i:end], &key); err != nil {
+			return nil, err
+		}
+		i = skipSpace(raw, skipSpace(raw, end)+1) // over the colon
+		end = skipValue(raw, i)
+		list = append(list, member{key, raw[i:end:end]})
+		i = end
+	}
+	return list, nil
+}
+
+// values returns the elements of a list; none when it is no list.
+func values(raw []byte) [][]byte {
+	if raw = bytes.TrimSpace(raw); raw[0] != '[' {
+		return nil
+	}
+	var list [][]byte
+	for i := skipSpace(raw, 1); raw[i] != ']'; i = skipSpace(raw, i) {
+		if raw[i] == ',' {
+			i = skipSpace(raw, i+1)
+		}
+		end := skipValue(raw, i)
+		list = append(list, raw[i:end:end])
+		i = end
+	}
+	return list
+}
+
+func skipSpace(raw []byte, i int) int {
+	for raw[i] == ' ' || raw[i] == '\t' || raw[i] == '\n' || raw[i] == '\r' {
+		i++
+	}
+	return i
+}
+
+// skipValue returns where the value that begins at i ends.
+func skipValue(raw []byte, i int) int {
+	for depth := 0; ; {
+		switch raw[i] {
+		case '"':
+			i = skipText(raw, i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\n', '\r':
+			i++
+		default:
+			for i < len(raw) && !strings.ContainsRune(",:]} \t\n\r", rune(raw[i])) {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+func skipText(raw []byte, i int) int {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// text decodes a JSON string.
+func text(raw []byte) (string, error) {
+	if raw = bytes.TrimSpace(raw); raw[0] != '"' {
+		return "", kind(raw)
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", errors.New("not JSON")
+	}
+	// encoding/json puts U+FFFD where half of a surrogate pair is missing.
+	if strings.ContainsRune(s, utf8.RuneError) && !bytes.Contains(raw, []byte("\ufffd")) && !bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`)) {
+		return "", errors.New("half of a surrogate pair, which is no character")
+	}
+	return s, nil
+}
+
+// compact returns JSON without white space between its parts.
+func compact(raw []byte) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, raw); err != nil {
+		return string(raw) // checked before: cannot happen
+	}
+	return b.String()
+}

@@ -1,0 +1,105 @@
+package rows
+
+import (
+	"fmt"
+	"slices"
+)
+
+// rowKeys are the keys of a row that are understood; a mapping may give them other names.
+var rowKeys = []string{
+	"text",
+	"messages", "conversations", "conversation", "system", "tools", "functions", "history",
+	"prompt", "question", "query", "instruction", "input",
+	"completion", "response", "answer", "output", "label", "kto_tag",
+	"chosen", "rejected",
+}
+
+// decisive are the keys that make a row something else than a text.
+var decisive = []string{"messages", "conversations", "conversation", "prompt", "completion", "chosen", "rejected", "tools"}
+
+// messageKeys are the keys of a message.
+var messageKeys = []string{
+	"role", "from", "content", "value", "reasoning_content", "reasoning", "thinking", "name",
+	"tool_calls", "function_call", "tool_call_id", "weight", "train", "training",
+}
+
+// callKeys are the keys of a tool call and of the function in it.
+var callKeys = []string{"id", "type", "function", "name", "arguments"}
+
+// origins say where a row is from, or how a service was asked for it. They change nothing that is
+// trained and are kept: the first six as ids of ours, the others as metadata.
+var origins = []string{
+	"example_id", "doc_id", "doc_version", "split", "start", "end",
+	"metadata", "id", "_id", "idx", "index", "row_id", "uuid", "uid", "hash", "prompt_id", "conversation_id", "conversation_hash", "question_id",
+	"source", "source_uri", "url", "dataset", "title", "lang", "language", "license", "category",
+	"created_at", "timestamp", "date", "model", "parallel_tool_calls",
+}
+
+// Known tells whether an object with these keys, or a table with these columns, holds training rows
+// other than plain texts. A question with an answer is also how documents are written, so that such
+// keys count only when the mapping names them.
+func Known(keys []string, o Options) bool {
+	has := func(name string) bool {
+		if key, ok := o.Mapping[name]; ok {
+			return slices.Contains(keys, key)
+		}
+		return slices.Contains(keys, name)
+	}
+	switch {
+	case has("messages"), has("conversations"), has("conversation"), has("chosen") && has("rejected"):
+		return true
+	case has("prompt"):
+		return has("completion") || has("response")
+	case has("instruction"):
+		return has("output") || has("response")
+	}
+	return false
+}
+
+// suggest names the nearest of the known keys, if one is near.
+func suggest(key string, known []string) string {
+	if near := nearest(key, known, reach(key)); near != "" {
+		return fmt.Sprintf(", did you mean %q?", near)
+	}
+	return ""
+}
+
+// reach is how many letters may be wrong in a key that is taken for another.
+func reach(key string) int { return max(1, len(key)/3) }
+
+// nearest returns the known key with the fewest wrong letters, at most limit; "" when none is near.
+func nearest(key string, known []string, limit int) string {
+	best := ""
+	for _, k := range known {
+		if d := distance(key, k); d <= limit && d < len(k) {
+			best, limit = k, d-1
+		}
+	}
+	return best
+}
+
+// distance counts letters inserted, left out, replaced or swapped with their neighbour.
+func distance(a, b string) int {
+	if max(len(a), len(b)) > 64 {
+		return 64
+	}
+	var before, last, row [65]int
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, last = last, row
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

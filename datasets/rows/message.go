@@ -1,0 +1,294 @@
+package rows
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cultivar/cultivar/datasets"
+)
+
+// roles are the names that others have for the roles of OpenAI's format.
+var roles = map[string]string{
+	"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "chatbot": "assistant",
+	"observation": "tool", "function_response": "tool", "tool_response": "tool", "function": "tool",
+	"function_call": "assistant", "tool_call": "assistant",
+}
+
+var ownRoles = []string{"system", "developer", "user", "assistant", "tool"}
+
+// messages reads a list of messages. A text is taken for the JSON of such a list, as tables have it
+// in a column of texts.
+func (r *row) messages(f *field) ([]datasets.Message, error) {
+	raw, err := embedded(f)
+	if err != nil {
+		return nil, err
+	}
+	if k := kind(raw); k != "a list" {
+		return nil, fmt.Errorf("%q is %w, want a list of messages", f.key, k)
+	}
+	return r.list(f.key, values(raw))
+}
+
+// embedded returns the JSON that stands in a text, or the value itself when it is no text.
+func embedded(f *field) ([]byte, error) {
+	if kind(f.raw) != "a text" {
+		return f.raw, nil
+	}
+	s, err := text(f.raw)
+	if err == nil {
+		err = check([]byte(s))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q is a text that holds no JSON: %w", f.key, err)
+	}
+	return bytes.TrimSpace([]byte(s)), nil
+}
+
+func (r *row) list(key string, values [][]byte) ([]datasets.Message, error) {
+	if len(values) == 0 {
+		return nil, fmt.Errorf("%q is empty", key)
+	}
+	list := make([]datasets.Message, len(values))
+	for i, raw := range values {
+		m, err := r.message(raw, fmt.Sprintf("%s.%d", key, i+1))
+		if err != nil {
+			return nil, fmt.Errorf("message %d of %q: %w", i+1, key, err)
+		}
+		list[i] = m
+	}
+	return list, nil
+}
+
+// turns reads one side of a row: a text, a message, or a list of messages. A text is a message of
+// the given role.
+func (r *row) turns(f *field, role string) ([]datasets.Message, error) {
+	switch kind(f.raw) {
+	case "a text":
+		s, err := text(f.raw)
+		if err == nil && strings.TrimSpace(s) == "" {
+			err = errors.New("the content is empty")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", f.key, err)
+		}
+		return []datasets.Message{{Role: role, Content: s}}, nil
+	case "a list":
+		return r.list(f.key, values(f.raw))
+	case "an object":
+		return r.list(f.key, [][]byte{f.raw})
+	}
+	return nil, fmt.Errorf("%q is %w, want a text or a list of messages", f.key, kind(f.raw))
+}
+
+// message reads one message; where is the beginning of the names of what is kept of it.
+func (r *row) message(raw []byte, where string) (datasets.Message, error) {
+	list, err := members(raw)
+	if err != nil {
+		return datasets.Message{}, fmt.Errorf("is %w, want an object with \"role\" and \"content\"", err)
+	}
+	p := messageParser{m: datasets.Message{Null: true}}
+	for _, m := range list {
+		known, err := p.key(m)
+		if err != nil {
+			return p.m, fmt.Errorf("%q %w", m.key, err)
+		}
+		if known {
+			continue
+		}
+		if !r.opts.KeepUnknown {
+			return p.m, fmt.Errorf("unknown key %q%s", m.key, suggest(m.key, messageKeys))
+		}
+		if err := r.keep(where+"."+m.key, m.value); err != nil {
+			return p.m, err
+		}
+	}
+	return p.done()
+}
+
+// messageParser gathers a message from its keys.
+type messageParser struct {
+	m       datasets.Message
+	role    string // as it was written
+	content bool   // there is a content
+	set     map[string]string
+}
+
+// key takes a key of a message; false when nobody knows it.
+func (p *messageParser) key(m member) (known bool, err error) {
+	if isNull(m.value) {
+		return slices.Contains(messageKeys, m.key) || slices.Contains([]string{"refusal", "audio", "annotations"}, m.key), nil
+	}
+	switch m.key {
+	case "role", "from":
+		err = p.once("role", m, &p.role)
+	case "content", "value":
+		if p.content {
+			return true, errors.New("is a second content")
+		}
+		p.content, p.m.Null = true, false
+		p.m.Content, p.m.Parts, err = content(m.value)
+	case "reasoning_content", "reasoning", "thinking":
+		err = p.once("reasoning", m, &p.m.Reasoning)
+	case "name":
+		err = p.once("name", m, &p.m.Name)
+	case "tool_call_id":
+		err = p.once("tool_call_id", m, &p.m.ToolCallID)
+	case "weight", "train", "training":
+		err = p.train(m)
+	case "tool_calls":
+		err = p.calls(m.value)
+	case "function_call":
+		err = p.call(m.value)
+	default:
+		return m.key == "annotations" && compact(m.value) == "[]", nil
+	}
+	return true, err
+}
+
+// once sets a text that may have several names; two that differ are refused.
+func (p *messageParser) once(what string, m member, to *string) error {
+	s, err := text(m.value)
+	if err != nil {
+		return fmt.Errorf("is %w, want a text", err)
+	}
+	if p.set == nil {
+		p.set = map[string]string{}
+	}
+	if before, twice := p.set[what]; twice && before != s {
+		return fmt.Errorf("says another %s than a key before it", what)
+	}
+	p.set[what], *to = s, s
+	return nil
+}
+
+func (p *messageParser) train(m member) error {
+	yes := bytes.Equal(m.value, []byte("true"))
+	switch k := kind(m.value); {
+	case m.key == "weight":
+		w, err := strconv.ParseFloat(string(m.value), 64)
+		if err != nil || w != 0 && w != 1 {
+			return errors.New("is neither 0 nor 1")
+		}
+		yes = w == 1
+	case k != "true or false":
+		return fmt.Errorf("is %w, want true or false", k)
+	}
+	if p.m.Train != nil && *p.m.Train != yes {
+		return errors.New("contradicts a key before it")
+	}
+	p.m.Train = &yes
+	return nil
+}
+
+// content reads a text, or a list of parts that are texts.
+func content(raw []byte) (string, []string, error) {
+	switch k := kind(raw); k {
+	case "a text":
+		s, err := text(raw)
+		if err != nil {
+			err = fmt.Errorf("is %w", err)
+		}
+		return s, nil, err
+	case "a list":
+	default:
+		return "", nil, fmt.Errorf("is %w, want a text or a list of parts", k)
+	}
+	var parts []string
+	for i, raw := range values(raw) {
+		s, err := part(raw)
+		if err != nil {
+			return "", nil, fmt.Errorf("has a part %d that %w", i+1, err)
+		}
+		parts = append(parts, s)
+	}
+	return "", parts, nil
+}
+
+func part(raw []byte) (string, error) {
+	if kind(raw) == "a text" {
+		return text(raw)
+	}
+	list, err := members(raw)
+	if err != nil {
+		return "", fmt.Errorf("is %w, want an object with \"type\" and \"text\"", err)
+	}
+	var s string
+	found := false
+	for _, m := range list {
+		switch {
+		case m.key == "text" && kind(m.value) == "a text":
+			found = true
+			if s, err = text(m.value); err != nil {
+				return "", fmt.Errorf("is %w", err)
+			}
+		case m.key == "type" && string(m.value) == `"text"`, isNull(m.value):
+		case m.key == "type":
+			return "", fmt.Errorf("is of type %s: only text can be read", word(m.value))
+		default:
+			return "", fmt.Errorf("has the key %q: only text can be read", m.key)
+		}
+	}
+	if !found {
+		return "", errors.New(`has no "text"`)
+	}
+	return s, nil
+}
+
+// word returns a JSON text if it looks like the name of a type, else words for it: contents are not
+// quoted in errors.
+func word(raw []byte) string {
+	if len(raw) <= 32 && raw[0] == '"' && strings.Trim(string(raw), `"abcdefghijklmnopqrstuvwxyz_`) == "" {
+		return string(raw)
+	}
+	return "another kind"
+}
+
+// done holds the message together: what one role may have and another may not.
+func (p *messageParser) done() (datasets.Message, error) {
+	if p.role == "" {
+		return p.m, errors.New(`has no "role"`)
+	}
+	p.m.Role = p.role
+	if role, ok := roles[p.role]; ok {
+		p.m.Role = role
+	} else if !slices.Contains(ownRoles, p.role) {
+		if near := suggest(p.role, ownRoles); near != "" {
+			return p.m, errors.New("unknown role" + near)
+		}
+	}
+	if p.role == "function_call" || p.role == "tool_call" {
+		if err := p.callInContent(); err != nil {
+			return p.m, err
+		}
+	}
+	return p.m, sound(p.m)
+}
+
+// sound refuses a message that says nothing, or has what its role cannot have.
+func sound(m datasets.Message) error {
+	switch {
+	case len(m.ToolCalls) > 0 && m.Role != "assistant":
+		return fmt.Errorf(`has "tool_calls", which only the assistant makes`)
+	case m.ToolCallID != "" && m.Role != "tool":
+		return errors.New(`has a "tool_call_id", which only the answer of a tool has`)
+	case len(m.ToolCalls) > 0:
+		return nil
+	case m.Null:
+		return fmt.Errorf("of the %s has no \"content\"", speaker(m.Role))
+	case (m.Role == "user" || m.Role == "assistant") && strings.TrimSpace(m.Content+strings.Join(m.Parts, "")) == "":
+		return fmt.Errorf("of the %s: the content is empty", speaker(m.Role))
+	}
+	return nil
+}
+
+// speaker names a role in an error; one that we do not know could be any text.
+func speaker(role string) string {
+	if slices.Contains(ownRoles, role) {
+		return role
+	}
+	return "speaker"
+}
