@@ -49,7 +49,7 @@ func (o options) run() error {
 	if err != nil || o.bin == "" {
 		return err
 	}
-	fmt.Printf("%8s %8s %10s %12s  %s\n", "budget", "workers", "seconds", "peak MB", "digest")
+	_, _ = fmt.Fprintf(os.Stdout, "%8s %8s %10s %12s  %s\n", "budget", "workers", "seconds", "peak MB", "digest")
 	var first string
 	for run := range strings.SplitSeq(o.runs, ",") {
 		budget, workers, _ := strings.Cut(run, ":")
@@ -65,7 +65,7 @@ func (o options) run() error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%8s %8d %10.1f %12.0f  %s\n", budget+" MiB", n, r.seconds, r.peak/1e6, r.digest)
+		_, _ = fmt.Fprintf(os.Stdout, "%8s %8d %10.1f %12.0f  %s\n", budget+" MiB", n, r.seconds, r.peak/1e6, r.digest)
 		if first == "" {
 			first = r.digest
 		}
