@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/pack"
+	rowfile "github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/rng"
 )
@@ -120,11 +121,14 @@ func (d dataset) writeRows(b *bench, e examples.Encoder) (path, peerPath string,
 
 // steps tokenises and packs the rows as training does, and returns those of each step.
 func (d dataset) steps(path string, e examples.Encoder) ([][]peerRow, error) {
-	rows, err := examples.ReadFile(path)
-	if err != nil {
-		return nil, err
+	var list []datasets.Example
+	for r, err := range rowfile.Read(path, rowfile.Options{}) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
 	}
-	encoded, err := e.Encode(rows)
+	encoded, err := e.Encode(list)
 	if err != nil {
 		return nil, err
 	}

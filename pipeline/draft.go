@@ -40,7 +40,8 @@ func (d *draft) reject(stage, rule, reason string, value, threshold float64) {
 		DocID: d.DocID, SourceURI: d.SourceURI, Stage: stage, Rule: rule, Reason: reason,
 		Value: value, Threshold: threshold, Start: -1, End: -1,
 	}
-	d.Text = "" // a dropped draft waits for its turn to be written, and needs no text for that
+	// A dropped draft waits for its turn to be written, and needs no text for that.
+	d.Text, d.Conversation = "", datasets.Conversation{}
 }
 
 // newDraft makes a draft of what a format found. Its doc_id comes from where it is, so it stays when
@@ -53,6 +54,7 @@ func newDraft(sourceName, path, etag, mime string, found extract.Document) *draf
 		MIME:           mime,
 		Title:          found.Title,
 		Text:           found.Text,
+		Conversation:   found.Conversation,
 		Lang:           found.Lang,
 		ACL:            found.ACL,
 		RetentionClass: found.RetentionClass,
@@ -71,8 +73,8 @@ func DocID(sourceName, path, row string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// DocVersion is the identity of a document's content: the SHA-256 of its clean text, as it was before
-// boilerplate and personal data were taken out. What is taken out depends on the settings and on the
+// DocVersion is the identity of a document's content: the SHA-256 of its clean text, of a conversation
+// that of its row as JSON, as it was before boilerplate and personal data were taken out. What is taken out depends on the settings and on the
 // other documents; the version does not.
 func DocVersion(text string) string {
 	sum := sha256.Sum256([]byte(text))

@@ -71,13 +71,6 @@ type run struct {
 	files, bytes, in atomic.Int64
 }
 
-// arrived counts a file, and the documents it gave.
-func (r *run) arrived(a arrival) {
-	r.files.Add(1)
-	r.bytes.Add(a.bytes)
-	r.in.Add(int64(len(a.drafts)))
-}
-
 // snapshot returns counts that the run does not change any more.
 func (r *run) snapshot() Stats {
 	s := r.stats

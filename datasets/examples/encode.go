@@ -1,3 +1,4 @@
+// Package examples turns rows into tokens.
 package examples
 
 import (

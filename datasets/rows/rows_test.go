@@ -10,14 +10,14 @@ import (
 
 func user(s string) datasets.Message      { return datasets.Message{Role: "user", Content: s} }
 func assistant(s string) datasets.Message { return datasets.Message{Role: "assistant", Content: s} }
-func list(m ...datasets.Message) []datasets.Message {
+func said(m ...datasets.Message) []datasets.Message {
 	return m
 }
 
 func yes(b bool) *bool { return &b }
 
 var (
-	asked    = list(user("q"), assistant("a"))
+	asked    = said(user("q"), assistant("a"))
 	call     = datasets.ToolCall{ID: "c1", Name: "tide", Arguments: `{"at":"Norvik"}`}
 	callText = datasets.ToolCall{Name: "tide", Arguments: `"{\"at\": 1}"`}
 )
@@ -31,47 +31,47 @@ func TestParse(t *testing.T) {
 		"messages as a text": {`{"messages":"[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]"}`, datasets.Conversation{Messages: asked}},
 		"sharegpt":           {`{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}`, datasets.Conversation{Messages: asked}},
 		"system beside": {`{"system":"s","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}`,
-			datasets.Conversation{Messages: list(datasets.Message{Role: "system", Content: "s"}, user("q"), assistant("a"))}},
+			datasets.Conversation{Messages: said(datasets.Message{Role: "system", Content: "s"}, user("q"), assistant("a"))}},
 		"weights": {`{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","weight":0},{"role":"assistant","content":"b","train":true}]}`,
-			datasets.Conversation{Messages: list(user("q"), datasets.Message{Role: "assistant", Content: "a", Train: yes(false)}, datasets.Message{Role: "assistant", Content: "b", Train: yes(true)})}},
+			datasets.Conversation{Messages: said(user("q"), datasets.Message{Role: "assistant", Content: "a", Train: yes(false)}, datasets.Message{Role: "assistant", Content: "b", Train: yes(true)})}},
 		"parts": {`{"messages":[{"role":"user","content":[{"type":"text","text":"q"},"r"]},{"role":"assistant","content":"a","reasoning_content":"t"}]}`,
-			datasets.Conversation{Messages: list(datasets.Message{Role: "user", Parts: []string{"q", "r"}}, datasets.Message{Role: "assistant", Content: "a", Reasoning: "t"})}},
+			datasets.Conversation{Messages: said(datasets.Message{Role: "user", Parts: []string{"q", "r"}}, datasets.Message{Role: "assistant", Content: "a", Reasoning: "t"})}},
 		"calls": {`{"messages":[{"role":"user","content":"q"},
 			{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"tide","arguments":{"at": "Norvik"}}}]},
 			{"role":"tool","tool_call_id":"c1","name":"tide","content":"2"},{"role":"assistant","content":"a"}],
 			"tools":[{"type": "function","function":{"name":"tide"}}], "parallel_tool_calls": false}`,
-			datasets.Conversation{Tools: `[{"type":"function","function":{"name":"tide"}}]`, Messages: list(user("q"),
+			datasets.Conversation{Tools: `[{"type":"function","function":{"name":"tide"}}]`, Messages: said(user("q"),
 				datasets.Message{Role: "assistant", Null: true, ToolCalls: []datasets.ToolCall{call}},
 				datasets.Message{Role: "tool", ToolCallID: "c1", Name: "tide", Content: "2"}, assistant("a"))}},
 		"elder calls": {`{"messages":[{"role":"user","content":"q"},{"role":"assistant","function_call":{"name":"tide","arguments":"{\"at\": 1}"}},
 			{"role":"function","name":"tide","content":"2"}],"functions":[{"name":"tide"}]}`,
-			datasets.Conversation{Tools: `[{"type":"function","function":{"name":"tide"}}]`, Messages: list(user("q"),
+			datasets.Conversation{Tools: `[{"type":"function","function":{"name":"tide"}}]`, Messages: said(user("q"),
 				datasets.Message{Role: "assistant", Null: true, ToolCalls: []datasets.ToolCall{callText}},
 				datasets.Message{Role: "tool", Name: "tide", Content: "2"})}},
 		"sharegpt calls": {`{"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"{\"name\":\"tide\",\"arguments\":{\"at\":1}}"},
 			{"from":"observation","value":"2"},{"from":"gpt","value":"a"}],"tools":"[{\"name\":\"tide\"}]"}`,
-			datasets.Conversation{Tools: `[{"name":"tide"}]`, Messages: list(user("q"),
+			datasets.Conversation{Tools: `[{"name":"tide"}]`, Messages: said(user("q"),
 				datasets.Message{Role: "assistant", Null: true, ToolCalls: []datasets.ToolCall{{Name: "tide", Arguments: `{"at":1}`}}},
 				datasets.Message{Role: "tool", Content: "2"}, assistant("a"))}},
-		"alpaca":          {`{"instruction":"q","input":"","output":"a"}`, datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a"))}},
-		"alpaca, history": {`{"instruction":"q","input":"i","output":"a","history":[["p","b"]],"system":""}`, datasets.Conversation{Messages: list(user("p"), assistant("b"), user("q\ni"), assistant("a"))}},
-		"completion":      {`{"prompt":"q","completion":"a"}`, datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a"))}},
+		"alpaca":          {`{"instruction":"q","input":"","output":"a"}`, datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a"))}},
+		"alpaca, history": {`{"instruction":"q","input":"i","output":"a","history":[["p","b"]],"system":""}`, datasets.Conversation{Messages: said(user("p"), assistant("b"), user("q\ni"), assistant("a"))}},
+		"completion":      {`{"prompt":"q","completion":"a"}`, datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a"))}},
 		"completion, messages": {`{"prompt":[{"role":"user","content":"q"}],"completion":[{"role":"assistant","content":"a"}]}`,
-			datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a"))}},
-		"response": {`{"prompt":"q","response":"a"}`, datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a"))}},
-		"question": {`{"question":"q","answer":"a"}`, datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a"))}},
-		"pair":     {`{"prompt":"q","chosen":"a","rejected":"b"}`, datasets.Conversation{Messages: list(user("q")), Chosen: list(assistant("a")), Rejected: list(assistant("b"))}},
+			datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a"))}},
+		"response": {`{"prompt":"q","response":"a"}`, datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a"))}},
+		"question": {`{"question":"q","answer":"a"}`, datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a"))}},
+		"pair":     {`{"prompt":"q","chosen":"a","rejected":"b"}`, datasets.Conversation{Messages: said(user("q")), Chosen: said(assistant("a")), Rejected: said(assistant("b"))}},
 		"pair, mixed": {`{"prompt":[{"role":"user","content":"q"}],"chosen":[{"role":"assistant","content":"a"}],"rejected":"b"}`,
-			datasets.Conversation{Messages: list(user("q")), Chosen: list(assistant("a")), Rejected: list(assistant("b"))}},
+			datasets.Conversation{Messages: said(user("q")), Chosen: said(assistant("a")), Rejected: said(assistant("b"))}},
 		"pair, implicit prompt": {`{"chosen":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"rejected":[{"role":"user","content":"q"},{"role":"assistant","content":"b"}]}`,
-			datasets.Conversation{Messages: list(user("q")), Chosen: list(assistant("a")), Rejected: list(assistant("b"))}},
+			datasets.Conversation{Messages: said(user("q")), Chosen: said(assistant("a")), Rejected: said(assistant("b"))}},
 		"pair, prompt said again": {`{"prompt":"q","prompt_id":"7","chosen":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"rejected":[{"role":"user","content":"q"},{"role":"assistant","content":"b"}]}`,
-			datasets.Conversation{Messages: list(user("q")), Chosen: list(assistant("a")), Rejected: list(assistant("b"))}},
+			datasets.Conversation{Messages: said(user("q")), Chosen: said(assistant("a")), Rejected: said(assistant("b"))}},
 		"pair, sharegpt": {`{"conversations":[{"from":"human","value":"q"}],"chosen":{"from":"gpt","value":"a"},"rejected":{"from":"gpt","value":"b"}}`,
-			datasets.Conversation{Messages: list(user("q")), Chosen: list(assistant("a")), Rejected: list(assistant("b"))}},
-		"judged": {`{"prompt":"q","completion":"a","label":false}`, datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a")), Label: yes(false)}},
+			datasets.Conversation{Messages: said(user("q")), Chosen: said(assistant("a")), Rejected: said(assistant("b"))}},
+		"judged": {`{"prompt":"q","completion":"a","label":false}`, datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a")), Label: yes(false)}},
 		"judged, messages": {`{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"kto_tag":true}`,
-			datasets.Conversation{Messages: list(user("q")), Completion: list(assistant("a")), Label: yes(true)}},
+			datasets.Conversation{Messages: said(user("q")), Completion: said(assistant("a")), Label: yes(true)}},
 	} {
 		e, err := Parse([]byte(tt.in), Options{})
 		if err != nil || !reflect.DeepEqual(e.Conversation, tt.want) {

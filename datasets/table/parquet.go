@@ -56,7 +56,7 @@ const (
 	maxRowGroup = 4 << 30 // bytes before compression; ours have at most 128 MiB
 )
 
-// openParquet reads and checks a footer.
+// openParquet reads and checks a footer. A file must have one of the columns it needs, if there are any.
 func openParquet(r io.ReaderAt, size int64, needs []string, opts ...parquet.FileOption) (*parquet.File, error) {
 	if err := checkFooterSize(r, size); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func openParquet(r io.ReaderAt, size int64, needs []string, opts ...parquet.File
 		return nil, err
 	}
 	columns := f.Schema().Columns()
-	if !slices.ContainsFunc(columns, func(path []string) bool { return slices.Contains(needs, path[0]) }) {
+	if needs != nil && !slices.ContainsFunc(columns, func(path []string) bool { return slices.Contains(needs, path[0]) }) {
 		return nil, fmt.Errorf("has no column %s", strings.Join(needs, " or "))
 	}
 	return f, nil

@@ -40,6 +40,11 @@ func PackedMIME(name string) (string, bool) {
 	return mime, ok
 }
 
+// IsPacked reports whether a sniffed type is that of a packed file.
+func IsPacked(mime string) bool {
+	return mime == "application/gzip" || mime == "application/x-gzip" || mime == "application/zstd"
+}
+
 // unpack returns the content of a packed file. Errors of reading it are a *Refusal where the file is
 // to blame.
 func unpack(r *counter, packing string) (io.ReadCloser, error) {

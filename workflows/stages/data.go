@@ -11,7 +11,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
-	"github.com/cultivar/cultivar/datasets/examples"
+	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/internal/rng"
 )
 
@@ -50,22 +50,23 @@ func OpenData(home, ref string, evalFraction float64, seed uint64) (*Data, error
 }
 
 func openFile(path string, evalFraction float64, seed uint64) (*Data, error) {
-	rows, err := examples.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
 	digest, err := fileDigest(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: digest}}
 	stream := rng.New(seed, "split of rows")
-	for i, r := range rows {
+	i := 0
+	for r, err := range rows.Read(path, rows.Options{}) {
+		if err != nil {
+			return nil, err
+		}
 		if evalFraction > 0 && float64(stream.At(0, uint64(i)).Float32()) < evalFraction {
 			d.Validation = append(d.Validation, r)
 		} else {
 			d.Train = append(d.Train, r)
 		}
+		i++
 	}
 	return d, nil
 }

@@ -4,6 +4,7 @@ package csv
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -93,11 +94,11 @@ func (f Format) body(t *table, header []string, yield func(extract.Document, err
 	}
 }
 
-// table reads rows. They may differ in length, and a quote that is out of place is text.
+// table reads rows, which may differ in length.
 type table struct {
 	ctx    context.Context
 	ration *extract.Rationed
-	csv    *csv.Reader
+	read   func() ([]string, error)
 	rows   int
 }
 
@@ -113,10 +114,42 @@ func open(ctx context.Context, text io.Reader, mime string) *table {
 	if mime == extract.MIMETSV && skip == 0 {
 		comma = '\t'
 	}
-	_, _ = in.Discard(skip) // it was peeked at
-	t.csv = csv.NewReader(in)
-	t.csv.Comma, t.csv.FieldsPerRecord, t.csv.LazyQuotes, t.csv.ReuseRecord = comma, -1, true, true
+	if mime == extract.MIMETSV && !quotes(head[skip:], comma) {
+		_, _ = in.Discard(skip) // it was peeked at
+		t.read = plain(in, comma)
+		return t
+	}
+	_, _ = in.Discard(skip)
+	c := csv.NewReader(in)
+	c.Comma, c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = comma, -1, true, true // a quote out of place is text
+	t.read = c.Read
 	return t
+}
+
+// quotes reports whether the quotation marks of a table enclose cells. Where one stands inside of a
+// cell without being doubled, as an inch mark does, they are characters like others: programs that
+// separate by tabs seldom quote.
+func quotes(head []byte, comma rune) bool {
+	c := csv.NewReader(bytes.NewReader(head))
+	c.Comma, c.FieldsPerRecord, c.ReuseRecord = comma, -1, true
+	for {
+		_, err := c.Read()
+		if err != nil {
+			cut := c.InputOffset() == int64(len(head)) && len(head) == headerBytes
+			return errors.Is(err, io.EOF) || cut
+		}
+	}
+}
+
+// plain reads a table without quotes.
+func plain(in *bufio.Reader, comma rune) func() ([]string, error) {
+	return func() ([]string, error) {
+		line, err := in.ReadString('\n')
+		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+			return nil, err
+		}
+		return strings.Split(strings.TrimRight(line, "\r\n"), string(comma)), nil
+	}
 }
 
 // next returns a row, valid until the one after it; io.EOF at the end.
@@ -125,7 +158,7 @@ func (t *table) next() ([]string, error) {
 		return nil, t.ctx.Err()
 	}
 	t.ration.Refill()
-	row, err := t.csv.Read()
+	row, err := t.read()
 	if err == nil {
 		t.rows++
 		return row, nil

@@ -1,0 +1,210 @@
+package rows
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// errLong means that one row is longer than a row may be.
+var errLong = errors.New("longer than a row may be")
+
+// lines yields the lines of JSON Lines. Blank ones are passed over and counted.
+func lines(r io.Reader, most int) iter.Seq2[object, error] {
+	return func(yield func(object, error) bool) {
+		in := bufio.NewReaderSize(r, 1<<16)
+		var line []byte
+		for n := 1; ; n++ {
+			var err error
+			if line, err = readLine(in, line[:0], most); err != nil && err != io.EOF {
+				yield(object{n: n, place: "line"}, err)
+				return
+			}
+			if row := bytes.TrimSpace(line); len(row) > 0 && !yield(object{row, n, "line"}, nil) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// readLine appends a line to buf; io.EOF with the last one.
+func readLine(in *bufio.Reader, buf []byte, most int) ([]byte, error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		buf = append(buf, part...)
+		switch {
+		case len(buf) > most:
+			return buf, errLong
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return buf, err
+		}
+	}
+}
+
+// bounded refuses to read more than left bytes.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLong
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// stream yields the objects of a JSON file: of one list, or one after the other.
+func stream(r io.Reader, most int) iter.Seq2[object, error] {
+	return func(yield func(object, error) bool) {
+		limit := &bounded{r, most}
+		in := bufio.NewReader(limit)
+		first, err := firstByte(in)
+		if err != nil {
+			if err != io.EOF {
+				yield(object{n: 1, place: "row"}, err)
+			}
+			return
+		}
+		d := json.NewDecoder(in)
+		if first == '[' {
+			_, _ = d.Token() // the bracket that was seen
+		}
+		for n := 1; ; n++ {
+			limit.left = most
+			if first == '[' && !d.More() {
+				if _, err := d.Token(); err != nil {
+					yield(object{n: n, place: "row"}, where(err))
+				} else if _, err := d.Token(); err != io.EOF {
+					yield(object{n: n, place: "row"}, errors.New("more after the end of the list"))
+				}
+				return
+			}
+			var raw json.RawMessage
+			err := d.Decode(&raw)
+			if err == io.EOF && first != '[' {
+				return
+			}
+			if !yield(object{raw, n, "row"}, where(err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func firstByte(in *bufio.Reader) (byte, error) {
+	for {
+		b, err := in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(b)) {
+			return b, in.UnreadByte()
+		}
+	}
+}
+
+// where keeps the decoder's position and leaves out the content.
+func where(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not JSON (at byte %d of the file)", syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return errors.New("the file ends within it")
+	}
+	return err
+}
+
+// cells yields the rows of a table of texts as objects of texts. A cell without anything in it is a
+// key that is not there. A separator of 0 is the one that the header has most of.
+func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
+	return func(yield func(object, error) bool) {
+		limit := &bounded{r, most}
+		in := bufio.NewReaderSize(limit, 1<<16)
+		if separator == 0 {
+			separator = sniff(in)
+		}
+		c := csv.NewReader(in)
+		c.Comma, c.ReuseRecord, c.LazyQuotes = separator, true, separator == '\t'
+		keys, err := header(c)
+		if err != nil {
+			yield(object{n: 1, place: "line"}, err)
+			return
+		}
+		for {
+			limit.left = most
+			record, err := c.Read()
+			if err == io.EOF {
+				return
+			}
+			n, raw := 0, []byte(nil)
+			if err == nil {
+				n, _ = c.FieldPos(0)
+				raw = objectOf(keys, record)
+			}
+			var syntax *csv.ParseError
+			if errors.As(err, &syntax) {
+				n, err = syntax.StartLine, syntax.Err
+			}
+			if !yield(object{raw, n, "line"}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// sniff finds the separator in the first line, which a spreadsheet may say: sep=;
+func sniff(in *bufio.Reader) rune {
+	head, _ := in.Peek(1 << 16)
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	if said, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r"), []byte("sep=")); ok && len(said) == 1 {
+		_, _ = in.Discard(len(line) + 1)
+		return rune(said[0])
+	}
+	best, count := ',', 0
+	for _, c := range []rune{',', ';', '\t', '|'} {
+		if n := bytes.Count(line, []byte(string(c))); n > count {
+			best, count = c, n
+		}
+	}
+	return best
+}
+
+func header(c *csv.Reader) ([]string, error) {
+	record, err := c.Read()
+	if err != nil {
+		if err == io.EOF {
+			return nil, errors.New("has no header")
+		}
+		return nil, errors.New("has a header that is no CSV")
+	}
+	keys := make([]string, len(record))
+	for i, key := range record {
+		keys[i] = strings.TrimSpace(key)
+		if i == 0 && keys[0] == "" { // pandas writes its index so
+			keys[0] = "index"
+		}
+	}
+	return keys, nil
+}
+
+func objectOf(keys, record []string) []byte {
+	var w writer
+	w.open('{')
+	for i, key := range keys {
+		if record[i] != "" {
+			w.text(key, record[i])
+		}
+	}
+	w.close('}')
+	return w.b.Bytes()
+}
