@@ -248,16 +248,12 @@ func TestDecode(t *testing.T) {
 
 func TestSet(t *testing.T) {
 	var d Document
-	d.SetTree("title", "T")
-	d.SetTree("Title", "other")
-	d.SetTree("lang", "en_GB")
-	d.SetTree("date", "2024-05-06 07:08")
-	d.SetTree("updated", "some day")
-	d.SetTree("acl", []any{"hr", "legal", "hr"})
-	d.SetTree("owner", map[string]any{"name": "Ann", "team": map[string]any{"id": 7}})
-	d.SetTree("mixed", []any{"a", map[string]any{}})
-	d.SetTree("none", nil)
-	d.SetTree("retention", "7y")
+	d.SetFields(map[string]any{
+		"title": "T", "Title": "other", "lang": "en_GB", "date": "2024-05-06 07:08", "updated": "some day",
+		"acl":   []any{"hr", "legal", "hr"},
+		"owner": map[string]any{"name": "Ann", "team": map[string]any{"id": 7}},
+		"mixed": []any{"a", map[string]any{}}, "none": nil, "retention": "7y",
+	})
 	if d.Title != "T" || d.Lang != "en" || d.CreatedAt.Hour() != 7 || !d.ModifiedAt.IsZero() || d.RetentionClass != "7y" || !slices.Equal(d.ACL, []string{"hr", "legal"}) {
 		t.Errorf("got %+v", d)
 	}
@@ -269,6 +265,17 @@ func TestSet(t *testing.T) {
 	}
 	if len(d.Metadata) != len(want) {
 		t.Errorf("got %v", d.Metadata)
+	}
+}
+
+// Of several dates the same one counts, on every run.
+func TestSeveralDates(t *testing.T) {
+	for range 20 {
+		var d Document
+		d.SetFields(map[string]any{"published": "2021-01-01", "date": "2022-01-01", "created": "2023-01-01", "lastmod": "2024-01-01", "modified": "2025-01-01"})
+		if d.CreatedAt.Year() != 2023 || d.ModifiedAt.Year() != 2025 || d.Metadata["date"] != "2022-01-01" || len(d.Metadata) != 3 {
+			t.Fatalf("created %v, modified %v, %v", d.CreatedAt, d.ModifiedAt, d.Metadata)
+		}
 	}
 }
 

@@ -63,9 +63,7 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	if title, ok := take(object, r.Fields.Title); ok {
 		doc.Title = title
 	}
-	for _, key := range sortedKeys(object) {
-		doc.SetTree(key, object[key])
-	}
+	doc.SetFields(object)
 	return doc
 }
 
@@ -80,12 +78,11 @@ func (r RowReader) training(raw []byte, number int) (Document, bool) {
 		return Document{}, false
 	}
 	doc := Document{Row: RowName(number), Conversation: e.Conversation}
-	for _, key := range slices.Sorted(maps.Keys(e.Metadata)) {
-		doc.Set(key, e.Metadata[key])
+	fields := map[string]any{"doc_id": e.DocID, "doc_version": e.DocVersion, "split": string(e.Split)}
+	for key, value := range e.Metadata {
+		fields[key] = value
 	}
-	doc.Set("doc_id", e.DocID)
-	doc.Set("doc_version", e.DocVersion)
-	doc.Set("split", string(e.Split))
+	doc.SetFields(fields)
 	doc.Row = r.identity(e, doc.Row)
 	return doc, true
 }

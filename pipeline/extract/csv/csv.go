@@ -240,6 +240,7 @@ func column(header, names []string) int {
 func (f Format) document(header, row []string, text, number int) extract.Document {
 	id, title := column(header, f.Fields.ID), column(header, f.Fields.Title)
 	doc := extract.Document{Row: extract.RowName(number)}
+	fields := make(map[string]any, len(row))
 	for i, value := range row {
 		switch {
 		case i == text:
@@ -249,27 +250,30 @@ func (f Format) document(header, row []string, text, number int) extract.Documen
 		case i == title:
 			doc.Title = value
 		default:
-			doc.Set(name(header, i), value)
+			fields[unused(fields, name(header, i))] = value
 		}
 	}
+	doc.SetFields(fields)
 	return doc
 }
 
-// name is the header of a column, with a number where an earlier column has the same.
+// name is the header of a column.
 func name(header []string, i int) string {
-	if i >= len(header) {
-		return "column " + strconv.Itoa(i+1)
-	}
-	earlier := 0
-	for _, h := range header[:i] {
-		if h == header[i] {
-			earlier++
-		}
-	}
-	if earlier == 0 {
+	if i < len(header) {
 		return header[i]
 	}
-	return header[i] + " " + strconv.Itoa(earlier+1)
+	return "column " + strconv.Itoa(i+1)
+}
+
+// unused returns the key, with a number where an earlier column has the same.
+func unused(fields map[string]any, key string) string {
+	free := key
+	for n := 2; ; n++ {
+		if _, taken := fields[free]; !taken {
+			return free
+		}
+		free = key + " " + strconv.Itoa(n)
+	}
 }
 
 // object makes a row of cells the object that rows read. A cell without anything in it is a key that
@@ -280,14 +284,10 @@ func object(header, row []string) []byte {
 		if cell == "" {
 			continue
 		}
-		key := name(header, i)
-		if i < len(header) {
-			key = header[i]
-		}
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		for n, s := range []string{key, cell} {
+		for n, s := range []string{name(header, i), cell} {
 			if n > 0 {
 				out = append(out, ':')
 			}

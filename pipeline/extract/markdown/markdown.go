@@ -55,9 +55,7 @@ func frontMatter(doc *extract.Document, text string) string {
 	if !ok {
 		return text
 	}
-	for key, value := range fields {
-		doc.SetTree(key, value)
-	}
+	doc.SetFields(fields)
 	return strings.TrimLeft(rest, "\r\n")
 }
 
