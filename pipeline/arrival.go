@@ -54,7 +54,7 @@ func (r *run) read(ctx context.Context, f rawFile) arrival {
 // how large it is. It is false for all others.
 func (r *run) later(f rawFile) (in extract.Input, ok bool, err error) {
 	mime, packed := extract.PackedMIME(f.Path)
-	if f.Size <= wholeBytes && !packed {
+	if f.Size <= min(wholeBytes, r.cfg.Source.MaxFileBytes) && !packed {
 		return in, false, nil
 	}
 	head, err := f.Head(headBytes)

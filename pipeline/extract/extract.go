@@ -220,8 +220,11 @@ func (r *Registry) containRows(ctx context.Context, f Rows, in Input) iter.Seq2[
 		for {
 			select {
 			case row, more := <-out:
-				if !more {
+				if !more && ctx.Err() == nil {
 					return
+				}
+				if !more { // the sender gave up
+					row.err = ctx.Err()
 				}
 				if row.err != nil && ctx.Err() == nil {
 					row.err = refusal(f, row.err)

@@ -61,7 +61,7 @@ func editNested(s, key string, edit func(key, text string) string) string {
 }
 
 func (e *editor) object() {
-	seen := map[string]bool{}
+	seen := map[string]bool{} // whether an edit made the key
 	for e.at++; ; {
 		if e.space(); e.raw[e.at] == '}' {
 			e.at++
@@ -74,16 +74,23 @@ func (e *editor) object() {
 		var key string
 		e.text(e.textEnd(), func(s string) string {
 			key = s
-			s = e.edit("", s)
-			for seen[s] { // two keys that have become one would lose a value
-				s += "_"
-			}
-			seen[s] = true
-			return s
+			return unique(seen, s, e.edit("", s))
 		})
 		e.space()
 		e.at++ // the colon
 		e.value(key)
+	}
+}
+
+// unique keeps keys apart that have become one, of which a reader would lose a value.
+func unique(seen map[string]bool, old, key string) string {
+	for {
+		made, taken := seen[key]
+		if !taken || !made && key == old {
+			seen[key] = made || key != old
+			return key
+		}
+		key += "_"
 	}
 }
 
