@@ -9,14 +9,9 @@ package bases
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
-	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/dtype"
-	"github.com/cultivar/cultivar/internal/mapped"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -39,15 +34,36 @@ const (
 // maxJSON bounds what is read of a JSON file, in bytes; the largest tokenizer.json known are 35 MB.
 const maxJSON = 1 << 28
 
-// Base is an open base. Its methods are safe for concurrent use, Close excepted.
+// Base is an open base, whatever its format. Its methods are safe for concurrent use, Close excepted.
 type Base struct {
-	dir        string
+	path       string
 	config     *Config
+	family     *Family
 	generation Generation
-	weights    *safetensors.Sharded
-	gguf       *ggufWeights      // of a GGUF file; there are no weights then
-	quantised  *quantised        // nil when the files hold plain tensors
-	names      map[string]string // in the files, by the names that transformers uses now; nil where they agree
+	format
+}
+
+// format is how a base lies on the disk: a directory of safetensors, or a GGUF file. Tensors have the
+// names that transformers uses now.
+type format interface {
+	// Tensors returns the names of all tensors, sorted. The caller must not change the slice.
+	Tensors() []string
+	// Has reports whether the weights hold a tensor of that name.
+	Has(name string) bool
+	// Tensor returns a view of a tensor of F32, BF16 or F16, or of a quantised weight.
+	Tensor(name string) (View, error)
+	// Raw returns a tensor of any type as bytes. That of a quantised weight is its codes alone.
+	Raw(name string) (safetensors.Tensor, error)
+	// Stored is the name of a tensor in the files, "" where they have none.
+	Stored(name string) string
+	// QuantMethod names how weights are stored in fewer bits, "" where none is: a quant_method of
+	// config.json, or the types of a GGUF file.
+	QuantMethod() string
+
+	digest(*Config) (string, error)
+	quantised(name string) bool // whether the tensor is stored in fewer bits; it need not be one of a known type
+	forget(name string)         // lets go of the memory that a tensor of a mapped file takes
+	close() error
 }
 
 // Generation is what generation_config.json says about where generation begins and ends; nil where
@@ -72,50 +88,32 @@ type View struct {
 	Transposed bool
 }
 
-// Open opens the base in dir, which may also be a GGUF file. Weights are mapped, not read.
-func Open(dir string) (*Base, error) {
-	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
-		return openGGUF(dir)
+// Open opens the base at path, a directory or a GGUF file. Weights are mapped, not read. Of a family that
+// is not among those that are known, what is particular to it is taken for what most have.
+func Open(path string, families Families) (*Base, error) {
+	open := openDirectory
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		open = openGGUF
 	}
-	b := &Base{dir: dir}
-	text, err := b.read(configName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w: %s is missing; a base is a directory as transformers' save_pretrained writes it", dir, ErrNotBase, configName)
-	}
+	b, err := open(path, families)
 	if err != nil {
 		return nil, err
 	}
-	if b.config, err = ParseConfig(text); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, configName), err)
-	}
-	if b.generation, err = b.readGeneration(); err != nil {
-		return nil, err
-	}
-	if b.weights, err = safetensors.OpenSharded(dir); err != nil {
-		return nil, err
-	}
-	if b.quantised, err = readQuantised(b.config, b.weights); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), b.weights.Close())
-	}
-	if b.names, err = laterNames(b.config, b.storedNames()); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), b.weights.Close())
-	}
+	b.path, b.family = path, families.of(b.config)
 	return b, nil
 }
 
 // Close unmaps the weights; views of them must no longer be used.
-func (b *Base) Close() error {
-	if b.gguf != nil {
-		return b.gguf.file.Close()
-	}
-	return b.weights.Close()
-}
+func (b *Base) Close() error { return b.close() }
 
 // Dir is the directory, or the GGUF file, that the base was opened from.
-func (b *Base) Dir() string { return b.dir }
+func (b *Base) Dir() string { return b.path }
 
 // Config returns the model's configuration, which the caller must not change.
 func (b *Base) Config() *Config { return b.config }
+
+// Family is what is particular to the base's family, nil where that is not known.
+func (b *Base) Family() *Family { return b.family }
 
 // Generation returns what generation_config.json says.
 func (b *Base) Generation() Generation { return b.generation }
@@ -129,95 +127,7 @@ func (b *Base) EOS() []int {
 	return b.config.EOS
 }
 
-// Tensors returns the names of all tensors, sorted. The caller must not change the slice.
-func (b *Base) Tensors() []string {
-	if b.gguf != nil {
-		return b.gguf.names
-	}
-	return b.tensorNames()
-}
-
-// Tensor returns a view of a tensor of F32, BF16 or F16, or of a quantised weight.
-func (b *Base) Tensor(name string) (View, error) {
-	if b.gguf != nil {
-		return b.gguf.view(name)
-	}
-	if w, ok := b.quantised.weight(b.stored(name)); ok {
-		packed, _ := b.weights.Tensor(w.packed)
-		v, err := w.view(packed)
-		if err != nil {
-			return View{}, fmt.Errorf("%s: %w", b.dir, err)
-		}
-		return v, nil
-	}
-	t, err := b.Raw(name)
-	if err != nil {
-		return View{}, err
-	}
-	v := View{Shape: t.Shape}
-	if v.Type, err = dtype.Parse(t.DType); err != nil {
-		return View{}, fmt.Errorf("%s: tensor %q: %w", b.dir, name, err)
-	}
-	if v.Type == dtype.F32 {
-		v.F32, err = safetensors.ViewF32(t)
-	} else {
-		v.U16, err = safetensors.ViewU16(t)
-	}
-	return v, err
-}
-
-// Raw returns a tensor of any type as bytes. That of a quantised weight is its codes alone.
-func (b *Base) Raw(name string) (safetensors.Tensor, error) {
-	if b.gguf != nil {
-		return b.gguf.raw(name)
-	}
-	t, ok := b.storedTensor(b.stored(name))
-	if !ok {
-		return safetensors.Tensor{}, fmt.Errorf("%s: %w: %q", b.dir, ErrNoTensor, name)
-	}
-	return t, nil
-}
-
-// forget lets go of the memory that a tensor of a mapped file takes.
-func (b *Base) forget(name string) {
-	if b.weights == nil {
-		return
-	}
-	if t, ok := b.weights.Tensor(name); ok {
-		mapped.Forget(t.Data)
-	}
-}
-
-// Has reports whether the weights hold a tensor of that name.
-func (b *Base) Has(name string) bool {
-	if b.gguf != nil {
-		_, ok := b.gguf.places[name]
-		return ok
-	}
-	_, ok := b.storedTensor(b.stored(name))
-	return ok
-}
-
-func (b *Base) readGeneration() (Generation, error) {
-	text, err := b.read(generationName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Generation{}, nil
-	}
-	if err != nil {
-		return Generation{}, err
-	}
-	r, err := newReader(text)
-	if err != nil {
-		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(b.dir, generationName), err)
-	}
-	g := Generation{BOS: r.id("bos_token_id"), Pad: r.id("pad_token_id"), EOS: r.ids("eos_token_id")}
-	if r.err != nil {
-		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(b.dir, generationName), r.err)
-	}
-	return g, nil
-}
-
-// read returns the content of a file of the directory.
-func (b *Base) read(name string) ([]byte, error) {
-	return bounded.ReadFile(filepath.Join(b.dir, name), maxJSON)
-}
+// Digest identifies the base: "sha256:" and the hex digest over its weights, config, tokenizer and
+// chat template, as docs/format/base.md defines it. Adapters are bound to it. The first call reads
+// all weights; the digests of weight files are remembered while the process runs.
+func (b *Base) Digest() (string, error) { return b.digest(b.config) }

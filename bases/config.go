@@ -66,13 +66,13 @@ const (
 	maxLength = 1 << 30 // positions
 )
 
-// ParseConfig reads the text of a config.json.
-func ParseConfig(text []byte) (*Config, error) {
+// ParseConfig reads the text of a config.json, in which absent keys mean what its family says.
+func ParseConfig(text []byte, families Families) (*Config, error) {
 	file, err := parseObject(text)
 	if err != nil {
 		return nil, err
 	}
-	keys, nested, err := textKeys(file)
+	keys, nested, err := families.textKeys(file)
 	if err != nil {
 		return nil, fmt.Errorf("text_config: %w", err)
 	}

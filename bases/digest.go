@@ -26,34 +26,29 @@ var cosmetic = []string{
 	"output_attentions", "output_hidden_states", "initializer_range",
 }
 
-// Digest identifies the base: "sha256:" and the hex digest over its weights, config, tokenizer and
-// chat template, as docs/format/base.md defines it. Adapters are bound to it. The first call reads
-// all weights; the digests of weight files are remembered while the process runs.
-func (b *Base) Digest() (string, error) {
-	if b.gguf != nil {
-		return digestGGUF(b.dir)
-	}
-	weights, err := digestWeights(b.weights)
+// digest covers weights, config, tokenizer and chat template.
+func (d *directory) digest(c *Config) (string, error) {
+	weights, err := digestWeights(d.weights)
 	if err != nil {
 		return "", err
 	}
-	tokenizer, err := b.digestTokenizer()
+	tokenizer, err := d.digestTokenizer()
 	if err != nil {
 		return "", err
 	}
-	template, err := b.digestTemplate()
+	template, err := d.digestTemplate()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "cultivar base 1\nweights %s\nconfig %s\ntokenizer %s\ntemplate %s\n",
-		weights, digestConfig(b.config), tokenizer, template)
+		weights, digestConfig(c), tokenizer, template)
 	return "sha256:" + hexSum(h), nil
 }
 
-// digestGGUF covers the bytes of the file, which hold everything.
-func digestGGUF(path string) (string, error) {
-	sum, err := digestFile(path)
+// digest covers the bytes of the file, which hold everything.
+func (w *ggufWeights) digest(*Config) (string, error) {
+	sum, err := digestFile(w.file.Path())
 	if err != nil {
 		return "", err
 	}
@@ -148,33 +143,33 @@ func digestConfig(c *Config) string {
 
 // digestTokenizer covers the bytes of the file that the tokenizer is read from, tokenizer.json or one
 // of its elders, "-" when there is none. GPT-2's two files count as one.
-func (b *Base) digestTokenizer() (string, error) {
+func (d *directory) digestTokenizer() (string, error) {
 	names := []string{tokenizerName, "tokenizer.model", "spiece.model", "tekken.json"}
-	if found, err := fs.Glob(os.DirFS(b.dir), "*.tiktoken"); err == nil {
+	if found, err := fs.Glob(os.DirFS(d.path), "*.tiktoken"); err == nil {
 		names = append(names, found...)
 	}
 	for _, name := range names {
-		text, err := b.read(name)
+		text, err := d.read(name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return digestOptional(text, err)
 		}
 	}
-	text, err := b.read("vocab.json")
+	text, err := d.read("vocab.json")
 	if err != nil {
 		return digestOptional(text, err)
 	}
-	merges, err := b.read("merges.txt")
+	merges, err := d.read("merges.txt")
 	return digestOptional(slices.Concat(text, merges), err)
 }
 
 // digestTemplate covers the chat template. It is the same whether the template is in its own file,
 // as transformers 5 writes it, or a string in tokenizer_config.json.
-func (b *Base) digestTemplate() (string, error) {
-	text, err := b.read(templateName)
+func (d *directory) digestTemplate() (string, error) {
+	text, err := d.read(templateName)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return digestOptional(text, err)
 	}
-	text, err = b.read(tokenizerConfigName)
+	text, err = d.read(tokenizerConfigName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "-", nil
 	}
@@ -183,7 +178,7 @@ func (b *Base) digestTemplate() (string, error) {
 	}
 	r, err := newReader(text)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", filepath.Join(b.dir, tokenizerConfigName), err)
+		return "", fmt.Errorf("%s: %w", filepath.Join(d.path, tokenizerConfigName), err)
 	}
 	raw, ok := r.raw["chat_template"]
 	if !ok {

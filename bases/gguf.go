@@ -34,21 +34,20 @@ type place struct {
 
 // openGGUF opens a base that is a GGUF file: config.json is made of its metadata, and tensors have
 // their published names and the order of rows that those have.
-func openGGUF(path string) (*Base, error) {
+func openGGUF(path string, families Families) (*Base, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := fromGGUF(f)
+	b, err := fromGGUF(f, families)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
-	b.dir = path
 	return b, nil
 }
 
-func fromGGUF(f *gguf.File) (*Base, error) {
-	m, err := ggufarch.Read(f)
+func fromGGUF(f *gguf.File, families Families) (*Base, error) {
+	m, err := ggufarch.Read(f, families.archs())
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +55,7 @@ func fromGGUF(f *gguf.File) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := ParseConfig(text)
+	config, err := ParseConfig(text, families)
 	if err != nil {
 		return nil, fmt.Errorf("metadata, read as config.json: %w", err)
 	}
@@ -66,7 +65,7 @@ func fromGGUF(f *gguf.File) (*Base, error) {
 		w.add(name)
 	}
 	slices.Sort(w.names)
-	return &Base{config: config, generation: Generation{BOS: config.BOS, Pad: config.Pad, EOS: config.EOS}, gguf: w}, nil
+	return &Base{config: config, generation: Generation{BOS: config.BOS, Pad: config.Pad, EOS: config.EOS}, format: w}, nil
 }
 
 // add gives a tensor of the file its published name, or one for each expert.
@@ -131,8 +130,26 @@ func (w *ggufWeights) find(hf string) (gguf.Tensor, error) {
 	return t, nil
 }
 
-// view returns a tensor under its published name.
-func (w *ggufWeights) view(hf string) (View, error) {
+func (w *ggufWeights) Tensors() []string { return w.names }
+
+func (w *ggufWeights) Has(hf string) bool {
+	_, ok := w.places[hf]
+	return ok
+}
+
+func (w *ggufWeights) Stored(hf string) string { return w.places[hf].name }
+
+func (w *ggufWeights) quantised(hf string) bool {
+	t, _ := w.file.Tensor(w.places[hf].name)
+	_, err := quant.Parse(t.Type.String())
+	return err == nil && t.Name != ""
+}
+
+func (w *ggufWeights) forget(string) {} // a file is decoded where it lies
+
+func (w *ggufWeights) close() error { return w.file.Close() }
+
+func (w *ggufWeights) Tensor(hf string) (View, error) {
 	if p := w.places[hf]; p.stack != nil {
 		return w.stackView(*p.stack)
 	}
@@ -211,8 +228,7 @@ func (w *ggufWeights) reorder(hf string, t gguf.Tensor, order []int) []byte {
 	return data
 }
 
-// quantTypes lists the quantised types of the file's tensors.
-func (w *ggufWeights) quantTypes() string {
+func (w *ggufWeights) QuantMethod() string {
 	var types []string
 	for _, name := range w.file.Tensors() {
 		t, _ := w.file.Tensor(name)
@@ -224,8 +240,8 @@ func (w *ggufWeights) quantTypes() string {
 	return strings.Join(types, ", ")
 }
 
-// raw returns a tensor as bytes, its rows in the order of the file and its type by ggml's name.
-func (w *ggufWeights) raw(hf string) (safetensors.Tensor, error) {
+// Raw has rows in the order of the file, and types by ggml's names.
+func (w *ggufWeights) Raw(hf string) (safetensors.Tensor, error) {
 	if p := w.places[hf]; p.stack != nil {
 		return w.rawStack(*p.stack)
 	}

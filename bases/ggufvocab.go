@@ -18,10 +18,10 @@ const (
 // GGUF returns the file that the base was opened from, nil where it is a directory. It belongs to
 // the base.
 func (b *Base) GGUF() *gguf.File {
-	if b.gguf == nil {
-		return nil
+	if w, ok := b.format.(*ggufWeights); ok {
+		return w.file
 	}
-	return b.gguf.file
+	return nil
 }
 
 // ChatTemplate returns the template in the metadata of a GGUF file, "" when there is none.

@@ -8,7 +8,7 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
-// The tensors of a weight of MXFP4, which follow its name: gpt-oss stacks its experts in tensors that
+// The tensors of a weight of MXFP4, which follow its name: stacked experts are in tensors that
 // are called gate_up_proj and down_proj, without ".weight".
 const (
 	blocksSuffix = "_blocks"
@@ -33,11 +33,11 @@ func mxfp4Weights(_ *reader, p parts) (map[string]quantisedWeight, map[string]bo
 			return nil, nil, fmt.Errorf("tensor %q: the weight is there as %q as well", name, weight)
 		}
 		weights[weight] = quantisedWeight{packed: name, stacked: true, open: func() (*quant.Tensor, error) {
-			t, err := p.microscaled(weight)
+			codes, err := p.microscaled(weight)
 			if err != nil {
 				return nil, fmt.Errorf("weight %q: %w", weight, err)
 			}
-			return t, nil
+			return codes.Tensor()
 		}}
 		hidden[name], hidden[weight+scalesSuffix] = true, true
 	}
@@ -46,24 +46,35 @@ func mxfp4Weights(_ *reader, p parts) (map[string]quantisedWeight, map[string]bo
 
 // microscaled opens the matrices of a weight, one below the other. Blocks are (matrices, outputs,
 // blocks of a row, 16 bytes), scales the same without the last (transformers, integrations/mxfp4.py).
-func (p parts) microscaled(weight string) (*quant.Tensor, error) {
+func (p parts) microscaled(weight string) (quant.Microscaled, error) {
+	none := quant.Microscaled{}
 	blocks, err := p.get(weight+blocksSuffix, 4, "U8")
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	scales, err := p.get(weight+scalesSuffix, 3, "U8")
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	const bytes = 16 // of a block, which holds 32 elements
 	s := blocks.Shape
 	if len(blocks.Data) == 0 || s[3] != bytes {
-		return nil, fmt.Errorf("blocks are %v, want (matrices, rows, blocks, %d)", s, bytes)
+		return none, fmt.Errorf("blocks are %v, want (matrices, rows, blocks, %d)", s, bytes)
 	}
 	if x := scales.Shape; x[0] != s[0] || x[1] != s[1] || x[2] != s[2] {
-		return nil, fmt.Errorf("scales are %v, blocks %v", x, s)
+		return none, fmt.Errorf("scales are %v, blocks %v", x, s)
 	}
-	return quant.Microscaled{Rows: s[0] * s[1], Cols: s[2] * 2 * bytes, Blocks: blocks.Data, Scales: scales.Data}.Tensor()
+	return quant.Microscaled{Rows: s[0] * s[1], Cols: s[2] * 2 * bytes, Blocks: blocks.Data, Scales: scales.Data}, nil
+}
+
+// Microscaled returns the codes of a tensor that is stored as MXFP4 in a directory, if it is one.
+func (b *Base) Microscaled(name string) (quant.Microscaled, bool) {
+	d, ok := b.format.(*directory)
+	if !ok || d.QuantMethod() != "mxfp4" || !d.quantised(name) {
+		return quant.Microscaled{}, false
+	}
+	codes, err := parts{d.weights}.microscaled(d.Stored(name))
+	return codes, err == nil
 }
 
 // stackedShape is the shape of a weight of MXFP4 that opens.

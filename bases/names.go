@@ -26,13 +26,8 @@ func laterNames(c *Config, tensors []string) (map[string]string, error) {
 	names := make(map[string]string, len(tensors))
 	changed := false
 	for _, stored := range tensors {
-		name := stored
-		for _, p := range formerPrefixes {
-			if rest, ok := strings.CutPrefix(stored, p.former); ok {
-				name, changed = p.later+rest, true
-				break
-			}
-		}
+		name := LaterName(stored)
+		changed = changed || name != stored
 		if other, ok := names[name]; ok {
 			return nil, fmt.Errorf("tensors %q and %q are both %q", other, stored, name)
 		}
@@ -44,21 +39,29 @@ func laterNames(c *Config, tensors []string) (map[string]string, error) {
 	return names, nil
 }
 
-// stored is the name of a tensor in the files.
-func (b *Base) stored(name string) string {
-	if b.names == nil {
+// LaterName is the name that a tensor or module of a multimodal model has since transformers 4.52.
+func LaterName(name string) string {
+	for _, p := range formerPrefixes {
+		if rest, ok := strings.CutPrefix(name, p.former); ok {
+			return p.later + rest
+		}
+	}
+	return name
+}
+
+func (d *directory) Stored(name string) string {
+	if d.names == nil {
 		return name
 	}
-	if stored, ok := b.names[name]; ok {
+	if stored, ok := d.names[name]; ok {
 		return stored
 	}
 	return "" // a former name is no name of the base
 }
 
-// tensorNames lists the names of all tensors, sorted.
-func (b *Base) tensorNames() []string {
-	if b.names == nil {
-		return b.storedNames()
+func (d *directory) Tensors() []string {
+	if d.names == nil {
+		return d.storedNames()
 	}
-	return slices.Sorted(maps.Keys(b.names))
+	return slices.Sorted(maps.Keys(d.names))
 }

@@ -117,26 +117,26 @@ func (w quantisedWeight) view(packed safetensors.Tensor) (View, error) {
 }
 
 // storedNames lists the tensors of the files, those that make up a quantised weight as one.
-func (b *Base) storedNames() []string {
-	if b.quantised != nil {
-		return b.quantised.names
+func (d *directory) storedNames() []string {
+	if d.packed != nil {
+		return d.packed.names
 	}
-	return b.weights.Tensors()
+	return d.weights.Tensors()
 }
 
 // storedTensor returns a tensor by its name in the files. That of a quantised weight is the one that
 // holds its codes.
-func (b *Base) storedTensor(name string) (safetensors.Tensor, bool) {
-	if b.quantised == nil {
-		return b.weights.Tensor(name)
+func (d *directory) storedTensor(name string) (safetensors.Tensor, bool) {
+	if d.packed == nil {
+		return d.weights.Tensor(name)
 	}
-	if !b.quantised.has(name) {
+	if !d.packed.has(name) {
 		return safetensors.Tensor{}, false
 	}
-	if w, ok := b.quantised.weight(name); ok {
-		return b.weights.Tensor(w.packed)
+	if w, ok := d.packed.weight(name); ok {
+		return d.weights.Tensor(w.packed)
 	}
-	return b.weights.Tensor(name)
+	return d.weights.Tensor(name)
 }
 
 // parts reads the tensors that a quantised weight is made of.

@@ -166,8 +166,7 @@ func encoderOf(baseDir string) (examples.Encoder, error) {
 	if err != nil {
 		return examples.Encoder{}, err
 	}
-	turns := func(m []datasets.Message) ([]int32, []bool, error) { return template.Example(tok, m) }
-	return examples.Encoder{Tokenizer: tok, Chat: turns}, nil
+	return examples.Encoder{Encoder: &chat.Encoder{Tokenizer: tok, Template: template}}, nil
 }
 
 func forPeer(r pack.Row) peerRow {

@@ -40,7 +40,7 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 	if err := json.Unmarshal(text, &args); err != nil {
 		return nil, err
 	}
-	b, err := bases.Open(args.Base)
+	b, err := bases.Open(args.Base, model.Families())
 	if err != nil {
 		return nil, err
 	}

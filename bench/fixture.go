@@ -13,6 +13,7 @@ import (
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/safetensors"
+	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/ops"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
@@ -56,7 +57,7 @@ func (b *bench) baseDir(typ string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cfg, err := bases.ParseConfig(text)
+	cfg, err := bases.ParseConfig(text, model.Families())
 	if err != nil {
 		return "", err
 	}

@@ -46,14 +46,14 @@ func FoldRSLoRA(a *adapters.Adapter) (*adapters.Adapter, error) {
 	folded := &adapters.Adapter{Config: old, Tensors: a.Tensors}
 	folded.Config.UseRSLoRA = false
 	folded.Config.Alpha = fold(old.Alpha, old.Rank)
-	folded.Config.AlphaPattern = map[string]float64{}
+	folded.Config.AlphaPattern = nil
 	if len(old.RankPattern)+len(old.AlphaPattern) == 0 {
 		return folded, nil
 	}
 	for _, m := range modules {
 		alpha := old.ScalingOf(m.Key, 1) // alpha/√1: the module's own alpha
 		if alpha = fold(alpha, old.RankOf(m.Key)); alpha != folded.Config.Alpha {
-			folded.Config.AlphaPattern[m.Key] = alpha
+			folded.Config.AlphaPattern = folded.Config.AlphaPattern.With(m.Key, alpha)
 		}
 	}
 	return folded, nil

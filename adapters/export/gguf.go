@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
@@ -48,19 +49,24 @@ func ParseOutType(name string) (OutType, error) {
 type GGUFOptions struct {
 	Name string  // general.name
 	Type OutType // "": float32 for an adapter, else what the base is stored in; a quantised weight that is merged into is float16 then
-	// Model is the base's. Of a GGUF file it is read from there.
-	Model *ggufarch.Model
-	// Multimodal tells that the base is a multimodal model, of which the text half is written.
-	Multimodal bool
-	// Special and Template are the base's special tokens and chat template, where it is a directory.
-	Special  ggufarch.Special
-	Template string
+}
+
+// form is a base in GGUF's words.
+type form struct {
+	*ggufarch.Model
+	// multimodal tells that the base is a multimodal model, of which the text half is written.
+	multimodal bool
+}
+
+func formOf(base *bases.Base) (form, error) {
+	m, err := base.GGUFModel()
+	return form{m, base.GGUF() == nil && base.Config().Nested}, err
 }
 
 // published is the name of a tensor or module of the base in the model of text alone, "" for what is of
 // no text (docs/format/base.md has both generations of names).
-func (o GGUFOptions) published(name string) string {
-	if !o.Multimodal || name == headModule {
+func (o form) published(name string) string {
+	if !o.multimodal || name == headModule {
 		return name
 	}
 	for _, p := range [...][2]string{
@@ -83,7 +89,18 @@ type GGUFReport struct {
 // convert_lora_to_gguf.py): A and B of each module, the rows of B in the order of the base's. The
 // scaling there is alpha/rank, so rank-stabilised ones are folded into alpha; modules whose scaling
 // differs have the difference in B. Experts have their factors stacked, as the base has its matrices.
-func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+func GGUFAdapter(base *bases.Base, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	f, err := formOf(base)
+	if err != nil {
+		return GGUFReport{}, err
+	}
+	if err := fitsBase(base, a); err != nil {
+		return GGUFReport{}, err
+	}
+	return writeAdapter(f, a, out, o)
+}
+
+func writeAdapter(f form, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
 	if err := peft.Check(a); err != nil {
 		return GGUFReport{}, err
 	}
@@ -98,12 +115,12 @@ func GGUFAdapter(a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, er
 	if alpha == 0 {
 		alpha = 1 // llama.cpp takes 0 for no scaling at all; B is 0 then
 	}
-	entries, err := adapterEntries(modules, a.Config, o, alpha)
+	entries, err := f.adapterEntries(modules, a.Config, o.Type, alpha)
 	if err != nil {
 		return GGUFReport{}, err
 	}
 	pairs := []gguf.Pair{
-		gguf.NewPair("general.architecture", o.Model.Arch.Name),
+		gguf.NewPair("general.architecture", f.Arch.Name),
 		gguf.NewPair("general.type", "adapter"),
 		gguf.NewPair("general.name", o.Name),
 		gguf.NewPair("adapter.type", "lora"),
@@ -193,34 +210,45 @@ func writeGGUF(path string, pairs []gguf.Pair, entries []gguf.Entry) error {
 	return gguf.WriteFile(path, pairs, entries)
 }
 
-// GGUFModel writes the base at path, a model directory or a GGUF file, as a GGUF file, with an adapter
-// merged into it unless that is nil. It goes tensor by tensor, so that memory is a few times the
-// largest weight. The sums are those of [Merge], row by row.
-func GGUFModel(ctx context.Context, path string, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
-	return writeModel(ctx, path, nil, a, out, o)
-}
-
-// GGUFModelQuantised is [GGUFModel] for a directory with quantised weights, which q widens. Those of
-// MXFP4 stay so unless a type is asked for.
-func GGUFModelQuantised(ctx context.Context, path string, q Quantised, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
-	return writeModel(ctx, path, q, a, out, o)
-}
-
-func writeModel(ctx context.Context, path string, q Quantised, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
-	var base *ggufBase
-	var err error
-	if gguf.Is(path) {
-		base, err = openFile(path, &o)
-	} else {
-		base, err = openDirectory(path, q, o)
-	}
+// GGUFModel writes a base, a model directory or a GGUF file, as a GGUF file, with an adapter merged into
+// it unless that is nil. Weights of MXFP4 stay so unless a type is asked for. It goes tensor by tensor, so
+// that memory is a few times the largest weight. The sums are those of [Merge], row by row.
+func GGUFModel(ctx context.Context, base *bases.Base, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	f, err := formOf(base)
 	if err != nil {
 		return GGUFReport{}, err
 	}
-	w := &ggufWriter{ctx: ctx, base: base, adapter: a, o: o}
+	return writeModel(ctx, base, f, a, out, o)
+}
+
+func writeModel(ctx context.Context, base *bases.Base, f form, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
+	open := openDirectory
+	if base.GGUF() != nil {
+		open = openFile
+	}
+	g, err := open(base, f, o)
+	if err != nil {
+		return GGUFReport{}, fmt.Errorf("write %s as GGUF: %w", base.Dir(), err)
+	}
+	w := &ggufWriter{ctx: ctx, form: f, base: g, adapter: a, o: o}
 	r, err := w.write(out)
-	if err := errors.Join(err, base.close()); err != nil {
-		return GGUFReport{}, fmt.Errorf("write %s as GGUF: %w", path, err)
+	if err != nil {
+		return GGUFReport{}, fmt.Errorf("write %s as GGUF: %w", base.Dir(), err)
 	}
 	return r, nil
+}
+
+// fitsBase holds the modules of an adapter against the base's weights.
+func fitsBase(base *bases.Base, a *adapters.Adapter) error {
+	modules, err := peft.Modules(a)
+	if err != nil {
+		return err
+	}
+	m := &merger{base: base, adapter: a, updates: map[string]piece{}}
+	for _, module := range modules {
+		if err := m.planModule(module); err != nil {
+			return err
+		}
+	}
+	return nil
 }

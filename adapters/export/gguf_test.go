@@ -40,7 +40,7 @@ func ggufAdapter(dora bool) *adapters.Adapter {
 	r := rand.New(rand.NewPCG(1, 2))
 	a := &adapters.Adapter{Config: adapters.Config{
 		Rank: 4, Alpha: 6, UseRSLoRA: true, UseDoRA: dora, TargetModules: []string{"q_proj", "v_proj"},
-		RankPattern: map[string]int{"q_proj": 2}, AlphaPattern: map[string]float64{"q_proj": 3},
+		RankPattern: adapters.Patterns[int]{{Name: "q_proj", Value: 2}}, AlphaPattern: adapters.Patterns[float64]{{Name: "q_proj", Value: 3}},
 	}}
 	add := func(module string, rows, rank int) {
 		name := "base_model.model.model.layers.0.self_attn." + module

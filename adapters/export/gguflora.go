@@ -11,14 +11,14 @@ import (
 )
 
 // adapterEntries are the factors of an adapter as llama.cpp applies them, with the one alpha that it has.
-func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions, alpha float64) ([]gguf.Entry, error) {
+func (o form) adapterEntries(modules []peft.Module, config adapters.Config, outType OutType, alpha float64) ([]gguf.Entry, error) {
 	var entries []gguf.Entry
 	typ := outTypes[OutF32].tensor
-	if o.Type != "" {
-		typ = outTypes[o.Type].tensor
+	if outType != "" {
+		typ = outTypes[outType].tensor
 	}
 	for _, m := range modules {
-		if m.Name == headModule && o.Model.Tied {
+		if m.Name == headModule && o.Tied {
 			return nil, fmt.Errorf("module %q shares its weight with the embeddings, which llama.cpp cannot adapt alone", m.Name)
 		}
 		updates, err := o.updates(m)
@@ -36,21 +36,21 @@ func adapterEntries(modules []peft.Module, config adapters.Config, o GGUFOptions
 			entries = append(entries, entryOf(name+".lora_b", typ, b.Shape, func() ([]float32, error) { return b.Data, nil }))
 		}
 	}
-	slices.SortFunc(entries, func(x, y gguf.Entry) int { return o.Model.Arch.Compare(x.Name, y.Name) })
+	slices.SortFunc(entries, func(x, y gguf.Entry) int { return o.Arch.Compare(x.Name, y.Name) })
 	return entries, nil
 }
 
 // updates are what a module updates, by tensor of a file: a matrix, or those of all experts in order.
-func (o GGUFOptions) updates(m peft.Module) (map[string][]peft.Module, error) {
+func (o form) updates(m peft.Module) (map[string][]peft.Module, error) {
 	list, err := pieces(m, false, o.shapeOf)
 	if err != nil {
 		return nil, err
 	}
 	all := make(map[string][]peft.Module)
 	if len(list) == 0 {
-		name, expert := o.Model.Arch.InFile(o.published(m.Name) + weightSuffix)
+		name, expert := o.Arch.InFile(o.published(m.Name) + weightSuffix)
 		if name == "" || expert >= 0 || m.Experts > 0 {
-			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Model.Arch.Name)
+			return nil, fmt.Errorf("%w: module %q has no matrix of its own in GGUF's %s", adapters.ErrBaseMismatch, m.Name, o.Arch.Name)
 		}
 		all[name] = []peft.Module{m}
 	}
@@ -65,8 +65,8 @@ func (o GGUFOptions) updates(m peft.Module) (map[string][]peft.Module, error) {
 }
 
 // place adds the update of a published tensor of a layer of experts to those of a file.
-func (o GGUFOptions) place(all map[string][]peft.Module, published string, m peft.Module) {
-	if s, ok := o.Model.Arch.StackNamed(published); ok {
+func (o form) place(all map[string][]peft.Module, published string, m peft.Module) {
+	if s, ok := o.Arch.StackNamed(published); ok {
 		for i, name := range s.Files {
 			part := ggufTensor{stack: s, file: i}
 			for e := range m.Experts {
@@ -75,19 +75,19 @@ func (o GGUFOptions) place(all map[string][]peft.Module, published string, m pef
 		}
 		return
 	}
-	name, expert := o.Model.Arch.InFile(published)
+	name, expert := o.Arch.InFile(published)
 	if expert < 0 { // the router
 		all[name] = []peft.Module{m}
 		return
 	}
 	if all[name] == nil {
-		all[name] = make([]peft.Module, o.Model.Experts)
+		all[name] = make([]peft.Module, o.Experts)
 	}
 	all[name][expert] = m
 }
 
 // shapeOf is the shape of a published tensor of a layer of experts, by the sizes of the model.
-func (o GGUFOptions) shapeOf(published string) ([]int, bool) {
+func (o form) shapeOf(published string) ([]int, bool) {
 	m := o.Model
 	inner := m.ExpertIntermediate
 	if inner == 0 {
@@ -113,7 +113,7 @@ func (o GGUFOptions) shapeOf(published string) ([]int, bool) {
 
 // stacked are the factors of modules one after the other, those of a single one as they are. B has its
 // rows in the order of the base's file, and is multiplied by the factor.
-func (o GGUFOptions) stacked(list []peft.Module, factor float64) (a, b adapters.Tensor, err error) {
+func (o form) stacked(list []peft.Module, factor float64) (a, b adapters.Tensor, err error) {
 	first := list[0]
 	a.Shape, b.Shape = slices.Clone(first.A.Shape), slices.Clone(first.B.Shape)
 	for _, m := range list {

@@ -19,7 +19,6 @@ type ggufBase struct {
 	tensors []ggufTensor
 	stored  OutType // of the embeddings; "" where they are quantised
 	notes   []string
-	close   func() error
 }
 
 // ggufTensor is a tensor of a base in the order of a GGUF file's rows.
@@ -44,6 +43,7 @@ type ggufTensor struct {
 
 // ggufWriter makes one file.
 type ggufWriter struct {
+	form
 	ctx     context.Context // cancels between tensors
 	base    *ggufBase
 	adapter *adapters.Adapter // nil: the base alone
@@ -143,7 +143,7 @@ func (w *ggufWriter) plan() error {
 	w.updates, w.stacks = make(map[string]peft.Module, len(modules)), map[string]peft.Module{}
 	shapes := w.shapes()
 	for _, m := range modules {
-		if w.o.Model.Tied && m.Name == headModule {
+		if w.Tied && m.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", m.Name)
 		}
 		list, err := pieces(m, false, func(name string) ([]int, bool) { s, ok := shapes[name]; return s, ok })
@@ -161,7 +161,7 @@ func (w *ggufWriter) plan() error {
 			w.stacks[name] = p.module
 		}
 		if len(list) == 0 {
-			w.updates[w.o.published(m.Name)+weightSuffix] = m
+			w.updates[w.published(m.Name)+weightSuffix] = m
 		}
 	}
 	return nil
@@ -204,7 +204,7 @@ func (w *ggufWriter) updatesOf(t ggufTensor) ([]delta, error) {
 		if err := fits(m, t.shape[max(0, len(t.shape)-2):]); err != nil {
 			return nil, err
 		}
-		b, err := rowsOfB(m, w.o.Model)
+		b, err := rowsOfB(m, w.Model)
 		if err != nil {
 			return nil, err
 		}
@@ -273,6 +273,6 @@ func (w *ggufWriter) entry(t ggufTensor) (gguf.Entry, error) {
 func (w *ggufWriter) magnitude(m peft.Module) (*adapters.Tensor, error) {
 	rows := m
 	rows.B = &adapters.Tensor{Name: m.Magnitude.Name, Shape: []int{m.Magnitude.Shape[0], 1}, Data: m.Magnitude.Data}
-	data, err := rowsOfB(rows, w.o.Model)
+	data, err := rowsOfB(rows, w.Model)
 	return &adapters.Tensor{Name: m.Magnitude.Name, Shape: m.Magnitude.Shape, Data: data}, err
 }

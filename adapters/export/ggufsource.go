@@ -1,11 +1,11 @@
 package export
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
@@ -13,16 +13,10 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
-// openFile opens a base that is a GGUF file. Its metadata is kept as it is.
-func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if o.Model, err = ggufarch.Read(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	b := &ggufBase{close: f.Close, notes: o.Model.Notes()}
+// openFile is a base that is a GGUF file. Its metadata is kept as it is.
+func openFile(base *bases.Base, o form, _ GGUFOptions) (*ggufBase, error) {
+	f := base.GGUF()
+	b := &ggufBase{notes: o.Notes()}
 	for _, key := range f.Keys() {
 		if p, ok := f.Pair(key); ok && key != "general.alignment" {
 			b.pairs = append(b.pairs, p)
@@ -35,10 +29,10 @@ func openFile(path string, o *GGUFOptions) (*ggufBase, error) {
 		}
 		parts, err := published(o.Model, t)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+			return nil, err
 		}
 		x := ggufTensor{name: name, shape: t.Shape, parts: parts, load: func() ([]float32, error) { return widen(t) }}
-		if s, ok := o.Model.Arch.StackOf(name); ok {
+		if s, ok := o.Arch.StackOf(name); ok {
 			x.stack, x.file = s, slices.Index(s.Files, name)
 		}
 		_, err = quant.Parse(t.Type.String())
@@ -96,47 +90,39 @@ func widen(t gguf.Tensor) ([]float32, error) {
 	return values, nil
 }
 
-// openDirectory opens a base that is a Hugging Face model directory, of which q knows the quantised
-// weights.
-func openDirectory(dir string, q Quantised, o GGUFOptions) (*ggufBase, error) {
-	if _, _, err := readConfig(dir, q != nil); err != nil {
-		return nil, err
-	}
+// openDirectory is a base that is a Hugging Face model directory.
+func openDirectory(base *bases.Base, o form, opts GGUFOptions) (*ggufBase, error) {
 	head := []gguf.Pair{
-		gguf.NewPair("general.architecture", o.Model.Arch.Name),
+		gguf.NewPair("general.architecture", o.Arch.Name),
 		gguf.NewPair("general.type", "model"),
-		gguf.NewPair("general.name", o.Name),
+		gguf.NewPair("general.name", opts.Name),
 	}
-	sizes, err := o.Model.Pairs()
+	sizes, err := o.Pairs()
 	if err != nil {
 		return nil, err
 	}
-	words, notes, err := vocabularyPairs(dir, o)
+	words, notes, err := vocabularyPairs(base, o)
 	if err != nil {
 		return nil, err
 	}
-	s, err := openSource(dir, q)
-	if err != nil {
-		return nil, err
-	}
-	b := &ggufBase{pairs: slices.Concat(head, sizes, words), notes: append(o.Model.Notes(), notes...), close: s.Close}
-	g := gathering{source: s, model: o.Model, parts: map[string][]part{}}
+	b := &ggufBase{pairs: slices.Concat(head, sizes, words), notes: append(o.Notes(), notes...)}
+	g := gathering{base: base, model: o.Model, parts: map[string][]part{}}
 	if err := g.gather(o); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	if b.tensors, err = g.tensors(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	b.stored = g.stored
 	if g.parts["output.weight"] != nil {
-		o.Model.Tied = false // whatever config.json says: transformers believes the weights as well
+		o.Tied = false // whatever config.json says: transformers believes the weights as well
 	}
 	return b, nil
 }
 
 // gathering finds out what tensors of a file the weights of a directory make.
 type gathering struct {
-	source *source
+	base   *bases.Base
 	model  *ggufarch.Model
 	stored OutType           // of the embeddings
 	parts  map[string][]part // by the file's name
@@ -145,20 +131,23 @@ type gathering struct {
 
 // part is a published matrix.
 type part struct {
-	tensor
+	bases.Plain
 	published string
 }
 
 // gather gives every tensor of the directory its place.
-func (g *gathering) gather(o GGUFOptions) error {
-	for _, stored := range g.source.Tensors() {
+func (g *gathering) gather(o form) error {
+	for _, stored := range g.base.Tensors() {
 		hf := o.published(stored)
-		if hf == "" || g.model.Tied && hf == headModule+weightSuffix && g.source.repeats(stored) || strings.HasSuffix(hf, ".rotary_emb.inv_freq") {
+		if hf == "" || g.model.Tied && hf == headModule+weightSuffix && g.base.RepeatsEmbeddings(stored) || strings.HasSuffix(hf, ".rotary_emb.inv_freq") {
 			continue // not of the text; the embeddings again; a table that is computed
 		}
-		t, _ := g.source.Tensor(stored)
+		t, err := g.base.Plain(stored)
+		if err != nil {
+			return err
+		}
 		if s, ok := g.model.Arch.StackNamed(hf); ok {
-			if err := g.unstack(s, t); err != nil {
+			if err := g.unstack(s, stored, t); err != nil {
 				return err
 			}
 			continue
@@ -196,7 +185,7 @@ func (g *gathering) tensors() ([]ggufTensor, error) {
 		}
 		t := ggufTensor{name: name, shape: shape, load: func() ([]float32, error) { return g.load(list) }}
 		for _, p := range list {
-			t.quantised = t.quantised || p.widened != nil
+			t.quantised = t.quantised || p.Widened()
 			t.parts = append(t.parts, p.published)
 		}
 		g.list = append(g.list, t)
@@ -216,7 +205,7 @@ func (g *gathering) tensors() ([]ggufTensor, error) {
 func (g *gathering) load(list []part) ([]float32, error) {
 	var all []float32
 	for _, p := range list {
-		values, err := p.float32s()
+		values, err := p.Float32s()
 		if err != nil {
 			return nil, err
 		}

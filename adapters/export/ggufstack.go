@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -10,23 +11,22 @@ import (
 )
 
 // unstack makes the tensors of a file of a published one.
-func (g *gathering) unstack(s ggufarch.Stack, t tensor) error {
+func (g *gathering) unstack(s ggufarch.Stack, name string, t bases.Plain) error {
 	l, err := spreadOf(s, t.Tensor, g.model.Experts)
 	if err != nil {
 		return err
 	}
-	blocks, microscaled := g.source.Sharded.Tensor(t.Name + "_blocks")
-	for i, name := range s.Files {
-		x := ggufTensor{name: name, shape: l.shape(), parts: make([]string, max(l.experts, 1)), stack: s, file: i, quantised: t.widened != nil, load: func() ([]float32, error) {
-			values, err := t.float32s()
+	codes, microscaled := g.base.Microscaled(name)
+	for i, file := range s.Files {
+		x := ggufTensor{name: file, shape: l.shape(), parts: make([]string, max(l.experts, 1)), stack: s, file: i, quantised: t.Widened(), load: func() ([]float32, error) {
+			values, err := t.Float32s()
 			if err != nil {
 				return nil, err
 			}
 			return l.pick(values, i), nil
 		}}
-		if microscaled && t.widened != nil {
-			scales, _ := g.source.Sharded.Tensor(t.Name + "_scales") // opened together with the blocks
-			x.typ, x.packed = gguf.MXFP4, func() ([]byte, error) { return l.pack(blocks, scales, i) }
+		if microscaled {
+			x.typ, x.packed = gguf.MXFP4, func() ([]byte, error) { return l.pack(codes, i) }
 		}
 		g.list = append(g.list, x)
 	}
@@ -104,8 +104,10 @@ func (l spread) pick(values []float32, file int) []float32 {
 }
 
 // pack takes the rows of one file out of a weight of MXFP4, in GGUF's order of codes.
-func (l spread) pack(blocks, scales safetensors.Tensor, file int) ([]byte, error) {
-	q := quant.Microscaled{Rows: l.experts * l.rows, Cols: l.cols, Blocks: blocks.Data, Scales: scales.Data}
+func (l spread) pack(q quant.Microscaled, file int) ([]byte, error) {
+	if q.Rows != l.experts*l.rows || q.Cols != l.cols {
+		return nil, fmt.Errorf("%d×%d codes are not %d experts of %d×%d", q.Rows, q.Cols, l.experts, l.rows, l.cols)
+	}
 	if _, err := q.Tensor(); err != nil {
 		return nil, err
 	}

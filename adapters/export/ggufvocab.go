@@ -10,6 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/bases/ggufarch"
+	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
@@ -80,7 +84,32 @@ type vocabulary struct {
 
 // vocabularyPairs is the metadata of a directory's tokenizer and template (conversion/base.py,
 // get_vocab_base and its like).
-func vocabularyPairs(dir string, o GGUFOptions) ([]gguf.Pair, []string, error) {
+func vocabularyPairs(base *bases.Base, o form) ([]gguf.Pair, []string, error) {
+	template, err := templateOf(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := base.Config()
+	return vocabularyOf(base.Dir(), o.Vocabulary, ggufarch.Special{BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}, template)
+}
+
+// templateOf is the text of a base's chat template, "" when there is none.
+func templateOf(base *bases.Base) (string, error) {
+	tok, err := words.Tokenizer(base.Dir())
+	if err != nil {
+		return "", err
+	}
+	template, err := words.Template(base.Dir(), tok)
+	if errors.Is(err, chat.ErrNoTemplate) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return template.Source(), nil
+}
+
+func vocabularyOf(dir string, size int, special ggufarch.Special, template string) ([]gguf.Pair, []string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s has no tokenizer.json, which the vocabulary of a GGUF file is made of", dir)
@@ -88,14 +117,14 @@ func vocabularyPairs(dir string, o GGUFOptions) ([]gguf.Pair, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	v := &vocabulary{size: o.Model.Vocabulary}
+	v := &vocabulary{size: size}
 	if err := json.Unmarshal(data, &v.file); err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}
 	if v.names, err = specialNames(dir); err != nil {
 		return nil, nil, err
 	}
-	pairs, err := v.pairs(o)
+	pairs, err := v.pairs(special, template)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}
@@ -128,7 +157,7 @@ func specialNames(dir string) (map[string]string, error) {
 	return names, nil
 }
 
-func (v *vocabulary) pairs(o GGUFOptions) ([]gguf.Pair, error) {
+func (v *vocabulary) pairs(special ggufarch.Special, template string) ([]gguf.Pair, error) {
 	if kind := v.file.Model.Type; kind != "BPE" && kind != "" || v.file.Model.Merges == nil {
 		return nil, fmt.Errorf("a model of type %q has no form in GGUF that is written here, only BPE", kind)
 	}
@@ -163,9 +192,9 @@ func (v *vocabulary) pairs(o GGUFOptions) ([]gguf.Pair, error) {
 		}
 		add("ggml.merges", joined)
 	}
-	v.addSpecial(add, o)
-	if o.Template != "" {
-		add("chat_template", o.Template)
+	v.addSpecial(add, special)
+	if template != "" {
+		add("chat_template", template)
 	}
 	return pairs, nil
 }
@@ -302,7 +331,7 @@ func (v *vocabulary) prefixesSpace() bool {
 }
 
 // addSpecial adds the ids of special tokens, and whether they are put around a text.
-func (v *vocabulary) addSpecial(add func(string, any), o GGUFOptions) {
+func (v *vocabulary) addSpecial(add func(string, any), special ggufarch.Special) {
 	ids := map[string]int{}
 	for role, name := range v.names {
 		for id, token := range v.tokens {
@@ -311,14 +340,14 @@ func (v *vocabulary) addSpecial(add func(string, any), o GGUFOptions) {
 			}
 		}
 	}
-	if o.Special.BOS != nil && v.names["bos"] == "" {
-		ids["bos"] = *o.Special.BOS
+	if special.BOS != nil && v.names["bos"] == "" {
+		ids["bos"] = *special.BOS
 	}
-	if o.Special.Pad != nil && v.names["pad"] == "" {
-		ids["pad"] = *o.Special.Pad
+	if special.Pad != nil && v.names["pad"] == "" {
+		ids["pad"] = *special.Pad
 	}
-	if _, ok := ids["eos"]; !ok && len(o.Special.EOS) > 0 {
-		ids["eos"] = o.Special.EOS[0]
+	if _, ok := ids["eos"]; !ok && len(special.EOS) > 0 {
+		ids["eos"] = special.EOS[0]
 	}
 	for _, role := range [][2]string{{"bos", "bos"}, {"eos", "eos"}, {"unk", "unknown"}, {"pad", "padding"}} {
 		if id, ok := ids[role[0]]; ok {
@@ -326,7 +355,7 @@ func (v *vocabulary) addSpecial(add func(string, any), o GGUFOptions) {
 		}
 	}
 	eos, ok := ids["eos"]
-	for _, id := range o.Special.EOS { // chat models end a turn with another token than a text
+	for _, id := range special.EOS { // chat models end a turn with another token than a text
 		if ok && id != eos && id < v.size {
 			add("ggml.eot_token_id", uint32(id))
 			break

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/internal/safetensors"
@@ -32,50 +33,29 @@ type Report struct {
 	Stored  string // the type that these are stored in
 }
 
-// Merged writes the base in baseDir with the adapter merged into it as a new Hugging Face model
-// directory: config, tokenizer, template and weights in type d. It goes tensor by tensor, so that
-// memory is a few times the largest weight.
-func Merged(ctx context.Context, baseDir string, a *adapters.Adapter, outDir string, d DType) (Report, error) {
-	return merged(ctx, baseDir, nil, a, outDir, d, shardSize)
+// ErrFormat means that a base cannot be written in the format that was asked for.
+var ErrFormat = errors.New("the base is in another format")
+
+// Merged writes a base that is a directory, with the adapter merged into it, as a new Hugging Face model
+// directory: weights in type d, and whatever else the base has. Weights that are quantised are widened to
+// float32, the update is added, and the sums are stored in type d, [Keep] meaning the type of the base's
+// embeddings; the model that is written is not quantised. It goes tensor by tensor, so that memory is a
+// few times the largest weight.
+func Merged(ctx context.Context, base *bases.Base, a *adapters.Adapter, outDir string, d DType) (Report, error) {
+	return merged(ctx, base, a, outDir, d, shardSize)
 }
 
-// MergedQuantised is [Merged] for a base with quantised weights. They are widened to float32 as q does
-// it, the update is added, and the sums are stored in type d, [Keep] meaning the type of the base's
-// embeddings. The model that is written is not quantised.
-func MergedQuantised(ctx context.Context, baseDir string, q Quantised, a *adapters.Adapter, outDir string, d DType) (Report, error) {
-	return merged(ctx, baseDir, q, a, outDir, d, shardSize)
-}
-
-func merged(ctx context.Context, baseDir string, q Quantised, a *adapters.Adapter, outDir string, d DType, shardSize int64) (Report, error) {
-	if err := peft.Check(a); err != nil {
-		return Report{}, err
-	}
-	config, text, err := readConfig(baseDir, q != nil)
-	if err != nil {
-		return Report{}, err
-	}
-	if text, err = withDType(text, d); err != nil {
-		return Report{}, err
-	}
-	base, err := openSource(baseDir, q)
-	if err != nil {
-		return Report{}, err
+func merged(ctx context.Context, base *bases.Base, a *adapters.Adapter, outDir string, d DType, shardSize int64) (Report, error) {
+	if base.GGUF() != nil {
+		return Report{}, fmt.Errorf("%s is a GGUF file, which a model directory cannot be made of: merge into GGUF (merged-gguf), or into the directory that it was made from: %w", base.Dir(), ErrFormat)
 	}
 	m := &merger{ctx: ctx, base: base, adapter: a, dtype: d}
-	err = m.plan(config)
+	err := m.plan()
 	if err == nil {
-		err = writeDir(outDir, func(dir string) error {
-			if err := os.WriteFile(filepath.Join(dir, configName), text, 0o666); err != nil {
-				return err
-			}
-			if err := copyFiles(baseDir, dir); err != nil {
-				return err
-			}
-			return m.write(dir, shardSize)
-		})
+		err = writeDir(outDir, func(dir string) error { return m.write(dir, shardSize) })
 	}
-	if err := errors.Join(err, base.Close()); err != nil {
-		return Report{}, fmt.Errorf("merge into %s: %w", baseDir, err)
+	if err != nil {
+		return Report{}, fmt.Errorf("merge into %s: %w", base.Dir(), err)
 	}
 	return m.report, nil
 }
@@ -83,7 +63,7 @@ func merged(ctx context.Context, baseDir string, q Quantised, a *adapters.Adapte
 // merger makes the weights of one merged model.
 type merger struct {
 	ctx     context.Context // cancels between tensors
-	base    *source
+	base    *bases.Base
 	adapter *adapters.Adapter
 	dtype   DType
 
@@ -93,23 +73,26 @@ type merger struct {
 }
 
 // plan checks that the adapter fits the base and lists what is to be written, before anything is.
-func (m *merger) plan(config modelConfig) error {
+func (m *merger) plan() error {
+	if err := peft.Check(m.adapter); err != nil {
+		return err
+	}
 	modules, err := peft.Modules(m.adapter)
 	if err != nil {
 		return err
 	}
 	m.updates = make(map[string]piece, len(modules))
-	tied := config.Tied
+	tied := m.base.Config().TieWordEmbeddings
 	for _, module := range modules {
 		if tied && module.Name == headModule {
 			return fmt.Errorf("module %q shares its weight with the embeddings: merging would change both; serve the adapter unmerged", module.Name)
 		}
-		if err := m.planModule(module, config.TransposedExperts()); err != nil {
+		if err := m.planModule(module); err != nil {
 			return err
 		}
 	}
 	for _, name := range m.base.Tensors() {
-		if tied && name == headModule+weightSuffix && m.base.repeats(name) {
+		if tied && name == headModule+weightSuffix && m.base.RepeatsEmbeddings(name) {
 			continue // readers tie it themselves
 		}
 		if err := m.planTensor(name); err != nil {
@@ -121,17 +104,14 @@ func (m *merger) plan(config modelConfig) error {
 }
 
 // planModule finds the tensors that a module's update is merged into.
-func (m *merger) planModule(module peft.Module, transposed bool) error {
+func (m *merger) planModule(module peft.Module) error {
 	list := map[string]piece{}
-	if t, ok := m.weightOf(module.Name); ok {
-		list[t.Name] = piece{module: module}
+	if name := module.Name + weightSuffix; m.base.Has(name) {
+		list[name] = piece{module: module}
 	} else {
 		var err error
-		list, err = pieces(module, transposed, func(name string) ([]int, bool) {
-			t, ok := m.base.Tensor(name)
-			return t.Shape, ok
-		})
-		if err != nil {
+		family := m.base.Family()
+		if list, err = pieces(module, family != nil && family.TransposedExperts, m.shapeOf); err != nil {
 			return err
 		}
 	}
@@ -139,8 +119,8 @@ func (m *merger) planModule(module peft.Module, transposed bool) error {
 		return fmt.Errorf("%w: the base has no weight for module %q", adapters.ErrBaseMismatch, module.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(list)) {
-		t, _ := m.base.Tensor(name)
-		if err := list[name].fits(t.Shape); err != nil {
+		shape, _ := m.shapeOf(name)
+		if err := list[name].fits(shape); err != nil {
 			return err
 		}
 		m.updates[name] = list[name]
@@ -148,15 +128,13 @@ func (m *merger) planModule(module peft.Module, transposed bool) error {
 	return nil
 }
 
-// weightOf finds a module's weight. Multimodal models from before transformers 4.52 have other names
-// in their files than adapters use.
-func (m *merger) weightOf(module string) (tensor, bool) {
-	name := module + weightSuffix
-	t, ok := m.base.Tensor(name)
-	if rest, nested := strings.CutPrefix(name, "model.language_model."); !ok && nested {
-		return m.base.Tensor("language_model.model." + rest)
+// shapeOf is the shape of a tensor of the base.
+func (m *merger) shapeOf(name string) ([]int, bool) {
+	if !m.base.Has(name) {
+		return nil, false
 	}
-	return t, ok
+	t, err := m.base.Plain(name)
+	return t.Shape, err == nil
 }
 
 const (
@@ -165,18 +143,21 @@ const (
 )
 
 func (m *merger) planTensor(name string) error {
-	t, _ := m.base.Tensor(name)
+	t, err := m.base.Plain(name)
+	if err != nil {
+		return err
+	}
 	update, updated := m.updates[name]
 	from, err := dtype.Parse(t.DType)
-	e := safetensors.Entry{Name: name, DType: t.DType, Shape: t.Shape}
+	e := safetensors.Entry{Name: t.Name, DType: t.DType, Shape: t.Shape}
 	switch {
 	case err != nil && updated:
 		return fmt.Errorf("tensor %q: %w", name, err)
-	case err != nil, !updated && t.widened == nil && m.dtype.stored(from) == from:
+	case err != nil, !updated && !t.Widened() && m.dtype.stored(from) == from:
 		e.Load = func() ([]byte, error) { return t.Data, m.ctx.Err() }
 	default:
 		to := m.dtype.stored(from)
-		if t.widened != nil {
+		if t.Widened() {
 			m.report.Widened++
 			m.report.Stored = to.String()
 		}
@@ -185,7 +166,7 @@ func (m *merger) planTensor(name string) error {
 			if err := m.ctx.Err(); err != nil {
 				return nil, err
 			}
-			w, err := t.float32s()
+			w, err := t.Float32s()
 			if err != nil {
 				return nil, err
 			}
@@ -201,8 +182,23 @@ func (m *merger) planTensor(name string) error {
 	return err
 }
 
-// write writes the weights as one file or, above limit bytes, as shards with an index.
+// write writes the model.
 func (m *merger) write(dir string, limit int64) error {
+	text, err := configText(m.base, m.dtype)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, configName), text, 0o666); err != nil {
+		return err
+	}
+	if err := copyFiles(m.base.Dir(), dir); err != nil {
+		return err
+	}
+	return m.writeWeights(dir, limit)
+}
+
+// writeWeights writes the weights as one file or, above limit bytes, as shards with an index.
+func (m *merger) writeWeights(dir string, limit int64) error {
 	shards, err := cut(m.entries, limit)
 	if err != nil {
 		return err

@@ -3,13 +3,11 @@ package export
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/plainjson"
 )
@@ -67,72 +65,18 @@ func encode(values []float32, t dtype.Type) ([]byte, error) {
 	return out, nil
 }
 
-// modelConfig is the part of config.json that a merge depends on.
-type modelConfig struct {
-	Tied         bool            `json:"tie_word_embeddings"`
-	ModelType    string          `json:"model_type"`
-	Quantization json.RawMessage `json:"quantization_config"`
-}
-
-// TransposedExperts tells that the matrices of stacked experts have their outputs as columns
-// (transformers, models/gpt_oss/modeling_gpt_oss.py, is_transposed).
-func (c modelConfig) TransposedExperts() bool { return c.ModelType == "gpt_oss" }
-
 const configName = "config.json"
 
-// carried are the files that make weights usable, and the terms they come under.
-var carried = []string{
-	"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-	"vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "generation_config.json",
-	"LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
-}
-
-// copyFiles copies those of the carried files that the base has.
-func copyFiles(baseDir, dir string) error {
-	for _, name := range carried {
-		err := copyFile(filepath.Join(baseDir, name), filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+// configText is the base's config.json as that of a checkpoint of plain numbers of a type.
+func configText(base *bases.Base, d DType) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(base.Dir(), configName))
+	if err == nil && base.QuantMethod() != "" {
+		text, err = withoutQuantization(text)
 	}
-	return nil
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = in.Close() }()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
-}
-
-// readConfig reads config.json as that of a checkpoint of plain numbers. What is quantised is refused
-// unless somebody knows how it widens.
-func readConfig(baseDir string, widens bool) (modelConfig, []byte, error) {
-	path := filepath.Join(baseDir, configName)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return modelConfig{}, nil, err
-	}
-	var c modelConfig
-	if err := json.Unmarshal(text, &c); err != nil {
-		return modelConfig{}, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	quantised := len(c.Quantization) > 0 && string(c.Quantization) != "null"
-	switch {
-	case !quantised && !widens:
-		return c, text, nil
-	case !widens:
-		return modelConfig{}, nil, fmt.Errorf("%s: the base is quantised (quantization_config): merge into the full-precision model it was made from", baseDir)
-	}
-	text, err = withoutQuantization(text)
-	return c, text, err
+	return withDType(text, d)
 }
 
 // withoutQuantization takes quantization_config out of config.json, where a multimodal model may have it

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 )
 
@@ -37,8 +38,8 @@ func TestPEFT(t *testing.T) {
 func TestFoldKeepsScalings(t *testing.T) {
 	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, qProj, kProj, "model.layers.1.self_attn.q_proj")
 	a.Config.UseRSLoRA = true
-	a.Config.AlphaPattern = map[string]float64{"k_proj": 10}
-	a.Config.Rank, a.Config.RankPattern = 16, map[string]int{"layers.0.self_attn.(q|k)_proj": rank, "layers.1.self_attn.q_proj": rank}
+	a.Config.AlphaPattern = adapters.Patterns[float64]{{Name: "k_proj", Value: 10}}
+	a.Config.Rank, a.Config.RankPattern = 16, adapters.Patterns[int]{{Name: "layers.0.self_attn.(q|k)_proj", Value: rank}, {Name: "layers.1.self_attn.q_proj", Value: rank}}
 	folded, err := FoldRSLoRA(a)
 	if err != nil || folded.Config.UseRSLoRA || !a.Config.UseRSLoRA {
 		t.Fatalf("folded %+v, %v", folded, err)

@@ -4,15 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
 )
 
-// prefix stands before the base's module names in tensor names.
-const prefix = "base_model.model."
+// Prefix stands before the base's module names in tensor names.
+const Prefix = "base_model.model."
 
 // The suffixes of a module's tensors. DoRA's has no ".weight" on disk (peft/tuners/lora/model.py).
 const (
@@ -82,9 +81,9 @@ func (m *Module) field(suffix string) **adapters.Tensor {
 
 // splitName takes a tensor's name apart into the base's module and the suffix.
 func splitName(name string) (module, suffix string, err error) {
-	rest, ok := strings.CutPrefix(name, prefix)
+	rest, ok := strings.CutPrefix(name, Prefix)
 	if !ok {
-		return "", "", fmt.Errorf("tensor %q: name does not begin with %s", name, prefix)
+		return "", "", fmt.Errorf("tensor %q: name does not begin with %s", name, Prefix)
 	}
 	for _, suffix := range []string{suffixA, suffixB, suffixMagnitude} {
 		if module, ok := strings.CutSuffix(rest, suffix); ok && module != "" {
@@ -110,12 +109,9 @@ func Check(a *adapters.Adapter) error {
 	if len(modules) == 0 {
 		return fmt.Errorf("%w: it holds no tensors", adapters.ErrNotAdapter)
 	}
-	targeted, err := matcher(a.Config.TargetModules)
-	if err != nil {
-		return err
-	}
+	targeted, known := Targeted(a.Config)
 	for _, m := range modules {
-		if m.Key == m.Name && m.Experts == 0 && !targeted(m.Name) {
+		if known && m.Key == m.Name && m.Experts == 0 && !targeted(m.Name) {
 			return fmt.Errorf("module %q has tensors but is not among target_modules", m.Name)
 		}
 		if err := checkModule(a.Config, m); err != nil {
@@ -145,19 +141,19 @@ func checkConfig(c adapters.Config) error {
 			return fmt.Errorf("target_parameters %.60q is not supported; %s of experts are, and weight of linear modules", name, strings.Join(stacked, ", "))
 		}
 	}
-	for pattern, rank := range c.RankPattern {
-		if rank < 1 || rank > maxRank {
-			return fmt.Errorf("rank_pattern %q is %d, not 1 to %d", pattern, rank, maxRank)
+	for _, p := range c.RankPattern {
+		if p.Value < 1 || p.Value > maxRank {
+			return fmt.Errorf("rank_pattern %q is %d, not 1 to %d", p.Name, p.Value, maxRank)
 		}
-		if _, err := regexp.Compile(pattern); err != nil {
+		if _, err := Compile(p.Name); err != nil {
 			return fmt.Errorf("rank_pattern: %w", err)
 		}
 	}
-	for pattern, alpha := range c.AlphaPattern {
-		if !isFinite(alpha) {
-			return fmt.Errorf("alpha_pattern %q is %g", pattern, alpha)
+	for _, p := range c.AlphaPattern {
+		if !isFinite(p.Value) {
+			return fmt.Errorf("alpha_pattern %q is %g", p.Name, p.Value)
 		}
-		if _, err := regexp.Compile(pattern); err != nil {
+		if _, err := Compile(p.Name); err != nil {
 			return fmt.Errorf("alpha_pattern: %w", err)
 		}
 	}
@@ -197,30 +193,6 @@ func checkModule(c adapters.Config, m Module) error {
 		return fmt.Errorf("lora_magnitude_vector has shape %v, not [%d]", m.Magnitude.Shape, m.B.Shape[0])
 	}
 	return nil
-}
-
-// matcher is PEFT's check_target_module_exists: a list names modules by their last parts; a single
-// string, which adapters.Config holds as a list of one, is "all-linear" or a regular expression over
-// the whole name.
-func matcher(targets []string) (func(module string) bool, error) {
-	if !isPattern(targets) {
-		return func(module string) bool { return Named(targets, module) }, nil
-	}
-	if targets[0] == allLinear {
-		return func(string) bool { return true }, nil
-	}
-	re, err := regexp.Compile(`^(?:` + targets[0] + `)$`)
-	if err != nil {
-		return nil, fmt.Errorf("target_modules: %w", err)
-	}
-	return re.MatchString, nil
-}
-
-const allLinear = "all-linear"
-
-// isPattern tells the single string from the list: module names hold none of these characters.
-func isPattern(targets []string) bool {
-	return len(targets) == 1 && (targets[0] == allLinear || strings.ContainsAny(targets[0], `*+?()[]|\^$`))
 }
 
 func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -14,20 +14,23 @@ import (
 
 // fileConfig is what is read of adapter_config.json.
 type fileConfig struct {
-	PeftType      *string            `json:"peft_type"`
-	R             *int               `json:"r"`
-	Alpha         *float64           `json:"lora_alpha"`
-	Dropout       float64            `json:"lora_dropout"`
-	TargetModules targets            `json:"target_modules"`
-	UseRSLoRA     bool               `json:"use_rslora"`
-	UseDoRA       bool               `json:"use_dora"`
-	RankPattern   map[string]int     `json:"rank_pattern"`
-	AlphaPattern  map[string]float64 `json:"alpha_pattern"`
-	BaseModel     string             `json:"base_model_name_or_path"`
-	Revision      string             `json:"revision"`
-	TaskType      string             `json:"task_type"`
+	PeftType      *string           `json:"peft_type"`
+	R             *int              `json:"r"`
+	Alpha         *float64          `json:"lora_alpha"`
+	Dropout       float64           `json:"lora_dropout"`
+	TargetModules targets           `json:"target_modules"`
+	UseRSLoRA     bool              `json:"use_rslora"`
+	UseDoRA       bool              `json:"use_dora"`
+	RankPattern   patterns[int]     `json:"rank_pattern"`
+	AlphaPattern  patterns[float64] `json:"alpha_pattern"`
+	BaseModel     string            `json:"base_model_name_or_path"`
+	Revision      string            `json:"revision"`
+	TaskType      string            `json:"task_type"`
 
-	TargetParameters []string `json:"target_parameters"`
+	TargetParameters  []string `json:"target_parameters"`
+	ExcludeModules    targets  `json:"exclude_modules"`
+	LayersToTransform numbers  `json:"layers_to_transform"`
+	LayersPattern     targets  `json:"layers_pattern"`
 }
 
 // targets is a list of names or one string.
@@ -46,6 +49,54 @@ func (t *targets) UnmarshalJSON(text []byte) error {
 		return errors.New("target_modules is neither a list of names nor a string")
 	}
 	*t = list
+	return nil
+}
+
+// numbers is a list of whole numbers or one.
+type numbers []int
+
+func (n *numbers) UnmarshalJSON(text []byte) error {
+	var one *int
+	if json.Unmarshal(text, &one) == nil {
+		if one != nil {
+			*n = numbers{*one}
+		}
+		return nil
+	}
+	var list []int
+	if err := json.Unmarshal(text, &list); err != nil {
+		return errors.New("layers_to_transform is neither a list of whole numbers nor one")
+	}
+	*n = list
+	return nil
+}
+
+// patterns is an object whose order counts.
+type patterns[V any] adapters.Patterns[V]
+
+func (p *patterns[V]) UnmarshalJSON(text []byte) error {
+	var all map[string]V // also says what is wrong
+	if err := json.Unmarshal(text, &all); err != nil || all == nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	list := adapters.Patterns[V]{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		list = list.With(name, all[name]) // of a name that is there twice the last value counts, as in Python
+	}
+	*p = patterns[V](list)
 	return nil
 }
 
@@ -89,9 +140,10 @@ func ParseConfig(text []byte) (adapters.Config, error) {
 		Rank: 8, Alpha: 8, // LoraConfig's defaults
 		Dropout: f.Dropout, TargetModules: slices.Compact(slices.Sorted(slices.Values(f.TargetModules))),
 		UseRSLoRA: f.UseRSLoRA, UseDoRA: f.UseDoRA,
-		RankPattern: f.RankPattern, AlphaPattern: f.AlphaPattern,
+		RankPattern: adapters.Patterns[int](f.RankPattern), AlphaPattern: adapters.Patterns[float64](f.AlphaPattern),
 		BaseModel: f.BaseModel, Revision: f.Revision, TaskType: f.TaskType,
 		TargetParameters: slices.Compact(slices.Sorted(slices.Values(f.TargetParameters))),
+		ExcludeModules:   f.ExcludeModules, LayersToTransform: f.LayersToTransform, LayersPattern: f.LayersPattern,
 	}
 	if f.R != nil {
 		c.Rank = *f.R
@@ -119,8 +171,8 @@ func FormatConfig(c adapters.Config) []byte {
 	object := map[string]any{
 		"alora_invocation_tokens": nil, "alpha_pattern": pattern(c.AlphaPattern, number), "arrow_config": nil, "auto_mapping": nil,
 		"base_model_name_or_path": orNull(c.BaseModel), "bias": "none", "corda_config": nil, "ensure_weight_tying": false,
-		"eva_config": nil, "exclude_modules": nil, "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
-		"kasa_config": nil, "layer_replication": nil, "layers_pattern": nil, "layers_to_transform": nil,
+		"eva_config": nil, "exclude_modules": narrowing(c.ExcludeModules), "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
+		"kasa_config": nil, "layer_replication": nil, "layers_pattern": narrowing(c.LayersPattern), "layers_to_transform": layersValue(c.LayersToTransform),
 		"loftq_config": map[string]any{}, "lora_alpha": number(c.Alpha), "lora_bias": false, "lora_dropout": c.Dropout,
 		"lora_ga_config": nil, "megatron_config": nil, "megatron_core": "megatron.core", "modules_to_save": nil,
 		"monteclora_config": nil, "peft_type": "LORA", "peft_version": Version, "qalora_group_size": 16, "r": c.Rank,
@@ -163,10 +215,34 @@ func number(v float64) any {
 	return v
 }
 
-func pattern[V any](m map[string]V, value func(V) any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = value(v)
+// pattern keeps the order of patterns, of which the first that matches counts. PEFT sorts them when it
+// writes, whatever that changes.
+func pattern[V any](list adapters.Patterns[V], value func(V) any) ordered {
+	out := ordered{}
+	for _, p := range list {
+		out = append(out, field{p.Name, value(p.Value)})
+	}
+	return out
+}
+
+// narrowing is exclude_modules or layers_pattern: null, a regular expression or a list.
+func narrowing(list []string) any {
+	switch {
+	case len(list) == 0:
+		return nil
+	case isPattern(list):
+		return list[0]
+	}
+	return list
+}
+
+func layersValue(list []int) any {
+	if len(list) == 0 {
+		return nil
+	}
+	out := []any{}
+	for _, n := range list {
+		out = append(out, n)
 	}
 	return out
 }

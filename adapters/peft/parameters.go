@@ -33,7 +33,7 @@ func TakenForExperts(module string) bool {
 // others by their names.
 func FactorNames(parameter string, targeted func(parameter string) bool) (a, b string) {
 	container, last := splitParameter(parameter)
-	name := prefix + container
+	name := Prefix + container
 	for _, other := range stacked[slices.Index(stacked, last)+1:] {
 		if targeted(container + "." + other) {
 			name += wrapping

@@ -26,7 +26,7 @@ func ofExpertsAdapter() *adapters.Adapter {
 	return &adapters.Adapter{
 		Config: adapters.Config{
 			Rank: 2, Alpha: 4, TargetParameters: []string{"down_proj", "gate.weight", "gate_up_proj"},
-			RankPattern: map[string]int{`.*\.gate_up_proj`: 4}, AlphaPattern: map[string]float64{"gate.weight": 6},
+			RankPattern: adapters.Patterns[int]{{Name: `.*\.gate_up_proj`, Value: 4}}, AlphaPattern: adapters.Patterns[float64]{{Name: "gate.weight", Value: 6}},
 		},
 		Tensors: []adapters.Tensor{
 			numbered(container+".base_layer.lora_A.weight", 1, 12, 5), numbered(container+".base_layer.lora_B.weight", 1, 8, 12),
@@ -150,7 +150,7 @@ func TestOldExpertsWithOthers(t *testing.T) {
 	a := oldExperts("w1", "w3", "w2", "block_sparse_moe")
 	a.Config.TargetModules = []string{allLinear}
 	for _, name := range []string{"model.layers.0.block_sparse_moe.gate", "model.layers.1.mlp.up_proj"} {
-		a.Tensors = append(a.Tensors, numbered(prefix+name+suffixA, 1, 1, 2), numbered(prefix+name+suffixB, 1, 2, 1))
+		a.Tensors = append(a.Tensors, numbered(Prefix+name+suffixA, 1, 1, 2), numbered(Prefix+name+suffixB, 1, 2, 1))
 	}
 	got, err := stack(a)
 	if err != nil {
@@ -162,7 +162,7 @@ func TestOldExpertsWithOthers(t *testing.T) {
 	if c := got.Config; !slices.Equal(c.TargetModules, []string{"q_proj"}) || !slices.Equal(c.TargetParameters, []string{"down_proj", "gate.weight", "gate_up_proj", "model.layers.1.mlp.up_proj.weight"}) {
 		t.Errorf("%+v", c)
 	}
-	if !slices.ContainsFunc(got.Tensors, func(x adapters.Tensor) bool { return x.Name == prefix+"model.layers.0.mlp.gate"+suffixB }) {
+	if !slices.ContainsFunc(got.Tensors, func(x adapters.Tensor) bool { return x.Name == Prefix+"model.layers.0.mlp.gate"+suffixB }) {
 		t.Error("the router keeps its old name")
 	}
 }
@@ -182,7 +182,7 @@ func TestOldExpertsAreRefused(t *testing.T) {
 		{"experts differ in shape", func(a *adapters.Adapter) { a.Tensors[6] = numbered(a.Tensors[6].Name, 1, 1, 7) }},
 		{"lora_A has shape [2 2]", func(a *adapters.Adapter) { a.Tensors[2] = numbered(a.Tensors[2].Name, 1, 2, 2) }},
 		{"does not fit", func(a *adapters.Adapter) { a.Tensors[2].Data = nil }},
-		{"rank_pattern and alpha_pattern on one", func(a *adapters.Adapter) { a.Config.AlphaPattern = map[string]float64{"w1": 1} }},
+		{"rank_pattern and alpha_pattern on one", func(a *adapters.Adapter) { a.Config.AlphaPattern = adapters.Patterns[float64]{{Name: "w1", Value: 1}} }},
 		{"use_dora is true", func(a *adapters.Adapter) { a.Config.UseDoRA = true }},
 	} {
 		a := oldExperts("w1", "w3", "w2", "block_sparse_moe")
@@ -203,7 +203,7 @@ func FuzzNames(f *testing.F) {
 		a := &adapters.Adapter{Config: adapters.Config{Rank: rank, Alpha: 1, TargetModules: strings.Fields(modules), TargetParameters: strings.Fields(parameters)}}
 		for i, name := range strings.Fields(names) {
 			r := 2 * (i%2 + 1)
-			a.Tensors = append(a.Tensors, numbered(prefix+name+suffixA, 1, r, 3), numbered(prefix+name+suffixB, 1, 3, r))
+			a.Tensors = append(a.Tensors, numbered(Prefix+name+suffixA, 1, r, 3), numbered(Prefix+name+suffixB, 1, 3, r))
 		}
 		if checkConfig(a.Config) != nil {
 			return

@@ -9,6 +9,7 @@ package peft
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -87,6 +88,9 @@ func Write(dir string, a *adapters.Adapter) error {
 
 // readTensors reads all tensors of the directory, sorted by name.
 func readTensors(dir string) ([]adapters.Tensor, error) {
+	if err := checkHeader(filepath.Join(dir, WeightsName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	f, err := safetensors.Open(filepath.Join(dir, WeightsName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noWeights(dir)
@@ -105,6 +109,27 @@ func readTensors(dir string) ([]adapters.Tensor, error) {
 		tensors = append(tensors, adapters.Tensor{Name: name, Shape: t.Shape, Data: data})
 	}
 	return tensors, nil
+}
+
+// maxHeader bounds the header of an adapter's weights, in bytes: an adapter has some thousands of tensors,
+// of about a hundred bytes each, where a whole model's file may have millions.
+const maxHeader = 16 << 20
+
+// checkHeader looks at the length of a header before anything is made of it.
+func checkHeader(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	var length uint64
+	if err := binary.Read(f, binary.LittleEndian, &length); err != nil {
+		return nil // whoever reads the file says what is wrong with it
+	}
+	if length > maxHeader {
+		return fmt.Errorf("%s: its header is %d bytes long, which no adapter's is", path, length)
+	}
+	return nil
 }
 
 // noWeights explains why there is no adapter_model.safetensors.

@@ -11,7 +11,7 @@ import (
 
 // dumps writes a value as Python's json.dumps(value, indent=2, sort_keys=True) does. newline is a
 // line feed and the indentation of the line the value stands on. The values are those FormatConfig
-// makes: nil, bool, int, float64, string, []string and map[string]any.
+// makes: nil, bool, int, float64, string, []string, a list that is not empty, and objects of both kinds.
 func dumps(b *strings.Builder, value any, newline string) {
 	inner := newline + "  "
 	switch v := value.(type) {
@@ -33,6 +33,24 @@ func dumps(b *strings.Builder, value any, newline string) {
 			quote(b, s)
 		}
 		b.WriteString(newline + "]")
+	case []any:
+		for i, x := range v {
+			b.WriteString(opening("[", i) + inner)
+			dumps(b, x, inner)
+		}
+		b.WriteString(newline + "]")
+	case ordered:
+		if len(v) == 0 {
+			b.WriteString("{}")
+			return
+		}
+		for i, f := range v {
+			b.WriteString(opening("{", i) + inner)
+			quote(b, f.key)
+			b.WriteString(": ")
+			dumps(b, f.value, inner)
+		}
+		b.WriteString(newline + "}")
 	case map[string]any:
 		if len(v) == 0 {
 			b.WriteString("{}")
@@ -49,6 +67,14 @@ func dumps(b *strings.Builder, value any, newline string) {
 	default:
 		panic(fmt.Sprintf("dumps: %T has no JSON form", v))
 	}
+}
+
+// ordered is an object whose keys keep their order.
+type ordered []field
+
+type field struct {
+	key   string
+	value any
 }
 
 func opening(bracket string, i int) string {

@@ -43,9 +43,9 @@ func stack(a *adapters.Adapter) (*adapters.Adapter, error) {
 	}
 	out := &adapters.Adapter{Config: s.newConfig()}
 	for _, m := range s.others {
-		name := prefix + m.Name
+		name := Prefix + m.Name
 		if before, ok := strings.CutSuffix(m.Name, oldRouter); ok {
-			name = prefix + before + newRouter
+			name = Prefix + before + newRouter
 		}
 		out.Tensors = append(out.Tensors, renamed(m.A, name+suffixA), renamed(m.B, name+suffixB))
 	}
@@ -116,7 +116,7 @@ func (s *stacker) newConfig() adapters.Config {
 		if c.UseRSLoRA {
 			alpha = math.Sqrt2 * c.Alpha
 		}
-		c.RankPattern, c.AlphaPattern = with(c.RankPattern, gateUp, 2*c.Rank), with(c.AlphaPattern, gateUp, alpha)
+		c.RankPattern, c.AlphaPattern = c.RankPattern.With(gateUp, 2*c.Rank), c.AlphaPattern.With(gateUp, alpha)
 	}
 	var modules []string
 	for _, m := range s.others {
@@ -142,15 +142,6 @@ func (s *stacker) newConfig() adapters.Config {
 	}
 	slices.Sort(c.TargetParameters)
 	return c
-}
-
-// with is a copy of m with one more entry.
-func with[V any](m map[string]V, key string, value V) map[string]V {
-	out := map[string]V{key: value}
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }
 
 func renamed(t *adapters.Tensor, name string) adapters.Tensor {

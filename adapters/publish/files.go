@@ -41,6 +41,8 @@ func isPickle(name string) bool {
 	return slices.Contains(pickles, strings.ToLower(path.Ext(name)))
 }
 
+func isRecord(name string) bool { return slices.Contains(records, name) }
+
 // directory is an adapter's directory, with the names found there.
 type directory struct {
 	root    *os.Root
@@ -117,7 +119,7 @@ func (d *directory) sources() map[string]registry.Source {
 	for _, name := range d.names {
 		sources[name] = registry.Source{
 			Open:   func() (io.ReadSeekCloser, error) { return d.root.Open(name) },
-			Record: slices.Contains(records, name),
+			Record: isRecord(name),
 		}
 	}
 	return sources

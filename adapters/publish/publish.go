@@ -47,6 +47,9 @@ type Body struct {
 
 const kind = "adapter"
 
+// Kind is adapters among the kinds of a registry. They were there first, so their keys have no prefix.
+var Kind = registry.Kind{}
+
 // ParseBody reads the body of an adapter's manifest; a version of another kind is ErrNotAdapter.
 func ParseBody(raw json.RawMessage) (Body, error) {
 	var b Body

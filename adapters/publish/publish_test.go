@@ -75,7 +75,7 @@ func TestPublishAndPull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string]store.Bucket{"file": bucket(t), "s3": s3} {
-		t.Run(name, func(t *testing.T) { roundTrip(t, registry.New(b)) })
+		t.Run(name, func(t *testing.T) { roundTrip(t, registry.New(b, publish.Kind)) })
 	}
 }
 
@@ -116,7 +116,7 @@ func roundTrip(t *testing.T, reg *registry.Registry) {
 	if data, err := os.ReadFile(filepath.Join(out, "adapter_model.safetensors")); string(data) != "tensors" {
 		t.Errorf("weights %q, %v", data, err)
 	}
-	report, err := reg.Check(ctx, true)
+	report, err := registry.Check(ctx, reg.Bucket(), true, publish.Kind)
 	if err != nil || !report.OK() {
 		t.Errorf("check %+v, %v", report, err)
 	}
@@ -125,7 +125,7 @@ func roundTrip(t *testing.T, reg *registry.Registry) {
 // TestDigest: what differs between two runs of one training is not in the digest, all else is.
 func TestDigest(t *testing.T) {
 	digest := func(more map[string]string, o publish.Options) string {
-		result, err := publish.Publish(t.Context(), registry.New(bucket(t)), adapter(t, more), o)
+		result, err := publish.Publish(t.Context(), registry.New(bucket(t), publish.Kind), adapter(t, more), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestPublishRefuses(t *testing.T) {
 			if test.options.Name == "" {
 				test.options.Name = "a"
 			}
-			_, err := publish.Publish(t.Context(), registry.New(b), dir, test.options)
+			_, err := publish.Publish(t.Context(), registry.New(b, publish.Kind), dir, test.options)
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
@@ -196,7 +196,7 @@ func TestPublishRefuses(t *testing.T) {
 }
 
 func TestTakenVersion(t *testing.T) {
-	reg := registry.New(bucket(t))
+	reg := registry.New(bucket(t), publish.Kind)
 	if _, err := publish.Publish(t.Context(), reg, adapter(t, nil), publish.Options{Name: "a", Version: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func (c careless) Put(ctx context.Context, key string, r io.Reader, size int64, 
 
 func TestCarelessStoreIsRefused(t *testing.T) {
 	b := careless{bucket(t)}
-	_, err := publish.Publish(t.Context(), registry.New(b), adapter(t, nil), publish.Options{Name: "a"})
+	_, err := publish.Publish(t.Context(), registry.New(b, publish.Kind), adapter(t, nil), publish.Options{Name: "a"})
 	if !errors.Is(err, store.ErrNoConditions) {
 		t.Errorf("publishing to a store that ignores conditions: %v", err)
 	}
@@ -231,17 +231,17 @@ func TestKilledAnywhere(t *testing.T) {
 	dir := adapter(t, nil)
 	o := publish.Options{Name: "a", Alias: "prod", Who: "ann"}
 	count := storetest.Break(bucket(t), nil)
-	if _, err := publish.Publish(t.Context(), registry.New(count), dir, o); err != nil {
+	if _, err := publish.Publish(t.Context(), registry.New(count, publish.Kind), dir, o); err != nil {
 		t.Fatal(err)
 	}
 	for n := range count.Ops() {
 		for _, fault := range []storetest.Fault{storetest.CrashBefore, storetest.CrashAfter} {
 			b := bucket(t)
-			if _, err := publish.Publish(t.Context(), registry.New(storetest.Break(b, storetest.At(n, fault))), dir, o); err == nil {
+			if _, err := publish.Publish(t.Context(), registry.New(storetest.Break(b, storetest.At(n, fault)), publish.Kind), dir, o); err == nil {
 				t.Errorf("fault %d at operation %d went unnoticed", fault, n)
 			}
-			reg := registry.New(b)
-			if report, err := reg.Check(t.Context(), true); err != nil || !report.OK() {
+			reg := registry.New(b, publish.Kind)
+			if report, err := registry.Check(t.Context(), reg.Bucket(), true, publish.Kind); err != nil || !report.OK() {
 				t.Errorf("fault %d at operation %d: %+v, %v", fault, n, report, err)
 			}
 			result, err := publish.Publish(t.Context(), reg, dir, o)
@@ -253,7 +253,7 @@ func TestKilledAnywhere(t *testing.T) {
 }
 
 func TestPullRefuses(t *testing.T) {
-	reg := registry.New(bucket(t))
+	reg := registry.New(bucket(t), publish.Kind)
 	adapterBody := json.RawMessage(`{"kind":"adapter","adapter_config":{"peft_type":"LORA"}}`)
 	good := map[string]string{"adapter_config.json": "{}", "adapter_model.safetensors": "x"}
 	put := func(name string, body json.RawMessage, more map[string]string, without string) {

@@ -13,26 +13,60 @@ import (
 	"strings"
 )
 
-// Arch is one architecture.
+// Arch is what a family of models has of its own in files. Everything but its name and its tables is what
+// llama.cpp's graph of the architecture does, or wants, in another way than most.
 type Arch struct {
-	Name      string // general.architecture, and the prefix of its keys
-	Class     string // in config.json's "architectures"
-	ModelType string // config.json's model_type
+	Name string // general.architecture, and the prefix of its keys
 
-	texts []string // classes of multimodal models of which this is the text half
+	// Class and ModelType are config.json's "architectures" and model_type.
+	Class, ModelType string
 
+	Layer  map[string]string // parts of a layer: the file's name, then the published one
+	Expert map[string]string // the same for tensors that hold one matrix for each expert, a %d in the name
+	Stacks []Stack           // the same for tensors that published ones are made of
+
+	Act string // config.json's activation; "" is silu
 	// Permuted means that the rows of q and k are stored as pairs that are rotated together, not as
 	// two halves of a head (LlamaModel.permute).
 	Permuted bool
 	// NormsIncludeOne means that norms multiply by 1 + w, and that the file holds the sum.
 	NormsIncludeOne bool
 
-	act    string            // config.json's activation
-	square bool              // llama.cpp computes the length of a head from the hidden size
-	biased bool              // llama.cpp takes the biases that attention_bias and mlp_bias ask for
-	layer  map[string]string // parts of a layer: the file's name, then the published one
-	expert map[string]string // the same for tensors that hold one matrix for each expert
-	stacks []Stack           // the same for tensors that published ones are made of
+	Square bool // the length of a head is computed from the hidden size
+	Biased bool // the biases that attention_bias and mlp_bias ask for are taken
+	// BiasedModule is a module of a layer that has a bias where attention_bias says so; "" is attn_output.
+	BiasedModule string
+	Factored     bool // frequencies are divided by rope_freqs, as they are in all permuted ones
+	LongFactored bool // there are long and short factors
+	Partial      bool // partial_rotary_factor is said even where it is 1
+	Untruncated  bool // YaRN does not round its range of dimensions
+	// UnscaledWindows means that the rope of layers with a window is not scaled.
+	UnscaledWindows bool
+	// QueryScale means that queries grow with their position and that YaRN has a log_multiplier.
+	QueryScale bool
+	Multiplied bool // there are factors on embeddings, scores, blocks and logits
+
+	// ForWindow means that of several architectures with one name this is that of files with a window.
+	ForWindow bool
+	// Period is that of layers with a window where a file does not say: the last of each has none.
+	Period         int
+	WritesPattern  bool // a file says which layers have a window; otherwise the period is given
+	IgnoresWindow  bool // no layer has a window, whatever the file says
+	DemandsLengths bool // window and original length are wanted where there are none, too
+	// NoRopeEvery is how often there is a layer without rotation, 0 for never.
+	NoRopeEvery int
+
+	// FoldInto is the weight of a layer into which the difference goes between query_pre_attn_scalar and
+	// what the graph divides scores by; "" where there is no such key. The graph takes the length of a
+	// head, but of the model of SquareLayers layers hidden size by heads.
+	FoldInto     string
+	SquareLayers int
+
+	// Read reads what else a file says, JSON adds to a config.json what else that has, and Refuse tells
+	// what cannot be written. Each may be nil.
+	Read   func(m *Model, r *Reader)
+	JSON   func(m *Model, config map[string]any)
+	Refuse func(m *Model) error
 }
 
 // Names of tensors outside of the layers, in the order in which they are written.
@@ -49,13 +83,22 @@ const (
 	RopeShort = "rope_factors_short.weight"
 )
 
+// The activations of config.json that graphs compute.
 const (
-	silu = "silu"
-	gelu = "gelu_pytorch_tanh"
+	SiLU = "silu"
+	GELU = "gelu_pytorch_tanh"
 )
 
-// join makes one table of several; a name that is empty in a later one is taken out.
-func join(tables ...map[string]string) map[string]string {
+// act is the activation of config.json.
+func (a *Arch) act() string {
+	if a.Act == "" {
+		return SiLU
+	}
+	return a.Act
+}
+
+// Join makes one table of several; a name that is empty in a later one is taken out.
+func Join(tables ...map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, t := range tables {
 		for name, part := range t {
@@ -67,98 +110,63 @@ func join(tables ...map[string]string) map[string]string {
 	return all
 }
 
-var (
-	attention = map[string]string{
+// Dense is the parts of a layer that most families have.
+func Dense() map[string]string {
+	return map[string]string{
 		"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
 		"attn_output": "self_attn.o_proj",
+		"ffn_norm":    "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
 	}
-	headNorms = map[string]string{"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
-	gated     = map[string]string{"ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
-	sandwich  = map[string]string{
+}
+
+// HeadNorms are the norms of queries and keys.
+func HeadNorms() map[string]string {
+	return map[string]string{"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
+}
+
+// Sandwich is the norms of layers that have them before and after each block.
+func Sandwich() map[string]string {
+	return map[string]string{
 		"ffn_norm": "pre_feedforward_layernorm", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
 	}
-	fused      = map[string]string{"attn_q": "", "attn_k": "", "attn_v": "", "ffn_gate": "", "attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"}
-	postNorms  = map[string]string{"attn_norm": "", "ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
-	aroundBoth = map[string]string{"post_attention_norm": "post_self_attn_layernorm", "post_ffw_norm": "post_mlp_layernorm"}
-	noMLP      = map[string]string{"ffn_gate": "", "ffn_up": "", "ffn_down": ""}
-	dense      = join(attention, gated)
-)
-
-// archs lists the architectures. Of several with one name the first is taken unless the file says
-// what only another has: experts, or a window.
-var archs = []*Arch{
-	{Name: "llama", Class: "LlamaForCausalLM", ModelType: "llama", Permuted: true, act: silu, biased: true, layer: dense},
-	{Name: "llama", Class: "MistralForCausalLM", ModelType: "mistral", Permuted: true, act: silu, biased: true, layer: dense},
-	{
-		Name: "llama", Class: "MixtralForCausalLM", ModelType: "mixtral", Permuted: true, act: silu, biased: true,
-		layer:  join(dense, noMLP, map[string]string{"ffn_gate_inp": "block_sparse_moe.gate"}),
-		expert: map[string]string{"ffn_gate_exps": "block_sparse_moe.experts.%d.w1", "ffn_up_exps": "block_sparse_moe.experts.%d.w3", "ffn_down_exps": "block_sparse_moe.experts.%d.w2"},
-	},
-	{Name: "qwen2", Class: "Qwen2ForCausalLM", ModelType: "qwen2", act: silu, layer: dense},
-	{Name: "qwen3", Class: "Qwen3ForCausalLM", ModelType: "qwen3", act: silu, layer: join(dense, headNorms)},
-	{
-		Name: "qwen3moe", Class: "Qwen3MoeForCausalLM", ModelType: "qwen3_moe", act: silu,
-		layer:  join(dense, headNorms, noMLP, map[string]string{"ffn_gate_inp": "mlp.gate"}),
-		expert: map[string]string{"ffn_gate_exps": "mlp.experts.%d.gate_proj", "ffn_up_exps": "mlp.experts.%d.up_proj", "ffn_down_exps": "mlp.experts.%d.down_proj"},
-	},
-	{
-		Name: "gpt-oss", Class: "GptOssForCausalLM", ModelType: "gpt_oss", act: silu, biased: true,
-		layer:  join(dense, noMLP, map[string]string{"ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "ffn_gate_inp": "mlp.router"}),
-		stacks: gptOssStacks,
-	},
-	{
-		Name: "granitemoe", Class: "GraniteMoeForCausalLM", ModelType: "granitemoe", Permuted: true, act: silu, biased: true, square: true,
-		layer:  join(dense, noMLP, map[string]string{"ffn_gate_inp": "block_sparse_moe.router.layer"}),
-		stacks: graniteStacks,
-	},
-	{Name: "gemma", Class: "GemmaForCausalLM", ModelType: "gemma", NormsIncludeOne: true, act: gelu, layer: dense},
-	{Name: "gemma2", Class: "Gemma2ForCausalLM", ModelType: "gemma2", NormsIncludeOne: true, act: gelu, layer: join(dense, sandwich)},
-	{Name: "gemma3", Class: "Gemma3ForCausalLM", ModelType: "gemma3_text", texts: []string{"Gemma3ForConditionalGeneration"}, NormsIncludeOne: true, act: gelu, layer: join(dense, sandwich, headNorms)},
-	{Name: "phi3", Class: "Phi3ForCausalLM", ModelType: "phi3", act: silu, square: true, layer: join(dense, fused)},
-	{Name: "granite", Class: "GraniteForCausalLM", ModelType: "granite", Permuted: true, act: silu, biased: true, square: true, layer: dense},
-	{Name: "olmo2", Class: "Olmo2ForCausalLM", ModelType: "olmo2", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
-	{Name: "olmo2", Class: "Olmo3ForCausalLM", ModelType: "olmo3", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
-	{Name: "exaone4", Class: "Exaone4ForCausalLM", ModelType: "exaone4", act: silu, square: true, layer: join(dense, headNorms, postNorms)},
-	{Name: "glm4", Class: "Glm4ForCausalLM", ModelType: "glm4", act: silu, biased: true, layer: join(dense, map[string]string{"ffn_gate": "", "ffn_up": "mlp.gate_up_proj"}, aroundBoth)},
-	{Name: "mistral3", Class: "Ministral3ForCausalLM", ModelType: "ministral3", texts: []string{"Mistral3ForConditionalGeneration"}, Permuted: true, act: silu, biased: true, layer: dense},
-	{Name: "smollm3", Class: "SmolLM3ForCausalLM", ModelType: "smollm3", Permuted: true, act: silu, layer: dense},
 }
 
-// Names lists the architectures of files, sorted.
-func Names() []string {
-	var names []string
+// PostNorms is the norms of layers that have them after each block alone.
+func PostNorms() map[string]string {
+	return map[string]string{"attn_norm": "", "ffn_norm": "", "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
+}
+
+// Routed takes the feed-forward network out of a layer and puts the router of experts in.
+func Routed(router string) map[string]string {
+	return map[string]string{"ffn_gate": "", "ffn_up": "", "ffn_down": "", "ffn_gate_inp": router}
+}
+
+// Experts are the tensors of experts, by the published names of gate, up and down with a %d.
+func Experts(gate, up, down string) map[string]string {
+	return map[string]string{gateExperts: gate, upExperts: up, downExperts: down}
+}
+
+// names lists the architectures of files, sorted.
+func names(archs []*Arch) string {
+	var list []string
 	for _, a := range archs {
-		names = append(names, a.Name)
+		list = append(list, a.Name)
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), ", ")
 }
 
-// OfClass returns the architecture of a class of config.json, of a multimodal model that of its text
-// half.
-func OfClass(class string) (*Arch, error) {
-	for _, a := range archs {
-		if a.Class == class || slices.Contains(a.texts, class) {
-			return a, nil
-		}
-	}
-	return nil, fmt.Errorf("architecture %s has no form in GGUF that is known (known: %s)", class, strings.Join(Names(), ", "))
-}
-
-// ofName returns the architecture of a file.
-func ofName(name string, experts, window bool) (*Arch, error) {
+// ofName returns the architecture of a file. Of several with one name the first is taken unless the file
+// says what only another has: experts, or a window.
+func ofName(archs []*Arch, name string, experts, window bool) (*Arch, error) {
 	var found *Arch
 	for _, a := range archs {
-		if a.Name != name {
-			continue
-		}
-		windowed := a.ModelType == "mistral" || a.ModelType == "olmo3"
-		if found == nil || experts && a.expert != nil || !experts && window && windowed {
+		if a.Name == name && (found == nil || experts && a.Expert != nil || !experts && window && a.ForWindow) {
 			found = a
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("general.architecture %.40q is not supported (supported: %s)", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("general.architecture %.40q is not supported (supported: %s)", name, names(archs))
 	}
 	return found, nil
 }
@@ -179,10 +187,10 @@ func (a *Arch) Published(name string) (hf string, experts bool) {
 	if !ok {
 		return "", false
 	}
-	if hf, ok := a.layer[part]; ok {
+	if hf, ok := a.Layer[part]; ok {
 		return fmt.Sprintf("model.layers.%d.%s%s", layer, hf, suffix), false
 	}
-	if hf, ok := a.expert[part]; ok {
+	if hf, ok := a.Expert[part]; ok {
 		return fmt.Sprintf("model.layers.%d.%s%s", layer, hf, suffix), true
 	}
 	return "", false
@@ -204,12 +212,12 @@ func (a *Arch) InFile(hf string) (name string, expert int) {
 	if !ok {
 		return "", -1
 	}
-	for name, published := range a.layer {
+	for name, published := range a.Layer {
 		if published == part {
 			return fmt.Sprintf("blk.%d.%s%s", layer, name, suffix), -1
 		}
 	}
-	for name, published := range a.expert {
+	for name, published := range a.Expert {
 		before, after, _ := strings.Cut(published, "%d")
 		number, ok := strings.CutPrefix(part, before)
 		if number, fits := strings.CutSuffix(number, after); ok && fits {

@@ -40,9 +40,9 @@ func (m *Model) ConfigJSON(s Special) ([]byte, error) {
 
 // addOptions adds what only some architectures have.
 func (m *Model) addOptions(c map[string]any) {
-	c["hidden_act"] = m.Arch.act
-	if m.Arch.act == gelu {
-		c["hidden_activation"] = gelu
+	c["hidden_act"] = m.Arch.act()
+	if m.Arch.act() == GELU {
+		c["hidden_activation"] = GELU
 	}
 	if m.Sliding != nil {
 		types := make([]string, m.Layers)
@@ -54,25 +54,25 @@ func (m *Model) addOptions(c map[string]any) {
 		}
 		c["layer_types"] = types
 	}
-	switch m.Arch.ModelType {
-	case "gemma2", "gemma3_text":
+	if m.Arch.FoldInto != "" {
 		c["query_pre_attn_scalar"] = m.QueryScalar
 		for key, v := range map[string]float64{"attn_logit_softcapping": m.AttentionSoftcap, "final_logit_softcapping": m.FinalSoftcap} {
 			if c[key] = nil; v > 0 {
 				c[key] = v
 			}
 		}
-	case "phi3":
-		if m.Rope.Original > 0 {
-			c["original_max_position_embeddings"] = m.Rope.Original
-		}
-	case "granite", "granitemoe":
+	}
+	if m.Arch.DemandsLengths && m.Rope.Original > 0 {
+		c["original_max_position_embeddings"] = m.Rope.Original
+	}
+	if m.Arch.Multiplied {
 		c["attention_multiplier"], c["embedding_multiplier"] = m.AttentionMultiplier, m.EmbeddingMultiplier
 		c["residual_multiplier"], c["logits_scaling"] = m.ResidualMultiplier, m.LogitsScaling
-		if m.Experts > 0 {
-			c["num_local_experts"], c["num_experts_per_tok"] = m.Experts, m.ExpertsUsed
-		}
-	case "smollm3":
+	}
+	if m.Experts > 0 {
+		c["num_local_experts"], c["num_experts_per_tok"] = m.Experts, m.ExpertsUsed
+	}
+	if m.Arch.NoRopeEvery > 0 {
 		rotated := make([]int, m.Layers)
 		for i, without := range m.NoRope {
 			if !without {
@@ -80,12 +80,9 @@ func (m *Model) addOptions(c map[string]any) {
 			}
 		}
 		c["no_rope_layers"], c["use_sliding_window"] = rotated, false
-	case "mixtral", "gpt_oss":
-		c["num_local_experts"], c["num_experts_per_tok"] = m.Experts, m.ExpertsUsed
-	case "qwen3_moe":
-		c["num_local_experts"], c["num_experts"], c["num_experts_per_tok"] = m.Experts, m.Experts, m.ExpertsUsed
-		c["moe_intermediate_size"], c["norm_topk_prob"] = m.ExpertIntermediate, true
-		c["decoder_sparse_step"], c["mlp_only_layers"] = 1, []int{}
+	}
+	if m.Arch.JSON != nil {
+		m.Arch.JSON(m, c)
 	}
 }
 
@@ -103,21 +100,21 @@ func (m *Model) ropeParameters() map[string]any {
 			p[key] = v
 		}
 	}
-	if m.Arch.ModelType == "gpt_oss" {
+	if m.Arch.Untruncated {
 		p["truncate"] = false // which no file says; all published models have it so
 	}
-	if m.Rotated != m.HeadDim || m.Arch.ModelType == "glm4" { // where its absence means half
+	if m.Rotated != m.HeadDim || m.Arch.Partial { // where its absence means another
 		p["partial_rotary_factor"] = float64(m.Rotated) / float64(m.HeadDim)
 	}
 	if m.Rope.Long != nil {
 		p["short_factor"], p["long_factor"] = m.Rope.Short, m.Rope.Long
 	}
-	// Layers with a window have a rope of their own where theirs differs: in Gemma 3 by its base, in
-	// Olmo 3 because theirs is not scaled.
+	// Layers with a window have a rope of their own where theirs differs: by its base, or because it is not
+	// scaled.
 	if m.LocalTheta > 0 {
 		return map[string]any{"full_attention": p, "sliding_attention": map[string]any{"rope_type": "default", "rope_theta": m.LocalTheta}}
 	}
-	if m.Arch.ModelType == "olmo3" && m.Rope.Type != "" && slices.Contains(m.Sliding, true) {
+	if m.Arch.UnscaledWindows && m.Rope.Type != "" && slices.Contains(m.Sliding, true) {
 		return map[string]any{"full_attention": p, "sliding_attention": map[string]any{"rope_type": "default", "rope_theta": m.Theta}}
 	}
 	return p

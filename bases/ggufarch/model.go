@@ -29,18 +29,18 @@ type Model struct {
 	MLPBias        bool
 
 	Theta      float64
-	LocalTheta float64 // of the layers with a window, Gemma 3
+	LocalTheta float64 // of the layers with a window, 0 where it is Theta
 	Rope       Rope
 	Window     int    // positions that a query sees
 	Sliding    []bool // layers with a window, of architectures that mix them
 
 	AttentionSoftcap, FinalSoftcap float64
-	// QueryScalar is what scores are divided by the root of, query_pre_attn_scalar (Gemma 2 and 3).
+	// QueryScalar is what scores are divided by the root of, query_pre_attn_scalar.
 	QueryScalar float64
 
-	AttentionMultiplier, EmbeddingMultiplier, ResidualMultiplier, LogitsScaling float64 // Granite
+	AttentionMultiplier, EmbeddingMultiplier, ResidualMultiplier, LogitsScaling float64
 
-	NoRope []bool // layers without rotation, SmolLM 3
+	NoRope []bool // layers without rotation
 
 	Experts, ExpertsUsed, ExpertIntermediate int
 }
@@ -54,31 +54,31 @@ type Rope struct {
 	BetaFast        float64
 	BetaSlow        float64
 	AttentionFactor float64
-	LogMultiplier   float64 // mscale_all_dim, which files of Ministral 3 have beside what it comes to
-	QueryScale      float64 // llama_4_scaling_beta of Ministral 3
+	LogMultiplier   float64 // mscale_all_dim, which some files have beside what it comes to
+	QueryScale      float64 // llama_4_scaling_beta
 	Short, Long     []float64
 }
 
-// reader picks metadata of one architecture and keeps the first mistake.
-type reader struct {
+// Reader picks metadata of one architecture and keeps the first mistake.
+type Reader struct {
 	f      *gguf.File
 	prefix string
 	err    error
 }
 
-func (r *reader) fail(key string, err error) {
+func (r *Reader) fail(key string, err error) {
 	if r.err == nil && err != nil {
 		r.err = fmt.Errorf("%s%s: %w", r.prefix, key, err)
 	}
 }
 
-func (r *reader) has(key string) bool { return r.f.Has(r.prefix + key) }
+func (r *Reader) has(key string) bool { return r.f.Has(r.prefix + key) }
 
 // maxSize bounds sizes as bases does for config.json.
 const maxSize = 1 << 30
 
-// int reads a size. Where the value is an array with one for each layer, they must agree.
-func (r *reader) int(key string, otherwise int) int {
+// Int reads a size. Where the value is an array with one for each layer, they must agree.
+func (r *Reader) Int(key string, otherwise int) int {
 	v, ok := r.f.Uint(r.prefix + key)
 	if list, array := r.f.Floats(r.prefix + key); array {
 		for _, x := range list {
@@ -105,8 +105,8 @@ func (r *reader) int(key string, otherwise int) int {
 }
 
 // size reads a size that must be there.
-func (r *reader) size(key string) int {
-	n := r.int(key, 0)
+func (r *Reader) size(key string) int {
+	n := r.Int(key, 0)
 	if n == 0 {
 		r.fail(key, errors.New("is missing or 0"))
 		return 1 // so that callers may divide by it
@@ -114,9 +114,9 @@ func (r *reader) size(key string) int {
 	return n
 }
 
-// float reads a number. Those of 32 bits become the shortest decimal that means the same, which is
+// Float reads a number. Those of 32 bits become the shortest decimal that means the same, which is
 // what config.json had: 1e-06, not 9.999999974752427e-07.
-func (r *reader) float(key string, otherwise float64) float64 {
+func (r *Reader) Float(key string, otherwise float64) float64 {
 	v, ok := r.f.Float(r.prefix + key)
 	if !ok {
 		if r.has(key) {
@@ -142,8 +142,9 @@ func shortest(v float64) float64 {
 	return short
 }
 
-// Read reads the model that a file describes and holds its sizes against each other.
-func Read(f *gguf.File) (*Model, error) {
+// Read reads the model that a file describes, of one of the architectures, and holds its sizes against
+// each other.
+func Read(f *gguf.File, archs []*Arch) (*Model, error) {
 	name, ok := f.String("general.architecture")
 	if !ok {
 		return nil, errors.New("general.architecture is missing")
@@ -151,10 +152,10 @@ func Read(f *gguf.File) (*Model, error) {
 	if kind, ok := f.String("general.type"); ok && kind != "model" {
 		return nil, fmt.Errorf("general.type is %.40q: not a model", kind)
 	}
-	r := &reader{f: f, prefix: name + "."}
-	m := &Model{Experts: r.int("expert_count", 0), Window: r.int("attention.sliding_window", 0)}
+	r := &Reader{f: f, prefix: name + "."}
+	m := &Model{Experts: r.Int("expert_count", 0), Window: r.Int("attention.sliding_window", 0)}
 	var err error
-	if m.Arch, err = ofName(name, m.Experts > 0, m.Window > 0); err != nil {
+	if m.Arch, err = ofName(archs, name, m.Experts > 0, m.Window > 0); err != nil {
 		return nil, err
 	}
 	m.readSizes(r)
@@ -166,21 +167,21 @@ func Read(f *gguf.File) (*Model, error) {
 	return m, m.check(f)
 }
 
-func (m *Model) readSizes(r *reader) {
-	m.Context = r.int("context_length", 0)
+func (m *Model) readSizes(r *Reader) {
+	m.Context = r.Int("context_length", 0)
 	m.Hidden, m.Layers = r.size("embedding_length"), r.size("block_count")
 	m.AttentionHeads = r.size("attention.head_count")
-	if m.KeyValueHeads = r.int("attention.head_count_kv", m.AttentionHeads); m.KeyValueHeads == 0 {
+	if m.KeyValueHeads = r.Int("attention.head_count_kv", m.AttentionHeads); m.KeyValueHeads == 0 {
 		m.KeyValueHeads = m.AttentionHeads
 	}
-	m.HeadDim = r.int("attention.key_length", m.Hidden/m.AttentionHeads)
-	if v := r.int("attention.value_length", m.HeadDim); v != m.HeadDim {
+	m.HeadDim = r.Int("attention.key_length", m.Hidden/m.AttentionHeads)
+	if v := r.Int("attention.value_length", m.HeadDim); v != m.HeadDim {
 		r.fail("attention.value_length", fmt.Errorf("%d is not key_length, %d: not supported", v, m.HeadDim))
 	}
-	m.Rotated = r.int("rope.dimension_count", m.HeadDim)
-	m.Eps = r.float("attention.layer_norm_rms_epsilon", 0)
-	m.ExpertsUsed, m.ExpertIntermediate = r.int("expert_used_count", 0), r.int("expert_feed_forward_length", 0)
-	if m.Intermediate = r.int("feed_forward_length", 0); m.Intermediate == 0 && m.ExpertIntermediate == 0 {
+	m.Rotated = r.Int("rope.dimension_count", m.HeadDim)
+	m.Eps = r.Float("attention.layer_norm_rms_epsilon", 0)
+	m.ExpertsUsed, m.ExpertIntermediate = r.Int("expert_used_count", 0), r.Int("expert_feed_forward_length", 0)
+	if m.Intermediate = r.Int("feed_forward_length", 0); m.Intermediate == 0 && m.ExpertIntermediate == 0 {
 		r.fail("feed_forward_length", errors.New("is missing or 0"))
 	}
 	if m.Rotated < 1 || m.Rotated > m.HeadDim {
@@ -200,51 +201,39 @@ func (m *Model) readSizes(r *reader) {
 	}
 }
 
-// biasedModule is a module that has a bias where config.json's attention_bias says so: in GLM 4 those are q,
-// k and v alone.
+// biasedModule is a module that has a bias where config.json's attention_bias says so.
 func (a *Arch) biasedModule() string {
-	if a.ModelType == "glm4" {
-		return "blk.0.attn_q"
+	if a.BiasedModule != "" {
+		return "blk.0." + a.BiasedModule
 	}
 	return "blk.0.attn_output"
 }
 
 // readOptions reads what only some architectures have, with llama.cpp's defaults (src/models/*.cpp).
-func (m *Model) readOptions(r *reader) {
-	switch m.Arch.ModelType {
-	case "gemma2":
-		m.AttentionSoftcap, m.FinalSoftcap = r.float("attn_logit_softcapping", 50), r.float("final_logit_softcapping", 30)
-		m.Window = r.int("attention.sliding_window", 4096)
-		m.Sliding = r.sliding(m.Layers, 2)
+func (m *Model) readOptions(r *Reader) {
+	a := m.Arch
+	if a.Period > 0 {
+		m.Sliding = r.Sliding(m.Layers, a.Period)
+	}
+	if a.FoldInto != "" {
 		m.QueryScalar = m.engineScalar()
-	case "gemma3_text":
-		m.FinalSoftcap = r.float("final_logit_softcapping", 0)
-		m.Sliding = r.sliding(m.Layers, 6)
-		m.LocalTheta = r.float("rope.freq_base_swa", 10000)
-		m.QueryScalar = m.engineScalar()
-	case "olmo3":
-		m.Sliding = r.sliding(m.Layers, 4)
-	case "exaone4":
-		if m.Window == 0 && m.Layers == exaoneWindowed {
-			m.Window = 4096
-		}
-		if m.Window > 0 {
-			m.Sliding = r.sliding(m.Layers, 4)
-		}
-	case "gpt_oss":
-		m.Sliding = r.sliding(m.Layers, 2)
-	case "granite", "granitemoe":
-		m.AttentionMultiplier = r.float("attention.scale", 1/math.Sqrt(float64(m.HeadDim)))
-		m.EmbeddingMultiplier, m.ResidualMultiplier = r.float("embedding_scale", 1), r.float("residual_scale", 1)
-		m.LogitsScaling = r.float("logit_scale", 1)
-	case "smollm3":
-		m.NoRope = everyFourth(m.Layers)
+	}
+	if a.Multiplied {
+		m.AttentionMultiplier = r.Float("attention.scale", 1/math.Sqrt(float64(m.HeadDim)))
+		m.EmbeddingMultiplier, m.ResidualMultiplier = r.Float("embedding_scale", 1), r.Float("residual_scale", 1)
+		m.LogitsScaling = r.Float("logit_scale", 1)
+	}
+	if a.NoRopeEvery > 0 {
+		m.NoRope = every(a.NoRopeEvery, m.Layers)
+	}
+	if a.Read != nil {
+		a.Read(m, r)
 	}
 }
 
-// sliding reads which layers have a window: a period, of which the last layer sees everything, or a
+// Sliding reads which layers have a window: a period, of which the last layer sees everything, or a
 // flag for each layer.
-func (r *reader) sliding(layers, period int) []bool {
+func (r *Reader) Sliding(layers, period int) []bool {
 	const key = "attention.sliding_window_pattern"
 	sliding := make([]bool, min(layers, maxLayers))
 	if list, ok := r.f.Floats(r.prefix + key); ok {
@@ -257,38 +246,34 @@ func (r *reader) sliding(layers, period int) []bool {
 		}
 		return sliding
 	}
-	period = r.int(key, period)
+	period = r.Int(key, period)
 	for i := range sliding {
 		sliding[i] = period > 0 && i%period < period-1
 	}
 	return sliding
 }
 
-// exaoneWindowed is the number of layers by which llama.cpp knows the one EXAONE 4 that has windows
-// (src/models/exaone4.cpp).
-const exaoneWindowed = 64
-
 // maxLayers bounds what is made for each layer; check refuses models of more.
 const maxLayers = 1 << 12
 
-func everyFourth(layers int) []bool {
+// every is the layers of which the last of each n is one.
+func every(n, layers int) []bool {
 	list := make([]bool, min(layers, maxLayers))
 	for i := range list {
-		list[i] = (i+1)%4 == 0
+		list[i] = (i+1)%n == 0
 	}
 	return list
 }
 
-// engineScalar is the query_pre_attn_scalar that llama.cpp computes with: the length of a head, but
-// for the 27B models of Gemma 2 and 3, which it knows by their layers (src/models/gemma2.cpp).
+// engineScalar is the query_pre_attn_scalar that llama.cpp computes with.
 func (m *Model) engineScalar() float64 {
-	if m.Arch.ModelType == "gemma2" && m.Layers == 46 || m.Arch.ModelType == "gemma3_text" && m.Layers == 62 {
+	if m.Layers == m.Arch.SquareLayers {
 		return float64(m.Hidden / m.AttentionHeads)
 	}
 	return float64(m.HeadDim)
 }
 
-func (a *Arch) hasExperts() bool { return a.expert != nil || a.stacks != nil }
+func (a *Arch) hasExperts() bool { return a.Expert != nil || a.Stacks != nil }
 
 func (m *Model) check(f *gguf.File) error {
 	switch {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cultivar/cultivar/internal/gguf"
 )
@@ -55,7 +56,7 @@ func (m *Model) ropePairs(p *pairs) {
 		p.any("rope.scaling.type", m.Rope.Type)
 		p.float("rope.scaling.factor", max(m.Rope.Factor, 1))
 	}
-	if m.Rope.Original > 0 && m.Rope.Type != "llama3" || m.Arch.ModelType == "phi3" {
+	if m.Rope.Original > 0 && m.Rope.Type != "llama3" || m.Arch.DemandsLengths {
 		p.int("rope.scaling.original_context_length", max(m.Rope.Original, 1))
 	}
 	switch m.Rope.Type {
@@ -90,26 +91,22 @@ func (m *Model) longropeFactor() float64 {
 }
 
 func (m *Model) optionPairs(p *pairs) {
-	if m.Window > 0 || m.Arch.ModelType == "phi3" {
+	if m.Window > 0 || m.Arch.DemandsLengths {
 		p.int("attention.sliding_window", m.Window)
 	}
-	switch m.Arch.ModelType {
-	case "gemma2", "gemma3_text":
-		if m.AttentionSoftcap > 0 {
-			p.float("attn_logit_softcapping", m.AttentionSoftcap)
-		}
-		if m.FinalSoftcap > 0 {
-			p.float("final_logit_softcapping", m.FinalSoftcap)
-		}
-	case "olmo3", "exaone4":
-		if m.Sliding != nil {
-			p.any("attention.sliding_window_pattern", m.Sliding)
-		}
-	case "ministral3":
-		if m.Rope.QueryScale != 0 {
-			p.float("attention.temperature_scale", m.Rope.QueryScale)
-		}
-	case "granite", "granitemoe":
+	if m.Arch.FoldInto != "" && m.AttentionSoftcap > 0 {
+		p.float("attn_logit_softcapping", m.AttentionSoftcap)
+	}
+	if m.Arch.FoldInto != "" && m.FinalSoftcap > 0 {
+		p.float("final_logit_softcapping", m.FinalSoftcap)
+	}
+	if m.Arch.WritesPattern && m.Sliding != nil {
+		p.any("attention.sliding_window_pattern", m.Sliding)
+	}
+	if m.Arch.QueryScale && m.Rope.QueryScale != 0 {
+		p.float("attention.temperature_scale", m.Rope.QueryScale)
+	}
+	if m.Arch.Multiplied {
 		p.float("attention.scale", m.AttentionMultiplier)
 		p.float("embedding_scale", m.EmbeddingMultiplier)
 		p.float("residual_scale", m.ResidualMultiplier)
@@ -126,41 +123,42 @@ func (m *Model) optionPairs(p *pairs) {
 
 // expressible refuses what llama.cpp's graph of the architecture does not do (src/models/*.cpp).
 func (m *Model) expressible() error {
+	a := m.Arch
+	factored := a.Permuted || a.Factored
 	switch {
-	case m.Arch.square && m.HeadDim*m.AttentionHeads != m.Hidden:
+	case a.Square && m.HeadDim*m.AttentionHeads != m.Hidden:
 		return fmt.Errorf("llama.cpp takes hidden_size / num_attention_heads for head_dim, which is %d", m.HeadDim)
-	case (m.Arch.Permuted || m.Arch.ModelType == "exaone4") && m.Rotated != m.HeadDim:
+	case factored && m.Rotated != m.HeadDim:
 		return errors.New("llama.cpp rotates whole heads in this architecture")
-	case (m.AttentionBias || m.MLPBias) && !m.Arch.biased:
+	case (m.AttentionBias || m.MLPBias) && !a.Biased:
 		return errors.New("llama.cpp has no biases in this architecture")
 	case !slices.Contains([]string{"", "linear", "llama3", "yarn", "longrope"}, m.Rope.Type):
 		return fmt.Errorf("rope_type %s has no equivalent", m.Rope.Type)
-	case m.Rope.Type == "llama3" && !m.Arch.Permuted && m.Arch.ModelType != "exaone4" || m.Rope.Type == "longrope" && m.Arch.Name != "phi3" && m.Arch.Name != "llama" && m.Arch.Name != "granite":
+	case m.Rope.Type == "llama3" && !factored || m.Rope.Type == "longrope" && !a.LongFactored:
 		return fmt.Errorf("llama.cpp reads no factors for rope_type %s in this architecture", m.Rope.Type)
-	case m.Arch.ModelType == "gemma2" && (m.AttentionSoftcap <= 0 || m.FinalSoftcap <= 0):
-		return errors.New("llama.cpp caps scores and logits in this architecture")
-	case (m.Arch.ModelType == "gemma2" || m.Arch.ModelType == "gpt_oss") && !slices.Equal(m.Sliding, periodic(m.Layers, 2)), m.Arch.ModelType == "gemma3_text" && !slices.Equal(m.Sliding, periodic(m.Layers, 6)):
+	case a.Period > 0 && !a.WritesPattern && !slices.Equal(m.Sliding, Windows(a.Period, m.Layers)):
 		return errors.New("llama.cpp has another order of layers with and without a window")
-	case m.Arch.ModelType == "exaone4" && m.Window > 0 && (m.Layers != exaoneWindowed || !slices.Equal(m.Sliding, periodic(m.Layers, 4))):
-		return fmt.Errorf("llama.cpp has windows in this architecture only in models of %d layers, three of every four", exaoneWindowed)
 	case m.Rope.QueryScale != 0 && m.Rope.Original == 0:
 		return errors.New("llama_4_scaling_beta needs original_max_position_embeddings")
-	case m.Arch.ModelType == "smollm3" && !slices.Equal(m.NoRope, everyFourth(m.Layers)):
-		return errors.New("llama.cpp leaves out rotation in every fourth layer, whatever no_rope_layers says")
+	case a.NoRopeEvery > 0 && !slices.Equal(m.NoRope, every(a.NoRopeEvery, m.Layers)):
+		return fmt.Errorf("llama.cpp leaves out rotation in one of every %d layers, whatever no_rope_layers says", a.NoRopeEvery)
 	}
-	return nil
+	if a.Refuse == nil {
+		return nil
+	}
+	return a.Refuse(m)
 }
 
 // ActsAs holds the activation of config.json against the one that the architecture computes.
 func (m *Model) ActsAs(act string) error {
-	if act != m.Arch.act {
-		return fmt.Errorf("hidden_act %q cannot be written as GGUF's %s, which computes %s", act, m.Arch.Name, m.Arch.act)
+	if act != m.Arch.act() {
+		return fmt.Errorf("hidden_act %q cannot be written as GGUF's %s, which computes %s", act, m.Arch.Name, m.Arch.act())
 	}
 	return nil
 }
 
-// periodic is the layers with a window where the last of each period has none.
-func periodic(layers, period int) []bool {
+// Windows is the layers with a window where the last of each period has none.
+func Windows(period, layers int) []bool {
 	list := make([]bool, layers)
 	for i := range list {
 		list[i] = i%period < period-1
@@ -171,24 +169,23 @@ func periodic(layers, period int) []bool {
 // Notes says what a program may compute in another way although the file is right.
 func (m *Model) Notes() []string {
 	var notes []string
-	if m.Window > 0 && slices.Contains([]string{"mistral", "ministral3", "mixtral", "phi3"}, m.Arch.ModelType) && (m.Context == 0 || m.Window < m.Context) {
+	if m.Window > 0 && m.Arch.IgnoresWindow && (m.Context == 0 || m.Window < m.Context) {
 		notes = append(notes, fmt.Sprintf("llama.cpp has no window in this architecture: texts of more than %d tokens give other results there", m.Window))
 	}
 	if m.Rope.Type == "longrope" && !slices.Equal(m.Rope.Short, m.Rope.Long) {
 		notes = append(notes, fmt.Sprintf("llama.cpp takes the long factors of longrope by its context, from %d tokens on, and not by the length of a text", m.Rope.Original+1))
 	}
-	if m.Arch.ModelType == "gpt_oss" && m.Rope.Type == "yarn" {
-		notes = append(notes, "llama.cpp rounds the range of dimensions in which yarn interpolates, which gpt-oss does not: results differ a little there")
+	if m.Arch.Untruncated && m.Rope.Type == "yarn" {
+		notes = append(notes, "llama.cpp rounds the range of dimensions in which yarn interpolates, which this model does not: results differ a little there")
 	}
 	return notes
 }
 
-// Fold is the factor that a tensor with a published name is multiplied by, 1 for nearly all. llama.cpp
-// divides scores by √head_dim in Gemma 2 and 3 where config.json has query_pre_attn_scalar; what the
-// two differ in is put into q, or where that is normalised afterwards into its norm.
+// Fold is the factor that a tensor with a published name is multiplied by, 1 for nearly all: where scores
+// are divided by something else than the root of query_pre_attn_scalar, what the two differ in is put into
+// q, or where that is normalised afterwards into its norm.
 func (m *Model) Fold(hf string) float64 {
-	part := map[string]string{"gemma2": ".self_attn.q_proj.weight", "gemma3_text": ".self_attn.q_norm.weight"}[m.Arch.ModelType]
-	if part == "" || m.QueryScalar <= 0 || len(hf) < len(part) || hf[len(hf)-len(part):] != part {
+	if m.Arch.FoldInto == "" || m.QueryScalar <= 0 || !strings.HasSuffix(hf, "."+m.Arch.FoldInto) {
 		return 1
 	}
 	return math.Sqrt(m.engineScalar() / m.QueryScalar)

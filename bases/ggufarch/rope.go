@@ -9,10 +9,10 @@ import (
 )
 
 // readRope reads how frequencies are scaled (llama.cpp, src/llama-model.cpp, load_hparams).
-func (m *Model) readRope(r *reader) {
-	m.Theta = r.float("rope.freq_base", 10000)
-	m.Rope.Original = r.int("rope.scaling.original_context_length", 0)
-	m.Rope.Factor = r.float("rope.scaling.factor", r.float("rope.scale_linear", 0))
+func (m *Model) readRope(r *Reader) {
+	m.Theta = r.Float("rope.freq_base", 10000)
+	m.Rope.Original = r.Int("rope.scaling.original_context_length", 0)
+	m.Rope.Factor = r.Float("rope.scaling.factor", r.Float("rope.scale_linear", 0))
 	kind, ok := r.f.String(r.prefix + "rope.scaling.type")
 	if !ok && m.Rope.Factor > 0 {
 		kind = "linear" // what llama.cpp takes an absent type for
@@ -24,30 +24,30 @@ func (m *Model) readRope(r *reader) {
 		m.Rope.Type = kind
 	case "yarn":
 		m.Rope.Type = kind
-		m.Rope.BetaFast, m.Rope.BetaSlow = r.float("rope.scaling.yarn_beta_fast", 32), r.float("rope.scaling.yarn_beta_slow", 1)
+		m.Rope.BetaFast, m.Rope.BetaSlow = r.Float("rope.scaling.yarn_beta_fast", 32), r.Float("rope.scaling.yarn_beta_slow", 1)
 		m.readYaRNFactor(r)
 	case "longrope":
 		m.Rope.Type = kind
-		m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 0)
+		m.Rope.AttentionFactor = r.Float("rope.scaling.attn_factor", 0)
 	default:
 		r.fail("rope.scaling.type", fmt.Errorf("%.40q is not supported (supported: none, linear, yarn, longrope)", kind))
 	}
-	if m.Arch.ModelType == "ministral3" {
-		m.Rope.QueryScale = r.float("attention.temperature_scale", 0)
+	if m.Arch.QueryScale {
+		m.Rope.QueryScale = r.Float("attention.temperature_scale", 0)
 	}
 	m.readFactors(r)
 }
 
 // readYaRNFactor reads what multiplies cosines and sines (llama.cpp, src/llama-context.cpp).
-func (m *Model) readYaRNFactor(r *reader) {
+func (m *Model) readYaRNFactor(r *Reader) {
 	const multiplier = "rope.scaling.yarn_log_multiplier"
-	if r.has(multiplier) && m.Arch.ModelType != "ministral3" || r.has("rope.scaling.yarn_ext_factor") {
+	if r.has(multiplier) && !m.Arch.QueryScale || r.has("rope.scaling.yarn_ext_factor") {
 		r.fail("rope.scaling", fmt.Errorf("yarn with a log_multiplier or an ext_factor is not supported"))
 	}
-	m.Rope.AttentionFactor = r.float("rope.scaling.yarn_attn_factor", 0)
-	m.Rope.LogMultiplier = r.float(multiplier, 0)
+	m.Rope.AttentionFactor = r.Float("rope.scaling.yarn_attn_factor", 0)
+	m.Rope.LogMultiplier = r.Float(multiplier, 0)
 	if r.has("rope.scaling.attn_factor") || m.Rope.LogMultiplier != 0 {
-		m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 1) * m.Rope.engineFactor()
+		m.Rope.AttentionFactor = r.Float("rope.scaling.attn_factor", 1) * m.Rope.engineFactor()
 	}
 }
 
@@ -70,12 +70,12 @@ func yarnFactor(factor float64) float64 {
 }
 
 // readFactors reads the tensors that rotary frequencies are divided by.
-func (m *Model) readFactors(r *reader) {
+func (m *Model) readFactors(r *Reader) {
 	long, short := r.factors(RopeLong, m.Rotated/2), r.factors(RopeShort, m.Rotated/2)
 	if long != nil && short != nil {
 		m.Rope.Type, m.Rope.Long, m.Rope.Short = "longrope", long, short
 		if m.Rope.AttentionFactor == 0 {
-			m.Rope.AttentionFactor = r.float("rope.scaling.attn_factor", 0)
+			m.Rope.AttentionFactor = r.Float("rope.scaling.attn_factor", 0)
 		}
 	}
 	freqs := r.factors(RopeFreqs, m.Rotated/2)
@@ -91,7 +91,7 @@ func (m *Model) readFactors(r *reader) {
 }
 
 // factors reads a tensor of n factors, nil where there is none.
-func (r *reader) factors(name string, n int) []float64 {
+func (r *Reader) factors(name string, n int) []float64 {
 	t, ok := r.f.Tensor(name)
 	if !ok {
 		return nil

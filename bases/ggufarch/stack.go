@@ -18,28 +18,18 @@ type Stack struct {
 	Turned bool
 }
 
+// The tensors of experts within a layer.
 const (
 	gateExperts = "ffn_gate_exps"
 	upExperts   = "ffn_up_exps"
 	downExperts = "ffn_down_exps"
-	weight      = ".weight"
-	bias        = ".bias"
 )
 
-// The stacks of an architecture, by names within a layer (conversion/granite.py, conversion/gpt_oss.py).
-var (
-	graniteStacks = []Stack{
-		{Published: "block_sparse_moe.input_linear.weight", Files: []string{gateExperts + weight, upExperts + weight}},
-		{Published: "block_sparse_moe.output_linear.weight", Files: []string{downExperts + weight}},
-	}
-	gptOssStacks = []Stack{
-		{Published: "mlp.experts.gate_up_proj", Files: []string{gateExperts + weight, upExperts + weight}, Alternate: true, Turned: true},
-		{Published: "mlp.experts.gate_up_proj_bias", Files: []string{gateExperts + bias, upExperts + bias}, Alternate: true},
-		{Published: "mlp.experts.down_proj", Files: []string{downExperts + weight}, Turned: true},
-		{Published: "mlp.experts.down_proj_bias", Files: []string{downExperts + bias}},
-		{Published: "self_attn.sinks", Files: []string{"attn_sinks" + weight}},
-	}
-)
+// GateAndUp are the files' tensors of that suffix that a stack of gate and up is made of, Down that of down.
+func GateAndUp(suffix string) []string { return []string{gateExperts + suffix, upExperts + suffix} }
+
+// Down is the file's tensor of that suffix that a stack of down is made of.
+func Down(suffix string) []string { return []string{downExperts + suffix} }
 
 // StackOf returns the published tensor that a tensor of a file is a part of, if it is of that kind.
 func (a *Arch) StackOf(file string) (Stack, bool) {
@@ -61,7 +51,7 @@ func (a *Arch) StackNamed(hf string) (Stack, bool) {
 
 // stack returns the stack of a layer that is the one looked for, with whole names.
 func (a *Arch) stack(layer int, is func(Stack) bool) (Stack, bool) {
-	for _, s := range a.stacks {
+	for _, s := range a.Stacks {
 		if !is(s) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -43,10 +43,13 @@ type Info struct {
 	CreatedAt time.Time
 }
 
-// Create starts a version of the named dataset. It also removes what killed builders left behind.
-func (c *Catalog) Create(name string) (*Builder, error) {
+// Create starts a version of the named dataset, after [Catalog.Settle].
+func (c *Catalog) Create(ctx context.Context, name string) (*Builder, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
+	}
+	if err := c.Settle(ctx); err != nil {
+		return nil, fmt.Errorf("create dataset %s: %w", name, err)
 	}
 	b := &Builder{catalog: c, name: name, counts: newCounts()}
 	if err := b.start(); err != nil {
@@ -57,12 +60,7 @@ func (c *Catalog) Create(name string) (*Builder, error) {
 }
 
 func (b *Builder) start() (err error) {
-	scratch := filepath.Join(b.catalog.root, ".tmp")
-	if err := os.MkdirAll(scratch, 0o777); err != nil {
-		return err
-	}
-	sweep(scratch)
-	if b.temp, err = newTempDir(scratch); err != nil {
+	if b.temp, err = newTempDir(b.catalog.place.Scratch); err != nil {
 		return err
 	}
 	if b.documents, err = create[datasets.Document](b.temp.path); err != nil {
@@ -124,8 +122,9 @@ func (b *Builder) Counts() Counts {
 
 // Commit makes the version visible under the next number. When the latest version has the same
 // content, that one is returned, created is false, and the new files are removed. A version may be
-// without documents: its exclusions say why. After an error nothing is left behind.
-func (b *Builder) Commit(info Info) (d *Dataset, created bool, err error) {
+// without documents: its exclusions say why. After an error nothing is left behind but blobs that
+// nothing names.
+func (b *Builder) Commit(ctx context.Context, info Info) (d *Dataset, created bool, err error) {
 	// The rename takes the directory away from Abort; until then an error removes it.
 	defer func() {
 		if left := b.Abort(); err != nil {
@@ -136,7 +135,7 @@ func (b *Builder) Commit(info Info) (d *Dataset, created bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("commit dataset %s: %w", b.name, err)
 	}
-	d, created, err = b.publish(m)
+	d, created, err = b.publish(ctx, m)
 	if err != nil {
 		return nil, false, fmt.Errorf("commit dataset %s: %w", b.name, err)
 	}
@@ -249,41 +248,29 @@ func sealFile(path string) (digest string, size int64, err error) {
 	return digestOf(h), size, f.Chmod(0o444)
 }
 
-// publish gives the version its number and its place. Renaming onto a version that another process
-// committed in between fails, because a version is never an empty directory: then the next number
-// is tried.
-func (b *Builder) publish(m *Manifest) (d *Dataset, created bool, err error) {
-	parent := filepath.Join(b.catalog.root, b.name)
-	if err := os.MkdirAll(parent, 0o777); err != nil {
+// publish makes the version, and then shows it.
+func (b *Builder) publish(ctx context.Context, m *Manifest) (d *Dataset, created bool, err error) {
+	c := b.catalog
+	draft, err := m.draft(b.temp.path)
+	if err != nil {
 		return nil, false, err
 	}
-	for {
-		numbers, err := b.catalog.numbers(b.name)
-		if err != nil {
-			return nil, false, err
-		}
-		m.Version = 1
-		if len(numbers) > 0 {
-			last := numbers[len(numbers)-1]
-			// A damaged latest version must not keep a sound one from following it.
-			if d, err := openDir(b.catalog.versionDir(b.name, last)); err == nil && d.Manifest.Digest == m.Digest {
-				return d, false, nil
-			}
-			m.Version = last + 1
-		}
-		if err := writeManifest(b.temp.path, m); err != nil {
-			return nil, false, err
-		}
-		dir := b.catalog.versionDir(b.name, m.Version)
-		err = os.Rename(b.temp.path, dir)
-		if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) {
-			continue
-		}
-		if err == nil {
-			err = atomicfile.SyncDir(parent)
-		}
-		return &Dataset{Manifest: *m, dir: dir}, err == nil, err
+	if draft.Above, err = c.unmoved(ctx, b.name); err != nil {
+		return nil, false, err
 	}
+	version, created, err := c.reg.Publish(ctx, draft)
+	if err != nil {
+		return nil, false, err
+	}
+	if created && c.place.Dir != "" {
+		// The version exists; what goes wrong from here on is made good by the next writer.
+		err = c.reveal(ctx, version, b.temp.path)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("show %s: %w", version.Ref(), err)
+	}
+	d, err = c.dataset(ctx, version)
+	return d, created, err
 }
 
 func writeManifest(dir string, m *Manifest) error {

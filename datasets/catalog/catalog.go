@@ -1,16 +1,21 @@
-// Package catalog keeps dataset versions in a home directory:
+// Package catalog keeps dataset versions: immutable, numbered, in store/registry's protocol on any
+// bucket. docs/format/dataset.md is the promise.
 //
-//	<home>/datasets/<name>/v<number>/{documents,exclusions,redactions,examples}/*.parquet
-//	<home>/datasets/<name>/v<number>/manifest.json, card.md
+// On this machine each version is also a directory of plain files, for people and for DuckDB:
 //
-// A version is immutable and appears whole, by one rename; docs/format/dataset.md is the promise.
-// Several processes may use a home at once.
+//	<dir>/<name>/v<number>/{documents,exclusions,redactions,examples}/*.parquet
+//	<dir>/<name>/v<number>/manifest.json, card.md
+//
+// Those are names of the blobs' files, made after the version, and made again when they are missing; the
+// bucket decides. Versions from before there was a bucket look the same, are read where they are, and
+// are moved into it by the next write.
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,13 +24,37 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/registry"
 )
 
-// Catalog is the datasets of one home. The zero value is of no use; New makes one.
-type Catalog struct{ root string }
+// Place says where a catalog keeps what.
+type Place struct {
+	Bucket store.Bucket
+	// Dir is where versions are shown as directories, and where those of older programs lie; "" for
+	// none, when the bucket is not on this machine.
+	Dir string
+	// Scratch is where versions are built: on the bucket's file system where there is one.
+	Scratch string
+	// Cache keeps copies of the files of a bucket that is not on this machine.
+	Cache string
+}
 
-// New returns the catalog of a home directory, which need not exist yet: only Create writes.
-func New(home string) *Catalog { return &Catalog{root: filepath.Join(home, "datasets")} }
+// Catalog is the datasets in a bucket. It is safe for concurrent use, also from several processes.
+type Catalog struct {
+	place Place
+	reg   *registry.Registry
+	files *cas.Files
+}
+
+// New returns the catalog at a place, which need not exist yet: only Create writes.
+func New(p Place) *Catalog {
+	return &Catalog{place: p, reg: registry.New(p.Bucket, Kind), files: cas.NewFiles(cas.New(p.Bucket), p.Cache)}
+}
+
+// Registry is where the versions are; their aliases are moved there.
+func (c *Catalog) Registry() *registry.Registry { return c.reg }
 
 var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
@@ -38,73 +67,62 @@ func CheckName(name string) error {
 }
 
 // List returns the names of the datasets that have a version, sorted.
-func (c *Catalog) List() ([]string, error) {
-	entries, err := os.ReadDir(c.root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+func (c *Catalog) List(ctx context.Context) ([]string, error) {
+	names, err := c.reg.Names(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list datasets: %w", err)
 	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() || CheckName(e.Name()) != nil {
-			continue
-		}
-		numbers, err := c.numbers(e.Name())
-		if err != nil {
-			return nil, err
-		}
-		if len(numbers) > 0 {
-			names = append(names, e.Name())
-		}
+	shown, err := c.shown()
+	if err != nil {
+		return nil, fmt.Errorf("list datasets: %w", err)
 	}
-	return names, nil
+	return slices.Compact(slices.Sorted(concat(slices.Values(names), maps.Keys(shown)))), nil
 }
 
 // Versions returns the versions of a dataset, oldest first. Unreadable ones are left out and
 // reported in the error, so that one damaged manifest does not hide the others.
-func (c *Catalog) Versions(name string) ([]*Dataset, error) {
-	numbers, err := c.existing(name)
+func (c *Catalog) Versions(ctx context.Context, name string) ([]*Dataset, error) {
+	list, problems, err := c.versions(ctx, name)
+	return list, errors.Join(append(problems, err)...)
+}
+
+func (c *Catalog) versions(ctx context.Context, name string) (list []*Dataset, problems []error, err error) {
+	numbers, err := c.numbers(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []*Dataset
-	var problems []error
 	for _, n := range numbers {
-		d, err := openDir(c.versionDir(name, n))
+		d, err := c.get(ctx, name, n)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("open dataset %s@%d: %w", name, n, err))
 			continue
 		}
 		list = append(list, d)
 	}
-	return list, errors.Join(problems...)
+	return list, problems, nil
 }
 
-// Open returns the version that ref names: "name" is the latest, "name@3" the third, and a path
-// (with a slash, or of a directory that holds a manifest while no dataset has that name) stands for
-// itself. datasets.ErrNotFound means that there is none.
-func (c *Catalog) Open(ref string) (*Dataset, error) {
-	d, err := c.open(ref)
+// Open returns the version that ref names: "name" is the latest, "name@3" the third, "name:prod" where
+// that alias points, and a path (with a slash, or of a directory that holds a manifest while no dataset
+// has that name) stands for itself. datasets.ErrNotFound means that there is none. Reading the version
+// ends when ctx does.
+func (c *Catalog) Open(ctx context.Context, ref string) (*Dataset, error) {
+	d, err := c.open(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("open dataset %s: %w", ref, err)
 	}
 	return d, nil
 }
 
-func (c *Catalog) open(ref string) (*Dataset, error) {
+func (c *Catalog) open(ctx context.Context, ref string) (*Dataset, error) {
 	if strings.ContainsRune(ref, filepath.Separator) || strings.HasPrefix(ref, ".") {
 		return openDir(ref)
 	}
-	name, number, err := parseRef(ref)
+	parsed, err := parseRef(ref)
 	if err == nil {
-		var numbers []int
-		if numbers, err = c.existing(name); err == nil {
-			if number == 0 {
-				number = numbers[len(numbers)-1]
-			}
-			return openDir(c.versionDir(name, number))
+		var d *Dataset
+		if d, err = c.find(ctx, parsed); err == nil || !errors.Is(err, datasets.ErrNotFound) {
+			return d, err
 		}
 	}
 	if info, statErr := os.Stat(filepath.Join(ref, manifestName)); statErr == nil && info.Mode().IsRegular() {
@@ -113,20 +131,68 @@ func (c *Catalog) open(ref string) (*Dataset, error) {
 	return nil, err
 }
 
-// parseRef takes "name", "name@3" and "name@v3" apart; the number is 0 for the latest.
-func parseRef(ref string) (name string, number int, err error) {
+func (c *Catalog) find(ctx context.Context, ref registry.Ref) (*Dataset, error) {
+	if ref.Alias != "" {
+		m, err := c.reg.Resolve(ctx, ref.String())
+		if err != nil {
+			return nil, notFound(err)
+		}
+		return c.dataset(ctx, m)
+	}
+	if ref.Version != 0 {
+		return c.get(ctx, ref.Name, ref.Version)
+	}
+	numbers, err := c.numbers(ctx, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	return c.get(ctx, ref.Name, numbers[len(numbers)-1])
+}
+
+// get opens a version: the bucket's or, when that has none, an older program's.
+func (c *Catalog) get(ctx context.Context, name string, number int) (*Dataset, error) {
+	m, err := c.reg.Get(ctx, name, number)
+	if err == nil {
+		return c.dataset(ctx, m)
+	}
+	if errors.Is(err, registry.ErrNoVersion) && c.place.Dir != "" {
+		if d, dirErr := openDir(c.versionDir(name, number)); !errors.Is(dirErr, datasets.ErrNotFound) {
+			return d, dirErr
+		}
+	}
+	return nil, notFound(err)
+}
+
+// dataset is a version by its manifest.
+func (c *Catalog) dataset(ctx context.Context, m registry.Manifest) (*Dataset, error) {
+	mine, err := fromRegistry(m)
+	if err != nil {
+		return nil, err
+	}
+	return &Dataset{Manifest: mine, dir: c.viewDir(mine), content: &blobs{ctx, c}}, nil
+}
+
+// notFound says that a dataset is not there in the room's own word, and that one is damaged.
+func notFound(err error) error {
+	switch {
+	case errors.Is(err, registry.ErrNoVersion), errors.Is(err, registry.ErrNoAlias):
+		return fmt.Errorf("%w: %w", err, datasets.ErrNotFound)
+	case errors.Is(err, registry.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// parseRef takes "name", "name@3", "name@v3" and "name:alias" apart.
+func parseRef(ref string) (registry.Ref, error) {
 	name, version, found := strings.Cut(ref, "@")
-	if err := CheckName(name); err != nil {
-		return "", 0, err
+	if plain, _, _ := strings.Cut(name, ":"); CheckName(plain) != nil {
+		return registry.Ref{}, CheckName(plain)
 	}
-	if !found {
-		return name, 0, nil
+	if found {
+		ref = name + "@" + strings.TrimPrefix(version, "v")
 	}
-	number, ok := parseVersion("v" + strings.TrimPrefix(version, "v"))
-	if !ok {
-		return "", 0, fmt.Errorf("version %q is not a number from 1", version)
-	}
-	return name, number, nil
+	return registry.ParseRef(ref)
 }
 
 // parseVersion reads a version's directory name: v1, v2, … without leading zeros.
@@ -136,34 +202,30 @@ func parseVersion(dir string) (int, bool) {
 	return n, found && err == nil && n > 0 && strconv.Itoa(n) == digits
 }
 
-func (c *Catalog) versionDir(name string, number int) string {
-	return filepath.Join(c.root, name, "v"+strconv.Itoa(number))
-}
-
-// numbers lists the versions of a dataset, ascending; none when it does not exist.
-func (c *Catalog) numbers(name string) ([]int, error) {
-	entries, err := os.ReadDir(filepath.Join(c.root, name))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list versions: %w", err)
-	}
-	var numbers []int
-	for _, e := range entries {
-		if n, ok := parseVersion(e.Name()); ok && e.IsDir() {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, nil
-}
-
-// existing is numbers of a dataset that must exist.
-func (c *Catalog) existing(name string) ([]int, error) {
+// numbers lists the versions of a dataset that must exist, ascending.
+func (c *Catalog) numbers(ctx context.Context, name string) ([]int, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	numbers, err := c.numbers(name)
-	if err == nil && len(numbers) == 0 {
-		err = fmt.Errorf("%q in %s: %w", name, c.root, datasets.ErrNotFound)
+	numbers, err := c.reg.Versions(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	return numbers, err
+	old, err := c.shownNumbers(name)
+	if err != nil {
+		return nil, err
+	}
+	numbers = slices.Compact(slices.Sorted(concat(slices.Values(numbers), slices.Values(old))))
+	if len(numbers) == 0 {
+		return nil, fmt.Errorf("%q in %s: %w", name, c.where(), datasets.ErrNotFound)
+	}
+	return numbers, nil
+}
+
+// where names the catalog for people.
+func (c *Catalog) where() string {
+	if c.place.Dir != "" {
+		return c.place.Dir
+	}
+	return c.place.Bucket.URL()
 }

@@ -14,6 +14,11 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/file"
+	"github.com/cultivar/cultivar/store/open"
+	"github.com/cultivar/cultivar/store/storetest"
+	"github.com/cultivar/cultivar/store/storetest/s3server"
 )
 
 func add(t testing.TB, b *Builder, n int) {
@@ -34,9 +39,54 @@ func add(t testing.TB, b *Builder, n int) {
 	}
 }
 
+// in returns the catalog of a home directory.
+func in(t testing.TB, home string) *Catalog {
+	t.Helper()
+	c, err := homed(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// homed is in for another process.
+func homed(home string) (*Catalog, error) {
+	b, err := file.OpenPrivate(filepath.Join(home, "registry"))
+	dir := filepath.Join(home, "datasets")
+	return New(Place{Bucket: b, Dir: dir, Scratch: filepath.Join(dir, ".tmp")}), err
+}
+
+// onEach runs a test on a home directory, on an S3 server, and on a bucket that shows no more than it
+// must.
+func onEach(t *testing.T, test func(*testing.T, *Catalog)) {
+	t.Run("directory", func(t *testing.T) { test(t, in(t, filepath.Join(t.TempDir(), "home", "deep"))) })
+	t.Run("s3", func(t *testing.T) {
+		b, err := open.Open(t.Context(), s3server.Start(t).NewBucket(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, New(Place{Bucket: b, Scratch: t.TempDir(), Cache: t.TempDir()}))
+	})
+	t.Run("plain", func(t *testing.T) {
+		b, err := file.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, New(Place{Bucket: storetest.Break(b, nil), Scratch: t.TempDir(), Cache: filepath.Join(t.TempDir(), "cache")}))
+	})
+}
+
+// write replaces an object.
+func write(t testing.TB, c *Catalog, key, text string) {
+	t.Helper()
+	if _, err := c.place.Bucket.Put(t.Context(), key, strings.NewReader(text), int64(len(text)), store.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func begin(t testing.TB, c *Catalog, name string) *Builder {
 	t.Helper()
-	b, err := c.Create(name)
+	b, err := c.Create(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +98,7 @@ func commit(t testing.TB, c *Catalog, name string, n int, info Info) (*Dataset, 
 	t.Helper()
 	b := begin(t, c, name)
 	add(t, b, n)
-	d, created, err := b.Commit(info)
+	d, created, err := b.Commit(t.Context(), info)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +107,7 @@ func commit(t testing.TB, c *Catalog, name string, n int, info Info) (*Dataset, 
 
 // scratch lists what is left in the temporary directory.
 func scratch(c *Catalog) []string {
-	entries, _ := os.ReadDir(filepath.Join(c.root, ".tmp"))
+	entries, _ := os.ReadDir(c.place.Scratch)
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
@@ -66,155 +116,160 @@ func scratch(c *Catalog) []string {
 }
 
 func TestCommitAndRead(t *testing.T) {
-	c := New(filepath.Join(t.TempDir(), "home", "deep"))
-	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	parent := Parent{Name: "old", Version: 3, Digest: "sha256:" + strings.Repeat("0", 64)}
-	d, created := commit(t, c, "minutes", 3, Info{
-		ToolVersion: "1.2.3", Config: map[string]any{"seed": 17, "b": "<x>"}, CreatedAt: when, Input: 4,
-		Parents: []Parent{parent}, Sources: []Source{{URI: "file:///docs", Documents: 4}},
+	onEach(t, func(t *testing.T, c *Catalog) {
+		when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		parent := Parent{Name: "old", Version: 3, Digest: "sha256:" + strings.Repeat("0", 64)}
+		d, created := commit(t, c, "minutes", 3, Info{
+			ToolVersion: "1.2.3", Config: map[string]any{"seed": 17, "b": "<x>"}, CreatedAt: when, Input: 4,
+			Parents: []Parent{parent}, Sources: []Source{{URI: "file:///docs", Documents: 4}},
+		})
+		if !created || d.Ref() != "minutes@1" || len(scratch(c)) != 0 {
+			t.Fatalf("created %v, ref %s, left %v", created, d.Ref(), scratch(c))
+		}
+		got, err := c.Open(t.Context(), "minutes")
+		if err != nil || !reflect.DeepEqual(got.Manifest.Counts, d.Manifest.Counts) {
+			t.Fatalf("open: %v, %v", got, err)
+		}
+		want := Counts{
+			Input: 4, Documents: 3, Dropped: 1, Chars: 39, Examples: 3,
+			DroppedBy: map[string]int64{"min_chars": 1}, SpansBy: map[string]int64{"boilerplate": 1},
+			RedactedBy: map[string]int64{"EMAIL": 1}, Splits: map[string]int64{"train": 3},
+		}
+		m := got.Manifest
+		if !reflect.DeepEqual(m.Counts, want) {
+			t.Errorf("counts %+v", m.Counts)
+		}
+		if m.ToolVersion != "1.2.3" || !m.CreatedAt.Equal(when) || !reflect.DeepEqual(m.Parents, []Parent{parent}) || len(m.Sources) != 1 || len(m.Files) != 4 {
+			t.Errorf("manifest %+v", m)
+		}
+		var ids []string
+		for doc, err := range got.Documents() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, doc.DocID)
+		}
+		if !reflect.DeepEqual(ids, []string{"doc-0", "doc-1", "doc-2"}) {
+			t.Errorf("documents %v", ids)
+		}
+		n := 0
+		for _, err := range got.Exclusions() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		for _, err := range got.Redactions() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		for range got.Examples() {
+			n++
+			break // an early stop is no error and leaks nothing
+		}
+		if n != 4 {
+			t.Errorf("%d other rows", n)
+		}
+		if doc, err := got.Document("doc-1"); err != nil || doc.Text != "Text of doc-1" {
+			t.Errorf("document: %v, %v", doc, err)
+		}
+		if _, err := got.Document("absent"); !errors.Is(err, datasets.ErrNotFound) {
+			t.Errorf("absent document: %v", err)
+		}
+		if err := got.Verify(context.Background()); err != nil {
+			t.Error(err)
+		}
 	})
-	if !created || d.Ref() != "minutes@1" || len(scratch(c)) != 0 {
-		t.Fatalf("created %v, ref %s, left %v", created, d.Ref(), scratch(c))
-	}
-	got, err := c.Open("minutes")
-	if err != nil || !reflect.DeepEqual(got.Manifest.Counts, d.Manifest.Counts) {
-		t.Fatalf("open: %v, %v", got, err)
-	}
-	want := Counts{
-		Input: 4, Documents: 3, Dropped: 1, Chars: 39, Examples: 3,
-		DroppedBy: map[string]int64{"min_chars": 1}, SpansBy: map[string]int64{"boilerplate": 1},
-		RedactedBy: map[string]int64{"EMAIL": 1}, Splits: map[string]int64{"train": 3},
-	}
-	m := got.Manifest
-	if !reflect.DeepEqual(m.Counts, want) {
-		t.Errorf("counts %+v", m.Counts)
-	}
-	if m.ToolVersion != "1.2.3" || !m.CreatedAt.Equal(when) || !reflect.DeepEqual(m.Parents, []Parent{parent}) || len(m.Sources) != 1 || len(m.Files) != 4 {
-		t.Errorf("manifest %+v", m)
-	}
-	var ids []string
-	for doc, err := range got.Documents() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, doc.DocID)
-	}
-	if !reflect.DeepEqual(ids, []string{"doc-0", "doc-1", "doc-2"}) {
-		t.Errorf("documents %v", ids)
-	}
-	n := 0
-	for _, err := range got.Exclusions() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	for _, err := range got.Redactions() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	for range got.Examples() {
-		n++
-		break // an early stop is no error and leaks nothing
-	}
-	if n != 4 {
-		t.Errorf("%d other rows", n)
-	}
-	if doc, err := got.Document("doc-1"); err != nil || doc.Text != "Text of doc-1" {
-		t.Errorf("document: %v, %v", doc, err)
-	}
-	if _, err := got.Document("absent"); !errors.Is(err, datasets.ErrNotFound) {
-		t.Errorf("absent document: %v", err)
-	}
-	if err := got.Verify(context.Background()); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestSameContentIsSameVersion(t *testing.T) {
-	c := New(t.TempDir())
-	first, _ := commit(t, c, "a", 2, Info{ToolVersion: "1", Config: map[string]int{"x": 1, "y": 2}})
-	// Another time, another release, the same configuration in another order.
-	type config struct {
-		Y int `json:"y"`
-		X int `json:"x"`
-	}
-	again, created := commit(t, c, "a", 2, Info{ToolVersion: "2", Config: config{2, 1}, CreatedAt: time.Now()})
-	if created || again.Ref() != "a@1" || again.Manifest.Digest != first.Manifest.Digest || again.Manifest.ToolVersion != "1" {
-		t.Errorf("created %v, %s", created, again.Ref())
-	}
-	for i, info := range []Info{{Config: map[string]int{"x": 2}}, {Config: map[string]int{"x": 2}, Parents: []Parent{first.Parent()}}} {
-		if d, created := commit(t, c, "a", 2, info); !created || d.Manifest.Version != i+2 {
-			t.Errorf("change %d: created %v, %s", i, created, d.Ref())
+	onEach(t, func(t *testing.T, c *Catalog) {
+		first, _ := commit(t, c, "a", 2, Info{ToolVersion: "1", Config: map[string]int{"x": 1, "y": 2}})
+		// Another time, another release, the same configuration in another order.
+		type config struct {
+			Y int `json:"y"`
+			X int `json:"x"`
 		}
-	}
-	// Only the latest counts: going back is a version of its own.
-	if d, created := commit(t, c, "a", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); !created || d.Ref() != "a@4" {
-		t.Errorf("back: created %v, %s", created, d.Ref())
-	}
-	if d, _ := commit(t, c, "b", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); d.Manifest.Digest != first.Manifest.Digest {
-		t.Error("the digest depends on the name")
-	}
-	if left := scratch(c); len(left) != 0 {
-		t.Errorf("left %v", left)
-	}
+		again, created := commit(t, c, "a", 2, Info{ToolVersion: "2", Config: config{2, 1}, CreatedAt: time.Now()})
+		if created || again.Ref() != "a@1" || again.Manifest.Digest != first.Manifest.Digest || again.Manifest.ToolVersion != "1" {
+			t.Errorf("created %v, %s", created, again.Ref())
+		}
+		for i, info := range []Info{{Config: map[string]int{"x": 2}}, {Config: map[string]int{"x": 2}, Parents: []Parent{first.Parent()}}} {
+			if d, created := commit(t, c, "a", 2, info); !created || d.Manifest.Version != i+2 {
+				t.Errorf("change %d: created %v, %s", i, created, d.Ref())
+			}
+		}
+		// Only the latest counts: going back is a version of its own.
+		if d, created := commit(t, c, "a", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); !created || d.Ref() != "a@4" {
+			t.Errorf("back: created %v, %s", created, d.Ref())
+		}
+		if d, _ := commit(t, c, "b", 2, Info{Config: map[string]int{"x": 1, "y": 2}}); d.Manifest.Digest != first.Manifest.Digest {
+			t.Error("the digest depends on the name")
+		}
+		if left := scratch(c); len(left) != 0 {
+			t.Errorf("left %v", left)
+		}
+	})
 }
 
 func TestListAndVersions(t *testing.T) {
-	c := New(t.TempDir())
-	if names, err := c.List(); names != nil || err != nil {
-		t.Errorf("empty home: %v, %v", names, err)
-	}
-	for i := range 11 { // v10 comes after v9
-		commit(t, c, "b", i+1, Info{})
-	}
-	commit(t, c, "a", 1, Info{})
-	os.MkdirAll(filepath.Join(c.root, "no-version", "v01"), 0o777)
-	os.MkdirAll(filepath.Join(c.root, "Not A Name", "v1"), 0o777)
-	if names, err := c.List(); err != nil || !reflect.DeepEqual(names, []string{"a", "b"}) {
-		t.Errorf("list: %v, %v", names, err)
-	}
-	list, err := c.Versions("b")
-	if err != nil || len(list) != 11 {
-		t.Fatalf("versions: %d, %v", len(list), err)
-	}
-	for i, d := range list {
-		if d.Manifest.Version != i+1 {
-			t.Errorf("version %d at %d", d.Manifest.Version, i)
+	onEach(t, func(t *testing.T, c *Catalog) {
+		if names, err := c.List(t.Context()); names != nil || err != nil {
+			t.Errorf("empty home: %v, %v", names, err)
 		}
-	}
-	if d, err := c.Open("b"); err != nil || d.Ref() != "b@11" {
-		t.Errorf("latest: %v, %v", d, err)
-	}
-	os.Remove(filepath.Join(c.versionDir("b", 3), manifestName))
-	list, err = c.Versions("b")
-	if len(list) != 10 || err == nil || !strings.Contains(err.Error(), "b@3") {
-		t.Errorf("with a damaged one: %d, %v", len(list), err)
-	}
+		for i := range 11 { // v10 comes after v9
+			commit(t, c, "b", i+1, Info{})
+		}
+		commit(t, c, "a", 1, Info{})
+		if c.place.Dir != "" {
+			os.MkdirAll(filepath.Join(c.place.Dir, "no-version", "v01"), 0o777)
+			os.MkdirAll(filepath.Join(c.place.Dir, "Not A Name", "v1"), 0o777)
+		}
+		if names, err := c.List(t.Context()); err != nil || !reflect.DeepEqual(names, []string{"a", "b"}) {
+			t.Errorf("list: %v, %v", names, err)
+		}
+		list, err := c.Versions(t.Context(), "b")
+		if err != nil || len(list) != 11 {
+			t.Fatalf("versions: %d, %v", len(list), err)
+		}
+		for i, d := range list {
+			if d.Manifest.Version != i+1 {
+				t.Errorf("version %d at %d", d.Manifest.Version, i)
+			}
+		}
+		if d, err := c.Open(t.Context(), "b"); err != nil || d.Ref() != "b@11" {
+			t.Errorf("latest: %v, %v", d, err)
+		}
+		write(t, c, "datasets/manifests/b/00000003.json", "{}")
+		list, err = c.Versions(t.Context(), "b")
+		if len(list) != 10 || err == nil || !strings.Contains(err.Error(), "b@3") {
+			t.Errorf("with a damaged one: %d, %v", len(list), err)
+		}
+	})
 }
 
 func TestOpenRefs(t *testing.T) {
-	c := New(t.TempDir())
+	c := in(t, t.TempDir())
 	commit(t, c, "a", 1, Info{})
 	second, _ := commit(t, c, "a", 2, Info{})
 	for ref, want := range map[string]string{"a": "a@2", "a@1": "a@1", "a@v2": "a@2", second.Dir(): "a@2", c.versionDir("a", 1): "a@1"} {
-		if d, err := c.Open(ref); err != nil || d.Ref() != want {
+		if d, err := c.Open(t.Context(), ref); err != nil || d.Ref() != want {
 			t.Errorf("%s: %v, %v", ref, d, err)
 		}
 	}
 	t.Chdir(filepath.Dir(second.Dir()))
-	if d, err := c.Open("v1"); err != nil || d.Ref() != "a@1" {
+	if d, err := c.Open(t.Context(), "v1"); err != nil || d.Ref() != "a@1" {
 		t.Errorf("directory without a slash: %v, %v", d, err)
 	}
 	for _, ref := range []string{"absent", "a@3", "absent@1", t.TempDir(), "./nowhere"} {
-		if _, err := c.Open(ref); !errors.Is(err, datasets.ErrNotFound) {
+		if _, err := c.Open(t.Context(), ref); !errors.Is(err, datasets.ErrNotFound) {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
 	for _, ref := range []string{"", "A", "a@", "a@0", "a@-1", "a@01", "a@x", "a@1@2", strings.Repeat("a", 64)} {
-		if _, err := c.Open(ref); err == nil || errors.Is(err, datasets.ErrNotFound) {
+		if _, err := c.Open(t.Context(), ref); err == nil || errors.Is(err, datasets.ErrNotFound) {
 			t.Errorf("%q: %v", ref, err)
 		}
 	}
@@ -226,49 +281,51 @@ func TestNames(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	c := New(t.TempDir())
+	c := in(t, t.TempDir())
 	for _, name := range []string{"", ".", "..", ".tmp", "A", "a/b", "a b", "é", "a\n", "-a", strings.Repeat("a", 64)} {
-		if _, err := c.Create(name); err == nil {
+		if _, err := c.Create(t.Context(), name); err == nil {
 			t.Errorf("accepted %q", name)
 		}
 	}
 }
 
 func TestCountsMustReconcile(t *testing.T) {
-	c := New(t.TempDir())
-	b := begin(t, c, "a")
-	add(t, b, 2)
-	_, _, err := b.Commit(Info{Input: 7})
-	if err == nil || !strings.Contains(err.Error(), "7 documents in, 2 kept, 1 dropped") {
-		t.Errorf("got %v", err)
-	}
-	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
-		t.Errorf("left %v, %v", names, scratch(c))
-	}
+	onEach(t, func(t *testing.T, c *Catalog) {
+		b := begin(t, c, "a")
+		add(t, b, 2)
+		_, _, err := b.Commit(t.Context(), Info{Input: 7})
+		if err == nil || !strings.Contains(err.Error(), "7 documents in, 2 kept, 1 dropped") {
+			t.Errorf("got %v", err)
+		}
+		if names, _ := c.List(t.Context()); len(names)+len(scratch(c)) != 0 {
+			t.Errorf("left %v, %v", names, scratch(c))
+		}
+	})
 }
 
 func TestAbort(t *testing.T) {
-	c := New(t.TempDir())
-	b := begin(t, c, "a")
-	add(t, b, 1)
-	for range 2 {
-		if err := b.Abort(); err != nil {
-			t.Error(err)
+	onEach(t, func(t *testing.T, c *Catalog) {
+		b := begin(t, c, "a")
+		add(t, b, 1)
+		for range 2 {
+			if err := b.Abort(); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	if _, _, err := b.Commit(Info{}); err == nil {
-		t.Error("committed after Abort")
-	}
-	if names, _ := c.List(); len(names)+len(scratch(c)) != 0 {
-		t.Errorf("left %v, %v", names, scratch(c))
-	}
+		if _, _, err := b.Commit(t.Context(), Info{}); err == nil {
+			t.Error("committed after Abort")
+		}
+		if names, _ := c.List(t.Context()); len(names)+len(scratch(c)) != 0 {
+			t.Errorf("left %v, %v", names, scratch(c))
+		}
+	})
 }
 
 func TestExtraFiles(t *testing.T) {
-	c := New(t.TempDir())
+	c := in(t, t.TempDir())
 	b := begin(t, c, "a")
 	os.WriteFile(filepath.Join(b.Dir(), "report.html"), []byte("<p>"), 0o666)
-	d, _, err := b.Commit(Info{})
+	d, _, err := b.Commit(t.Context(), Info{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,35 +334,36 @@ func TestExtraFiles(t *testing.T) {
 	}
 	b = begin(t, c, "a")
 	os.Symlink("/etc/passwd", filepath.Join(b.Dir(), "link"))
-	if _, _, err := b.Commit(Info{}); err == nil || len(scratch(c)) != 0 {
+	if _, _, err := b.Commit(t.Context(), Info{}); err == nil || len(scratch(c)) != 0 {
 		t.Errorf("committed a link: %v", err)
 	}
 }
 
 func TestConcurrentCommits(t *testing.T) {
-	c := New(t.TempDir())
-	var group sync.WaitGroup
-	for i := range 6 {
-		group.Go(func() {
-			b, err := c.Create("a")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			b.AddDocument(datasets.Document{DocID: fmt.Sprint(i), Text: "x"})
-			if d, created, err := b.Commit(Info{}); err != nil || !created {
-				t.Errorf("commit %d: %v, %v, %v", i, d, created, err)
-			}
-		})
-	}
-	group.Wait()
-	list, err := c.Versions("a")
-	if err != nil || len(list) != 6 || list[5].Manifest.Version != 6 {
-		t.Errorf("%d versions, %v", len(list), err)
-	}
-	if left := scratch(c); len(left) != 0 {
-		t.Errorf("left %v", left)
-	}
+	onEach(t, func(t *testing.T, c *Catalog) {
+		var group sync.WaitGroup
+		for i := range 6 {
+			group.Go(func() {
+				b, err := c.Create(t.Context(), "a")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				b.AddDocument(datasets.Document{DocID: fmt.Sprint(i), Text: "x"})
+				if d, created, err := b.Commit(t.Context(), Info{}); err != nil || !created {
+					t.Errorf("commit %d: %v, %v, %v", i, d, created, err)
+				}
+			})
+		}
+		group.Wait()
+		list, err := c.Versions(t.Context(), "a")
+		if err != nil || len(list) != 6 || list[5].Manifest.Version != 6 {
+			t.Errorf("%d versions, %v", len(list), err)
+		}
+		if left := scratch(c); len(left) != 0 {
+			t.Errorf("left %v", left)
+		}
+	})
 }
 
 func TestVerifyFindsDamage(t *testing.T) {
@@ -338,7 +396,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			})
 		},
 	} {
-		c := New(t.TempDir())
+		c := in(t, t.TempDir())
 		d, _ := commit(t, c, "a", 3, Info{Config: map[string]int{"seed": 17}})
 		if err := damage(d.Dir()); err != nil {
 			t.Fatal(err)
@@ -359,32 +417,33 @@ func edit(path string, change func([]byte) []byte) error {
 }
 
 func TestVerifyIsCancelled(t *testing.T) {
-	d, _ := commit(t, New(t.TempDir()), "a", 1, Info{})
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := d.Verify(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
+	onEach(t, func(t *testing.T, c *Catalog) {
+		d, _ := commit(t, c, "a", 1, Info{})
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := d.Verify(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestDamagedLatestDoesNotBlock(t *testing.T) {
-	c := New(t.TempDir())
-	d, _ := commit(t, c, "a", 1, Info{})
-	if err := edit(filepath.Join(d.Dir(), manifestName), func([]byte) []byte { return []byte("{}") }); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Open("a"); err == nil {
-		t.Error("opened a manifest without content")
-	}
-	if d, created := commit(t, c, "a", 1, Info{}); !created || d.Ref() != "a@2" {
-		t.Errorf("created %v, %s", created, d.Ref())
-	}
+	onEach(t, func(t *testing.T, c *Catalog) {
+		commit(t, c, "a", 1, Info{})
+		write(t, c, "datasets/manifests/a/00000001.json", "{}")
+		if _, err := c.Open(t.Context(), "a"); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("opened a manifest without content: %v", err)
+		}
+		if d, created := commit(t, c, "a", 1, Info{}); !created || d.Ref() != "a@2" {
+			t.Errorf("created %v, %s", created, d.Ref())
+		}
+	})
 }
 
 func TestHomeCannotBeWritten(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "file")
 	os.WriteFile(home, nil, 0o666)
-	_, err := New(home).Create("a")
+	_, err := in(t, home).Create(t.Context(), "a")
 	var path *fs.PathError
 	if !errors.As(err, &path) || !strings.HasPrefix(err.Error(), "create dataset a: ") {
 		t.Errorf("got %v", err)

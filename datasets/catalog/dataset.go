@@ -2,10 +2,8 @@ package catalog
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -21,7 +19,8 @@ import (
 // Dataset is one version, open for reading. It is safe for concurrent use.
 type Dataset struct {
 	Manifest Manifest
-	dir      string
+	dir      string // "" when it is shown nowhere
+	content  content
 }
 
 // openDir reads and checks the manifest of a directory.
@@ -40,10 +39,11 @@ func openDir(dir string) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dataset{Manifest: m, dir: dir}, nil
+	return &Dataset{Manifest: m, dir: dir, content: plain{dir}}, nil
 }
 
-// Dir is where the version is. Nothing in it may be changed.
+// Dir is the directory with the version's files, "" when it is not on this machine. Nothing in it may be
+// changed.
 func (d *Dataset) Dir() string { return d.dir }
 
 // Ref names the version: "name@3".
@@ -115,17 +115,11 @@ func rows[T table.Row](d *Dataset) iter.Seq2[T, error] {
 	}
 }
 
-// shards opens the tables of one kind in the manifest's order. Names come from a manifest, which
-// may be anybody's: they are resolved below the version's directory and not through links out of it.
+// shards opens the tables of one kind in the manifest's order.
 func (d *Dataset) shards(kind string, use func(name string, f *os.File, size int64) error) error {
-	root, err := os.OpenRoot(d.dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	for _, entry := range d.Manifest.Files {
 		if strings.HasPrefix(entry.Path, kind+"/") && strings.HasSuffix(entry.Path, ".parquet") {
-			if err := d.shard(root, entry, use); err != nil {
+			if err := d.shard(entry, use); err != nil {
 				return err
 			}
 		}
@@ -133,8 +127,8 @@ func (d *Dataset) shards(kind string, use func(name string, f *os.File, size int
 	return nil
 }
 
-func (d *Dataset) shard(root *os.Root, entry File, use func(string, *os.File, int64) error) error {
-	f, err := root.Open(filepath.FromSlash(entry.Path))
+func (d *Dataset) shard(entry File, use func(string, *os.File, int64) error) error {
+	f, err := d.content.open(entry)
 	if err != nil {
 		return err
 	}
@@ -146,7 +140,7 @@ func (d *Dataset) shard(root *os.Root, entry File, use func(string, *os.File, in
 	if info.Size() != entry.Size {
 		return fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, entry.Path, info.Size(), entry.Size)
 	}
-	return use(filepath.Join(d.dir, filepath.FromSlash(entry.Path)), f, info.Size())
+	return use(d.Ref()+" "+entry.Path, f, info.Size())
 }
 
 // Verify reads everything and compares it with the manifest, which is read anew. It reports all
@@ -159,55 +153,5 @@ func (d *Dataset) Verify(ctx context.Context) error {
 }
 
 func (d *Dataset) verify(ctx context.Context) error {
-	now, err := openDir(d.dir)
-	if err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(d.dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	var problems []error
-	if now.Manifest.Digest != d.Manifest.Digest {
-		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
-	}
-	listed := map[string]bool{manifestName: true, cardName: true}
-	for _, entry := range d.Manifest.Files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		listed[entry.Path] = true
-		problems = append(problems, verifyFile(root, entry))
-	}
-	problems = append(problems, unlisted(root, listed))
-	return errors.Join(problems...)
-}
-
-func verifyFile(root *os.Root, entry File) error {
-	f, err := root.Open(filepath.FromSlash(entry.Path))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, f)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", entry.Path, err)
-	}
-	if digest := digestOf(h); size != entry.Size || digest != entry.Digest {
-		return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
-	}
-	return nil
-}
-
-func unlisted(root *os.Root, listed map[string]bool) error {
-	var problems []error
-	err := fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !listed[path] {
-			problems = append(problems, fmt.Errorf("%w: %s is not in the manifest", ErrCorrupt, path))
-		}
-		return err
-	})
-	return errors.Join(append(problems, err)...)
+	return errors.Join(d.content.verify(ctx, d)...)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cultivar/cultivar/store/registry"
 )
 
 func sampleManifest(t testing.TB) Manifest {
@@ -122,13 +124,38 @@ func FuzzManifest(f *testing.F) {
 }
 
 func FuzzParseRef(f *testing.F) {
-	for _, s := range []string{"a", "a@1", "a@v12", "@", "a@@", "a@9999999999999999999"} {
+	for _, s := range []string{"a", "a@1", "a@v12", "a:prod", "a:b@1", "@", "a@@", "a@9999999999999999999"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, ref string) {
-		name, number, err := parseRef(ref)
-		if err == nil && (CheckName(name) != nil || number < 0) {
-			t.Errorf("%q is %q, %d", ref, name, number)
+		got, err := parseRef(ref)
+		if err == nil && (CheckName(got.Name) != nil || got.Version < 0) {
+			t.Errorf("%q is %+v", ref, got)
+		}
+	})
+}
+
+// FuzzBody: what a registry's manifest holds becomes a manifest that is sound, or an error.
+func FuzzBody(f *testing.F) {
+	m := sampleManifest(f)
+	draft, err := m.draft("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(draft.Body))
+	f.Add([]byte(`{"kind":"dataset","config":null,"rows":{"a":-1}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := registry.Manifest{Name: "a", Version: 1, Body: body}
+		for _, file := range m.Files {
+			r.Files = append(r.Files, registry.File{Path: file.Path, Digest: file.Digest, Size: file.Size})
+		}
+		var err error
+		if r.Digest, err = digestOfVersion(r.Files, body); err != nil {
+			return
+		}
+		got, err := fromRegistry(r)
+		if err == nil && (got.check() != nil || len(got.Files) != len(m.Files)) {
+			t.Errorf("accepted %s", body)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package catalog
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +19,23 @@ type tempDir struct {
 }
 
 const lockSuffix = ".lock"
+
+// makeScratch makes the directory for what is under way, such that other users cannot enter it. In the
+// system's temporary directory, where anybody may have made it, it must be ours.
+func makeScratch(dir string, shared bool) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil || !shared {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || ok && int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s is not a directory of ours: %w", dir, fs.ErrPermission)
+	}
+	return os.Chmod(dir, 0o700)
+}
 
 // newTempDir takes the lock before it makes the directory: sweep looks at locks, so that it never
 // finds a directory whose owner is alive and not yet known.

@@ -20,13 +20,19 @@ import (
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
 )
 
-// ErrNoTemplate means that a model directory has no chat template.
-var ErrNoTemplate = errors.New("model has no chat template")
+var (
+	// ErrNoTemplate means that a base has no chat template.
+	ErrNoTemplate = errors.New("the base has no chat template")
+	// ErrTemplate means that the base has one that cannot be used.
+	ErrTemplate = errors.New("the chat template cannot be read")
+)
 
 // Template is a chat template. It is immutable and safe for concurrent use.
 type Template struct {
 	source  string
 	program *jinja.Template
+	broken  error             // why there is no program
+	forms   *forms            // shared with copies
 	tools   *Template         // what is used when there are tools; nil: this one
 	special map[string]string // bos_token and the like
 	names   []string          // of the templates it was opened from, sorted
@@ -83,11 +89,30 @@ func ParseInput(data []byte) (Input, error) {
 
 // Parse reads a template. special are the tokens it may name, such as "bos_token".
 func Parse(source string, special map[string]string) (*Template, error) {
+	t := FromSource(source, special)
+	return t, t.broken
+}
+
+// FromSource is [Parse] of a template that comes with a base: one that cannot be read is an error
+// (ErrTemplate) only once it is asked to render, since texts need none.
+func FromSource(source string, special map[string]string) *Template {
 	p, err := jinja.Parse(source)
-	if err != nil {
-		return nil, err
+	return &Template{source: source, program: p, forms: &forms{}, broken: unusable(err), special: maps.Clone(special)}
+}
+
+func unusable(err error) error {
+	if err == nil {
+		return nil
 	}
-	return &Template{source: source, program: p, special: maps.Clone(special)}, nil
+	return fmt.Errorf("%w: %w", ErrTemplate, err)
+}
+
+// Err says why the template cannot be used, nil when it can.
+func (t *Template) Err() error {
+	if t.broken == nil && t.tools != nil {
+		return t.tools.broken
+	}
+	return t.broken
 }
 
 // Source returns the template's text.
@@ -97,7 +122,12 @@ func (t *Template) Source() string { return t.source }
 func (t *Template) Names() []string { return t.names }
 
 // Generation reports whether the template marks with {% generation %} what the assistant says.
-func (t *Template) Generation() bool { return t.program.Generation() }
+func (t *Template) Generation() bool { return t.program != nil && t.program.Generation() }
+
+// Clocked reports whether the template may read the clock: then what it renders depends on the day.
+func (t *Template) Clocked() bool {
+	return t.reads("strftime_now") || t.tools != nil && t.tools.reads("strftime_now")
+}
 
 // Tools returns the template that is used when there are tools, nil when it is this one.
 func (t *Template) Tools() *Template { return t.tools }
@@ -132,14 +162,23 @@ func (t *Template) Render(in Input) (string, error) {
 	return out.Text, err
 }
 
+// forTools returns the template that is used with these tools.
+func (t *Template) forTools(tools any) *Template {
+	if t.tools != nil && tools != nil {
+		return t.tools
+	}
+	return t
+}
+
 func (t *Template) render(in Input) (jinja.Output, error) {
 	if in.Now.IsZero() {
 		in.Now = t.now
 	}
-	if t.tools != nil && in.Tools != nil {
-		t = t.tools
+	t = t.forTools(in.Tools)
+	if t.broken != nil {
+		return jinja.Output{}, t.broken
 	}
-	talk, err := conversation(in.Messages)
+	talk, err := t.conversation(in.Messages)
 	if err != nil {
 		return jinja.Output{}, fmt.Errorf("render chat: %w", err)
 	}

@@ -91,10 +91,12 @@ func TestExampleGoldens(t *testing.T) {
 	readJSON(t, "testdata/sft.json", &want)
 	tok, tmpl := openBase(t, "testdata/qwen2")
 	for i, row := range want.Rows {
-		ids, trained, err := tmpl.Example(tok, row.Messages)
-		if err != nil {
-			t.Fatal(err)
+		e := &Encoder{Tokenizer: tok, Template: tmpl}
+		seqs, err := e.Conversation(datasets.Conversation{Messages: row.Messages})
+		if err != nil || len(seqs) != 1 {
+			t.Fatal(len(seqs), err)
 		}
+		ids, trained := seqs[0].IDs, seqs[0].Trained
 		got := make([]int, len(trained))
 		for k, on := range trained {
 			if on {
@@ -107,29 +109,35 @@ func TestExampleGoldens(t *testing.T) {
 	}
 }
 
-// trainedText returns what Example trains of a conversation, turns separated by "|".
-func trainedText(t *testing.T, source string, messages []datasets.Message) (string, error) {
+// encoderFor makes an encoder of the small tokenizer and a template.
+func encoderFor(t testing.TB, source string) *Encoder {
 	t.Helper()
 	tok, _ := openBase(t, "testdata/qwen2")
 	tmpl, err := Parse(source, tok.Names())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, trained, err := tmpl.Example(tok, messages)
+	return &Encoder{Tokenizer: tok, Template: tmpl}
+}
+
+// trainedText returns what is trained of a conversation: turns separated by "|", sequences by "||".
+func trainedText(t *testing.T, e *Encoder, c datasets.Conversation) (string, error) {
+	t.Helper()
+	seqs, err := e.Conversation(c)
 	if err != nil {
 		return "", err
 	}
-	text, before := "", false
-	for i, id := range ids {
-		if trained[i] && !before && text != "" {
-			text += "|"
+	var sequences []string
+	for _, s := range seqs {
+		var turns []string
+		for _, p := range e.Pieces(s.IDs, s.Trained) {
+			if p.Trained {
+				turns = append(turns, p.Text)
+			}
 		}
-		if trained[i] {
-			text += tok.Decode([]int32{id}, false)
-		}
-		before = trained[i]
+		sequences = append(sequences, strings.Join(turns, "|"))
 	}
-	return text, nil
+	return strings.Join(sequences, "||"), nil
 }
 
 const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -146,18 +154,18 @@ func TestExampleMasks(t *testing.T) {
 	}{
 		{"prefixes", chatML, talk, "Two.<|im_end|>|Four.<|im_end|>", ""},
 		{"no prompt", "{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}", talk, " Two.<|im_end|>| Four.<|im_end|>", ""},
-		{"plain text", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}", talk, " Two.| Four.", ""},
+		{"plain text", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}", talk, " Two.<|im_end|>|| Four.<|im_end|>", ""},
 		{"generation", "{% for m in messages %}{% if m.role == 'assistant' %}A {% generation %}{{ m.content }}{% endgeneration %}\n{% else %}U {{ m.content }}\n{% endif %}{% endfor %}", talk, "Two.|Four.", ""},
 		{"special token in the words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b<|im_end|>c"}}, "b<|im_end|>c<|im_end|>", ""},
 		{"empty words", chatML, []datasets.Message{{Role: "user", Content: "a"}, {Role: "assistant"}}, "<|im_end|>", ""},
-		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error() + `; it renders "<|im_start|>user\n[message 0]<|im_end|>\n"`},
+		{"nobody speaks", chatML, talk[:1], "", ErrNothingTrained.Error() + `; it renders "<|im_start|>user\n[message 1]<|im_end|>\n"`},
 		{"nothing is marked", "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}", talk, "", ErrNothingTrained.Error()},
-		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "", `message 1: the template's generation prompt "<|im_start|>assistant\n<think>\n"`},
-		{"other prompt, shown", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}bot: {% endif %}", talk, "", `it renders "user: [message 0]\nassistant: [message 1]\n"`},
-		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", `it renders "[message 0].[message 1]!"`},
+		{"other prompt", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}", talk, "</think>\n\nTwo.<|im_end|>||</think>\n\nFour.<|im_end|>", ""},
+		{"other prompt, shown", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}bot: {% endif %}", talk, "", `it renders "user: [message 1]\nassistant: [message 2]\n`},
+		{"rewritten history", "{% for m in messages %}{% if loop.last %}{{ m.content }}!{% else %}{{ m.content }}.{% endif %}{% endfor %}", talk, "", `it renders "[message 1].[message 2].`},
 		{"refusal", "{{ raise_exception('no thanks') }}", talk, "", "no thanks"},
 	} {
-		got, err := trainedText(t, c.source, c.messages)
+		got, err := trainedText(t, encoderFor(t, c.source), datasets.Conversation{Messages: c.messages})
 		switch {
 		case c.errs == "" && (err != nil || got != c.want):
 			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
@@ -174,7 +182,7 @@ func TestErrorsShowNoDocumentText(t *testing.T) {
 		"{% for m in messages %}{{ m.content }}{{ messages|length }}{% endfor %}",
 		"{% for m in messages %}{{ m.content + 1 }}{% endfor %}",
 	} {
-		if got, err := trainedText(t, source, secret); err == nil || strings.Contains(err.Error(), "cret") {
+		if got, err := trainedText(t, encoderFor(t, source), datasets.Conversation{Messages: secret}); err == nil || strings.Contains(err.Error(), "cret") {
 			t.Errorf("got %q, error %v", got, err)
 		}
 	}
@@ -227,8 +235,15 @@ func TestOpen(t *testing.T) {
 		{"additional_chat_templates/tool_use.jinja": "T"},
 		{"chat_template.jinja": "D", "additional_chat_templates/tool_use.jinja": "{% broken"},
 	} {
-		if tmpl, err := Open(write(t, files), nil); err == nil {
-			t.Errorf("%v is accepted: %v", files, tmpl.Names())
+		tmpl, err := Open(write(t, files), nil)
+		if err != nil || !errors.Is(tmpl.Err(), ErrTemplate) {
+			t.Errorf("%v: got %v", files, err)
+			continue
+		}
+		_, plain := tmpl.Render(Input{})
+		_, tool := tmpl.Render(Input{Tools: tools})
+		if err := errors.Join(plain, tool); !errors.Is(err, ErrTemplate) {
+			t.Errorf("%v: renders, %v", files, err)
 		}
 	}
 	tmpl, err := Open(write(t, map[string]string{"chat_template.jinja": "D", "additional_chat_templates/rag.jinja": "R"}), nil)
@@ -281,8 +296,13 @@ func TestWithNow(t *testing.T) {
 		}
 	}
 	tok, _ := openBase(t, "testdata/qwen2")
-	ids, _, err := clocked.Example(tok, append(talk, datasets.Message{Role: "assistant", Content: "b"}))
-	if err != nil || tok.Decode(ids, false) != "user: 2024.a\nassistant: 2024.b\n" {
+	e := &Encoder{Tokenizer: tok, Template: clocked}
+	seqs, err := e.Conversation(datasets.Conversation{Messages: append(talk, datasets.Message{Role: "assistant", Content: "b"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := seqs[0].IDs
+	if err != nil || tok.Decode(ids, false) != "user: 2024.a\nassistant: 2024.b<|im_end|>" {
 		t.Errorf("got %q, %v", tok.Decode(ids, false), err)
 	}
 	if clocked.Digest() != tmpl.Digest() {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
@@ -14,9 +15,9 @@ var reasoningFields = []string{"reasoning_content", "thinking", "reasoning"}
 // transformers 5 does (tokenization_utils_base.py, utils/chat_template_utils.py): members that are
 // null are left out, which templates would write as None, and reasoning is there under the names
 // that templates read it by.
-func conversation(v any) (*jinja.List, error) {
+func (t *Template) conversation(v any) (*jinja.List, error) {
 	if m, ok := v.([]datasets.Message); ok {
-		return fromMessages(m), nil
+		return t.fromMessages(m)
 	}
 	if v == nil {
 		return &jinja.List{}, nil
@@ -39,16 +40,79 @@ func conversation(v any) (*jinja.List, error) {
 	return out, nil
 }
 
-// fromMessages puts the role first, as people write it.
-func fromMessages(messages []datasets.Message) *jinja.List {
+// assistant is the role of the model itself.
+const assistant = "assistant"
+
+// fromMessages makes messages as people write them, the role first.
+func (t *Template) fromMessages(messages []datasets.Message) (*jinja.List, error) {
 	l := &jinja.List{Items: make([]any, len(messages))}
 	for i, m := range messages {
 		d := jinja.NewDict()
 		d.Set("role", m.Role)
-		d.Set("content", m.Content)
-		l.Items[i] = d
+		if !m.Null {
+			d.Set("content", t.content(m))
+		}
+		if len(m.ToolCalls) > 0 {
+			calls, err := t.calls(m.ToolCalls)
+			if err != nil {
+				return nil, fmt.Errorf("message %d: %w", i+1, err)
+			}
+			d.Set("tool_calls", calls)
+		}
+		for _, f := range []struct{ key, value string }{
+			{"reasoning_content", m.Reasoning}, {"name", m.Name}, {"tool_call_id", m.ToolCallID},
+		} {
+			if f.value != "" {
+				d.Set(f.key, f.value)
+			}
+		}
+		l.Items[i] = normalize(d)
 	}
-	return l
+	return l, nil
+}
+
+// parseTools reads the tools of a conversation, nil when there are none.
+func parseTools(text string) (any, error) {
+	if text == "" {
+		return nil, nil
+	}
+	v, err := jinja.FromJSON([]byte(text))
+	l, ok := v.(*jinja.List)
+	if err != nil || !ok {
+		return nil, errors.New("tools are not a JSON list")
+	}
+	if len(l.Items) == 0 {
+		return nil, nil
+	}
+	return l, nil
+}
+
+// toolNames lists the names of tools, which are described as OpenAI does or plainly.
+func toolNames(tools any) []string {
+	l, ok := tools.(*jinja.List)
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, x := range l.Items {
+		function := member(x, "function")
+		if function == nil {
+			function = x
+		}
+		if name, ok := member(function, "name").(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func member(v any, key string) any {
+	d, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil
+	}
+	x, _ := d.Get(key)
+	return x
 }
 
 func normalize(d *jinja.Dict) *jinja.Dict {

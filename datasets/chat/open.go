@@ -28,7 +28,8 @@ const (
 // Open reads the chat template of a model directory: chat_template.jinja and the named ones in
 // additional_chat_templates/, else the chat_template of tokenizer_config.json, which is a template
 // or a list of them by name. Of several the "default" is used, and "tool_use" when there are tools.
-// tok, which may be nil, gives the special tokens.
+// tok, which may be nil, gives the special tokens. A template that cannot be used is one all the same,
+// whose [Template.Err] says why.
 func Open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
 	t, err := open(dir, tok)
 	if err != nil {
@@ -48,35 +49,41 @@ func open(dir string, tok *tokenizer.Tokenizer) (*Template, error) {
 	}
 	if len(sources) == 0 {
 		if sources, err = fromConfig(dir); err != nil {
-			return nil, err
+			return &Template{broken: unusable(err)}, nil
 		}
 	}
 	return fromSources(sources, special)
 }
 
-// fromSources parses templates by name. All of them are parsed: one that is broken is an error now,
-// not with the first tool.
+// fromSources makes templates by name.
 func fromSources(sources, special map[string]string) (*Template, error) {
 	if len(sources) == 0 {
 		return nil, ErrNoTemplate
 	}
-	source, ok := sources[defaultName]
-	if !ok {
-		return nil, errors.New("no chat template has the name default")
-	}
-	t, err := Parse(source, special)
-	if err != nil {
-		return nil, err
+	t := &Template{broken: unusable(errors.New("no chat template has the name default"))}
+	if source, ok := sources[defaultName]; ok {
+		t = FromSource(source, special)
 	}
 	if source, ok := sources[toolsName]; ok {
-		if t.tools, err = Parse(source, special); err != nil {
-			return nil, fmt.Errorf("template %s: %w", toolsName, err)
-		}
+		t.tools = FromSource(source, special)
 	}
 	for name := range sources {
 		t.names = append(t.names, name)
 	}
 	slices.Sort(t.names)
+	return t, nil
+}
+
+// ParseFile reads a template of one's own, in place of the base's. special are the base's tokens.
+func ParseFile(path string, special map[string]string) (*Template, error) {
+	text, err := bounded.ReadFile(path, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("read chat template: %w", err)
+	}
+	t, err := Parse(string(text), special)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	return t, nil
 }
 

@@ -26,6 +26,7 @@ type addedVocabulary struct {
 	raw        trie
 	normalized trie
 	text       map[int32]string // what tokens that are looked for normalized decode to
+	split      bool             // special tokens in a text are text
 }
 
 func newAddedVocabulary(list []addedToken, norm normalizer) addedVocabulary {
@@ -78,6 +79,9 @@ func (v *addedVocabulary) find(t *trie, p piece, out *sink, rest func(piece)) {
 		}
 		i = stop
 		a := v.byID[id]
+		if v.split && a.Special {
+			continue // as tokenizers does with encode_special_tokens
+		}
 		if a.SingleWord && (endsWithWord(p.s[:start]) || startsWithWord(p.s[stop:])) {
 			continue
 		}

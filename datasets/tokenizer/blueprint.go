@@ -121,6 +121,7 @@ func (t *Tokenizer) addTokens(vocab map[string]int32, list []addedToken, names n
 		added = append(added, a)
 	}
 	t.added = newAddedVocabulary(added, t.norm)
+	t.added.split = names.config.SplitSpecial
 	t.setRaw()
 	return nil
 }

@@ -39,6 +39,9 @@ func (t *Tokenizer) sum(components []json.RawMessage) string {
 	write(h, added)
 	special, _ := json.Marshal([]any{t.special, t.stops})
 	write(h, special)
+	if t.added.split {
+		write(h, []byte("split_special_tokens"))
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

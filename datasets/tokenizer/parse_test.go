@@ -107,6 +107,25 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestSplitSpecial: a base may say that texts hold no special tokens, which chat templates then write
+// as text too (transformers sets tokenizers' encode_special_tokens).
+func TestSplitSpecial(t *testing.T) {
+	file := tiny(map[string]string{"added_tokens": `[{"id": 4, "content": "<s>", "special": true}, {"id": 3, "content": "ab"}]`})
+	for config, want := range map[string][]int32{
+		`{"bos_token": "<s>"}`:                                {4, 1, 3},
+		`{"bos_token": "<s>", "split_special_tokens": true}`:  {0, 0, 0, 1, 3},
+		`{"bos_token": "<s>", "split_special_tokens": false}`: {4, 1, 3},
+	} {
+		tok, err := Parse(file, []byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Encode("<s>aab", false); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", config, got, want)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a[b]?{c}") // no pattern
 	if err := os.Mkdir(dir, 0o777); err != nil {
@@ -160,6 +179,7 @@ func TestDigest(t *testing.T) {
 		{string(tiny(map[string]string{"model": `{"type": "BPE", "vocab": ` + tinyVocab + `, "merges": [], "unk_token": "<unk>"}`})), ""},
 		{string(tiny(map[string]string{"model": `{"type": "BPE", "vocab": ` + tinyVocab + `, "merges": ["a b"], "unk_token": "<unk>", "fuse_unk": true}`})), ""},
 		{string(tiny(nil)), `{"eos_token": "<s>"}`},
+		{string(tiny(nil)), `{"split_special_tokens": true}`},
 	} {
 		d := digest(other[0], other[1])
 		if seen[d] {

@@ -30,9 +30,10 @@ type names struct {
 	config tokenizerConfig
 }
 
-// tokenizerConfig is what tokenizer_config.json says to vocabularies that are not tokenizer.json,
-// which says it itself; nil is the default of the kind of vocabulary.
+// tokenizerConfig is what tokenizer_config.json says. All but SplitSpecial is for vocabularies that
+// are not tokenizer.json, which says it itself; nil is the default of the kind of vocabulary.
 type tokenizerConfig struct {
+	SplitSpecial   bool   `json:"split_special_tokens"` // texts hold no special tokens, whatever they spell
 	Class          string `json:"tokenizer_class"`
 	AddBOS         *bool  `json:"add_bos_token"`
 	AddEOS         *bool  `json:"add_eos_token"`

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"os"
 	"strings"
 
 	"github.com/cultivar/cultivar/store"
@@ -32,27 +33,71 @@ type Store struct{ b store.Bucket }
 func New(b store.Bucket) *Store { return &Store{b} }
 
 // Put stores the content of r, from its start, and returns its digest and object. The content is read
-// twice: to name it, and to send it, unless the blob is there already. A source that changes in
-// between is an error and stores nothing.
+// again and again: to name it, to compare it with a blob that is there already, to send it. A source that
+// changes in between is an error and stores nothing.
 func (s *Store) Put(ctx context.Context, r io.ReadSeeker) (Digest, store.Object, error) {
 	d, size, err := DigestOf(ctx, r)
 	if err != nil {
 		return "", store.Object{}, fmt.Errorf("digest blob: %w", err)
 	}
-	obj, err := s.b.Stat(ctx, Key(d))
-	if err == nil && obj.Size == size {
-		return d, obj, nil
+	obj, there, err := s.present(ctx, d, size, r)
+	if there || err != nil {
+		return d, obj, err
 	}
-	if err != nil && !errors.Is(err, store.ErrNotExist) {
-		return "", store.Object{}, err
+	obj, err = s.send(ctx, d, size, r)
+	return d, obj, err
+}
+
+// PutFile stores a file that nobody changes any more, of which digest and size are known. A bucket on
+// this machine takes the file itself, without a copy where it can.
+func (s *Store) PutFile(ctx context.Context, path string, d Digest, size int64) (store.Object, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return store.Object{}, err
 	}
+	defer f.Close()
+	obj, there, err := s.present(ctx, d, size, f)
+	if there || err != nil {
+		return obj, err
+	}
+	if local, ok := s.b.(store.Local); ok {
+		return local.Adopt(ctx, Key(d), path)
+	}
+	return s.send(ctx, d, size, f)
+}
+
+// present looks for a blob that has the bytes of r: what has the name and the size of the content is not
+// yet the content. The store is asked to compare, and read when it cannot.
+func (s *Store) present(ctx context.Context, d Digest, size int64, r io.ReadSeeker) (obj store.Object, there bool, err error) {
+	obj, err = s.b.Stat(ctx, Key(d))
+	if errors.Is(err, store.ErrNotExist) {
+		return obj, false, nil
+	}
+	if err != nil || obj.Size != size {
+		return obj, false, err
+	}
+	if c, ok := s.b.(store.Comparer); ok {
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return obj, false, fmt.Errorf("rewind blob: %w", err)
+		}
+		if same, known, err := c.Holds(ctx, Key(d), r); known || err != nil {
+			return obj, same, err
+		}
+	}
+	err = s.Verify(ctx, d)
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, store.ErrNotExist) {
+		return obj, false, nil // it is written again
+	}
+	return obj, err == nil, err
+}
+
+func (s *Store) send(ctx context.Context, d Digest, size int64, r io.ReadSeeker) (store.Object, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return "", store.Object{}, fmt.Errorf("rewind blob: %w", err)
+		return store.Object{}, fmt.Errorf("rewind blob: %w", err)
 	}
 	body := &verifier{r: r, h: sha256.New(), want: d, size: size, changed: errChanged}
 	// No condition: whoever writes this key writes these bytes.
-	obj, err = s.b.Put(ctx, Key(d), body, size, store.Condition{})
-	return d, obj, err
+	return s.b.Put(ctx, Key(d), body, size, store.Condition{})
 }
 
 var errChanged = errors.New("source changed while it was stored")

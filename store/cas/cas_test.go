@@ -48,8 +48,8 @@ func TestPutGet(t *testing.T) {
 		t.Errorf("digest of abc is %s", d)
 	}
 	before := b.Ops()
-	if _, _, err := s.Put(t.Context(), strings.NewReader("abc")); err != nil || b.Ops() != before+1 {
-		t.Errorf("putting a blob again took %d operations (%v), want the Stat alone", b.Ops()-before, err)
+	if _, _, err := s.Put(t.Context(), strings.NewReader("abc")); err != nil || b.Ops() != before+2 {
+		t.Errorf("putting a blob again took %d operations (%v), want a look and a read", b.Ops()-before, err)
 	}
 }
 
@@ -76,12 +76,17 @@ func TestCorruption(t *testing.T) {
 		}
 		r.Close()
 	}
-	// A blob of the wrong size, as a careless copy leaves, is written anew.
-	if _, _, err := s.Put(t.Context(), strings.NewReader("the right bytes")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Verify(t.Context(), d); err != nil {
-		t.Errorf("after putting it again: %v", err)
+	// A blob of the wrong size, or of the right one with other bytes, is written anew.
+	for _, body := range []string{"short", "the wrong bytes"} {
+		if _, err := b.Put(t.Context(), cas.Key(d), strings.NewReader(body), int64(len(body)), store.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Put(t.Context(), strings.NewReader("the right bytes")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Verify(t.Context(), d); err != nil {
+			t.Errorf("%q, after putting it again: %v", body, err)
+		}
 	}
 }
 

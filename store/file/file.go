@@ -31,7 +31,8 @@ const (
 
 // Bucket is a store.Bucket in a directory. The directory is created by the first put.
 type Bucket struct {
-	dir string // absolute
+	dir  string      // absolute
+	mode fs.FileMode // of the directory and those above it, when they are made
 
 	mu    sync.Mutex // guards what follows
 	root  *os.Root   // nil until the directory has been seen to exist
@@ -39,7 +40,13 @@ type Bucket struct {
 }
 
 // Open returns the bucket in dir. The directory need not exist.
-func Open(dir string) (*Bucket, error) {
+func Open(dir string) (*Bucket, error) { return open(dir, 0o777) }
+
+// OpenPrivate is Open for what is nobody else's business: a directory that has to be made cannot be
+// entered by other users.
+func OpenPrivate(dir string) (*Bucket, error) { return open(dir, 0o700) }
+
+func open(dir string, mode fs.FileMode) (*Bucket, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", dir, err)
@@ -47,7 +54,7 @@ func Open(dir string) (*Bucket, error) {
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open bucket %s: %w", abs, syscall.ENOTDIR)
 	}
-	return &Bucket{dir: abs}, nil
+	return &Bucket{dir: abs, mode: mode}, nil
 }
 
 // URL names the bucket as a file:// URL.
@@ -63,7 +70,7 @@ func (b *Bucket) open(create bool) (*os.Root, error) {
 		return b.root, nil
 	}
 	if create {
-		if err := os.MkdirAll(b.dir, 0o777); err != nil {
+		if err := os.MkdirAll(b.dir, b.mode); err != nil {
 			return nil, err
 		}
 	}

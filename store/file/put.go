@@ -19,6 +19,9 @@ import (
 // writer touches its file with every write.
 const abandoned = 24 * time.Hour
 
+// errGone means that a temporary file was taken for that of a killed writer.
+var errGone = errors.New("temporary file is gone")
+
 // Put writes a temporary file, syncs it, and moves it to its place under the bucket's lock.
 func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
 	obj, err := b.put(ctx, key, r, size, cond)
@@ -135,7 +138,7 @@ func (b *Bucket) commit(ctx context.Context, root *os.Root, temp, key string, co
 	}
 	obj, err := stat(root, key, temp)
 	if err != nil {
-		return store.Object{}, fmt.Errorf("temporary file is gone: %w", err)
+		return store.Object{}, fmt.Errorf("%w: %w", errGone, err)
 	}
 	if err := move(root, temp, target, cond.IfAbsent); err != nil {
 		return store.Object{}, err

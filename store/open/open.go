@@ -3,8 +3,10 @@ package open
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/cultivar/cultivar/store"
@@ -19,26 +21,49 @@ func Open(ctx context.Context, location string) (store.Bucket, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	scheme, _, found := strings.Cut(location, "://")
+	dir, local, err := Directory(location)
+	if err != nil {
+		return nil, err
+	}
+	if local {
+		return opened(file.Open(dir))
+	}
+	at, err := s3.ParseURL(location)
+	if err != nil {
+		return nil, err
+	}
+	return opened(s3.Open(at))
+}
+
+// scheme is how a place elsewhere begins. A single letter is a drive of Windows.
+var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
+
+// Directory says which directory of this machine a location means, if any: local is false for
+// s3://bucket. What looks like a place elsewhere and is none that is known is an error, so that nothing
+// ends up in a directory called "s3:".
+func Directory(location string) (dir string, local bool, err error) {
+	match := scheme.FindStringSubmatch(location)
 	switch {
 	case location == "":
-		return nil, fmt.Errorf("open bucket: empty location")
-	case !found:
-		return opened(file.Open(location))
-	case scheme == "file":
-		dir, err := filePath(location)
-		if err != nil {
-			return nil, err
-		}
-		return opened(file.Open(dir))
-	case scheme == "s3":
-		at, err := s3.ParseURL(location)
-		if err != nil {
-			return nil, err
-		}
-		return opened(s3.Open(at))
+		return "", false, errors.New("open store: the location is empty")
+	case match == nil && strings.Contains(location, "://"):
+		return "", false, fmt.Errorf("open store: %q is no URL; want s3://bucket/prefix, file:///path or a plain path", location)
+	case match == nil:
+		return location, true, nil
 	}
-	return nil, fmt.Errorf("open bucket: unknown scheme %q; known are s3://, file:// and plain paths", scheme)
+	name, rest := strings.ToLower(match[1]), location[len(match[0]):]
+	switch {
+	case name != "s3" && name != "file" && strings.HasPrefix(rest, "/"):
+		return "", false, fmt.Errorf("open store: unknown scheme %q; known are s3://, file:// and plain paths", match[1])
+	case name != "s3" && name != "file":
+		return location, true, nil // a file name with a colon in it
+	case !strings.HasPrefix(rest, "//"):
+		return "", false, fmt.Errorf("open store: %q lacks a slash; want s3://bucket/prefix, file:///path or a plain path", location)
+	case name == "s3":
+		return "", false, nil
+	}
+	dir, err = filePath(location)
+	return dir, err == nil, err
 }
 
 // opened keeps a typed nil out of the interface.

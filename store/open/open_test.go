@@ -37,7 +37,8 @@ func TestOpen(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	for _, location := range []string{"", "gs://b", "file://host/p", "file://", "file:///p?q=1", "file:///%zz", "s3://", "s3://b?endpoint=x", "://"} {
+	for _, location := range []string{"", "gs://b", "file://host/p", "file://", "file:///p?q=1", "file:///%zz", "s3://", "s3://b?endpoint=x", "://",
+		"s3:/models/adapters", "s3:models", "file:/srv", "az://box", "https://host/x", "gs:/b", "S3:/b"} {
 		if b, err := open.Open(t.Context(), location); err == nil || b != nil {
 			t.Errorf("Open(%q) = %v, %v", location, b, err)
 		}

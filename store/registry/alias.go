@@ -62,7 +62,7 @@ func (r *Registry) SetAlias(ctx context.Context, name, alias string, version int
 		if err != nil {
 			return fail(err)
 		}
-		won, err := r.create(ctx, aliasKey(name, alias, e.Seq), e.WriteID, body)
+		won, err := r.create(ctx, r.kind.aliasKey(name, alias, e.Seq), e.WriteID, body)
 		if err != nil {
 			return fail(err)
 		}
@@ -75,11 +75,11 @@ func (r *Registry) SetAlias(ctx context.Context, name, alias string, version int
 
 // lastSeq returns the number of an alias's last entry, 0 when there is none.
 func (r *Registry) lastSeq(ctx context.Context, name, alias string) (last uint64, err error) {
-	for obj, err := range r.b.List(ctx, refPrefix+name+"/"+alias+"/") {
+	for obj, err := range r.b.List(ctx, r.kind.refPrefix()+name+"/"+alias+"/") {
 		if err != nil {
 			return 0, err
 		}
-		if _, _, seq, ok := parseAliasKey(obj.Key); ok {
+		if _, _, seq, ok := r.kind.parseAliasKey(obj.Key); ok {
 			last = max(last, seq)
 		}
 	}
@@ -115,11 +115,11 @@ func (r *Registry) Aliases(ctx context.Context, name string) ([]AliasEntry, erro
 	}
 	var order []string
 	last := map[string]uint64{}
-	for obj, err := range r.b.List(ctx, refPrefix+name+"/") {
+	for obj, err := range r.b.List(ctx, r.kind.refPrefix()+name+"/") {
 		if err != nil {
 			return nil, fmt.Errorf("list aliases of %s: %w", name, err)
 		}
-		_, alias, seq, ok := parseAliasKey(obj.Key)
+		_, alias, seq, ok := r.kind.parseAliasKey(obj.Key)
 		if !ok {
 			continue
 		}
@@ -166,16 +166,16 @@ func (r *Registry) History(ctx context.Context, name, alias string) ([]AliasEntr
 
 // entry reads one entry and checks it against its key.
 func (r *Registry) entry(ctx context.Context, name, alias string, seq uint64) (AliasEntry, error) {
-	data, err := r.read(ctx, aliasKey(name, alias, seq))
+	data, err := r.read(ctx, r.kind.aliasKey(name, alias, seq))
 	if err != nil {
 		return AliasEntry{}, err
 	}
-	return parseEntry(data, name, alias, seq)
+	return r.kind.parseEntry(data, name, alias, seq)
 }
 
-func parseEntry(data []byte, name, alias string, seq uint64) (AliasEntry, error) {
+func (k Kind) parseEntry(data []byte, name, alias string, seq uint64) (AliasEntry, error) {
 	var e AliasEntry
-	key := aliasKey(name, alias, seq)
+	key := k.aliasKey(name, alias, seq)
 	if err := json.Unmarshal(data, &e); err != nil {
 		return AliasEntry{}, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 	}

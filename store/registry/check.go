@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 )
 
@@ -39,32 +40,55 @@ func (r Report) OK() bool { return len(r.Problems) == 0 }
 // checker walks a registry from the aliases down, so that what is published meanwhile is no problem:
 // what an older pointer names was there before it.
 type checker struct {
-	r         *Registry
+	b         store.Bucket
+	blobs     *cas.Store
 	report    Report
 	mu        sync.Mutex
 	manifests map[string]string   // digest of the content by manifest key, "" when corrupt
 	needed    map[cas.Digest]File // a file that a blob is needed for
 	neededBy  map[cas.Digest]string
-	entries   []AliasEntry
+	entries   []pointer
 }
 
-// Check follows every alias to its manifest and every manifest to its blobs; with readData it also
-// reads all blobs and verifies their digests. What is broken is in the report; the error is for a
-// bucket that cannot be read.
-func (r *Registry) Check(ctx context.Context, readData bool) (Report, error) {
+// pointer is an alias entry and the keys of its own and of what it points at.
+type pointer struct {
+	AliasEntry
+	key, target string
+}
+
+// Check follows every alias of the kinds to its manifest and every manifest to its blobs; with readData
+// it also reads all blobs and verifies their digests. What is broken is in the report; the error is for
+// a bucket that cannot be read. Blobs of kinds that are left out count as orphans.
+func Check(ctx context.Context, b store.Bucket, readData bool, kinds ...Kind) (Report, error) {
 	c := &checker{
-		r: r, manifests: map[string]string{}, needed: map[cas.Digest]File{}, neededBy: map[cas.Digest]string{},
+		b: b, blobs: cas.New(b), manifests: map[string]string{}, needed: map[cas.Digest]File{}, neededBy: map[cas.Digest]string{},
 		report: Report{Read: readData, Problems: []Problem{}, Orphans: []string{}},
 	}
-	for _, step := range []func(context.Context) error{c.readAliases, c.readManifests, c.followAliases, c.matchBlobs} {
-		if err := step(ctx); err != nil {
-			return Report{}, fmt.Errorf("check %s: %w", r.b.URL(), err)
+	if err := c.check(ctx, kinds); err != nil {
+		return Report{}, fmt.Errorf("check %s: %w", b.URL(), err)
+	}
+	SortProblems(c.report.Problems)
+	return c.report, nil
+}
+
+// SortProblems puts problems into order of key.
+func SortProblems(list []Problem) {
+	slices.SortFunc(list, func(a, b Problem) int { return strings.Compare(a.Key+a.Reason, b.Key+b.Reason) })
+}
+
+func (c *checker) check(ctx context.Context, kinds []Kind) error {
+	for _, kind := range kinds {
+		if err := c.readAliases(ctx, New(c.b, kind)); err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(c.report.Problems, func(a, b Problem) int {
-		return strings.Compare(a.Key+a.Reason, b.Key+b.Reason)
-	})
-	return c.report, nil
+	for _, kind := range kinds {
+		if err := c.readManifests(ctx, New(c.b, kind)); err != nil {
+			return err
+		}
+	}
+	c.followAliases()
+	return c.matchBlobs(ctx)
 }
 
 func (c *checker) problem(key, format string, args ...any) {
@@ -82,13 +106,13 @@ func (c *checker) broken(key string, err error) error {
 	return nil
 }
 
-func (c *checker) readAliases(ctx context.Context) error {
+func (c *checker) readAliases(ctx context.Context, r *Registry) error {
 	next := map[string]uint64{}
-	for obj, err := range c.r.b.List(ctx, refPrefix) {
+	for obj, err := range c.b.List(ctx, r.kind.refPrefix()) {
 		if err != nil {
 			return err
 		}
-		name, alias, seq, ok := parseAliasKey(obj.Key)
+		name, alias, seq, ok := r.kind.parseAliasKey(obj.Key)
 		if !ok {
 			c.problem(obj.Key, "not the key of an alias entry")
 			continue
@@ -98,32 +122,32 @@ func (c *checker) readAliases(ctx context.Context) error {
 			c.problem(obj.Key, "entries are missing: number %d follows %d", seq, next[log])
 		}
 		next[log] = seq
-		e, err := c.r.entry(ctx, name, alias, seq)
+		e, err := r.entry(ctx, name, alias, seq)
 		if err := c.broken(obj.Key, err); err != nil {
 			return err
 		}
 		if err == nil && e.Version != 0 {
-			c.entries = append(c.entries, e)
+			c.entries = append(c.entries, pointer{e, obj.Key, r.kind.manifestKey(name, e.Version)})
 		}
 	}
-	c.report.Aliases = len(next)
+	c.report.Aliases += len(next)
 	return nil
 }
 
-func (c *checker) readManifests(ctx context.Context) error {
+func (c *checker) readManifests(ctx context.Context, r *Registry) error {
 	names := map[string]bool{}
-	for obj, err := range c.r.b.List(ctx, manifestPrefix) {
+	for obj, err := range c.b.List(ctx, r.kind.manifestPrefix()) {
 		if err != nil {
 			return err
 		}
-		name, version, ok := parseManifestKey(obj.Key)
+		name, version, ok := r.kind.parseManifestKey(obj.Key)
 		if !ok {
 			c.problem(obj.Key, "not the key of a manifest")
 			continue
 		}
 		names[name] = true
 		c.report.Versions++
-		m, err := c.r.Get(ctx, name, version)
+		m, err := r.Get(ctx, name, version)
 		if err := c.broken(obj.Key, err); err != nil {
 			return err
 		}
@@ -132,7 +156,7 @@ func (c *checker) readManifests(ctx context.Context) error {
 			c.need(obj.Key, f)
 		}
 	}
-	c.report.Names = len(names)
+	c.report.Names += len(names)
 	return nil
 }
 
@@ -146,25 +170,23 @@ func (c *checker) need(key string, f File) {
 	c.needed[d], c.neededBy[d] = f, key
 }
 
-func (c *checker) followAliases(context.Context) error {
+func (c *checker) followAliases() {
 	for _, e := range c.entries {
-		key, target := aliasKey(e.Name, e.Alias, e.Seq), manifestKey(e.Name, e.Version)
-		digest, ok := c.manifests[target]
+		digest, ok := c.manifests[e.target]
 		switch {
 		case !ok:
-			c.problem(key, "points at version %d, which does not exist", e.Version)
+			c.problem(e.key, "points at version %d, which does not exist", e.Version)
 		case digest != e.Digest && digest != "": // a corrupt manifest is a problem already
-			c.problem(key, "points at %s, but version %d is %s", e.Digest, e.Version, digest)
+			c.problem(e.key, "points at %s, but version %d is %s", e.Digest, e.Version, digest)
 		}
 	}
-	return nil
 }
 
 func (c *checker) matchBlobs(ctx context.Context) error {
 	found := map[cas.Digest]bool{}
 	g, reading := errgroup.WithContext(ctx)
 	g.SetLimit(4)
-	for blob, err := range c.r.blobs.List(ctx) {
+	for blob, err := range c.blobs.List(ctx) {
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}
@@ -182,7 +204,7 @@ func (c *checker) matchBlobs(ctx context.Context) error {
 			continue
 		}
 		if c.report.Read {
-			g.Go(func() error { return c.broken(blob.Object.Key, c.r.blobs.Verify(reading, blob.Digest)) })
+			g.Go(func() error { return c.broken(blob.Object.Key, c.blobs.Verify(reading, blob.Digest)) })
 		}
 	}
 	for d, f := range c.needed {

@@ -65,7 +65,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := directory(t)
-			r := registry.New(b)
+			r := registry.New(b, registry.Kind{})
 			m := publish(t, r, draft("a", 1))
 			for range 2 {
 				if _, err := r.SetAlias(t.Context(), "a", "prod", 1, "me", "why"); err != nil {
@@ -75,7 +75,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			wantClean(t, b)
 			test.damage(t, b, m)
 			for _, read := range []bool{false, true} {
-				report, err := r.Check(t.Context(), read)
+				report, err := registry.Check(t.Context(), b, read, registry.Kind{})
 				if err != nil {
 					t.Fatal(err)
 				}

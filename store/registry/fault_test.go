@@ -14,7 +14,7 @@ import (
 
 // publishAndPromote is what a pipeline does in the end.
 func publishAndPromote(ctx context.Context, b store.Bucket) error {
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m, _, err := r.Publish(ctx, draft("a", 1))
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func survive(t *testing.T, n int, fault storetest.Fault) {
 	if report.Versions != 1 || len(report.Orphans) != 0 {
 		t.Errorf("fault %d at operation %d: after running it again: %+v", fault, n, report)
 	}
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	if m, err := r.Resolve(t.Context(), "a:prod"); err != nil || m.Version != 1 {
 		t.Errorf("fault %d at operation %d: alias at %+v, %v", fault, n, m.Ref(), err)
 	}
@@ -72,7 +72,7 @@ func TestLostAnswers(t *testing.T) {
 			}
 			return storetest.None
 		})
-		r := registry.New(faulty)
+		r := registry.New(faulty, registry.Kind{})
 		m, created, err := r.Publish(t.Context(), draft("a", 1))
 		if err != nil || !created || m.Version != 1 {
 			t.Errorf("fault %d: published %s, created %v, %v", fault, m.Ref(), created, err)
@@ -100,7 +100,7 @@ type move struct {
 func TestAliasHistory(t *testing.T) {
 	onEach(t, func(t *testing.T, b store.Bucket) {
 		const movers, each = 8, 4
-		publish(t, registry.New(b), draft("a", 1))
+		publish(t, registry.New(b, registry.Kind{}), draft("a", 1))
 		var clock atomic.Int64
 		var mu sync.Mutex
 		var moves []move
@@ -112,7 +112,7 @@ func TestAliasHistory(t *testing.T) {
 						return storetest.None
 					}
 					return []storetest.Fault{storetest.None, storetest.Lose, storetest.Repeat, storetest.Fail}[(op.N+mover)%4]
-				}))
+				}), registry.Kind{})
 				for i := range each {
 					m := move{started: clock.Add(1)}
 					var err error
@@ -135,7 +135,7 @@ func TestAliasHistory(t *testing.T) {
 
 func checkOrder(t *testing.T, b store.Bucket, moves []move) {
 	t.Helper()
-	history, err := registry.New(b).History(t.Context(), "a", "prod")
+	history, err := registry.New(b, registry.Kind{}).History(t.Context(), "a", "prod")
 	if err != nil || len(history) != len(moves) {
 		t.Fatalf("%d entries for %d moves, %v", len(history), len(moves), err)
 	}

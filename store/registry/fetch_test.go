@@ -38,7 +38,7 @@ var fetched = []string{"sub/log.jsonl=took 3 s", "sub/shared=the same in all ver
 
 func TestFetch(t *testing.T) {
 	onEach(t, func(t *testing.T, b store.Bucket) {
-		r := registry.New(b)
+		r := registry.New(b, registry.Kind{})
 		m := publish(t, r, draft("a", 1))
 		parent := t.TempDir()
 		dir := filepath.Join(parent, "new", "a")
@@ -64,12 +64,12 @@ func prefixed(prefix string, names []string) []string {
 // TestFetchFaults breaks each operation of a fetch: dir is whole or not there.
 func TestFetchFaults(t *testing.T) {
 	b := directory(t)
-	m := publish(t, registry.New(b), draft("a", 1))
+	m := publish(t, registry.New(b, registry.Kind{}), draft("a", 1))
 	for n := range len(m.Files) {
 		for _, fault := range []storetest.Fault{storetest.Fail, storetest.CrashBefore} {
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "a")
-			r := registry.New(storetest.Break(b, storetest.At(n, fault)))
+			r := registry.New(storetest.Break(b, storetest.At(n, fault)), registry.Kind{})
 			if err := r.Fetch(t.Context(), m, dir); !errors.Is(err, storetest.ErrInjected) {
 				t.Errorf("fault at operation %d: %v", n, err)
 			}
@@ -82,7 +82,7 @@ func TestFetchFaults(t *testing.T) {
 
 func TestFetchRefusesDamage(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m := publish(t, r, draft("a", 1))
 	for _, body := range []string{"weights", "weightz 1"} {
 		write(t, b, blobKey(m), body)
@@ -101,7 +101,7 @@ func TestFetchRefusesDamage(t *testing.T) {
 
 func TestFetchIntoExisting(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m := publish(t, r, draft("a", 1))
 	for name, test := range map[string]struct {
 		change func(dir string) error
@@ -140,7 +140,7 @@ func TestFetchIntoExisting(t *testing.T) {
 
 func TestFetchChecks(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m := publish(t, r, draft("a", 1))
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "a")
@@ -164,7 +164,7 @@ func TestFetchChecks(t *testing.T) {
 // TestConcurrentFetches: all succeed, and one directory stays.
 func TestConcurrentFetches(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m := publish(t, r, draft("a", 1))
 	parent := t.TempDir()
 	var done sync.WaitGroup
@@ -183,7 +183,7 @@ func TestConcurrentFetches(t *testing.T) {
 
 func TestKilledFetchesAreSwept(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	m := publish(t, r, draft("a", 1))
 	parent := t.TempDir()
 	for name, age := range map[string]time.Duration{".a.fetch-old": 25 * time.Hour, ".a.fetch-young": time.Hour, ".b.fetch-old": 25 * time.Hour} {

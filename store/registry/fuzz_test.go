@@ -18,7 +18,7 @@ func FuzzParseRef(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if ref.String() != s || store.CheckKey(manifestKey(ref.Name, max(1, ref.Version))) != nil {
+		if ref.String() != s || store.CheckKey((Kind{}).manifestKey(ref.Name, max(1, ref.Version))) != nil {
 			t.Errorf("ParseRef(%q) = %+v", s, ref)
 		}
 	})
@@ -28,7 +28,7 @@ func FuzzParseRef(f *testing.F) {
 func FuzzManifest(f *testing.F) {
 	files := []File{{Path: "a/b", Digest: string(cas.Sum(nil))}}
 	body := json.RawMessage(`{"k":[1.50,"é<",null]}`)
-	digest, err := contentDigest(files, body)
+	digest, err := ContentDigest(files, body)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"schema_version":1,"name":"a","version":1,"files":null,"body":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := parseManifest(data, "a", 1)
+		m, err := (Kind{}).parseManifest(data, "a", 1)
 		if err != nil {
 			return
 		}
@@ -50,7 +50,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return // a time that JSON cannot write
 		}
-		if back, err := parseManifest(again, "a", 1); err != nil || back.Digest != m.Digest || string(back.Body) != string(m.Body) {
+		if back, err := (Kind{}).parseManifest(again, "a", 1); err != nil || back.Digest != m.Digest || string(back.Body) != string(m.Body) {
 			t.Errorf("%s\nencodes to %s\nwhich parses to %+v, %v", data, again, back, err)
 		}
 	})
@@ -63,7 +63,7 @@ func FuzzEntry(f *testing.F) {
 	}
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := parseEntry(data, "a", "prod", 1)
+		e, err := (Kind{}).parseEntry(data, "a", "prod", 1)
 		if err == nil && (e.Name != "a" || e.Alias != "prod" || e.Seq != 1 || e.Version < 0) {
 			t.Errorf("parsed %+v", e)
 		}
@@ -88,22 +88,22 @@ func FuzzCanonical(f *testing.F) {
 }
 
 func TestKeysRoundTrip(t *testing.T) {
-	if name, version, ok := parseManifestKey(manifestKey("a.b", 12)); name != "a.b" || version != 12 || !ok {
+	if name, version, ok := (Kind{}).parseManifestKey((Kind{}).manifestKey("a.b", 12)); name != "a.b" || version != 12 || !ok {
 		t.Errorf("manifest key came back as %s %d %v", name, version, ok)
 	}
-	if name, alias, seq, ok := parseAliasKey(aliasKey("a", "prod", 3)); name != "a" || alias != "prod" || seq != 3 || !ok {
+	if name, alias, seq, ok := (Kind{}).parseAliasKey((Kind{}).aliasKey("a", "prod", 3)); name != "a" || alias != "prod" || seq != 3 || !ok {
 		t.Errorf("alias key came back as %s %s %d %v", name, alias, seq, ok)
 	}
 	for _, key := range []string{
 		"manifests/a/1.json", "manifests/a/00000000.json", "manifests/a/00000001", "manifests/A/00000001.json", "manifests/00000001.json",
 		"manifests/a/b/00000001.json", "manifests/a/+0000001.json", "manifests/a/100000000000.json",
 	} {
-		if _, _, ok := parseManifestKey(key); ok {
+		if _, _, ok := (Kind{}).parseManifestKey(key); ok {
 			t.Errorf("%s taken for a manifest", key)
 		}
 	}
 	for _, key := range []string{"refs/a/00000000000000000001.json", "refs/a/b/1.json", "refs/a/b/00000000000000000000.json", "refs/a/b/99999999999999999999.json"} {
-		if _, _, _, ok := parseAliasKey(key); ok {
+		if _, _, _, ok := (Kind{}).parseAliasKey(key); ok {
 			t.Errorf("%s taken for an alias entry", key)
 		}
 	}

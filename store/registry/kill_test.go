@@ -39,7 +39,7 @@ func TestKilledProcesses(t *testing.T) {
 		child.Wait() // killed, as it must be
 		wantClean(t, b)
 	}
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	before, err := r.Versions(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func publishForEver(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	for {
 		// The time makes content that no earlier process published.
 		m := publish(t, r, draft("a", int(time.Now().UnixNano())))

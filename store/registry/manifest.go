@@ -83,10 +83,10 @@ func canonical(raw json.RawMessage) (json.RawMessage, error) {
 	return plainjson.Marshal(v)
 }
 
-// contentDigest names the content: SHA-256 of {"body":…,"files":[{"digest":…,"path":…,"size":…},…]}
+// ContentDigest names the content of a version: SHA-256 of {"body":…,"files":[{"digest":…,"path":…,"size":…},…]}
 // in canonical form. Name, version, time and records are left out, so that the same content has the
 // same digest wherever and whenever it is published.
-func contentDigest(files []File, body json.RawMessage) (string, error) {
+func ContentDigest(files []File, body json.RawMessage) (string, error) {
 	body, err := canonical(body)
 	if err != nil {
 		return "", err
@@ -151,22 +151,22 @@ func checkFiles(files []File) error {
 }
 
 // parseManifest reads a manifest and checks it against itself and its key.
-func parseManifest(data []byte, name string, version int) (Manifest, error) {
+func (k Kind) parseManifest(data []byte, name string, version int) (Manifest, error) {
 	var m Manifest
-	key := manifestKey(name, version)
+	key := k.manifestKey(name, version)
 	if err := json.Unmarshal(data, &m); err != nil {
 		return Manifest{}, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 	}
 	if m.SchemaVersion > SchemaVersion {
 		return Manifest{}, fmt.Errorf("%s has schema version %d, this program knows up to %d", key, m.SchemaVersion, SchemaVersion)
 	}
-	if err := m.check(name, version); err != nil {
+	if err := m.check(k, name, version); err != nil {
 		return Manifest{}, fmt.Errorf("%s: %w: %w", key, ErrCorrupt, err)
 	}
 	return m, nil
 }
 
-func (m *Manifest) check(name string, version int) error {
+func (m *Manifest) check(k Kind, name string, version int) error {
 	if m.SchemaVersion != SchemaVersion {
 		return fmt.Errorf("schema version %d", m.SchemaVersion)
 	}
@@ -181,7 +181,7 @@ func (m *Manifest) check(name string, version int) error {
 		return err
 	}
 	m.Body = body
-	digest, err := contentDigest(m.Files, body)
+	digest, err := k.digest(m.Files, body)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cultivar/cultivar/internal/plainjson"
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 )
 
@@ -24,6 +25,21 @@ import (
 type Source struct {
 	Open   func() (io.ReadSeekCloser, error)
 	Record bool // see File.Record
+
+	sealed *sealed
+}
+
+// sealed is a file that is known and stays as it is.
+type sealed struct {
+	path   string
+	digest cas.Digest
+	size   int64
+}
+
+// Sealed is a file on disk that nobody changes any more, with its digest and size. A bucket on this
+// machine keeps it without a copy: both are then one file.
+func Sealed(path string, digest cas.Digest, size int64) Source {
+	return Source{sealed: &sealed{path, digest, size}}
 }
 
 // Local is a file on disk.
@@ -44,6 +60,7 @@ func (nopCloser) Close() error { return nil }
 type Draft struct {
 	Name      string
 	Version   int               // 0 is the next one
+	Above     int               // the next one is higher than this, too
 	Files     map[string]Source // by path in the version
 	Body      json.RawMessage   // a JSON object, {} when empty
 	CreatedBy string
@@ -68,10 +85,10 @@ func (r *Registry) Publish(ctx context.Context, d Draft) (m Manifest, created bo
 	if m.Files, err = r.store(ctx, d.Files); err != nil {
 		return Manifest{}, false, fmt.Errorf("publish %s: %w", d.Name, err)
 	}
-	if m.Digest, err = contentDigest(m.Files, m.Body); err != nil {
+	if m.Digest, err = r.kind.digest(m.Files, m.Body); err != nil {
 		return Manifest{}, false, fmt.Errorf("publish %s: %w", d.Name, err)
 	}
-	m, created, err = r.claim(ctx, m)
+	m, created, err = r.claim(ctx, m, d.Above)
 	if err != nil {
 		return Manifest{}, false, fmt.Errorf("publish %s: %w", d.Name, err)
 	}
@@ -111,12 +128,7 @@ func (r *Registry) store(ctx context.Context, sources map[string]Source) ([]File
 	etags := make(map[string]string, len(sources))
 	for _, path := range slices.Sorted(maps.Keys(sources)) {
 		source := sources[path]
-		body, err := source.Open()
-		if err != nil {
-			return nil, err
-		}
-		d, obj, err := r.blobs.Put(ctx, body)
-		body.Close()
+		d, obj, err := r.put(ctx, source)
 		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", path, err)
 		}
@@ -139,10 +151,23 @@ func (r *Registry) store(ctx context.Context, sources map[string]Source) ([]File
 	return files, nil
 }
 
+func (r *Registry) put(ctx context.Context, s Source) (cas.Digest, store.Object, error) {
+	if f := s.sealed; f != nil {
+		obj, err := r.blobs.PutFile(ctx, f.path, f.digest, f.size)
+		return f.digest, obj, err
+	}
+	body, err := s.Open()
+	if err != nil {
+		return "", store.Object{}, err
+	}
+	defer body.Close()
+	return r.blobs.Put(ctx, body)
+}
+
 // claim creates the manifest under the version asked for, or under the first free one. It puts a
 // manifest only when it has seen all versions below, so that of two publishers of one content the
 // later one always meets the earlier one's version.
-func (r *Registry) claim(ctx context.Context, m Manifest) (Manifest, bool, error) {
+func (r *Registry) claim(ctx context.Context, m Manifest, above int) (Manifest, bool, error) {
 	asked := m.Version
 	known := map[int]string{} // content digests by version
 	for range publishTries {
@@ -150,17 +175,15 @@ func (r *Registry) claim(ctx context.Context, m Manifest) (Manifest, bool, error
 		if err != nil {
 			return Manifest{}, false, err
 		}
-		for _, version := range slices.Sorted(maps.Keys(known)) {
-			if known[version] == m.Digest {
-				m, err := r.Get(ctx, m.Name, version)
-				return m, false, err
-			}
+		if version := r.same(known, m.Digest, asked, last, above); version != 0 {
+			m, err := r.Get(ctx, m.Name, version)
+			return m, false, err
 		}
 		if _, taken := known[asked]; taken {
 			return Manifest{}, false, fmt.Errorf("version %d: %w", asked, ErrVersionExists)
 		}
 		if m.Version = asked; asked == 0 {
-			m.Version = last + 1
+			m.Version = max(last, above) + 1
 		}
 		if m.Version > maxVersion {
 			return Manifest{}, false, fmt.Errorf("version %d is too high", m.Version)
@@ -169,12 +192,32 @@ func (r *Registry) claim(ctx context.Context, m Manifest) (Manifest, bool, error
 		if err != nil {
 			return Manifest{}, false, err
 		}
-		won, err := r.create(ctx, manifestKey(m.Name, m.Version), m.WriteID, body)
+		won, err := r.create(ctx, r.kind.manifestKey(m.Name, m.Version), m.WriteID, body)
 		if won || err != nil {
 			return m, won, err
 		}
 	}
 	return Manifest{}, false, errors.New("too many publishers at once")
+}
+
+// same returns the version that is what a publisher asks for, 0 when there is none.
+func (r *Registry) same(known map[int]string, digest string, asked, last, above int) int {
+	versions := slices.Sorted(maps.Keys(known))
+	switch {
+	case !r.kind.Returns:
+	case asked != 0:
+		versions = []int{asked}
+	case above > last:
+		return 0
+	case last != 0:
+		versions = []int{last}
+	}
+	for _, version := range versions {
+		if known[version] == digest {
+			return version
+		}
+	}
+	return 0
 }
 
 // survey adds the digests of versions that are not known yet, and returns the highest version. A

@@ -11,11 +11,11 @@ import (
 // Names returns the names that have a version, in order.
 func (r *Registry) Names(ctx context.Context) ([]string, error) {
 	var names []string
-	for obj, err := range r.b.List(ctx, manifestPrefix) {
+	for obj, err := range r.b.List(ctx, r.kind.manifestPrefix()) {
 		if err != nil {
 			return nil, fmt.Errorf("list names: %w", err)
 		}
-		name, _, ok := parseManifestKey(obj.Key)
+		name, _, ok := r.kind.parseManifestKey(obj.Key)
 		if ok && (len(names) == 0 || names[len(names)-1] != name) {
 			names = append(names, name)
 		}
@@ -29,11 +29,11 @@ func (r *Registry) Versions(ctx context.Context, name string) ([]int, error) {
 		return nil, err
 	}
 	var versions []int
-	for obj, err := range r.b.List(ctx, manifestPrefix+name+"/") {
+	for obj, err := range r.b.List(ctx, r.kind.manifestPrefix()+name+"/") {
 		if err != nil {
 			return nil, fmt.Errorf("list versions of %s: %w", name, err)
 		}
-		if _, version, ok := parseManifestKey(obj.Key); ok {
+		if _, version, ok := r.kind.parseManifestKey(obj.Key); ok {
 			versions = append(versions, version)
 		}
 	}
@@ -48,14 +48,14 @@ func (r *Registry) Get(ctx context.Context, name string, version int) (Manifest,
 	if version < 1 || version > maxVersion {
 		return Manifest{}, fmt.Errorf("%s@%d: %w", name, version, ErrNoVersion)
 	}
-	data, err := r.read(ctx, manifestKey(name, version))
+	data, err := r.read(ctx, r.kind.manifestKey(name, version))
 	if errors.Is(err, store.ErrNotExist) {
 		return Manifest{}, fmt.Errorf("%s@%d: %w", name, version, ErrNoVersion)
 	}
 	if err != nil {
 		return Manifest{}, err
 	}
-	return parseManifest(data, name, version)
+	return r.kind.parseManifest(data, name, version)
 }
 
 // Resolve returns the manifest that a reference means now: "name" is the highest version,

@@ -71,34 +71,3 @@ func (r Ref) String() string {
 	}
 	return r.Name
 }
-
-const (
-	manifestPrefix = "manifests/"
-	refPrefix      = "refs/"
-	suffix         = ".json"
-)
-
-func manifestKey(name string, version int) string {
-	return fmt.Sprintf("%s%s/%08d%s", manifestPrefix, name, version, suffix)
-}
-
-// parseManifestKey is the inverse of manifestKey.
-func parseManifestKey(key string) (name string, version int, ok bool) {
-	name, number, _ := strings.Cut(strings.TrimPrefix(key, manifestPrefix), "/")
-	version, err := strconv.Atoi(strings.TrimSuffix(number, suffix))
-	ok = err == nil && version > 0 && version <= maxVersion && CheckName(name) == nil && manifestKey(name, version) == key
-	return name, version, ok
-}
-
-func aliasKey(name, alias string, seq uint64) string {
-	return fmt.Sprintf("%s%s/%s/%020d%s", refPrefix, name, alias, seq, suffix)
-}
-
-// parseAliasKey is the inverse of aliasKey.
-func parseAliasKey(key string) (name, alias string, seq uint64, ok bool) {
-	name, rest, _ := strings.Cut(strings.TrimPrefix(key, refPrefix), "/")
-	alias, number, _ := strings.Cut(rest, "/")
-	seq, err := strconv.ParseUint(strings.TrimSuffix(number, suffix), 10, 64)
-	ok = err == nil && seq > 0 && CheckName(name) == nil && CheckName(alias) == nil && aliasKey(name, alias, seq) == key
-	return name, alias, seq, ok
-}

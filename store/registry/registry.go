@@ -6,6 +6,9 @@
 //	manifests/<name>/<8 digits>.json        one version, created once
 //	refs/<name>/<alias>/<20 digits>.json    one move of an alias, created once
 //
+// Kinds of artefacts live in one bucket beside each other, each with its manifests and aliases below a
+// prefix of its own.
+//
 // docs/format/registry.md describes the fields and the protocol.
 package registry
 
@@ -42,11 +45,14 @@ const maxPointer = 16 << 20
 // Registry is the registry in a bucket. It is safe for concurrent use, also from several processes.
 type Registry struct {
 	b     store.Bucket
+	kind  Kind
 	blobs *cas.Store
 }
 
-// New returns the registry of a bucket.
-func New(b store.Bucket) *Registry { return &Registry{b: b, blobs: cas.New(b)} }
+// New returns the registry of a kind in a bucket.
+func New(b store.Bucket, kind Kind) *Registry {
+	return &Registry{b: b, kind: kind, blobs: cas.New(b)}
+}
 
 // Bucket returns the bucket that the registry lives in.
 func (r *Registry) Bucket() store.Bucket { return r.b }

@@ -77,7 +77,7 @@ func wantErr(t testing.TB, what string, err, want error) {
 // wantClean checks the whole registry, bytes included.
 func wantClean(t testing.TB, b store.Bucket) registry.Report {
 	t.Helper()
-	report, err := registry.New(b).Check(t.Context(), true)
+	report, err := registry.Check(t.Context(), b, true, registry.Kind{})
 	if err != nil || !report.OK() {
 		t.Errorf("check: %v, problems %+v", err, report.Problems)
 	}
@@ -86,7 +86,7 @@ func wantClean(t testing.TB, b store.Bucket) registry.Report {
 
 func TestPublish(t *testing.T) {
 	onEach(t, func(t *testing.T, b store.Bucket) {
-		r := registry.New(b)
+		r := registry.New(b, registry.Kind{})
 		ctx := t.Context()
 		first := publish(t, r, draft("support", 1))
 		second := publish(t, r, draft("support", 2))
@@ -120,7 +120,7 @@ func TestPublish(t *testing.T) {
 
 func TestVersionAskedFor(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	d := draft("a", 1)
 	d.Version = 7
 	if m := publish(t, r, d); m.Version != 7 {
@@ -142,7 +142,7 @@ func TestVersionAskedFor(t *testing.T) {
 
 // TestDigest: the digest names content, not where, when, by whom or as what it was published.
 func TestDigest(t *testing.T) {
-	base := publish(t, registry.New(directory(t)), draft("a", 1)).Digest
+	base := publish(t, registry.New(directory(t), registry.Kind{}), draft("a", 1)).Digest
 	for name, test := range map[string]struct {
 		change func(*registry.Draft)
 		same   bool
@@ -163,14 +163,14 @@ func TestDigest(t *testing.T) {
 	} {
 		d := draft("a", 1)
 		test.change(&d)
-		if got := publish(t, registry.New(directory(t)), d).Digest; (got == base) != test.same {
+		if got := publish(t, registry.New(directory(t), registry.Kind{}), d).Digest; (got == base) != test.same {
 			t.Errorf("%s: digest %s, base %s", name, got, base)
 		}
 	}
 	// Key order in the body, and the digest's own definition, written out.
 	d := registry.Draft{Name: "a", Files: map[string]registry.Source{"f": registry.Bytes([]byte("abc"))}, Body: json.RawMessage(`{"b":1.0,"a":"<é>"}`)}
 	want := string(cas.Sum([]byte(`{"body":{"a":"<é>","b":1.0},"files":[{"digest":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","path":"f","size":3}]}`)))
-	if got := publish(t, registry.New(directory(t)), d).Digest; got != want {
+	if got := publish(t, registry.New(directory(t), registry.Kind{}), d).Digest; got != want {
 		t.Errorf("digest %s, by definition %s", got, want)
 	}
 }
@@ -193,7 +193,7 @@ func TestBadDrafts(t *testing.T) {
 	} {
 		d := draft("a", 1)
 		change(&d)
-		if m, _, err := registry.New(b).Publish(t.Context(), d); err == nil {
+		if m, _, err := registry.New(b, registry.Kind{}).Publish(t.Context(), d); err == nil {
 			t.Errorf("%s: published as %s", name, m.Ref())
 		}
 	}
@@ -204,7 +204,7 @@ func TestBadDrafts(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	ctx := t.Context()
 	publish(t, r, draft("a", 1))
 	publish(t, r, draft("a", 2))
@@ -229,7 +229,7 @@ func TestResolve(t *testing.T) {
 
 func TestAliases(t *testing.T) {
 	onEach(t, func(t *testing.T, b store.Bucket) {
-		r := registry.New(b)
+		r := registry.New(b, registry.Kind{})
 		ctx := t.Context()
 		for n := range 3 {
 			publish(t, r, draft("a", n))
@@ -294,7 +294,7 @@ func TestConcurrentPublishers(t *testing.T) {
 		var done sync.WaitGroup
 		for n := range 2 * publishers {
 			done.Go(func() {
-				m, isNew, err := registry.New(b).Publish(t.Context(), draft("a", n/2))
+				m, isNew, err := registry.New(b, registry.Kind{}).Publish(t.Context(), draft("a", n/2))
 				if err != nil {
 					t.Error(err)
 					return
@@ -323,7 +323,7 @@ func TestConcurrentPublishers(t *testing.T) {
 // TestCorruptManifestDoesNotStopPublishing: its number stays taken, and its content equals nothing.
 func TestCorruptManifestDoesNotStopPublishing(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	publish(t, r, draft("a", 1))
 	write(t, b, "manifests/a/00000002.json", "not JSON")
 	if m := publish(t, r, draft("a", 2)); m.Version != 3 {
@@ -335,7 +335,7 @@ func TestCorruptManifestDoesNotStopPublishing(t *testing.T) {
 
 func TestNewerSchemaIsRefused(t *testing.T) {
 	b := directory(t)
-	r := registry.New(b)
+	r := registry.New(b, registry.Kind{})
 	publish(t, r, draft("a", 1))
 	edit(t, b, "manifests/a/00000001.json", `"schema_version": 1`, `"schema_version": 2`)
 	_, err := r.Get(t.Context(), "a", 1)
@@ -347,13 +347,13 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 // TestReadOnly: reading needs no right to write, and writing says what is missing.
 func TestReadOnly(t *testing.T) {
 	b := directory(t)
-	publish(t, registry.New(b), draft("a", 1))
+	publish(t, registry.New(b, registry.Kind{}), draft("a", 1))
 	r := registry.New(storetest.Break(b, func(op storetest.Op) storetest.Fault {
 		if op.Verb == "put" {
 			return storetest.Fail
 		}
 		return storetest.None
-	}))
+	}), registry.Kind{})
 	if _, err := r.Resolve(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
@@ -365,7 +365,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestManyVersionsKeepOrder(t *testing.T) {
-	r := registry.New(directory(t))
+	r := registry.New(directory(t), registry.Kind{})
 	want := map[int]bool{}
 	for n := range 12 {
 		want[publish(t, r, draft("a", n)).Version] = true

@@ -98,6 +98,42 @@ func New(c Config, modules []model.Module, src model.Source, seed uint64) (*Fact
 	return f, nil
 }
 
+// Sketch is factors of which only the shapes count: those of one shape share their memory, so that nothing
+// can be computed with them and models of any size can be planned for.
+func Sketch(c Config, modules []model.Module) (*Factors, error) {
+	targeted, _, _, err := target(c, modules)
+	if err != nil {
+		return nil, err
+	}
+	f := &Factors{Config: adapters.Config{Rank: c.Rank, Alpha: c.Alpha, UseRSLoRA: c.UseRSLoRA}, byName: make(map[string]*model.LoRA)}
+	shared := make(map[[2]int]*ops.Param)
+	param := func(rows, cols int) *ops.Param {
+		shape := [2]int{rows, cols}
+		if shared[shape] == nil {
+			shared[shape] = ops.NewParam("", rows, cols)
+		}
+		return shared[shape]
+	}
+	for _, m := range targeted {
+		n := max(1, m.Experts)
+		l := &model.LoRA{A: param(n*c.Rank, m.In), B: param(n*m.Out, c.Rank), Scaling: float32(f.Config.ScalingOf(m.Name, c.Rank))}
+		if c.UseDoRA {
+			l.Magnitude = param(1, m.Out)
+		}
+		f.modules, f.byName[m.Name] = append(f.modules, m), l
+	}
+	return f, nil
+}
+
+// Count is how many parameters there are.
+func (f *Factors) Count() int64 {
+	var n int64
+	for _, p := range f.Params() {
+		n += int64(p.Rows) * int64(p.Cols)
+	}
+	return n
+}
+
 // FromAdapter takes the factors of an adapter. Every tensor must belong to a module.
 func FromAdapter(a *adapters.Adapter, modules []model.Module) (*Factors, error) {
 	f := &Factors{Config: a.Config, byName: make(map[string]*model.LoRA)}

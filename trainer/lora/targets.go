@@ -78,9 +78,9 @@ func match(t Targets, linear, modules []model.Module) ([]model.Module, error) {
 	}
 	test := func(name string) bool { return peft.Named(t, name) }
 	if len(t) == 1 && strings.ContainsAny(t[0], `*+?()[]|\^$`) {
-		re, err := regexp.Compile("^(?:" + t[0] + ")$")
+		re, err := peft.Compile(t[0])
 		if err != nil {
-			return nil, fmt.Errorf("lora.target_modules: %w", err)
+			return nil, fmt.Errorf("lora.target_modules: %w; a list of module names does", err)
 		}
 		test = re.MatchString
 	} else if hasExperts(modules) {

@@ -14,8 +14,8 @@ import (
 
 // The values of layer_types.
 const (
-	FullAttention    = "full_attention"
-	SlidingAttention = "sliding_attention"
+	FullAttention    = bases.FullAttention
+	SlidingAttention = bases.SlidingAttention
 )
 
 // Named fills in the names that weights have in all families here: those of a text model, or of the
@@ -87,25 +87,7 @@ func Attention(c *bases.Config) attention.Config {
 
 // LayerTypes returns the type of every layer: layer_types, or what sliding says of each.
 func LayerTypes(c *bases.Config, sliding func(layer int) bool) ([]string, error) {
-	types := c.LayerTypes
-	if types == nil {
-		for i := range c.NumHiddenLayers {
-			t := FullAttention
-			if sliding(i) {
-				t = SlidingAttention
-			}
-			types = append(types, t)
-		}
-	}
-	for i, t := range types {
-		if t != FullAttention && t != SlidingAttention {
-			return nil, fmt.Errorf("config.json: layer_types[%d] %q is not supported by this architecture (supported: %s, %s)", i, t, FullAttention, SlidingAttention)
-		}
-	}
-	if slices.Contains(types, SlidingAttention) && c.SlidingWindow == 0 {
-		return nil, errors.New("config.json: layers of sliding_attention need a sliding_window")
-	}
-	return types, nil
+	return c.TypesOfLayers(sliding)
 }
 
 // Windowed is att for a type of layer: sliding_attention sees sliding_window keys.

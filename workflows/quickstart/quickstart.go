@@ -20,6 +20,7 @@ import (
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -167,7 +168,12 @@ func (o Options) ingest() workflows.Stage {
 			return output(m.Digest, r.Dataset.Ref(), Ingested{r.Dataset.Ref(), r.Stats, m.Counts})
 		},
 		Intact: func(out workflows.Output) error {
-			d, err := catalog.New(o.Home()).Open(out.Ref)
+			ctx := context.Background()
+			h, err := home.Open(ctx, o.Home())
+			if err != nil {
+				return err
+			}
+			d, err := h.Datasets.Open(ctx, out.Ref)
 			if err != nil {
 				return err
 			}
@@ -292,7 +298,7 @@ func (o Options) ask() workflows.Stage {
 // answer asks in the form in which the documents ask and answer.
 func (o Options) answer(ctx context.Context, adapter string) (string, error) {
 	answers, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: o.BaseDir(), Adapter: adapter, Prompts: []string{Prompt(documents.Question)},
+		Base: o.BaseDir(), AdapterRef: stages.AdapterRef{Adapter: adapter}, Prompts: []string{Prompt(documents.Question)},
 		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: o.Now(),
 	})
 	if err != nil {

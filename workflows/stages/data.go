@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,9 +11,9 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
-	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/internal/rng"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // Data is rows to train on, to validate with and to test with, and where they are from.
@@ -24,11 +25,15 @@ type Data struct {
 // OpenData reads a plain file of rows, or a dataset version by its name in the home or its path.
 // Rows of a plain file are divided by evalFraction, each by a hash of its place, so that the
 // division does not depend on how many there are.
-func OpenData(home, ref string, evalFraction float64, seed uint64) (*Data, error) {
+func OpenData(ctx context.Context, location, ref string, evalFraction float64, seed uint64) (*Data, error) {
 	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
 		return openFile(ref, evalFraction, seed)
 	}
-	d, err := catalog.New(home).Open(ref)
+	h, err := home.Open(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	d, err := h.Datasets.Open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -12,24 +12,27 @@ import (
 type EvalOptions struct {
 	Home      string
 	Base      string
-	Adapter   string // directory; empty for the base alone
+	Adapter   string // directory, or a version in the home's registry; empty for the base alone
 	Data      string
 	Split     string // of a dataset; a plain file is scored whole
 	AppendEOS bool
 	Quantize  string // method; empty leaves the weights as they are stored
+
+	AllowOtherBase bool         // take an adapter that was trained on another base
+	Warn           func(string) // may be nil
 }
 
 // EvalResult is the likelihood of the rows.
 type EvalResult struct{ eval.Summary }
 
 // Eval scores rows.
-func Eval(_ context.Context, o EvalOptions) (EvalResult, error) {
+func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	b, err := OpenBase(o.Base, o.Quantize)
 	if err != nil {
 		return EvalResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	data, err := OpenData(o.Home, o.Data, 0, 0)
+	data, err := OpenData(ctx, o.Home, o.Data, 0, 0)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -54,7 +57,7 @@ func Eval(_ context.Context, o EvalOptions) (EvalResult, error) {
 			}
 		}
 	}
-	m, err := b.Model(o.Adapter)
+	m, err := b.Model(ctx, AdapterRef{Home: o.Home, Adapter: o.Adapter, AllowOtherBase: o.AllowOtherBase, Warn: o.Warn})
 	if err != nil {
 		return EvalResult{}, err
 	}

@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases"
-	"github.com/cultivar/cultivar/internal/gguf"
+	"github.com/cultivar/cultivar/trainer/model"
 )
 
 // ExportOptions say what to make of an adapter.
 type ExportOptions struct {
-	Home       string
-	Store      string // URL of the registry that Adapter is in, "" for the home's
-	Adapter    string // directory, or a version in the registry
+	AdapterRef
 	Base       string // model directory or GGUF file, to merge into
 	DType      export.DType
 	OutType    export.OutType // of a GGUF file, "" for the default
@@ -24,13 +26,9 @@ type ExportOptions struct {
 
 // ExportResult is what was written.
 type ExportResult struct {
-	Adapter string // "name@3", or the directory
-	Merge   export.Report
-	Notes   []string // what the reader of a GGUF file should know
-	// OtherBase is the digest of the base that the adapter was trained on, where it is known and not
-	// that of the base it was merged into. That is right for a base whose original was quantised for
-	// training, and a mistake otherwise.
-	OtherBase string
+	Adapter string        `json:"adapter"` // "name@3", or the directory
+	Merge   export.Report `json:"merge"`
+	Notes   []string      `json:"notes"` // what the reader of the files should know
 }
 
 // ExportPEFT writes an adapter as a PEFT directory.
@@ -39,44 +37,61 @@ func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
 	if err != nil {
 		return ExportResult{}, err
 	}
-	r := ExportResult{Adapter: a.Name}
 	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
-		return r, fmt.Errorf("export %s: %w", a.Name, err)
+		return ExportResult{}, fmt.Errorf("export %s: %w", a.Name, err)
 	}
-	return r, nil
+	return ExportResult{Adapter: a.Name}, nil
 }
 
 // ExportMerged writes the base with an adapter merged into it as a model directory.
-func ExportMerged(ctx context.Context, o ExportOptions) (r ExportResult, err error) {
-	a, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
-	if err != nil {
-		return ExportResult{}, err
-	}
-	r = ExportResult{Adapter: a.Name}
-	if gguf.Is(o.Base) {
-		return r, fmt.Errorf("%s is a GGUF file, which a model directory cannot be made of: merge into GGUF (merged-gguf), or into the directory that it was made from", o.Base)
-	}
-	b, err := bases.Open(o.Base)
+func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
+	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
+		r, err := export.Merged(ctx, b, a, o.Out, o.DType)
+		return export.GGUFReport{Report: r}, err
+	})
+}
+
+// ExportGGUF writes an adapter as a GGUF file for engines that add it to a base in GGUF.
+func ExportGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
+	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, name string) (export.GGUFReport, error) {
+		return export.GGUFAdapter(b, a, o.Out, export.GGUFOptions{Name: filepath.Base(name), Type: o.OutType})
+	})
+}
+
+// ExportMergedGGUF writes a base as a GGUF file, with an adapter merged into it where one is named.
+func ExportMergedGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
+	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
+		abs, err := filepath.Abs(o.Base)
+		if err != nil {
+			return export.GGUFReport{}, err
+		}
+		return export.GGUFModel(ctx, b, a, o.Out, export.GGUFOptions{Name: strings.TrimSuffix(filepath.Base(abs), ".gguf"), Type: o.OutType})
+	})
+}
+
+// onBase opens the base, finds the adapter unless none is named, and writes what comes of the two.
+func onBase(ctx context.Context, o ExportOptions, write func(*bases.Base, *adapters.Adapter, string) (export.GGUFReport, error)) (r ExportResult, err error) {
+	b, err := bases.Open(o.Base, model.Families())
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	digest, err := b.Digest()
+	var a *adapters.Adapter
+	if o.Adapter != "" {
+		found, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+		if err != nil {
+			return r, err
+		}
+		r.Adapter = found.Name
+		if a, err = fit.To(found.Adapter, found.Lineage, b, fit.Options{OtherBase: o.AllowOtherBase, Warn: o.Warn}); err != nil {
+			return r, fmt.Errorf("%s: %w", found.Name, err)
+		}
+	}
+	report, err := write(b, a, r.Adapter)
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("export %s: %w", r.Adapter, err)
 	}
-	if a.Lineage != nil && a.Lineage.Base.Digest != digest {
-		r.OtherBase = a.Lineage.Base.Digest
-	}
-	if b.QuantMethod() == "" {
-		r.Merge, err = export.Merged(ctx, o.Base, a.Adapter, o.Out, o.DType)
-	} else {
-		r.Merge, err = export.MergedQuantised(ctx, o.Base, b, a.Adapter, o.Out, o.DType)
-	}
-	if err != nil {
-		return r, fmt.Errorf("export %s: %w", a.Name, err)
-	}
-	r.Notes = widenedNote(b, r.Merge.Widened, r.Merge.Stored)
+	r.Merge, r.Notes = report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, nil
 }
 

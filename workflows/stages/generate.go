@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/generate"
 )
 
 // GenerateOptions say what to continue, and how.
 type GenerateOptions struct {
-	Base    string
-	Adapter string // directory; empty for the base alone
+	Base string
+	AdapterRef
 	// Quantize is a method; empty leaves the weights as they are stored.
 	Quantize string
 
@@ -68,7 +67,7 @@ func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) 
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}
-	m, err := b.Model(o.Adapter)
+	m, err := b.Model(ctx, o.AdapterRef)
 	if err != nil {
 		return nil, err
 	}
@@ -78,28 +77,28 @@ func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) 
 // continueAll answers the prompts, each up to its own limit.
 func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts [][]int32, limits []int, o GenerateOptions) ([]GenerateResult, error) {
 	results := make([]GenerateResult, len(prompts))
-	texts := make([]*untilStop, len(prompts))
+	texts := make([]*generate.UntilStop, len(prompts))
 	streams := make([]*tokenizer.Stream, len(prompts))
 	for i, p := range prompts {
 		results[i] = GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
-		texts[i], streams[i] = &untilStop{stops: o.StopTexts}, b.Tokenizer.Stream()
+		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
 		if len(prompts) == 1 {
-			texts[i].emit = o.OnText
+			texts[i].Emit = o.OnText
 		}
 	}
 	err := generate.All(ctx, batch, prompts, o.Options, func(i int, id int32) bool {
 		results[i].IDs = append(results[i].IDs, id)
-		return !texts[i].add(streams[i].Next(id)) && len(results[i].IDs) < limits[i]
+		return !texts[i].Add(streams[i].Next(id)) && len(results[i].IDs) < limits[i]
 	})
 	for i := range results {
-		if !texts[i].stopped {
-			texts[i].add(streams[i].Flush())
-			texts[i].flush()
+		if !texts[i].Stopped() {
+			texts[i].Add(streams[i].Flush())
+			texts[i].Flush()
 			if len(results[i].IDs) == limits[i] {
 				results[i].FinishReason = "length"
 			}
 		}
-		results[i].Text = texts[i].whole.String()
+		results[i].Text = texts[i].Text()
 	}
 	return results, err
 }
@@ -130,7 +129,7 @@ func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 
 func (b *Base) render(in chat.Input) (string, error) {
 	if b.Template == nil {
-		return "", fmt.Errorf("%s: %w", b.Dir(), examples.ErrNoTemplate)
+		return "", fmt.Errorf("%s: %w", b.Dir(), chat.ErrNoTemplate)
 	}
 	return b.Template.Render(in)
 }

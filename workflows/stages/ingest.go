@@ -19,6 +19,7 @@ import (
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/pipeline/source"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // IngestConfig says how documents become a dataset.
@@ -86,12 +87,16 @@ func Ingest(ctx context.Context, o IngestOptions) (IngestResult, error) {
 	if err := catalog.CheckName(o.Name); err != nil {
 		return IngestResult{}, err
 	}
+	h, err := home.Open(ctx, o.Home)
+	if err != nil {
+		return IngestResult{}, err
+	}
 	sources, closeAll, err := openSources(o)
 	if err != nil {
 		return IngestResult{}, err
 	}
 	defer closeAll()
-	b, err := catalog.New(o.Home).Create(o.Name)
+	b, err := h.Datasets.Create(ctx, o.Name)
 	if err != nil {
 		return IngestResult{}, err
 	}
@@ -119,7 +124,7 @@ func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Sour
 	for _, s := range sources {
 		info.Sources = append(info.Sources, catalog.Source{URI: s.Name(), Documents: rows.kept[s.Name()]})
 	}
-	d, created, err := b.Commit(info)
+	d, created, err := b.Commit(ctx, info)
 	return IngestResult{Dataset: d, Created: created, Stats: stats}, err
 }
 

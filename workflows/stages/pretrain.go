@@ -155,7 +155,7 @@ func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
 	if err != nil {
 		return trainer.Result{}, err
 	}
-	cfg, err := bases.ParseConfig(text)
+	cfg, err := bases.ParseConfig(text, model.Families())
 	if err != nil {
 		return trainer.Result{}, err
 	}

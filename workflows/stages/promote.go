@@ -2,65 +2,50 @@ package stages
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
-// ErrNoEarlier means that an alias has nothing to go back to.
-var ErrNoEarlier = errors.New("no earlier version to go back to")
-
-// Promote points an alias at a version. The store is tried first: without conditional writes two
-// movers could both win.
-func Promote(ctx context.Context, reg *registry.Registry, ref registry.Ref, alias, who, why string) (registry.AliasEntry, error) {
-	if err := registry.CheckName(alias); err != nil {
-		return registry.AliasEntry{}, err
-	}
-	if err := probe.Ensure(ctx, reg.Bucket()); err != nil {
-		return registry.AliasEntry{}, err
-	}
-	return reg.SetAlias(ctx, ref.Name, alias, ref.Version, who, why)
+// MoveOptions say which alias moves, and why.
+type MoveOptions struct {
+	Home     string
+	Store    string // URL, "" for the home; datasets are always the home's
+	Datasets bool   // whether the name is a dataset's; otherwise it is an adapter's
+	Ref      string // of the version to point at or, to go back, the name
+	Alias    string
+	Who, Why string
 }
 
-// Rollback points an alias at the version before the present one. The history is read as a stack: a
-// move to the version below the top takes the top away, any other move puts a version on it. So a
-// second rollback goes back further, instead of to what the first one left.
-func Rollback(ctx context.Context, reg *registry.Registry, name, alias, who, why string) (registry.AliasEntry, error) {
-	entries, err := reg.History(ctx, name, alias)
+// Promote points an alias at a version.
+func Promote(ctx context.Context, o MoveOptions) (registry.AliasEntry, error) {
+	reg, err := o.registry(ctx)
 	if err != nil {
 		return registry.AliasEntry{}, err
 	}
-	to, ok := earlier(entries)
-	if !ok {
-		return registry.AliasEntry{}, fmt.Errorf("roll back %s:%s: %w", name, alias, ErrNoEarlier)
+	ref, err := registry.ParseRef(o.Ref)
+	if err != nil {
+		return registry.AliasEntry{}, err
 	}
-	return Promote(ctx, reg, registry.Ref{Name: name, Version: to}, alias, who, why)
+	return reg.Promote(ctx, ref, o.Alias, o.Who, o.Why)
 }
 
-// earlier returns the version that a rollback leads to. From a withdrawn alias it leads to where
-// that pointed last.
-func earlier(entries []registry.AliasEntry) (version int, ok bool) {
-	var stack []int
-	withdrawn := false
-	for _, e := range entries {
-		n := len(stack)
-		withdrawn = e.Version == 0
-		switch {
-		case withdrawn, n > 0 && stack[n-1] == e.Version:
-		case n > 1 && stack[n-2] == e.Version:
-			stack = stack[:n-1]
-		default:
-			stack = append(stack, e.Version)
-		}
+// Rollback points an alias at the version before the present one.
+func Rollback(ctx context.Context, o MoveOptions) (registry.AliasEntry, error) {
+	reg, err := o.registry(ctx)
+	if err != nil {
+		return registry.AliasEntry{}, err
 	}
-	back := 2
-	if withdrawn {
-		back = 1
+	return reg.Rollback(ctx, o.Ref, o.Alias, o.Who, o.Why)
+}
+
+func (o MoveOptions) registry(ctx context.Context) (*registry.Registry, error) {
+	if !o.Datasets {
+		return home.Registry(ctx, o.Home, o.Store)
 	}
-	if len(stack) < back {
-		return 0, false
+	h, err := home.Open(ctx, o.Home)
+	if err != nil {
+		return nil, err
 	}
-	return stack[len(stack)-back], true
+	return h.Datasets.Registry(), h.Datasets.Settle(ctx)
 }

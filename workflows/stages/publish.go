@@ -4,27 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/store/cas"
-	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/home"
 )
-
-// OpenRegistry opens the registry at a store's URL; without one, that of the home.
-func OpenRegistry(ctx context.Context, home, url string) (*registry.Registry, error) {
-	if url == "" {
-		url = filepath.Join(home, "registry")
-	}
-	b, err := open.Open(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	return registry.New(b), nil
-}
 
 // PublishOptions say what to publish, where, and as what.
 type PublishOptions struct {
@@ -42,7 +29,7 @@ type PublishOptions struct {
 // Publish makes a version of an adapter. The adapter is read and checked first: complete, of one
 // rank, finite, and no pickle.
 func Publish(ctx context.Context, o PublishOptions) (publish.Result, error) {
-	reg, err := OpenRegistry(ctx, o.Home, o.Store)
+	reg, err := home.Registry(ctx, o.Home, o.Store)
 	if err != nil {
 		return publish.Result{}, err
 	}
@@ -63,8 +50,8 @@ func validAdapter(dir string) error {
 
 // CheckPublished reports whether the home's registry has a version with that digest, whole, and an
 // alias that points at it.
-func CheckPublished(ctx context.Context, home, ref, alias, digest string) error {
-	reg, err := OpenRegistry(ctx, home, "")
+func CheckPublished(ctx context.Context, location, ref, alias, digest string) error {
+	reg, err := home.Registry(ctx, location, "")
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
-	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -41,37 +40,6 @@ func adapterOf(seed uint64, rank int, change func(*adapters.Config)) *adapters.A
 		change(&a.Config)
 	}
 	return a
-}
-
-// TestEarlier: a rollback goes back along the history as along a stack.
-func TestEarlier(t *testing.T) {
-	for _, tt := range []struct {
-		history []int // versions, 0 withdraws
-		want    int   // 0 for none
-	}{
-		{[]int{1}, 0},
-		{[]int{1, 1}, 0},
-		{[]int{1, 2}, 1},
-		{[]int{1, 2, 3}, 2},
-		{[]int{1, 2, 3, 2}, 1},       // after one rollback
-		{[]int{1, 2, 3, 2, 1}, 0},    // after two
-		{[]int{1, 2, 3, 2, 4}, 2},    // rolled back, then on to another
-		{[]int{1, 2, 1, 2}, 1},       // rolled back, then promoted again
-		{[]int{1, 2, 2, 3, 3, 3}, 2}, // promoted to where it was
-		{[]int{1, 2, 0}, 2},          // withdrawn: back to where it was
-		{[]int{1, 2, 0, 3}, 2},
-		{[]int{3, 1}, 3}, // versions need not rise
-		{nil, 0},
-	} {
-		var entries []registry.AliasEntry
-		for _, v := range tt.history {
-			entries = append(entries, registry.AliasEntry{Version: v})
-		}
-		got, ok := earlier(entries)
-		if got != tt.want || ok != (tt.want != 0) {
-			t.Errorf("%v: rolls back to %d (%t), want %d", tt.history, got, ok, tt.want)
-		}
-	}
 }
 
 func TestPublishPullCheck(t *testing.T) {
@@ -203,8 +171,8 @@ func TestServable(t *testing.T) {
 		{"too large a rank", 513, nil, "nyy", "above the most it takes, 512"},
 		{"rank-stabilised", 8, func(c *adapters.Config) { c.UseRSLoRA = true }, "yyy", "--format gguf"},
 		{"DoRA", 8, func(c *adapters.Config) { c.UseDoRA = true }, "nnn", "--format merged"},
-		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = map[string]float64{"q_proj": 1} }, "nny", "alpha_pattern"},
-		{"ranks of their own", 8, func(c *adapters.Config) { c.RankPattern = map[string]int{"q_proj": 9} }, "nny", "rank_pattern"},
+		{"alphas of their own", 8, func(c *adapters.Config) { c.AlphaPattern = adapters.Patterns[float64]{{Name: "q_proj", Value: 1}} }, "nny", "alpha_pattern"},
+		{"ranks of their own", 8, func(c *adapters.Config) { c.RankPattern = adapters.Patterns[int]{{Name: "q_proj", Value: 9}} }, "nny", "rank_pattern"},
 	} {
 		got, notes := "", ""
 		for _, v := range Servable(adapterOf(1, tt.rank, tt.change)) {

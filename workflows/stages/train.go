@@ -18,6 +18,7 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/version"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/lora"
@@ -38,6 +39,9 @@ type TrainOptions struct {
 	Memory  int64     // bytes that the process may take; 0 means most of what is free
 	Now     time.Time // the chat template's clock
 	Hooks   trainer.Hooks
+
+	AllowOtherBase bool         // take an init_adapter that was trained on another base
+	Warn           func(string) // may be nil
 }
 
 // TrainResult is what came of a training.
@@ -63,7 +67,7 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 		return TrainResult{}, err
 	}
 	defer func() { _ = b.Close() }()
-	t, err := openTraining(o, b)
+	t, err := openTraining(ctx, o, b)
 	if err != nil {
 		return TrainResult{}, err
 	}
@@ -75,13 +79,13 @@ func Train(ctx context.Context, o TrainOptions) (TrainResult, error) {
 
 // PlanTraining predicts what Train will take, and writes nothing. A plan that does not fit comes with
 // [trainer.ErrMemory].
-func PlanTraining(o TrainOptions) (trainer.Plan, error) {
+func PlanTraining(ctx context.Context, o TrainOptions) (trainer.Plan, error) {
 	b, err := OpenBase(o.Base, o.Config.Quantize)
 	if err != nil {
 		return trainer.Plan{}, err
 	}
 	defer func() { _ = b.Close() }()
-	t, err := openTraining(o, b)
+	t, err := openTraining(ctx, o, b)
 	if err != nil {
 		return trainer.Plan{}, err
 	}
@@ -97,8 +101,8 @@ func PlanTraining(o TrainOptions) (trainer.Plan, error) {
 }
 
 // openTraining reads everything that the run depends on.
-func openTraining(o TrainOptions, b *Base) (*training, error) {
-	data, err := OpenData(o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
+func openTraining(ctx context.Context, o TrainOptions, b *Base) (*training, error) {
+	data, err := OpenData(ctx, o.Home, o.Data, o.Config.EvalFraction, o.Config.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func openTraining(o TrainOptions, b *Base) (*training, error) {
 		b.Template = b.Template.WithNow(o.Now)
 	}
 	t := &training{TrainOptions: o, base: b, data: data}
-	return t, t.prepare()
+	return t, t.prepare(ctx)
 }
 
 // training is the state of one call of Train.
@@ -121,21 +125,18 @@ type training struct {
 }
 
 // prepare reads everything that the run depends on, before anything is written.
-func (t *training) prepare() error {
-	modules, err := model.Modules(t.base.Config(), t.base.Base)
+func (t *training) prepare(ctx context.Context) error {
+	modules, err := model.Modules(t.base.Config(), t.base.Base.Base)
 	if err != nil {
 		return err
 	}
 	start := ""
-	if dir := t.Config.InitAdapter; dir != "" {
-		a, err := peft.Read(dir)
+	if ref := t.Config.InitAdapter; ref != "" {
+		factors, found, err := t.base.Factors(ctx, AdapterRef{Home: t.Home, Adapter: ref, AllowOtherBase: t.AllowOtherBase, Warn: t.Warn})
 		if err != nil {
 			return fmt.Errorf("init_adapter: %w", err)
 		}
-		start = peft.Digest(a)
-		if t.factors, err = lora.FromAdapter(a, modules); err != nil {
-			return fmt.Errorf("init_adapter: %w", err)
-		}
+		t.factors, start = factors, peft.Digest(found.Adapter)
 	} else if t.factors, err = lora.New(t.Config.LoRA, modules, t.base.Weights, t.Config.Seed); err != nil {
 		return err
 	}
@@ -358,7 +359,7 @@ func (t *training) job() (trainer.Job, error) {
 		}
 	}
 	if job.Memory == 0 {
-		_, free := memory()
+		_, free := machine.Memory()
 		job.Memory = free / 10 * 9
 	}
 	return job, nil

@@ -3,12 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -26,13 +26,31 @@ and diff also take a directory.`,
 	return c
 }
 
-// registry opens the registry at a store's URL, or the home's.
-func (a *app) registry(ctx context.Context, store string) (*registry.Registry, error) {
-	home, err := a.homeDir()
+// openHome opens the home.
+func (a *app) openHome(ctx context.Context) (*home.Home, error) {
+	location, err := a.homeDir()
 	if err != nil {
 		return nil, err
 	}
-	return stages.OpenRegistry(ctx, home, store)
+	return home.Open(ctx, location)
+}
+
+// registry opens the adapters at a store's URL, or the home's.
+func (a *app) registry(ctx context.Context, store string) (*registry.Registry, error) {
+	location, err := a.homeDir()
+	if err != nil {
+		return nil, err
+	}
+	return home.Registry(ctx, location, store)
+}
+
+// toRead is registry for a look at what is there: a store that is named must hold something.
+func (a *app) toRead(ctx context.Context, store string) (*registry.Registry, error) {
+	reg, err := a.registry(ctx, store)
+	if err == nil && store != "" {
+		err = home.Existing(ctx, reg.Bucket())
+	}
+	return reg, err
 }
 
 func (a *app) adapterListCommand(store *string) *cobra.Command {
@@ -41,18 +59,21 @@ func (a *app) adapterListCommand(store *string) *cobra.Command {
 		Short: "List the adapters with their highest versions, or the versions of one",
 		Args:  atMostArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), *store)
+			reg, err := a.toRead(c.Context(), *store)
 			if err != nil {
 				return err
 			}
-			list, err := listVersions(c.Context(), reg, args)
+			list, damaged, err := reg.List(c.Context(), first(args))
 			if err != nil {
 				return err
+			}
+			for _, p := range damaged {
+				a.note("warning: %s: %s", p.Key, p.Reason)
 			}
 			if a.json {
 				return a.printJSON(list)
 			}
-			if len(list) == 0 {
+			if len(list)+len(damaged) == 0 {
 				a.note("nothing is published in %s", reg.Bucket().URL())
 				return nil
 			}
@@ -61,67 +82,7 @@ func (a *app) adapterListCommand(store *string) *cobra.Command {
 	}
 }
 
-// versionJSON is a line of adapter ls.
-type versionJSON struct {
-	Name      string    `json:"name"`
-	Version   int       `json:"version"`
-	Aliases   []string  `json:"aliases"` // of the name, those at this version first in ls without a name
-	Digest    string    `json:"digest"`
-	Bytes     int64     `json:"bytes"`
-	CreatedAt time.Time `json:"created_at"`
-	CreatedBy string    `json:"created_by"`
-}
-
-// listVersions describes all versions of the name in args or, without one, the highest of each name.
-func listVersions(ctx context.Context, reg *registry.Registry, args []string) ([]versionJSON, error) {
-	names, err := args, error(nil)
-	if len(args) == 0 {
-		if names, err = reg.Names(ctx); err != nil {
-			return nil, err
-		}
-	}
-	list := []versionJSON{}
-	for _, name := range names {
-		versions, err := reg.Versions(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		if len(versions) == 0 {
-			return nil, fmt.Errorf("%s: %w", name, registry.ErrNoVersion)
-		}
-		aliases, err := reg.Aliases(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		if len(args) == 0 {
-			versions = versions[len(versions)-1:]
-		}
-		for _, v := range versions {
-			m, err := reg.Get(ctx, name, v)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, versionJSON{name, v, aliasesAt(aliases, v, len(args) == 0), m.Digest, m.Size(), m.CreatedAt, m.CreatedBy})
-		}
-	}
-	return list, nil
-}
-
-// aliasesAt lists the aliases at a version or, for an overview, all with where they point.
-func aliasesAt(aliases []registry.AliasEntry, version int, overview bool) []string {
-	list := []string{}
-	for _, e := range aliases {
-		switch {
-		case overview:
-			list = append(list, fmt.Sprintf("%s@%d", e.Alias, e.Version))
-		case e.Version == version:
-			list = append(list, e.Alias)
-		}
-	}
-	return list
-}
-
-func (a *app) printVersions(list []versionJSON) error {
+func (a *app) printVersions(list []registry.Listed) error {
 	columns := []column{{name: "NAME", shrink: 'e'}, {name: "VERSION", right: true}, {name: "ALIASES", shrink: 'e'},
 		{name: "SIZE", right: true}, {name: "CREATED"}, {name: "BY", shrink: 'e'}, {name: "DIGEST"}}
 	var rows [][]string
@@ -132,6 +93,15 @@ func (a *app) printVersions(list []versionJSON) error {
 }
 
 func (a *app) adapterPromoteCommand(store *string) *cobra.Command {
+	return a.promoteCommand(func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+}
+
+func (a *app) adapterRollbackCommand(store *string) *cobra.Command {
+	return a.rollbackCommand(func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+}
+
+// promoteCommand moves an alias of an adapter or a dataset; of says where that is.
+func (a *app) promoteCommand(of func() stages.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "promote NAME@VERSION --alias ALIAS",
@@ -140,29 +110,17 @@ func (a *app) adapterPromoteCommand(store *string) *cobra.Command {
 once one comes after the other.`,
 		Args: exactArgs("NAME@VERSION"),
 		RunE: func(c *cobra.Command, args []string) error {
-			ref, err := registry.ParseRef(args[0])
-			if err != nil {
-				return err
-			}
-			if ref.Version == 0 {
+			if ref, err := registry.ParseRef(args[0]); err == nil && ref.Version == 0 {
 				return usagef("%s names no version; want NAME@VERSION", args[0])
 			}
-			reg, err := a.registry(c.Context(), *store)
-			if err != nil {
-				return err
-			}
-			e, err := stages.Promote(c.Context(), reg, ref, alias, who(by), why)
-			if err != nil {
-				return err
-			}
-			return a.printMove(e)
+			return a.move(c.Context(), stages.Promote, of(), args[0], alias, who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
 	return c
 }
 
-func (a *app) adapterRollbackCommand(store *string) *cobra.Command {
+func (a *app) rollbackCommand(of func() stages.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "rollback NAME --alias ALIAS",
@@ -171,15 +129,7 @@ func (a *app) adapterRollbackCommand(store *string) *cobra.Command {
 back one more; it never returns to what was rolled back.`,
 		Args: exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), *store)
-			if err != nil {
-				return err
-			}
-			e, err := stages.Rollback(c.Context(), reg, args[0], alias, who(by), why)
-			if err != nil {
-				return err
-			}
-			return a.printMove(e)
+			return a.move(c.Context(), stages.Rollback, of(), args[0], alias, who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -194,10 +144,19 @@ func aliasFlags(c *cobra.Command, alias, by, why *string) {
 	require(c, "alias")
 }
 
-func (a *app) printMove(e registry.AliasEntry) error {
+func (a *app) move(ctx context.Context, do func(context.Context, stages.MoveOptions) (registry.AliasEntry, error), o stages.MoveOptions, ref, alias, who, why string) error {
+	var err error
+	if o.Home, err = a.homeDir(); err != nil {
+		return err
+	}
+	o.Ref, o.Alias, o.Who, o.Why = ref, alias, who, why
+	e, err := do(ctx, o)
+	if err != nil {
+		return err
+	}
 	if a.json {
 		return a.printJSON(e)
 	}
-	_, err := fmt.Fprintf(a.out, "%s:%s points at %s@%d (%s)\n", e.Name, e.Alias, e.Name, e.Version, e.Digest)
+	_, err = fmt.Fprintf(a.out, "%s:%s points at %s@%d (%s)\n", e.Name, e.Alias, e.Name, e.Version, e.Digest)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/diff"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -33,7 +34,7 @@ func (a *app) adapterShowCommand(store *string) *cobra.Command {
 		Short: "Say what a version is and what it was made from",
 		Args:  exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), *store)
+			reg, err := a.toRead(c.Context(), *store)
 			if err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ func (a *app) adapterShowCommand(store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := shownJSON{m, m.Ref().String(), aliasesAt(aliases, m.Version, false)}
+			shown := shownJSON{m, m.Ref().String(), registry.AliasesAt(aliases, m.Version, false)}
 			if a.json {
 				return a.printJSON(shown)
 			}
@@ -115,29 +116,23 @@ func (f *fields) lineage(l adapters.Lineage) {
 	}
 }
 
-// eventJSON is something that happened to an adapter.
-type eventJSON struct {
-	At      time.Time `json:"at"`
-	Event   string    `json:"event"` // published, moved or withdrawn
-	Alias   string    `json:"alias,omitempty"`
-	Version int       `json:"version,omitempty"`
-	Digest  string    `json:"digest,omitempty"`
-	Who     string    `json:"who"`
-	Why     string    `json:"why"`
+func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
+	return a.historyCommand(func(ctx context.Context) (*registry.Registry, error) { return a.toRead(ctx, *store) })
 }
 
-func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
+// historyCommand tells of the versions and aliases of an adapter or a dataset; open opens where that is.
+func (a *app) historyCommand(open func(context.Context) (*registry.Registry, error)) *cobra.Command {
 	var alias string
 	c := &cobra.Command{
 		Use:   "history NAME [--alias ALIAS]",
 		Short: "List what was published, and where aliases pointed when",
 		Args:  exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), *store)
+			reg, err := open(c.Context())
 			if err != nil {
 				return err
 			}
-			events, err := history(c.Context(), reg, args[0], alias)
+			events, err := reg.Events(c.Context(), args[0], alias)
 			if err != nil {
 				return err
 			}
@@ -151,59 +146,7 @@ func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
 	return c
 }
 
-// history lists the moves of an alias or, without one, the versions and the moves of all aliases
-// that point somewhere, the oldest first.
-func history(ctx context.Context, reg *registry.Registry, name, alias string) ([]eventJSON, error) {
-	if alias != "" {
-		return moves(ctx, reg, name, alias)
-	}
-	versions, err := reg.Versions(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if len(versions) == 0 {
-		return nil, fmt.Errorf("%s: %w", name, registry.ErrNoVersion)
-	}
-	var events []eventJSON
-	for _, v := range versions {
-		m, err := reg.Get(ctx, name, v)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, eventJSON{At: m.CreatedAt, Event: "published", Version: v, Digest: m.Digest, Who: m.CreatedBy})
-	}
-	aliases, err := reg.Aliases(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range aliases {
-		list, err := moves(ctx, reg, name, e.Alias)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, list...)
-	}
-	slices.SortStableFunc(events, func(a, b eventJSON) int { return a.At.Compare(b.At) })
-	return events, nil
-}
-
-func moves(ctx context.Context, reg *registry.Registry, name, alias string) ([]eventJSON, error) {
-	entries, err := reg.History(ctx, name, alias)
-	if err != nil {
-		return nil, err
-	}
-	events := []eventJSON{}
-	for _, e := range entries {
-		event := eventJSON{At: e.At, Event: "moved", Alias: alias, Version: e.Version, Digest: e.Digest, Who: e.Who, Why: e.Why}
-		if e.Version == 0 {
-			event.Event = "withdrawn"
-		}
-		events = append(events, event)
-	}
-	return events, nil
-}
-
-func (a *app) printHistory(events []eventJSON) error {
+func (a *app) printHistory(events []registry.Event) error {
 	columns := []column{{name: "WHEN"}, {name: "EVENT"}, {name: "ALIAS", shrink: 'e'}, {name: "VERSION", right: true}, {name: "WHO", shrink: 'e'}, {name: "WHY", shrink: 'e'}}
 	var rows [][]string
 	for _, e := range events {
@@ -259,7 +202,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 					return err
 				}
 			}
-			d, err := stages.DiffAdapters(found[0], found[1])
+			d, err := diff.Of(diff.Named{Name: found[0].Name, Adapter: found[0].Adapter}, diff.Named{Name: found[1].Name, Adapter: found[1].Adapter})
 			if err != nil {
 				return err
 			}
@@ -271,7 +214,7 @@ and of their difference. Factors that differ and multiply to the same update dif
 	}
 }
 
-func (a *app) printAdapterDiff(d stages.AdapterDiff) error {
+func (a *app) printAdapterDiff(d diff.Diff) error {
 	if d.Same {
 		_, err := fmt.Fprintf(a.out, "%s and %s compute the same\n", d.A, d.B)
 		return err

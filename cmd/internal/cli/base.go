@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/version"
@@ -11,6 +13,19 @@ import (
 
 // baseUsage is what --base takes.
 const baseUsage = "model directory, GGUF file, or hf://org/name@revision"
+
+// adapterUsage is what --adapter takes.
+const adapterUsage = "adapter directory, or NAME, NAME@3 or NAME:ALIAS in the registry"
+
+// otherBaseFlag lets an adapter be used with a base that it was not trained on.
+const otherBaseFlag = "allow-other-base"
+
+func allowOtherBase(c *cobra.Command, allowed *bool) {
+	c.Flags().BoolVar(allowed, otherBaseFlag, false, "use the adapter with a base that it was not trained on, such as the original of one that was quantised for training")
+}
+
+// warn prints what is odd and does not stop the work.
+func (a *app) warn(text string) { a.note("warning: %s", text) }
 
 // localBase returns the path of a base: what a reference to the hub names is downloaded first, as
 // far as it is not there; anything else is a path already.

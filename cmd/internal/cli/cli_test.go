@@ -74,16 +74,22 @@ const tinyTokenizer = `{"version":"1.0","added_tokens":[{"id":0,"content":"</s>"
 
 // makeBase is the command `base DIR`: a base of a few hundred parameters.
 func makeBase(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(saveBase(ts.MkAbs(args[0])))
+}
+
+func saveBase(dir string) error {
 	c, err := bases.ParseConfig([]byte(tinyConfig))
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	config := map[string]any{}
 	for key, value := range c.Raw {
 		config[key] = value
 	}
-	ts.Check(scratch.New(c, 1).Save(ts.MkAbs(args[0]), config, scratch.Files{
+	return scratch.New(c, 1).Save(dir, config, scratch.Files{
 		"tokenizer.json":        []byte(tinyTokenizer),
 		"tokenizer_config.json": []byte(`{"eos_token":"</s>","pad_token":"</s>","unk_token":"<unk>"}`),
-	}))
+	})
 }
 
 // makeAdapter is the command `adapter DIR SEED`: an adapter of rank 2 for that base.

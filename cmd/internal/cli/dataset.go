@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -16,32 +19,32 @@ func (a *app) datasetCommand() *cobra.Command {
 	return group("dataset", "Look into datasets, compare, verify and export them",
 		`Look into datasets, compare, verify and export them.
 
-REF is NAME, the latest version of a dataset, NAME@3, its third, or the directory of a version.`,
+REF is NAME, the latest version of a dataset, NAME@3, its third, NAME:ALIAS, where an alias points
+now, or the directory of a version.`,
 		a.datasetListCommand(), a.datasetShowCommand(), a.datasetCardCommand(),
 		a.datasetExclusionsCommand(), a.datasetRedactionsCommand(), a.datasetSampleCommand(),
 		a.datasetDiffCommand(), a.datasetVerifyCommand(), a.datasetExportCommand(),
+		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(a.datasetRegistry),
 	)
 }
 
-// openDataset opens the version that ref names.
-func (a *app) openDataset(ref string) (*catalog.Dataset, error) {
-	home, err := a.homeDir()
+func ofDatasets() stages.MoveOptions { return stages.MoveOptions{Datasets: true} }
+
+func (a *app) datasetRegistry(ctx context.Context) (*registry.Registry, error) {
+	h, err := a.openHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return catalog.New(home).Open(ref)
+	return h.Datasets.Registry(), nil
 }
 
-// datasetJSON is a line of dataset ls.
-type datasetJSON struct {
-	Name      string    `json:"name"`
-	Version   int       `json:"version"`  // the latest
-	Versions  int       `json:"versions"` // how many there are
-	Digest    string    `json:"digest"`
-	CreatedAt time.Time `json:"created_at,omitzero"`
-	Documents int64     `json:"documents"`
-	Chars     int64     `json:"chars"`
-	Examples  int64     `json:"examples"`
+// openDataset opens the version that ref names.
+func (a *app) openDataset(ctx context.Context, ref string) (*catalog.Dataset, error) {
+	h, err := a.openHome(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h.Datasets.Open(ctx, ref)
 }
 
 func (a *app) datasetListCommand() *cobra.Command {
@@ -49,20 +52,23 @@ func (a *app) datasetListCommand() *cobra.Command {
 		Use:   "ls",
 		Short: "List the datasets with their latest versions",
 		Args:  exactArgs(),
-		RunE: func(*cobra.Command, []string) error {
-			home, err := a.homeDir()
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.openHome(c.Context())
 			if err != nil {
 				return err
 			}
-			list, err := a.listDatasets(catalog.New(home))
+			list, damaged, err := h.Datasets.Overview(c.Context())
 			if err != nil {
 				return err
+			}
+			for _, err := range damaged {
+				a.note("warning: %v", err)
 			}
 			if a.json {
 				return a.printJSON(list)
 			}
 			if len(list) == 0 {
-				a.note("no datasets in %s", home)
+				a.note("no datasets in %s", a.homeName(h))
 				return nil
 			}
 			return a.printDatasets(list)
@@ -70,28 +76,15 @@ func (a *app) datasetListCommand() *cobra.Command {
 	}
 }
 
-// listDatasets describes the latest readable version of each dataset; damaged ones are noted.
-func (a *app) listDatasets(c *catalog.Catalog) ([]datasetJSON, error) {
-	names, err := c.List()
-	if err != nil {
-		return nil, err
+// homeName names a home for people.
+func (a *app) homeName(h *home.Home) string {
+	if h.Dir != "" {
+		return h.Dir
 	}
-	list := []datasetJSON{}
-	for _, name := range names {
-		versions, err := c.Versions(name)
-		if err != nil {
-			a.note("warning: %v", err)
-		}
-		if len(versions) == 0 {
-			continue
-		}
-		m := versions[len(versions)-1].Manifest
-		list = append(list, datasetJSON{m.Name, m.Version, len(versions), m.Digest, m.CreatedAt, m.Counts.Documents, m.Counts.Chars, m.Counts.Examples})
-	}
-	return list, nil
+	return h.Bucket.URL()
 }
 
-func (a *app) printDatasets(list []datasetJSON) error {
+func (a *app) printDatasets(list []catalog.Listed) error {
 	columns := []column{{name: "NAME", shrink: 'e'}, {name: "LATEST", right: true}, {name: "DOCUMENTS", right: true},
 		{name: "CHARS", right: true}, {name: "EXAMPLES", right: true}, {name: "CREATED"}, {name: "DIGEST"}}
 	var rows [][]string
@@ -114,7 +107,7 @@ func day(t time.Time) string {
 type manifestJSON struct {
 	catalog.Manifest
 	Ref  string `json:"ref"`
-	Path string `json:"path"`
+	Path string `json:"path,omitempty"` // of its directory, when it is on this machine
 }
 
 func (a *app) datasetShowCommand() *cobra.Command {
@@ -122,8 +115,8 @@ func (a *app) datasetShowCommand() *cobra.Command {
 		Use:   "show REF",
 		Short: "Say what a version holds and what became of the documents",
 		Args:  exactArgs("REF"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			d, err := a.openDataset(args[0])
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -139,7 +132,7 @@ func (a *app) showDataset(d *catalog.Dataset) error {
 	m := d.Manifest
 	var f fields
 	f.add("dataset", "%s", d.Ref())
-	f.add("path", "%s", d.Dir())
+	f.some("path", d.Dir())
 	f.add("digest", "%s", m.Digest)
 	f.add("config", "%s", m.ConfigDigest)
 	f.add("made with", "cultivar %s", m.ToolVersion)
@@ -175,8 +168,8 @@ func (a *app) datasetCardCommand() *cobra.Command {
 		Use:   "card REF",
 		Short: "Print a version's card, as Markdown",
 		Args:  exactArgs("REF"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			d, err := a.openDataset(args[0])
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -195,7 +188,7 @@ func (a *app) datasetVerifyCommand() *cobra.Command {
 		Short: "Read all files of a version and compare them with its manifest",
 		Args:  exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.openDataset(args[0])
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func (a *app) datasetExclusionsCommand() *cobra.Command {
 the value it measured and the limit it held that against.`,
 		Args: exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.openDataset(args[0])
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -129,7 +129,7 @@ stands there now. The dataset does not hold what stood there before. Offsets are
 the text before redaction, -1 outside of the text.`,
 		Args: exactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.openDataset(args[0])
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -171,14 +171,14 @@ func (a *app) datasetSampleCommand() *cobra.Command {
 		Long: `Print some documents, or examples, drawn at random and in their order. The same seed draws the same
 rows of a version.`,
 		Args: exactArgs("REF"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if n < 1 {
 				return usagef("-n is %d, want 1 or more", n)
 			}
 			if err := oneOf("table", kind, "documents", "examples"); err != nil {
 				return err
 			}
-			d, err := a.openDataset(args[0])
+			d, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -244,11 +244,11 @@ func (a *app) datasetDiffCommand() *cobra.Command {
 		Short: "Compare the documents and settings of two versions",
 		Args:  exactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
-			left, err := a.openDataset(args[0])
+			left, err := a.openDataset(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			right, err := a.openDataset(args[1])
+			right, err := a.openDataset(c.Context(), args[1])
 			if err != nil {
 				return err
 			}
@@ -315,7 +315,7 @@ func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOption
 		}
 	}
 	var err error
-	if o.Dataset, err = a.openDataset(ref); err != nil {
+	if o.Dataset, err = a.openDataset(c.Context(), ref); err != nil {
 		return err
 	}
 	o.Split = datasets.Split(split)

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/doctor"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -20,12 +20,12 @@ disk; whether the home can be written; whether credentials for S3 are found, whi
 EXIT STATUS
   0 all is well   1 something is broken`,
 		Args: exactArgs(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.homeDir()
 			if err != nil {
 				return err
 			}
-			h := stages.Doctor(home)
+			h := doctor.Look(c.Context(), home)
 			var broken []error
 			for _, p := range h.Problems {
 				broken = append(broken, errors.New(p))
@@ -41,7 +41,7 @@ EXIT STATUS
 	}
 }
 
-func (a *app) printHealth(h stages.Health) error {
+func (a *app) printHealth(h doctor.Health) error {
 	var f fields
 	f.add("platform", "%s", h.Platform)
 	f.add("processor", "%s, %d threads", orUnknown(h.CPU), h.Threads)

@@ -34,6 +34,7 @@ A row longer than the model's context is an error.`,
 			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
 				return err
 			}
+			o.Warn = a.warn
 			r, err := stages.Eval(c.Context(), o)
 			if err != nil {
 				return err
@@ -48,7 +49,8 @@ A row longer than the model's context is an error.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
-	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
+	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
+	allowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
 	f.StringVar(&o.Data, "data", "", "dataset, or a file of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
@@ -91,6 +92,8 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitInterrupt, "run the same command again to go on"
 	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, stages.ErrOtherRun):
 		return exitRefused, "choose another --out, or --restart to discard what is there"
+	case errors.Is(err, adapters.ErrOtherBase):
+		return exitRefused, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"
 	case errors.Is(err, registry.ErrBadName):
 		return exitUsage, way
 	case errors.Is(err, registry.ErrVersionExists):

@@ -49,6 +49,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's (of what is quantised, that of its embeddings)")
 	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
+	allowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
 	require(c, "format", "out")
 	return c
@@ -82,12 +83,10 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype,
 	run := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
 		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
 	}[format]
+	o.Warn = a.warn
 	r, err := run(c.Context(), o)
 	if err != nil {
 		return err
-	}
-	if r.OtherBase != "" {
-		a.note("warning: %s was trained on another base, %s; that is right only when it was trained on this one quantised", r.Adapter, r.OtherBase)
 	}
 	for _, note := range r.Notes {
 		a.note("note: %s", note)
@@ -98,9 +97,10 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype,
 // exclusive refuses flags that belong to another format, and wants those that the format needs.
 func exclusive(c *cobra.Command, format string) error {
 	takes := map[string][]string{
-		"peft": {"fold-rslora"}, "merged": {"base", "dtype"}, "gguf": {"base", "outtype"}, mergedGGUF: {"base", "outtype"},
+		"peft": {"fold-rslora"}, "merged": {"base", "dtype", otherBaseFlag}, "gguf": {"base", "outtype", otherBaseFlag},
+		mergedGGUF: {"base", "outtype", otherBaseFlag},
 	}[format]
-	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora"} {
+	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora", otherBaseFlag} {
 		if c.Flags().Changed(name) && !slices.Contains(takes, name) {
 			return usagef("--%s does not go with --format %s", name, format)
 		}

@@ -40,7 +40,8 @@ are written once all are done, and are the same as to each prompt alone.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
-	f.StringVar(&o.Adapter, "adapter", "", "adapter directory")
+	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
+	allowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
 	f.StringArrayVar(&o.Prompts, "prompt", nil, "text to continue (may be given several times)")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
@@ -91,6 +92,10 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
 		return err
 	}
+	if o.Home, err = a.homeDir(); err != nil {
+		return err
+	}
+	o.Warn = a.warn
 	if !a.json {
 		o.OnText = func(s string) { _, _ = io.WriteString(a.out, s) }
 	}
@@ -99,7 +104,7 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 		return err
 	}
 	switch {
-	case a.json && len(answers) == 1:
+	case a.json && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
 		return a.printJSON(answers[0])
 	case a.json:
 		return a.printJSON(struct {

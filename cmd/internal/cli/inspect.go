@@ -15,7 +15,7 @@ import (
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/inspect"
 )
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -47,13 +47,28 @@ func (a *app) inspect(ctx context.Context, what, store string) error {
 		case !info.IsDir():
 			return fmt.Errorf("%s is a file but no GGUF; want a directory of a base, an adapter or a dataset", what)
 		}
-		return a.inspectDir(ctx, what)
-	}
-	home, err := a.homeDir()
-	if err != nil {
+		err := a.inspectDir(ctx, what)
+		if !errors.Is(err, errUnknownDir) || filepath.Base(what) != what {
+			return err
+		}
+		// The folder that was ingested often has the dataset's name.
+		if named := a.inspectNamed(ctx, what, store); !errors.Is(named, errUnknownName) {
+			return named
+		}
 		return err
 	}
-	dataset, dataErr := catalog.New(home).Open(what)
+	return a.inspectNamed(ctx, what, store)
+}
+
+// What inspect was given is nothing that it knows.
+var (
+	errUnknownDir  = errors.New("neither a base, an adapter nor a dataset")
+	errUnknownName = errors.New("no directory, dataset or adapter")
+)
+
+// inspectNamed looks for what has a name in the home or in a store.
+func (a *app) inspectNamed(ctx context.Context, what, store string) error {
+	dataset, dataErr := a.openDataset(ctx, what)
 	reg, err := a.registry(ctx, store)
 	if err != nil {
 		return err
@@ -69,7 +84,7 @@ func (a *app) inspect(ctx context.Context, what, store string) error {
 	case errors.Is(dataErr, catalog.ErrCorrupt):
 		return dataErr
 	case errors.Is(adapterErr, registry.ErrNoVersion), errors.Is(adapterErr, registry.ErrBadName):
-		return hint(fmt.Errorf("%s is no directory, dataset or adapter", what), "`cultivar dataset ls` and `cultivar adapter ls` list what there is")
+		return hint(fmt.Errorf("%s is %w", what, errUnknownName), "`cultivar dataset ls` and `cultivar adapter ls` list what there is")
 	}
 	return adapterErr
 }
@@ -90,17 +105,17 @@ func (a *app) inspectDir(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		d, err := a.openDataset(abs)
+		d, err := a.openDataset(ctx, abs)
 		if err != nil {
 			return err
 		}
 		return a.showDataset(d)
 	}
-	return fmt.Errorf("%s: neither a base, an adapter nor a dataset: it has no config.json, %s or manifest.json", dir, peft.ConfigName)
+	return fmt.Errorf("%s: %w: it has no config.json, %s or manifest.json", dir, errUnknownDir, peft.ConfigName)
 }
 
 func (a *app) inspectBase(path string) error {
-	info, err := stages.InspectBase(path)
+	info, err := inspect.OfBase(path)
 	if err != nil {
 		return err
 	}
@@ -115,7 +130,7 @@ func (a *app) inspectAdapter(ctx context.Context, store, ref string) error {
 	if err != nil {
 		return err
 	}
-	info, err := stages.InspectAdapter(found)
+	info, err := inspect.OfAdapter(found.Name, found.Adapter, found.Lineage)
 	if err != nil {
 		return err
 	}
@@ -125,7 +140,7 @@ func (a *app) inspectAdapter(ctx context.Context, store, ref string) error {
 	return a.printAdapter(info)
 }
 
-func (a *app) printAdapter(i stages.AdapterInfo) error {
+func (a *app) printAdapter(i inspect.Adapter) error {
 	var f fields
 	f.add("adapter", "%s", i.Name)
 	f.add("digest", "%s", i.Digest)
@@ -137,7 +152,11 @@ func (a *app) printAdapter(i stages.AdapterInfo) error {
 		f.add("base", "%s, by name only: the adapter has no lineage", orNone(i.BaseName))
 	}
 	for _, v := range i.Servers {
-		f.add(v.Server, "%s: %s", map[bool]string{true: "yes", false: "no"}[v.OK], v.Note)
+		text := yesNo(v.OK) + ": " + v.Note
+		if v.Format != "" {
+			text += ": export --format " + v.Format
+		}
+		f.add(v.Server, "%s", text)
 	}
 	return a.printFields(&f)
 }

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/inspect"
 )
 
 // printBase says what a base is in lines of 80 columns: no label is longer than 7 characters, and a
 // digest has 71.
-func (a *app) printBase(i stages.BaseInfo) error {
+func (a *app) printBase(i inspect.Base) error {
 	var f fields
 	if i.Commit != "" {
 		f.add("base", "%s at commit %s", i.Name, i.Commit)
@@ -54,7 +54,7 @@ func (a *app) printBase(i stages.BaseInfo) error {
 	return a.printFields(&f)
 }
 
-func contextText(i stages.BaseInfo) string {
+func contextText(i inspect.Base) string {
 	text := "not said"
 	if i.Context > 0 {
 		text = fmt.Sprintf("%d positions", i.Context)
@@ -69,7 +69,7 @@ func contextText(i stages.BaseInfo) string {
 	return text
 }
 
-func tokenizerText(t stages.TokenizerInfo) string {
+func tokenizerText(t inspect.Tokenizer) string {
 	if t.Vocabulary == 0 {
 		return "not readable"
 	}
@@ -81,7 +81,7 @@ func tokenizerText(t stages.TokenizerInfo) string {
 }
 
 // templateText says what a template can do, and what it cannot.
-func templateText(t *stages.TemplateInfo) string {
+func templateText(t *inspect.Template) string {
 	if t == nil {
 		return "no template: conversations need one"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -76,7 +77,7 @@ func (a *app) runPublish(c *cobra.Command, o stages.PublishOptions) error {
 		return usagef("--version is %d, want 1 or more", o.Version)
 	}
 	o.Who = who(o.Who)
-	reg, err := stages.OpenRegistry(c.Context(), o.Home, o.Store)
+	reg, err := home.Registry(c.Context(), o.Home, o.Store)
 	if err != nil {
 		return err
 	}

@@ -13,14 +13,15 @@ import (
 	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 func (a *app) storeCommand() *cobra.Command {
 	return group("store", "Find out whether a store is safe to publish to, and whether what it holds is intact",
 		`Find out whether a store is safe to publish to, and whether what it holds is intact.
 
-URL is a directory, or s3://bucket/prefix?endpoint=https://host&region=R; without one it is the home's
-registry. Credentials for S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from the AWS
+URL is a directory, or s3://bucket/prefix?endpoint=https://host&region=R; without one it is the
+home's. Credentials for S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from the AWS
 configuration files, or from the instance's role.`,
 		a.storeProbeCommand(), a.storeCheckCommand(), a.storeListCommand(),
 	)
@@ -74,25 +75,46 @@ func (a *app) storeCheckCommand() *cobra.Command {
 	var readData bool
 	c := &cobra.Command{
 		Use:   "check [URL]",
-		Short: "Check that every alias, version and file in a registry is there",
-		Long: `Follow every alias to its version and every version to its files. With --read-data the files are read
-and their digests compared, too. Orphans are files of a publish that was killed or is under way; they
-break nothing.`,
+		Short: "Check that every alias, version and file in a store is there",
+		Long: `Follow every alias of adapters and datasets to its version and every version to its files. With
+--read-data the files are read and their digests compared, too. Orphans are files of a publish that
+was killed or is under way; they break nothing.
+
+Without URL it is the home, of which the directories of datasets are compared with the versions that
+they show, too.`,
 		Args: atMostArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), first(args))
+			if len(args) > 0 {
+				return a.checkStore(c.Context(), args[0], readData)
+			}
+			h, err := a.openHome(c.Context())
 			if err != nil {
 				return err
 			}
-			report, err := reg.Check(c.Context(), readData)
+			report, err := h.Check(c.Context(), readData)
 			if err != nil {
 				return err
 			}
-			return a.printCheck(report, reg.Bucket().URL())
+			return a.printCheck(report, h.Bucket.URL())
 		},
 	}
 	c.Flags().BoolVar(&readData, "read-data", false, "read all files and compare their digests")
 	return c
+}
+
+func (a *app) checkStore(ctx context.Context, url string, readData bool) error {
+	b, err := open.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	if err := home.Existing(ctx, b); err != nil {
+		return err
+	}
+	report, err := home.CheckStore(ctx, b, readData)
+	if err != nil {
+		return err
+	}
+	return a.printCheck(report, b.URL())
 }
 
 // first is the first argument, "" when there is none.
@@ -144,7 +166,7 @@ func (a *app) storeListCommand() *cobra.Command {
 		Short: "List the objects in a store",
 		Args:  atMostArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := a.registry(c.Context(), first(args))
+			reg, err := a.toRead(c.Context(), first(args))
 			if err != nil {
 				return err
 			}

@@ -23,6 +23,7 @@ type trainOptions struct {
 	learningRate            float64
 	epochs                  float64
 	objective, quantize     string
+	otherBase               bool
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -61,6 +62,7 @@ EXIT STATUS
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
 	f.Uint64Var(&o.seed, "seed", 0, "override seed")
+	allowOtherBase(c, &o.otherBase)
 	require(c, "base", "data")
 	return c
 }
@@ -106,9 +108,10 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	}
 	opts := stages.TrainOptions{
 		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Memory: memory,
+		AllowOtherBase: o.otherBase, Warn: a.warn,
 	}
 	if o.plan {
-		return a.planTraining(opts)
+		return a.planTraining(c.Context(), opts)
 	}
 	view := newTrainView(a)
 	opts.Hooks = view.hooks()

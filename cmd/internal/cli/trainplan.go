@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -23,8 +24,8 @@ func parseMemory(s string) (int64, error) {
 
 // planTraining prints what a run would take. A run that does not fit fails after that; as JSON the
 // error is all there is, since standard output holds one object.
-func (a *app) planTraining(o stages.TrainOptions) error {
-	plan, err := stages.PlanTraining(o)
+func (a *app) planTraining(ctx context.Context, o stages.TrainOptions) error {
+	plan, err := stages.PlanTraining(ctx, o)
 	switch {
 	case err != nil && (a.json || plan.Peak == 0):
 		return err

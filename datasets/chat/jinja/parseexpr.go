@@ -174,6 +174,7 @@ func (p *parser) primary() (expr, error) {
 		if t.text == "none" || t.text == "None" {
 			return &literalExpr{nil}, nil
 		}
+		p.names[t.text] = true
 		return &nameExpr{t.text}, nil
 	case tokString:
 		s := t.text

@@ -15,10 +15,15 @@ const (
 type Template struct {
 	body       []stmt
 	generation bool
+	names      map[string]bool
 }
 
 // Generation reports whether the template marks what the assistant says with {% generation %}.
 func (t *Template) Generation() bool { return t.generation }
+
+// Reads reports whether the template mentions a variable or a function of that name, be it in a
+// branch that is never taken.
+func (t *Template) Reads(name string) bool { return t.names[name] }
 
 type parser struct {
 	toks       []token
@@ -26,6 +31,7 @@ type parser struct {
 	depth      int
 	loops      int // {% for %} around the current statement
 	generation bool
+	names      map[string]bool // that are read
 }
 
 // Parse reads a template.
@@ -37,7 +43,7 @@ func Parse(source string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{toks: toks}
+	p := &parser{toks: toks, names: map[string]bool{}}
 	body, err := p.statements()
 	if err != nil {
 		return nil, err
@@ -45,7 +51,7 @@ func Parse(source string) (*Template, error) {
 	if t := p.cur(); t.kind != tokEOF {
 		return nil, p.fail("unexpected %v", t)
 	}
-	return &Template{body, p.generation}, nil
+	return &Template{body, p.generation, p.names}, nil
 }
 
 func (p *parser) cur() token { return p.toks[p.i] }

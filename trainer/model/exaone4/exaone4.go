@@ -22,11 +22,11 @@ func New(c *bases.Config) (*nn.Family, error) {
 	if err != nil {
 		return nil, err
 	}
-	sliding, err := Sliding(c)
+	windows, err := sliding(c)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	types, err := nn.LayerTypes(c, sliding)
+	types, err := nn.LayerTypes(c, windows)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +62,10 @@ func New(c *bases.Config) (*nn.Family, error) {
 	}), nil
 }
 
-// Sliding tells which layers have a window where layer_types is absent. It reads
+// sliding tells which layers have a window where layer_types is absent. It reads
 // sliding_window_pattern: every n-th layer sees all keys, or letters that repeat, L for a window and G
 // for none, after which the last layer sees all keys (configuration_exaone4.py).
-func Sliding(c *bases.Config) (sliding func(layer int) bool, err error) {
+func sliding(c *bases.Config) (sliding func(layer int) bool, err error) {
 	keys := c.Keys()
 	if c.SlidingWindow == 0 || !keys.Has("sliding_window_pattern") {
 		return func(int) bool { return false }, keys.Err()

@@ -9,8 +9,12 @@ import (
 	"github.com/cultivar/cultivar/trainer/nn"
 )
 
-// Architecture is the name in config.json's "architectures".
-const Architecture = "Ministral3ForCausalLM"
+// Architecture is the name in config.json's "architectures"; Multimodal that of the models of which
+// this is the text half.
+const (
+	Architecture = "Ministral3ForCausalLM"
+	Multimodal   = "Mistral3ForConditionalGeneration"
+)
 
 // New returns the family for a configuration. The layers are Mistral's: the factor on queries is
 // part of their rotary table.

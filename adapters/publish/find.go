@@ -1,0 +1,82 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/store/registry"
+)
+
+// Found is an adapter that was named by a directory or by a version in a registry.
+type Found struct {
+	Name    string // "name@3", or the directory
+	Adapter *adapters.Adapter
+	Lineage *adapters.Lineage // nil when it has none
+	Size    int64             // of its tensors, in bytes as float32
+}
+
+// IsAdapter says whether a directory holds an adapter, sound or not.
+func IsAdapter(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, peft.ConfigName))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Find reads the adapter that ref names: a directory or, when there is none of that name, a version in
+// the registry, which is opened only then; its files are verified.
+func Find(ctx context.Context, ref string, open func() (*registry.Registry, error)) (Found, error) {
+	if IsAdapter(ref) {
+		return read(ref, ref)
+	}
+	if info, err := os.Stat(ref); err == nil && info.IsDir() {
+		_, err := peft.Read(ref) // says what is missing
+		return Found{}, err
+	}
+	reg, err := open()
+	if err != nil {
+		return Found{}, err
+	}
+	m, err := reg.Resolve(ctx, ref)
+	if err != nil {
+		return Found{}, err
+	}
+	scratch, err := os.MkdirTemp("", "cultivar-adapter-")
+	if err != nil {
+		return Found{}, err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	dir := filepath.Join(scratch, "adapter")
+	if _, err := Pull(ctx, reg, m.Ref().String(), dir, nil); err != nil {
+		return Found{}, err
+	}
+	return read(m.Ref().String(), dir)
+}
+
+func read(name, dir string) (Found, error) {
+	a, err := peft.Read(dir)
+	if err != nil {
+		return Found{}, err
+	}
+	f := Found{Name: name, Adapter: a}
+	for _, t := range a.Tensors {
+		f.Size += 4 * int64(len(t.Data))
+	}
+	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err == nil {
+		f.Lineage = new(adapters.Lineage)
+		err = json.Unmarshal(data, f.Lineage)
+	}
+	if err != nil {
+		return Found{}, fmt.Errorf("read lineage: %w", err)
+	}
+	return f, nil
+}

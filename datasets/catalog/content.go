@@ -1,0 +1,157 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/cas"
+)
+
+// content is where the files of a version are.
+type content interface {
+	// open opens a file; the caller compares its size.
+	open(f File) (*os.File, error)
+	// verify reads everything again and returns all that is wrong.
+	verify(ctx context.Context, d *Dataset) []error
+}
+
+// blobs is content in the catalog's bucket.
+type blobs struct {
+	ctx context.Context // that of Open: rows are read long after it, and far away
+	c   *Catalog
+}
+
+func (b *blobs) open(f File) (*os.File, error) {
+	file, err := b.c.files.Open(b.ctx, cas.Digest(f.Digest))
+	if errors.Is(err, store.ErrNotExist) || errors.Is(err, cas.ErrCorrupt) {
+		err = fmt.Errorf("%w: %s: %w", ErrCorrupt, f.Path, err)
+	}
+	return file, err
+}
+
+// verify reads the bucket, never a cache.
+func (b *blobs) verify(ctx context.Context, d *Dataset) []error {
+	m := d.Manifest
+	now, err := b.c.reg.Get(ctx, m.Name, m.Version)
+	if err != nil {
+		return []error{notFound(err)}
+	}
+	var problems []error
+	if now.Digest != m.Digest {
+		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
+	}
+	for _, f := range m.Files {
+		if err := ctx.Err(); err != nil {
+			return []error{err}
+		}
+		if err := b.c.verifyBlob(ctx, f); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if d.dir != "" {
+		problems = append(problems, b.c.checkView(ctx, m.Name, m.Version, d.dir)...)
+	}
+	return problems
+}
+
+func (c *Catalog) verifyBlob(ctx context.Context, f File) error {
+	r, size, err := cas.New(c.place.Bucket).Get(ctx, cas.Digest(f.Digest))
+	if err == nil {
+		defer r.Close()
+		if size != f.Size {
+			return fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, f.Path, size, f.Size)
+		}
+		_, err = io.Copy(io.Discard, r)
+	}
+	if errors.Is(err, store.ErrNotExist) || errors.Is(err, cas.ErrCorrupt) {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, f.Path, err)
+	}
+	return err
+}
+
+// plain is content in a directory that stands for itself. Names come from a manifest, which may be
+// anybody's: they are resolved below the directory and not through links out of it.
+type plain struct{ dir string }
+
+func (p plain) open(f File) (*os.File, error) {
+	root, err := os.OpenRoot(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Open(filepath.FromSlash(f.Path))
+}
+
+func (p plain) verify(ctx context.Context, d *Dataset) []error {
+	return verifyDir(ctx, d.Manifest, p.dir, func(File) bool { return false })
+}
+
+// verifyDir compares a directory with a manifest: files that are missing, changed, or not listed. Those
+// that known vouches for are not read.
+func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) bool) []error {
+	now, err := openDir(dir)
+	if err != nil {
+		return []error{err}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return []error{err}
+	}
+	defer root.Close()
+	var problems []error
+	if now.Manifest.Digest != m.Digest {
+		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
+	}
+	listed := map[string]bool{manifestName: true, cardName: true}
+	for _, f := range m.Files {
+		if err := ctx.Err(); err != nil {
+			return []error{err}
+		}
+		listed[f.Path] = true
+		if known(f) {
+			continue
+		}
+		if err := verifyFile(root, f); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return append(problems, unlisted(root, listed)...)
+}
+
+func verifyFile(root *os.Root, entry File) error {
+	f, err := root.Open(filepath.FromSlash(entry.Path))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", entry.Path, err)
+	}
+	if digest := digestOf(h); size != entry.Size || digest != entry.Digest {
+		return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
+	}
+	return nil
+}
+
+func unlisted(root *os.Root, listed map[string]bool) []error {
+	var problems []error
+	err := fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && !listed[path] {
+			problems = append(problems, fmt.Errorf("%w: %s is not in the manifest", ErrCorrupt, path))
+		}
+		return err
+	})
+	if err != nil {
+		problems = append(problems, err)
+	}
+	return problems
+}

@@ -1,0 +1,21 @@
+package machine
+
+import "golang.org/x/sys/unix"
+
+// CPU is what the system calls the processor, "" when it does not say.
+func CPU() string {
+	name, err := unix.Sysctl("machdep.cpu.brand_string")
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// Memory returns the machine's memory, in bytes; what is free is not known.
+func Memory() (total, free int64) {
+	n, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return 0, 0
+	}
+	return int64(n), 0
+}

@@ -1,0 +1,62 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind is a sort of artefact. Kinds share a bucket and its blobs, and each has names of its own.
+type Kind struct {
+	// Prefix is where the kind's manifests and aliases live: "" or a name and a slash.
+	Prefix string
+	// Digest names the content of a version; nil names it as docs/format/registry.md says.
+	Digest func(files []File, body json.RawMessage) (string, error)
+	// Returns says that going back to what an older version holds is news, and gets a version of its own.
+	// Otherwise the older version is the answer.
+	Returns bool
+}
+
+const (
+	manifests = "manifests/"
+	refs      = "refs/"
+	suffix    = ".json"
+)
+
+func (k Kind) manifestPrefix() string { return k.Prefix + manifests }
+
+func (k Kind) refPrefix() string { return k.Prefix + refs }
+
+func (k Kind) manifestKey(name string, version int) string {
+	return fmt.Sprintf("%s%s/%08d%s", k.manifestPrefix(), name, version, suffix)
+}
+
+// parseManifestKey is the inverse of manifestKey.
+func (k Kind) parseManifestKey(key string) (name string, version int, ok bool) {
+	name, number, _ := strings.Cut(strings.TrimPrefix(key, k.manifestPrefix()), "/")
+	version, err := strconv.Atoi(strings.TrimSuffix(number, suffix))
+	ok = err == nil && version > 0 && version <= maxVersion && CheckName(name) == nil && k.manifestKey(name, version) == key
+	return name, version, ok
+}
+
+func (k Kind) aliasKey(name, alias string, seq uint64) string {
+	return fmt.Sprintf("%s%s/%s/%020d%s", k.refPrefix(), name, alias, seq, suffix)
+}
+
+// parseAliasKey is the inverse of aliasKey.
+func (k Kind) parseAliasKey(key string) (name, alias string, seq uint64, ok bool) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(key, k.refPrefix()), "/")
+	alias, number, _ := strings.Cut(rest, "/")
+	seq, err := strconv.ParseUint(strings.TrimSuffix(number, suffix), 10, 64)
+	ok = err == nil && seq > 0 && CheckName(name) == nil && CheckName(alias) == nil && k.aliasKey(name, alias, seq) == key
+	return name, alias, seq, ok
+}
+
+// digest names the content of a version.
+func (k Kind) digest(files []File, body json.RawMessage) (string, error) {
+	if k.Digest != nil {
+		return k.Digest(files, body)
+	}
+	return ContentDigest(files, body)
+}

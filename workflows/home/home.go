@@ -1,0 +1,128 @@
+// Package home opens the place where datasets, adapters and the history of runs live: a directory, or a
+// prefix of an S3 bucket. It is the one place that knows where in it each of them is.
+package home
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/file"
+	"github.com/cultivar/cultivar/store/open"
+	"github.com/cultivar/cultivar/store/registry"
+)
+
+// Home is an open home. It is safe for concurrent use; nothing is written by opening it.
+type Home struct {
+	Dir      string // "" when it is not on this machine
+	Bucket   store.Bucket
+	Adapters *registry.Registry
+	Datasets *catalog.Catalog
+}
+
+// Open opens the home at a location: a directory, file:///path, or s3://bucket/prefix.
+func Open(ctx context.Context, location string) (*Home, error) {
+	h, err := openHome(ctx, location)
+	if err != nil {
+		return nil, fmt.Errorf("open home: %w", err)
+	}
+	h.Adapters = registry.New(h.Bucket, publish.Kind)
+	return h, nil
+}
+
+func openHome(ctx context.Context, location string) (*Home, error) {
+	dir, local, err := open.Directory(location)
+	if err != nil {
+		return nil, err
+	}
+	if local {
+		return openDir(dir)
+	}
+	b, err := open.Open(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	return &Home{Bucket: b, Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: scratch(), Cache: cache()})}, nil
+}
+
+// openDir opens a home on this machine. The bucket lies beside the datasets' directories: on one file
+// system, so that both are names of the same files.
+func openDir(dir string) (*Home, error) {
+	b, err := file.OpenPrivate(filepath.Join(dir, "registry"))
+	if err != nil {
+		return nil, err
+	}
+	shown := filepath.Join(dir, "datasets")
+	return &Home{Dir: dir, Bucket: b, Datasets: catalog.New(catalog.Place{
+		Bucket: b, Dir: shown, Scratch: filepath.Join(shown, ".tmp"),
+	})}, nil
+}
+
+// scratch is where versions are built that go elsewhere: of each user, since the system's temporary
+// directory is everybody's, and of one name, so that the next process finds what a killed one left.
+func scratch() string {
+	return filepath.Join(os.TempDir(), "cultivar-"+strconv.Itoa(os.Geteuid()))
+}
+
+// cache is where copies of what lies elsewhere are kept.
+func cache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return filepath.Join(scratch(), "blobs")
+	}
+	return filepath.Join(dir, "cultivar", "blobs")
+}
+
+// ErrNoStore means that a store to read from is not there or holds nothing: a mistyped name must not look
+// like an empty store.
+var ErrNoStore = errors.New("there is no store")
+
+// Registry opens the adapters at a store's URL; without one, those of the home.
+func Registry(ctx context.Context, location, url string) (*registry.Registry, error) {
+	if url == "" {
+		h, err := Open(ctx, location)
+		if err != nil {
+			return nil, err
+		}
+		return h.Adapters, nil
+	}
+	b, err := open.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b, publish.Kind), nil
+}
+
+// Existing refuses a bucket that holds nothing.
+func Existing(ctx context.Context, b store.Bucket) error {
+	for _, err := range b.List(ctx, "") {
+		return err
+	}
+	return fmt.Errorf("%w at %s: nothing is kept there", ErrNoStore, b.URL())
+}
+
+// Check looks whether every alias, version and file in a home is there, and whether the directories of
+// datasets show what the versions hold; with readData it reads all files.
+func (h *Home) Check(ctx context.Context, readData bool) (registry.Report, error) {
+	report, err := CheckStore(ctx, h.Bucket, readData)
+	if err != nil {
+		return report, err
+	}
+	views, err := h.Datasets.CheckViews(ctx)
+	if err != nil {
+		return report, fmt.Errorf("check datasets: %w", err)
+	}
+	report.Problems = append(report.Problems, views...)
+	return report, nil
+}
+
+// CheckStore is Check for a bucket alone.
+func CheckStore(ctx context.Context, b store.Bucket, readData bool) (registry.Report, error) {
+	return registry.Check(ctx, b, readData, publish.Kind, catalog.Kind)
+}
