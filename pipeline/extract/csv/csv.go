@@ -301,21 +301,32 @@ func object(header, row []string) []byte {
 	return append(out, '}')
 }
 
-// Markdown renders a table, the first row as its header, in GitHub's syntax.
+// Markdown renders a table, the first row as its header, in GitHub's syntax. Rows are filled up to
+// the widest, unless most of the table would be filling: one wide row must not make thousands of
+// others as wide.
 func Markdown(table [][]string) string {
-	width := 0
+	width, cells := 0, 0
 	for _, row := range table {
-		width = max(width, len(row))
+		width, cells = max(width, len(row)), cells+len(row)
+	}
+	fill := width
+	if width*len(table) > maxFilling*cells {
+		fill = 0
 	}
 	var out strings.Builder
 	for i, row := range table {
-		line(&out, row, width)
-		if i == 0 {
-			out.WriteString(strings.Repeat("| - ", width) + "|\n")
+		if i > 0 {
+			line(&out, row, max(len(row), fill))
+			continue
 		}
+		line(&out, row, width)
+		out.WriteString(strings.Repeat("| - ", width) + "|\n")
 	}
 	return out.String()
 }
+
+// maxFilling is how many times its own cells a table may be filled to.
+const maxFilling = 8
 
 func line(out *strings.Builder, row []string, width int) {
 	for i := range width {

@@ -46,6 +46,14 @@ func TestInchMarks(t *testing.T) {
 	}
 }
 
+// One wide row costs its own cells only.
+func TestWideRow(t *testing.T) {
+	docs := load(t, extract.MIMECSV, "a,b\n"+strings.Repeat(",", 3000)+"\n"+strings.Repeat("x\n", 3000))
+	if n := len(docs[0].Text); n > 100_000 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 func TestColumnsOfOneName(t *testing.T) {
 	docs := load(t, extract.MIMECSV, "text,note,note\nx,first,second\n")
 	if m := docs[0].Metadata; m["note"] != "first" || m["note 2"] != "second" {
