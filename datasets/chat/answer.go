@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/tokenizer"
 )
 
 // Answer tokenises a prompt, up to where the assistant's words are to begin, and an answer to it with
@@ -26,24 +27,31 @@ func (e *Encoder) Answer(prompt datasets.Conversation, answer []datasets.Message
 	if err != nil {
 		return nil, nil, err
 	}
-	lead := t.lead(answer[0])
-	text := t.prompt + t.answer[:t.end]
-	ids, at := e.Tokenizer.EncodeOffsets(t.prompt+t.answer, false)
-	for i, s := range at {
-		if s.Start >= len(t.prompt)+lead && s.End <= len(text) {
-			answerIDs = append(answerIDs, ids[i])
-		}
-	}
-	if t.stop != nil {
-		answerIDs = append(answerIDs, *t.stop)
-	}
+	promptIDs, answerIDs = e.split(t, t.lead(answer[0]))
 	if len(answerIDs) == 0 {
 		return nil, nil, ErrNothingTrained
 	}
-	if strings.TrimSpace(t.answer[:lead]) == "" {
-		lead = 0
+	return promptIDs, answerIDs, nil
+}
+
+// split tokenises a turn whose first lead bytes are written by the template. White space of these
+// that is not of the first word's token is of neither: the model is not asked for it.
+func (e *Encoder) split(t turn, lead int) (prompt, answer []int32) {
+	ids, at := e.tokens(t.prompt+t.answer, []span{{len(t.prompt), len(t.prompt) + t.end}})
+	first := slices.IndexFunc(at, func(s tokenizer.Span) bool { return s.Start >= len(t.prompt) && s.End > len(t.prompt)+lead })
+	if first < 0 {
+		return nil, nil
 	}
-	return e.Tokenizer.Encode(t.prompt+t.answer[:lead], false), answerIDs, nil
+	for i := first; i < len(ids) && at[i].End <= len(t.prompt)+t.end; i++ {
+		answer = append(answer, ids[i])
+	}
+	if t.stop != nil {
+		answer = append(answer, *t.stop)
+	}
+	if strings.TrimSpace(t.answer[:lead]) == "" {
+		return e.Tokenizer.Encode(t.prompt, false), answer
+	}
+	return ids[:first:first], answer
 }
 
 // lead returns how much of an answer the template writes before its first word.

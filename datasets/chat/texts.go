@@ -11,49 +11,37 @@ import (
 // is nil for none. A text that has those tokens already, as one that was rendered with a chat
 // template has, does not get them twice.
 func (e *Encoder) Texts(texts []string, eos *int32) [][]int32 {
-	begin, end := e.around()
+	begin, end := e.Tokenizer.Around()
 	if eos != nil && !slices.Contains(end, *eos) {
 		end = append(end, *eos)
 	}
+	mark := e.spelt(end)
 	out := make([][]int32, len(texts))
 	parallel.For(len(texts), 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			out[i] = e.text(texts[i], begin, end)
+			ids := e.Tokenizer.Encode(texts[i], false)
+			if len(begin) > len(ids) || !slices.Equal(ids[:len(begin)], begin) {
+				ids = slices.Concat(begin, ids)
+			}
+			// What templates write after the last turn's end, a newline, ends nothing.
+			if mark == "" || !strings.HasSuffix(strings.TrimRight(texts[i], " \r\n"), mark) {
+				ids = append(ids, end...)
+			}
+			out[i] = ids
 		}
 	})
 	return out
 }
 
-func (e *Encoder) text(text string, begin, end []int32) []int32 {
-	ids := e.Tokenizer.Encode(text, false)
-	if !starts(ids, begin) {
-		ids = slices.Concat(begin, ids)
+// spelt returns how the last of some tokens is spelt in texts, "" when no text can hold it.
+func (e *Encoder) spelt(ids []int32) string {
+	if len(ids) == 0 {
+		return ""
 	}
-	// What templates write after the last turn's end, a newline, ends nothing.
-	last := e.Tokenizer.Encode(strings.TrimRight(text, " \r\n"), false)
-	if n := len(last); len(end) == 0 || n > 0 && last[n-1] == end[len(end)-1] {
-		return ids
+	last := ids[len(ids)-1:]
+	text := e.Tokenizer.Token(last[0])
+	if !slices.Equal(e.Tokenizer.Encode(text, false), last) {
+		return ""
 	}
-	return append(ids, end...)
-}
-
-func starts(ids, with []int32) bool {
-	return len(with) > 0 && len(ids) >= len(with) && slices.Equal(ids[:len(with)], with)
-}
-
-// Begin returns the tokens that the tokenizer puts before a text.
-func (e *Encoder) Begin() []int32 {
-	begin, _ := e.around()
-	return begin
-}
-
-// around returns what the tokenizer adds to a text.
-func (e *Encoder) around() (before, after []int32) {
-	plain, all := e.Tokenizer.Encode("a", false), e.Tokenizer.Encode("a", true)
-	for i := 0; i+len(plain) <= len(all); i++ {
-		if slices.Equal(all[i:i+len(plain)], plain) {
-			return slices.Clone(all[:i]), slices.Clone(all[i+len(plain):])
-		}
-	}
-	return nil, nil
+	return text
 }

@@ -41,6 +41,9 @@ func (e *Encoder) plan(c datasets.Conversation) (*plan, error) {
 	if e.Template == nil {
 		return nil, ErrNoTemplate
 	}
+	if c.Kind() == datasets.KindPreference {
+		return nil, errors.New("a pair of answers is there to be compared, not to be learned")
+	}
 	p := &plan{e: e, messages: slices.Concat(c.Messages, c.Completion)}
 	var err error
 	if p.tools, err = parseTools(c.Tools); err != nil {
@@ -69,7 +72,7 @@ func (e *Encoder) plan(c datasets.Conversation) (*plan, error) {
 func learned(m datasets.Message) (bool, error) {
 	if m.Role != assistant {
 		if m.Train != nil && *m.Train {
-			return false, fmt.Errorf("is marked as learned, and is of the role %q: only the assistant's are", humanize.Excerpt(m.Role, 20))
+			return false, errors.New("is marked to be learned, and only the assistant's messages are")
 		}
 		return false, nil
 	}
@@ -180,8 +183,13 @@ func (p *plan) markedTurn(i int, before string, after jinja.Output) (turn, error
 	}
 	last := after.Generation[len(after.Generation)-1]
 	start := last.Start
-	if strings.HasPrefix(after.Text, before) && len(before) <= start {
-		start = len(before)
+	if strings.HasPrefix(after.Text, before) {
+		// A template may mark the generation prompt as well.
+		k := slices.IndexFunc(after.Generation, func(g jinja.Span) bool { return g.End > len(before) })
+		if k < 0 {
+			return turn{}, fmt.Errorf("message %d: %w%s", i+1, ErrNothingTrained, p.outline())
+		}
+		start = max(after.Generation[k].Start, len(before))
 	}
 	t := turn{prompt: after.Text[:start], answer: after.Text[start:], end: last.End - start}
 	return t, p.shown(i, t)

@@ -41,9 +41,6 @@ func (e *Encoder) Warnings() []string {
 	}
 	a, err := e.try()
 	var out []string
-	if !a.Tools {
-		out = append(out, "the template has no branch for tools: conversations with tools are refused")
-	}
 	switch {
 	case errors.Is(err, ErrNothingTrained):
 		out = append(out, fmt.Sprintf("the template trains nothing of a plain conversation: %v", err))
@@ -51,6 +48,9 @@ func (e *Encoder) Warnings() []string {
 		out = append(out, fmt.Sprintf("conversations cannot be trained on: %v", err))
 	case a.Trains && !a.Ends && len(e.stops()) > 0:
 		out = append(out, fmt.Sprintf("the template ends no answer with a token that ends generation (%s): a model trained on it may not stop", e.names(e.stops())))
+	}
+	if id := e.added(); id != nil {
+		out = append(out, fmt.Sprintf("the template ends answers with nothing: %s is put behind each, and trained", e.names([]int32{*id})))
 	}
 	for _, name := range e.missing() {
 		out = append(out, fmt.Sprintf("the template writes %s, which no file names: it becomes nothing", name))
@@ -75,6 +75,19 @@ func (e *Encoder) try() (a Ability, err error) {
 		}
 	}
 	return a, nil
+}
+
+// added returns the token that is put behind an answer which the template ends with nothing.
+func (e *Encoder) added() *int32 {
+	p, err := e.plan(tried)
+	if err != nil || len(p.learned) == 0 {
+		return nil
+	}
+	t, err := p.turn(p.learned[len(p.learned)-1])
+	if err != nil {
+		return nil
+	}
+	return t.stop
 }
 
 func (t *Template) writesSystem() bool {

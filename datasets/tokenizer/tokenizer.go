@@ -13,6 +13,7 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/internal/parallel"
@@ -185,6 +186,11 @@ func (t *Tokenizer) Token(id int32) string {
 
 // IsSpecial reports whether id is a special token, one that Decode can leave out.
 func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.isSpecial(id) }
+
+// Around returns the tokens that the tokenizer puts before and after a text. The slices are copies.
+func (t *Tokenizer) Around() (before, after []int32) {
+	return slices.Clone(t.prefix), slices.Clone(t.suffix)
+}
 
 // Special returns the tokens that have a name.
 func (t *Tokenizer) Special() Special { return t.special }

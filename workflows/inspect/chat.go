@@ -19,12 +19,15 @@ type Template struct {
 // try tries the template.
 func (info *Base) try(b *words.Base) {
 	e := b.Chat(chat.Auto)
+	a := e.Ability()
+	if b.Template.Err() == nil && !a.Tools {
+		info.odd("the template has no branch for tools: conversations with tools are refused")
+	}
 	info.Oddities = append(info.Oddities, e.Warnings()...)
 	if b.Template.Err() != nil {
 		return
 	}
 	info.Template = true
-	a := e.Ability()
 	info.Chat = &Template{
 		Names: b.Template.Names(), Digest: "sha256:" + b.Template.Digest(),
 		System: a.System, Tools: a.Tools, Generation: a.Generation, Masks: a.Trains, Ends: a.Ends,
