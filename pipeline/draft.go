@@ -3,6 +3,7 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/pipeline/dedup"
@@ -86,7 +87,7 @@ func sourceURI(sourceName, path, row string) string {
 	if row != "" {
 		uri += "#" + row
 	}
-	return uri
+	return strings.ToValidUTF8(uri, "\ufffd") // names of old shares are in other charsets
 }
 
 // step is the contract of the stages that look at one document at a time. do edits the draft or
