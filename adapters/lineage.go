@@ -12,9 +12,10 @@ type Lineage struct {
 	Base          BaseRef         `json:"base"`
 	Datasets      []DatasetRef    `json:"datasets"`
 	InitAdapter   string          `json:"init_adapter,omitempty"` // digest of the adapter it went on from
-	Config        json.RawMessage `json:"config"`                 // of the training, resolved
+	Config        json.RawMessage `json:"config"`                 // of the training, as far as it changes a result
 	ConfigDigest  string          `json:"config_digest"`
-	RunDigest     string          `json:"run_digest"` // of base, data, start and configuration together
+	RunDigest     string          `json:"run_digest"`              // of base, data, start and configuration together
+	ChatTemplate  string          `json:"chat_template,omitempty"` // digest of the one that was given instead of the base's
 	Tool          string          `json:"tool"`
 	Metrics       Metrics         `json:"metrics"`
 }
@@ -32,13 +33,13 @@ type DatasetRef struct {
 	Digest  string `json:"digest"`
 }
 
-// Metrics of a training run. Losses are mean negative log-likelihoods in nats per token; those on
-// held-out rows are 0 when there were none.
+// Metrics of a training run. Losses are the objective's, mean negative log-likelihoods in nats per token
+// mostly; those on held-out rows are nil when there were none.
 type Metrics struct {
-	Steps          int     `json:"steps"`
-	Tokens         int64   `json:"tokens"`
-	TrainedTokens  int64   `json:"trained_tokens"`
-	TrainLoss      float64 `json:"train_loss"`
-	EvalLossBefore float64 `json:"eval_loss_before,omitempty"`
-	EvalLossAfter  float64 `json:"eval_loss_after,omitempty"`
+	Steps          int      `json:"steps"`
+	Tokens         int64    `json:"tokens"`
+	TrainedTokens  int64    `json:"trained_tokens"`
+	TrainLoss      float64  `json:"train_loss"`
+	EvalLossBefore *float64 `json:"eval_loss_before,omitempty"`
+	EvalLossAfter  *float64 `json:"eval_loss_after,omitempty"`
 }

@@ -10,11 +10,11 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/datasets/pack"
 	rowfile "github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/rng"
+	"github.com/cultivar/cultivar/trainer/objective"
 )
 
 // dataSteps is how many different steps the data of a training row has; then it starts anew.
@@ -95,7 +95,7 @@ func (d dataset) write(b *bench, baseDir string) (path, peerPath string, err err
 	return d.writeRows(b, e)
 }
 
-func (d dataset) writeRows(b *bench, e examples.Encoder) (path, peerPath string, err error) {
+func (d dataset) writeRows(b *bench, e objective.Encoder) (path, peerPath string, err error) {
 	var lines bytes.Buffer
 	enc := json.NewEncoder(&lines)
 	enc.SetEscapeHTML(false)
@@ -120,7 +120,7 @@ func (d dataset) writeRows(b *bench, e examples.Encoder) (path, peerPath string,
 }
 
 // steps tokenises and packs the rows as training does, and returns those of each step.
-func (d dataset) steps(path string, e examples.Encoder) ([][]peerRow, error) {
+func (d dataset) steps(path string, e objective.Encoder) ([][]peerRow, error) {
 	var list []datasets.Example
 	for r, err := range rowfile.Read(path, rowfile.Options{}) {
 		if err != nil {
@@ -128,7 +128,11 @@ func (d dataset) steps(path string, e examples.Encoder) ([][]peerRow, error) {
 		}
 		list = append(list, r)
 	}
-	encoded, err := e.Encode(list)
+	o, err := objective.ByName(d.objective, objective.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := o.Encode(e, list)
 	if err != nil {
 		return nil, err
 	}
@@ -157,16 +161,16 @@ func (d dataset) steps(path string, e examples.Encoder) ([][]peerRow, error) {
 }
 
 // encoderOf reads the tokenizer and the chat template of a base.
-func encoderOf(baseDir string) (examples.Encoder, error) {
+func encoderOf(baseDir string) (objective.Encoder, error) {
 	tok, err := tokenizer.Open(baseDir)
 	if err != nil {
-		return examples.Encoder{}, err
+		return objective.Encoder{}, err
 	}
 	template, err := chat.Open(baseDir, tok)
 	if err != nil {
-		return examples.Encoder{}, err
+		return objective.Encoder{}, err
 	}
-	return examples.Encoder{Encoder: &chat.Encoder{Tokenizer: tok, Template: template}}, nil
+	return objective.Encoder{Encoder: &chat.Encoder{Tokenizer: tok, Template: template}}, nil
 }
 
 func forPeer(r pack.Row) peerRow {

@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // trainArgs say what a training side trains. Config is YAML as `cultivar train --config` takes it.
@@ -74,7 +74,7 @@ func newTrainWorker(text json.RawMessage) (runner, error) {
 	w := &trainWorker{next: make(chan struct{}), steps: make(chan trainer.Step), ended: make(chan error, 1)}
 	started := make(chan struct{})
 	go func() {
-		_, err := stages.Train(context.Background(), stages.TrainOptions{
+		_, err := training.Train(context.Background(), training.Options{
 			Base: args.Base, Data: args.Data, Config: cfg, OutDir: out, Memory: args.Memory,
 			Hooks: trainer.Hooks{
 				OnStart: func(int, int) { close(started); <-w.next },

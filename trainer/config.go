@@ -10,21 +10,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/trainer/lora"
+	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
-
-// The objectives.
-const (
-	CLM = "clm" // every token of a text
-	SFT = "sft" // the assistant's tokens of a conversation
-	DPO = "dpo" // the preference for one of two answers
-)
-
-// Objectives lists them.
-var Objectives = []string{CLM, SFT, DPO}
 
 // Config is a training configuration. Keys are those of transformers' TrainingArguments, TRL's
 // SFTConfig and PEFT's LoraConfig.
@@ -38,7 +31,13 @@ type Config struct {
 	Shuffle      bool        `yaml:"shuffle" json:"shuffle"`
 	Seed         uint64      `yaml:"seed" json:"seed"`
 	AppendEOS    bool        `yaml:"append_eos" json:"append_eos"` // of clm rows
-	DPOBeta      float64     `yaml:"dpo_beta" json:"dpo_beta"`     // how far dpo may go from the base
+
+	TrainOn      string `yaml:"train_on" json:"train_on"`           // which of the assistant's turns, see chat.TrainOns
+	ChatTemplate string `yaml:"chat_template" json:"chat_template"` // file to render conversations with, instead of the base's
+	Clock        string `yaml:"clock" json:"clock"`                 // what templates that write the date are told
+	Data         Data   `yaml:"data" json:"data"`
+
+	objective.Config `yaml:",inline"`
 
 	BatchSize      int     `yaml:"batch_size" json:"batch_size"`             // sequences in an optimizer step
 	MicroBatchSize int     `yaml:"micro_batch_size" json:"micro_batch_size"` // sequences in memory at a time; changes no result
@@ -63,17 +62,29 @@ type Config struct {
 	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"` // less memory, same result
 }
 
+// Data says how the keys of files of rows are understood.
+type Data struct {
+	Mapping     map[string]string `yaml:"mapping" json:"mapping"`           // from the field of a row to the file's key for it
+	KeepUnknown bool              `yaml:"keep_unknown" json:"keep_unknown"` // unknown keys are metadata, not an error
+}
+
+// DefaultClock is the day that Llama's templates name where nobody tells them the day. Any day would do
+// that is the same every day: the same command gives the same adapter tomorrow.
+const DefaultClock = "2024-07-26"
+
 // DefaultConfig is the recipe for a small adapter: LoRA on all linear modules.
 func DefaultConfig() Config {
 	return Config{
-		Objective:       CLM,
+		Objective:       objective.Default,
 		LoRA:            lora.DefaultConfig(),
 		MaxSeqLength:    1024,
 		Packing:         true,
 		Shuffle:         true,
 		Seed:            17,
 		AppendEOS:       true,
-		DPOBeta:         0.1,
+		TrainOn:         string(chat.Auto),
+		Clock:           DefaultClock,
+		Config:          objective.DefaultConfig(),
 		BatchSize:       16,
 		MicroBatchSize:  4,
 		NumEpochs:       3,
@@ -100,8 +111,13 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(!slices.Contains(Objectives, c.Objective), "objective is %q, want one of %s", c.Objective, strings.Join(Objectives, ", "))
-	bad(!(c.DPOBeta > 0), "dpo_beta is %g, want more than 0", c.DPOBeta)
+	o, err := objective.ByName(c.Objective, c.Config)
+	errs = append(errs, err, c.Config.Validate())
+	bad(err == nil && o.Facts().Compares && c.BatchSize == 1, "batch_size is 1, but %s compares the rows of a step: want at least 2", c.Objective)
+	bad(!slices.Contains(chat.TrainOns(), chat.TrainOn(c.TrainOn)), "train_on is %q, want one of %s", c.TrainOn, trainOns())
+	if _, err := c.Time(); err != nil {
+		errs = append(errs, err)
+	}
 	bad(c.Quantize != "" && !slices.Contains(bases.QuantiseMethods(), c.Quantize), "quantize is %q, want one of %s", c.Quantize, strings.Join(bases.QuantiseMethods(), ", "))
 	if c.InitAdapter == "" {
 		errs = append(errs, c.LoRA.Validate())
@@ -127,15 +143,76 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Digest identifies the configuration by what it computes: keys that change no result are left out.
-func (c Config) Digest() string {
-	c.MicroBatchSize, c.SaveSteps, c.LoggingSteps, c.EvalSteps = 0, 0, 0, 0
-	c.GradientCheckpointing = false
+func trainOns() string {
+	var names []string
+	for _, on := range chat.TrainOns() {
+		names = append(names, string(on))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Time is the clock.
+func (c Config) Time() (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, c.Clock); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("clock is %q, want a date such as %s, or %sT09:30:00Z", c.Clock, DefaultClock, DefaultClock)
+}
+
+// Effect is the configuration by what it computes, as JSON with sorted keys: those that change no result
+// are left out, and so are files, which are known by their digests.
+func (c Config) Effect() json.RawMessage {
 	data, err := json.Marshal(c)
 	if err != nil {
 		panic("trainer: marshal config: " + err.Error())
 	}
-	sum := sha256.Sum256(data)
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(data, &keys); err != nil {
+		panic("trainer: read config: " + err.Error())
+	}
+	for _, key := range c.withoutEffect() {
+		delete(keys, key)
+	}
+	if data, err = json.Marshal(keys); err != nil {
+		panic("trainer: marshal config: " + err.Error())
+	}
+	return data
+}
+
+// withoutEffect lists the keys that change no result.
+func (c Config) withoutEffect() []string {
+	keys := []string{
+		"micro_batch_size", "save_steps", "logging_steps", "eval_steps", "gradient_checkpointing",
+		"init_adapter", "chat_template",
+	}
+	if c.Clock == "" {
+		keys = append(keys, "clock")
+	}
+	if len(c.Data.Mapping) == 0 && !c.Data.KeepUnknown {
+		keys = append(keys, "data")
+	}
+	if c.InitAdapter != "" {
+		keys = append(keys, "lora")
+	}
+	if c.MaxSteps > 0 {
+		keys = append(keys, "num_epochs")
+	}
+	if c.WarmupSteps > 0 {
+		keys = append(keys, "warmup_ratio")
+	}
+	for _, o := range objective.List(c.Config) {
+		if f := o.Facts(); f.Name != c.Objective {
+			keys = append(keys, f.Keys...)
+		}
+	}
+	return keys
+}
+
+// Digest identifies the configuration by what it computes.
+func (c Config) Digest() string {
+	sum := sha256.Sum256(c.Effect())
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 

@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"context"
 	"encoding/json"
+	"github.com/cultivar/cultivar/trainer/optim"
 	"math"
 	"os"
 	"path/filepath"
@@ -45,12 +46,12 @@ func dpoJob(t *testing.T, c trainer.Config, rows *pack.Sequences) (trainer.Job, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trainer.Job{Config: c, Model: m, Reference: ref, Params: params, Train: rows, Eval: rows.Rows[:4], RunDigest: "run", OutDir: t.TempDir()}, params
+	return trainer.Job{Config: c, Model: m, Reference: ref, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, Eval: rows.Rows[:4], RunDigest: "run", OutDir: t.TempDir()}, params
 }
 
 func dpoConfig() trainer.Config {
 	c := config()
-	c.Objective, c.LoRA.Dropout, c.BatchSize, c.MicroBatchSize = trainer.DPO, 0, 4, 4
+	c.Objective, c.LoRA.Dropout, c.BatchSize, c.MicroBatchSize = "dpo", 0, 4, 4
 	return c
 }
 
@@ -62,7 +63,7 @@ func TestPreferenceLoss(t *testing.T) {
 	c.Shuffle = false
 	job, _ := dpoJob(t, c, rows)
 	answer := func(m *model.Model) []float64 {
-		s, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
+		s, err := eval.NLL(context.Background(), m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,8 +117,8 @@ func TestPreferencesAreLearnt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.EvalAfter > r.EvalBefore/2 {
-			t.Errorf("micro-batches of %d: the loss goes from %g to %g", micro, r.EvalBefore, r.EvalAfter)
+		if *r.EvalAfter > *r.EvalBefore/2 {
+			t.Errorf("micro-batches of %d: the loss goes from %g to %g", micro, *r.EvalBefore, *r.EvalAfter)
 		}
 		if got := digest(params); i == 0 {
 			want = got

@@ -3,6 +3,7 @@ package trainer_test
 import (
 	"context"
 	"errors"
+	"github.com/cultivar/cultivar/trainer/optim"
 	"path/filepath"
 	"testing"
 
@@ -17,7 +18,7 @@ import (
 // trainExperts trains experts and their router and returns the digest of the adapter.
 func trainExperts(t *testing.T, ctx context.Context, c trainer.Config, dir string, hooks trainer.Hooks) (string, error) {
 	t.Helper()
-	b, err := bases.Open(filepath.Join("model", "testdata", "mixtral-experts"))
+	b, err := bases.Open(filepath.Join("model", "testdata", "mixtral-experts"), model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func trainExperts(t *testing.T, ctx context.Context, c trainer.Config, dir strin
 			row.IDs[i] %= 48
 		}
 	}
-	_, err = trainer.Run(ctx, trainer.Job{Config: c, Model: m, Params: f.Params(), Train: rows, RunDigest: "run", OutDir: dir, Hooks: hooks})
+	_, err = trainer.Run(ctx, trainer.Job{Config: c, Model: m, Groups: optim.OneGroup(f.Params(), c.WeightDecay), Train: rows, RunDigest: "run", OutDir: dir, Hooks: hooks})
 	return peft.Digest(f.Adapter()), err
 }
 

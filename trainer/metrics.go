@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/trainer/objective"
 )
 
 // MetricsFile is the name of the log in the output directory: a JSON object a line, of a Step or
@@ -20,7 +21,6 @@ const MetricsFile = "metrics.jsonl"
 type evalLine struct {
 	Step     int     `json:"step"`
 	EvalLoss float64 `json:"eval_loss"`
-	*Preference
 }
 
 // metrics appends lines to metrics.jsonl.
@@ -68,8 +68,12 @@ func keepUpTo(log []byte, step int) []byte {
 	return kept.Bytes()
 }
 
-func (m *metrics) write(line any) error {
+// write appends a line with the objective's metrics behind its own keys.
+func (m *metrics) write(line any, own objective.Metrics) error {
 	data, err := json.Marshal(line)
+	if err == nil {
+		data, err = own.Append(data)
+	}
 	if err == nil {
 		_, err = m.f.Write(append(data, '\n'))
 	}

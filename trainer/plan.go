@@ -8,6 +8,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/optim"
 )
 
 // ErrMemory means that a run does not fit in the memory it may take.
@@ -44,7 +45,7 @@ func (j Job) Plan() (Plan, error) {
 		Steps: steps, TokensPerStep: tokens, MicroBatchTokens: rows,
 		Layers: j.Model.Config.NumHiddenLayers, Budget: j.Memory, Weights: j.WeightBytes,
 	}
-	for _, q := range j.Params {
+	for _, q := range optim.Params(j.Groups) {
 		p.Trainable += int64(len(q.Value))
 	}
 	p.Adapter = 16 * p.Trainable
@@ -56,7 +57,7 @@ func (j Job) Plan() (Plan, error) {
 	}
 	p.Peak = p.Weights + p.Adapter + p.Activate + p.Process
 	if p.Budget > 0 && p.Peak > p.Budget {
-		return p, fmt.Errorf("%w: the run takes %s with every layer recomputed, and may take %s; lower micro_batch_size or max_seq_length, or allow more with --memory",
+		return p, fmt.Errorf("%w: the run takes %s with every layer recomputed, and may take %s; lower micro_batch_size or max_seq_length, or allow more memory",
 			ErrMemory, humanize.Bytes(p.Peak), humanize.Bytes(p.Budget))
 	}
 	return p, nil
@@ -120,7 +121,7 @@ func (p *Plan) Time(j Job) error {
 	if d, err = t.Time(largest); err != nil {
 		return err
 	}
-	for _, q := range j.Params {
+	for _, q := range optim.Params(j.Groups) {
 		clear(q.Grad)
 	}
 	p.SecondsPerStep = d.Seconds() * p.TokensPerStep / float64(len(largest.Tokens))

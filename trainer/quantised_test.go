@@ -2,6 +2,7 @@ package trainer_test
 
 import (
 	"context"
+	"github.com/cultivar/cultivar/trainer/optim"
 	"runtime"
 	"slices"
 	"testing"
@@ -61,14 +62,14 @@ func TestQuantisedBaseTrains(t *testing.T) {
 		c := config()
 		c.MaxSteps, c.LoRA.Dropout = steps, 0
 		m, params := attachTo(t, c, source)
-		before, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
+		before, err := eval.NLL(context.Background(), m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Params: params, Train: rows, RunDigest: "r", OutDir: t.TempDir()}); err != nil {
+		if _, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, RunDigest: "r", OutDir: t.TempDir()}); err != nil {
 			t.Fatal(err)
 		}
-		return digest(params), m, before.MeanNLL
+		return digest(params), m, before.MeanNLL()
 	}
 	for _, method := range bases.QuantiseMethods() {
 		t.Run(method, func(t *testing.T) {
@@ -80,12 +81,12 @@ func TestQuantisedBaseTrains(t *testing.T) {
 				return q
 			}
 			_, m, before := run(40, quantised)
-			after, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
+			after, err := eval.NLL(context.Background(), m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if after.MeanNLL > 0.8*before {
-				t.Errorf("loss %.3f before, %.3f after", before, after.MeanNLL)
+			if after.MeanNLL() > 0.8*before {
+				t.Errorf("loss %.3f before, %.3f after", before, after.MeanNLL())
 			}
 			checkDecoding(t, m, rows.Rows[0].IDs)
 

@@ -29,7 +29,7 @@ func (s memorySource) Has(name string) bool                   { _, ok := s[name]
 func smolLM(tb testing.TB, layers int) (*bases.Config, memorySource) {
 	c, err := bases.ParseConfig(fmt.Appendf(nil, `{"architectures":["LlamaForCausalLM"],"hidden_size":576,"intermediate_size":1536,
 		"num_hidden_layers":%d,"num_attention_heads":9,"num_key_value_heads":3,"vocab_size":49152,
-		"max_position_embeddings":2048,"tie_word_embeddings":true}`, layers))
+		"max_position_embeddings":2048,"tie_word_embeddings":true}`, layers), model.Families())
 	if err != nil {
 		tb.Fatal(err)
 	}

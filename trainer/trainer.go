@@ -10,8 +10,8 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
-	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/trainer/ops"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
@@ -23,9 +23,8 @@ var ErrDiverged = errors.New("training diverged")
 type Job struct {
 	Config    Config
 	Model     *model.Model
-	Reference *model.Model // of dpo: the base alone
-	Params    []*ops.Param // what is trained, attached to the model
-	Pretrain  bool         // norm weights are not decayed
+	Reference *model.Model  // the base alone, where the objective compares with it
+	Groups    []optim.Group // what is trained, attached to the model
 	Train     *pack.Sequences
 	Eval      []pack.Row // held-out rows; may be empty
 	RunDigest string     // of base, data and configuration: what a checkpoint belongs to
@@ -46,14 +45,14 @@ type Hooks struct {
 
 // Step is what a logged step reports; the names are those of metrics.jsonl.
 type Step struct {
-	Step            int     `json:"step"` // from 1
-	Loss            float64 `json:"loss"` // mean over the step's trained tokens
-	GradNorm        float64 `json:"grad_norm"`
-	LearningRate    float64 `json:"learning_rate"`
-	Tokens          int64   `json:"tokens"`         // since the start of the run
-	TrainedTokens   int64   `json:"trained_tokens"` // those with a label
-	TokensPerSecond float64 `json:"tokens_per_second"`
-	*Preference             // of dpo
+	Step            int               `json:"step"` // from 1
+	Loss            float64           `json:"loss"` // the objective's, such as the mean over the step's trained tokens
+	GradNorm        float64           `json:"grad_norm"`
+	LearningRate    float64           `json:"learning_rate"`
+	Tokens          int64             `json:"tokens"`         // since the start of the run
+	TrainedTokens   int64             `json:"trained_tokens"` // those with a label
+	TokensPerSecond float64           `json:"tokens_per_second"`
+	Metrics         objective.Metrics `json:"-"` // beside the others
 }
 
 // Result of a run.
@@ -62,16 +61,16 @@ type Result struct {
 	ResumedAt       int // step of the checkpoint it went on from, 0 when it started anew
 	Tokens          int64
 	TrainedTokens   int64
-	TokensPerSecond float64 // of this process's own steps
-	Loss            float64 // of the last step
-	EvalBefore      float64 // mean NLL on the held-out rows; 0 when there are none
-	EvalAfter       float64
+	TokensPerSecond float64  // of this process's own steps
+	Loss            float64  // of the last step
+	EvalBefore      *float64 // loss on the held-out rows; nil when there are none
+	EvalAfter       *float64
 }
 
 // Run trains. Interrupted and run again with the same job, it goes on from the newest checkpoint
 // and ends with the same bits. On cancellation it saves a checkpoint first.
 func Run(ctx context.Context, job Job) (Result, error) {
-	r, err := start(job)
+	r, err := start(ctx, job)
 	if err != nil {
 		return Result{}, err
 	}
@@ -85,13 +84,12 @@ func Run(ctx context.Context, job Job) (Result, error) {
 // run is the state of the loop.
 type run struct {
 	Job
+	params   []*ops.Param
 	order    order
 	schedule optim.Schedule
 	opt      *optim.AdamW
 	trainer  *model.Trainer
-	scorer   *model.Evaluator
-	prefs    *preferences // nil unless the objective is dpo
-	atOnce   int          // tokens in memory at a time
+	learned  objective.Loss
 	metrics  *metrics
 	at       checkpoint.Progress
 	result   Result
@@ -99,7 +97,7 @@ type run struct {
 	own      int64   // tokens trained by this process
 }
 
-func start(job Job) (*run, error) {
+func start(ctx context.Context, job Job) (*run, error) {
 	c := job.Config
 	if len(job.Train.Sequences) == 0 {
 		return nil, errors.New("no training rows")
@@ -116,20 +114,17 @@ func start(job Job) (*run, error) {
 	trainer.Reserve(plan.MicroBatchTokens)
 	r := &run{
 		Job:      job,
+		params:   optim.Params(job.Groups),
 		order:    job.order(),
 		schedule: optim.Schedule{Type: c.LRSchedulerType, Peak: c.LearningRate, Warmup: c.warmup(total), Total: total},
-		opt:      optim.NewAdamW(job.Params, c.AdamBeta1, c.AdamBeta2, c.AdamEpsilon, c.WeightDecay),
+		opt:      optim.NewAdamW(job.Groups, c.AdamBeta1, c.AdamBeta2, c.AdamEpsilon),
 		trainer:  trainer,
-		scorer:   trainer.Evaluator(),
-		atOnce:   plan.MicroBatchTokens,
 		at:       checkpoint.Progress{RunDigest: job.RunDigest},
 	}
-	if c.Objective == DPO {
-		if r.prefs, err = newPreferences(job, r.atOnce); err != nil {
-			return nil, err
-		}
+	if r.learned, err = job.prepare(ctx, trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
+		return nil, err
 	}
-	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, job.Params, r.opt)
+	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt)
 	if err != nil {
 		return nil, err
 	}
@@ -146,11 +141,22 @@ func start(job Job) (*run, error) {
 	return r, nil
 }
 
+// prepare binds the objective to the job.
+func (j Job) prepare(ctx context.Context, policy *model.Evaluator, atOnce int) (objective.Loss, error) {
+	o, err := objective.ByName(j.Config.Objective, j.Config.Config)
+	if err != nil {
+		return nil, err
+	}
+	return o.Prepare(ctx, objective.Run{
+		Train: j.Train.Rows, Held: j.Eval, Policy: policy, Reference: j.Reference, MaxLen: j.Train.MaxLen, AtOnce: atOnce,
+	})
+}
+
 func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints") }
 
 func (r *run) loop(ctx context.Context) error {
 	if r.at.Step == 0 {
-		before, err := r.evaluate(0)
+		before, err := r.evaluate(ctx, 0)
 		if err != nil {
 			return err
 		}
@@ -160,11 +166,11 @@ func (r *run) loop(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, r.save())
 		}
-		if err := r.step(); err != nil {
+		if err := r.step(ctx); err != nil {
 			return err
 		}
 		if due(r.at.Step, r.Config.EvalSteps) && r.at.Step < r.schedule.Total {
-			if _, err := r.evaluate(r.at.Step); err != nil {
+			if _, err := r.evaluate(ctx, r.at.Step); err != nil {
 				return err
 			}
 		}
@@ -174,29 +180,29 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 	}
-	return r.finish()
+	return r.finish(ctx)
 }
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
 // step is one optimizer step: gradients over all micro-batches, clip, update.
-func (r *run) step() error {
+func (r *run) step(ctx context.Context) error {
 	began := time.Now()
 	batch := r.Train.Step(r.order.step(r.at.Step), r.Config.MicroBatchSize)
 	mbs, labels := MicroBatches(batch, r.Config.Seed, r.at.Step)
 	if labels == 0 {
 		return fmt.Errorf("step %d: no token of the batch is trained", r.at.Step+1)
 	}
-	loss, tokens, prefer, err := r.gradients(batch, mbs, labels)
+	score, tokens, err := r.gradients(ctx, batch, mbs)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.at.Step+1, err)
 	}
-	norm := optim.GradNorm(r.Params)
-	if math.IsNaN(loss+norm) || math.IsInf(loss+norm, 0) {
-		return fmt.Errorf("step %d: %w: loss %g, gradient norm %g; try a lower learning_rate", r.at.Step+1, ErrDiverged, loss, norm)
+	norm := optim.GradNorm(r.params)
+	if math.IsNaN(score.Loss+norm) || math.IsInf(score.Loss+norm, 0) {
+		return fmt.Errorf("step %d: %w: loss %g, gradient norm %g; try a lower learning_rate", r.at.Step+1, ErrDiverged, score.Loss, norm)
 	}
 	lr := r.schedule.At(r.at.Step)
-	r.opt.Step(lr, optim.ClipScale(norm, r.Config.MaxGradNorm), r.Pretrain)
+	r.opt.Step(lr, optim.ClipScale(norm, r.Config.MaxGradNorm))
 
 	r.at.Step++
 	r.at.Tokens += int64(tokens)
@@ -204,73 +210,57 @@ func (r *run) step() error {
 	seconds := time.Since(began).Seconds()
 	r.seconds += seconds
 	r.own += int64(tokens)
-	r.result.Loss = loss
+	r.result.Loss = score.Loss
 	if r.at.Step%r.Config.LoggingSteps != 0 && r.at.Step != r.schedule.Total {
 		return nil
 	}
-	s := Step{r.at.Step, loss, norm, lr, r.at.Tokens, r.at.TrainedTokens, float64(tokens) / seconds, prefer}
+	s := Step{r.at.Step, score.Loss, norm, lr, r.at.Tokens, r.at.TrainedTokens, float64(tokens) / seconds, score.Metrics}
 	if r.Hooks.OnStep != nil {
 		r.Hooks.OnStep(s)
 	}
-	return r.metrics.write(s)
+	return r.metrics.write(s, s.Metrics)
 }
 
-// gradients runs the micro-batches of a step and returns its loss.
-func (r *run) gradients(batch []pack.Batch, mbs []*model.MicroBatch, labels int) (loss float64, tokens int, prefer *Preference, err error) {
-	var s score
-	pairs := 0
-	for _, b := range batch {
-		pairs += len(b.Segments) / 2
+// gradients runs the micro-batches of a step and returns its score.
+func (r *run) gradients(ctx context.Context, batch []pack.Batch, mbs []*model.MicroBatch) (objective.Score, int, error) {
+	sum, err := r.learned.Weigh(ctx, batch, mbs)
+	if err != nil {
+		return objective.Score{}, 0, err
 	}
-	for i, mb := range mbs {
+	tokens, total := 0, 0.0
+	for _, mb := range mbs {
 		tokens += len(mb.Tokens)
 		if len(mb.Rows) == 0 {
 			continue
 		}
-		if r.prefs != nil {
-			r.prefs.weigh(mb, batch[i].Segments, pairs, &s)
-		}
 		nll, err := r.trainer.Step(mb)
 		if err != nil {
-			return 0, 0, nil, err
+			return objective.Score{}, 0, err
 		}
 		for _, x := range nll {
-			loss += x
+			total += x
 		}
 	}
-	if r.prefs != nil {
-		return s.loss / float64(pairs), tokens, s.preference(), nil
-	}
-	return loss / float64(labels), tokens, nil, nil
+	return sum(total), tokens, nil
 }
 
-// evaluate scores the held-out rows and logs the result under a step.
-func (r *run) evaluate(step int) (float64, error) {
+// evaluate scores the held-out rows and logs the result under a step; nil when there are none.
+func (r *run) evaluate(ctx context.Context, step int) (*float64, error) {
 	if len(r.Eval) == 0 {
-		return 0, nil
+		return nil, nil
 	}
-	line := evalLine{Step: step}
-	if r.prefs != nil {
-		s, err := r.prefs.evaluate(r.scorer, r.Eval, r.atOnce)
-		if err != nil {
-			return 0, err
-		}
-		line.EvalLoss, line.Preference = s.loss/float64(s.pairs), s.preference()
-	} else {
-		s, err := eval.NLL(r.scorer, r.Eval, r.atOnce)
-		if err != nil {
-			return 0, err
-		}
-		line.EvalLoss = s.MeanNLL
+	score, err := r.learned.Evaluate(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if r.Hooks.OnEval != nil {
-		r.Hooks.OnEval(step, line.EvalLoss)
+		r.Hooks.OnEval(step, score.Loss)
 	}
-	return line.EvalLoss, r.metrics.write(line)
+	return &score.Loss, r.metrics.write(evalLine{step, score.Loss}, score.Metrics)
 }
 
 func (r *run) save() error {
-	if err := checkpoint.Save(r.checkpoints(), r.at, r.Params, r.opt); err != nil {
+	if err := checkpoint.Save(r.checkpoints(), r.at, r.params, r.opt); err != nil {
 		return err
 	}
 	if r.Hooks.OnSave != nil {
@@ -279,8 +269,11 @@ func (r *run) save() error {
 	return nil
 }
 
-func (r *run) finish() error {
-	after, err := r.evaluate(r.at.Step)
+func (r *run) finish(ctx context.Context) error {
+	if err := r.save(); err != nil { // first: the evaluation may be interrupted
+		return err
+	}
+	after, err := r.evaluate(ctx, r.at.Step)
 	if err != nil {
 		return err
 	}
@@ -291,5 +284,5 @@ func (r *run) finish() error {
 	if r.seconds > 0 {
 		r.result.TokensPerSecond = float64(r.own) / r.seconds
 	}
-	return r.save()
+	return nil
 }

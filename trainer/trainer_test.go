@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"github.com/cultivar/cultivar/trainer/optim"
 	"math"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ func tiny(t testing.TB) (*bases.Config, *scratch.Weights) {
 	t.Helper()
 	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":32,
 		"intermediate_size":48,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":61,
-		"max_position_embeddings":64,"rms_norm_eps":1e-6,"tie_word_embeddings":true,"initializer_range":0.2}`))
+		"max_position_embeddings":64,"rms_norm_eps":1e-6,"tie_word_embeddings":true,"initializer_range":0.2}`), model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func (s frozenSource) Tensor(name string) (bases.View, error) {
 func train(t testing.TB, ctx context.Context, c trainer.Config, rows *pack.Sequences, dir string, hooks trainer.Hooks) ([32]byte, error) {
 	t.Helper()
 	m, params := attach(t, c)
-	_, err := trainer.Run(ctx, trainer.Job{Config: c, Model: m, Params: params, Train: rows, Eval: rows.Rows[:2], RunDigest: "run", OutDir: dir, Hooks: hooks})
+	_, err := trainer.Run(ctx, trainer.Job{Config: c, Model: m, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, Eval: rows.Rows[:2], RunDigest: "run", OutDir: dir, Hooks: hooks})
 	return digest(params), err
 }
 
@@ -246,7 +247,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, params := attach(t, config())
-	_, err := trainer.Run(context.Background(), trainer.Job{Config: config(), Model: m, Params: params, Train: rows, RunDigest: "other", OutDir: dir})
+	_, err := trainer.Run(context.Background(), trainer.Job{Config: config(), Model: m, Groups: optim.OneGroup(params, 0.01), Train: rows, RunDigest: "other", OutDir: dir})
 	if !errors.Is(err, checkpoint.ErrOtherRun) {
 		t.Errorf("error is %v", err)
 	}
@@ -266,19 +267,19 @@ func TestTrainingLearns(t *testing.T) {
 	c.MaxSteps, c.LoRA.Dropout = 60, 0
 	m, params := attach(t, c)
 	rows := sequences(t, 8, pack.BestFit)
-	before, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
+	before, err := eval.NLL(context.Background(), m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Params: params, Train: rows, RunDigest: "r", OutDir: t.TempDir()}); err != nil {
+	if _, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, RunDigest: "r", OutDir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
-	after, err := eval.NLL(m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
+	after, err := eval.NLL(context.Background(), m.NewEvaluator(), rows.Rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.MeanNLL > 0.7*before.MeanNLL {
-		t.Errorf("loss %.3f before, %.3f after", before.MeanNLL, after.MeanNLL)
+	if after.MeanNLL() > 0.7*before.MeanNLL() {
+		t.Errorf("loss %.3f before, %.3f after", before.MeanNLL(), after.MeanNLL())
 	}
 }
 
@@ -286,12 +287,12 @@ func TestTrainingLearns(t *testing.T) {
 func TestEvaluationOfRowsIsIndependent(t *testing.T) {
 	m, _ := attach(t, config())
 	rows := sequences(t, 9, pack.None).Rows
-	all, err := eval.NLL(m.NewEvaluator(), rows, eval.TokensAtOnce)
+	all, err := eval.NLL(context.Background(), m.NewEvaluator(), rows, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, r := range rows {
-		alone, err := eval.NLL(m.NewEvaluator(), []pack.Row{r}, eval.TokensAtOnce)
+		alone, err := eval.NLL(context.Background(), m.NewEvaluator(), []pack.Row{r}, eval.TokensAtOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,7 +315,7 @@ func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 		if _, err := m.NewBatch(1).Append([][]int32{{id}}); err == nil {
 			t.Errorf("token %d is taken", id)
 		}
-		if _, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: []int32{1, id}}}, eval.TokensAtOnce); err == nil {
+		if _, err := eval.NLL(context.Background(), m.NewEvaluator(), []pack.Row{{IDs: []int32{1, id}}}, eval.TokensAtOnce); err == nil {
 			t.Errorf("token %d is scored", id)
 		}
 	}
@@ -323,7 +324,7 @@ func TestTokensOutsideOfTheVocabulary(t *testing.T) {
 func BenchmarkStep(b *testing.B) {
 	c, err := bases.ParseConfig([]byte(`{"architectures":["LlamaForCausalLM"],"hidden_size":160,"intermediate_size":432,
 		"num_hidden_layers":5,"num_attention_heads":5,"num_key_value_heads":5,"vocab_size":2048,
-		"max_position_embeddings":512,"tie_word_embeddings":true}`))
+		"max_position_embeddings":512,"tie_word_embeddings":true}`), model.Families())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,7 +15,21 @@ const IgnoreIndex = -100
 type Row struct {
 	IDs     []int32 // vocabulary ids
 	Trained []bool  // whether to learn to predict IDs[i]; nil means all
-	Source  Source
+	// Begin is how many tokens at the start only begin a text, as <s> does: each window begins with them.
+	Begin  int
+	Good   bool // of a judged answer: whether it is a good one
+	Source Source
+}
+
+// Targets counts the tokens that are learned to be predicted: the first of a row never is.
+func (r Row) Targets() int {
+	n := 0
+	for p := range r.IDs {
+		if r.label(p) != IgnoreIndex {
+			n++
+		}
+	}
+	return n
 }
 
 // Source leads back to the text, for lineage: nothing here depends on it.
@@ -48,8 +62,10 @@ const (
 	Refuse Overlong = "error"
 	// Drop leaves the row out and counts it.
 	Drop Overlong = "drop"
-	// Window cuts the row into consecutive windows of MaxLen tokens, the last one shorter, and
-	// counts it: right for plain text. The first token of a window is nobody's target.
+	// Window cuts the row into windows of MaxLen tokens, the last one shorter, and counts it: right for
+	// plain text. Each window begins as a text does, with the row's Begin tokens, so that no model has to
+	// do without what it has learned to begin with; where there are none, with the last token of the
+	// window before. So each token that is a target in the row is one in exactly one window.
 	Window Overlong = "window"
 )
 
@@ -70,6 +86,8 @@ var ErrTooLong = errors.New("row is longer than the sequence length")
 type Sequences struct {
 	// Rows are the rows that are trained on: windows in place of the rows they were cut from.
 	Rows []Row
+	// From holds, for each of them, the input row that it is, or is cut from.
+	From []int
 	// Sequences hold indices into Rows, ascending; the sequences ascend by their first row, so
 	// that their order follows the data's.
 	Sequences [][]int
@@ -135,7 +153,7 @@ func (s *Sequences) take(i int, row Row, opts Options) error {
 		return nil
 	}
 	if len(row.IDs) <= opts.MaxLen {
-		s.Rows = append(s.Rows, row)
+		s.add(i, row)
 		return nil
 	}
 	switch opts.Overlong {
@@ -144,24 +162,63 @@ func (s *Sequences) take(i int, row Row, opts Options) error {
 	case Drop:
 		s.Dropped = append(s.Dropped, i)
 	case Window:
+		if opts.MaxLen < row.Begin+1 || opts.MaxLen < 2 {
+			return fmt.Errorf("%d tokens begin each window, limit %d: %w", row.Begin, opts.MaxLen, ErrTooLong)
+		}
 		s.Windowed++
-		s.Rows = append(s.Rows, windows(row, opts.MaxLen)...)
+		s.add(i, windows(row, opts.MaxLen)...)
 	default:
 		return fmt.Errorf("unknown treatment of overlong rows %q", opts.Overlong)
 	}
 	return nil
 }
 
-// windows cuts a row. All windows keep the row's source: the tokeniser's offsets are not known here.
+// add takes rows that are, or are cut from, input row i.
+func (s *Sequences) add(i int, rows ...Row) {
+	for _, r := range rows {
+		s.Rows = append(s.Rows, r)
+		s.From = append(s.From, i)
+	}
+}
+
+// windows cuts a row, see [Window]. All windows keep the row's source: the tokeniser's offsets are not
+// known here.
 func windows(row Row, size int) []Row {
-	var cut []Row
-	for start := 0; start < len(row.IDs); start += size {
-		end := min(start+size, len(row.IDs))
-		w := Row{IDs: row.IDs[start:end:end], Source: row.Source}
-		if row.Trained != nil {
-			w.Trained = row.Trained[start:end:end]
+	cut := []Row{row.slice(0, size)}
+	for at := size; at < len(row.IDs); {
+		if row.Begin == 0 {
+			end := min(at-1+size, len(row.IDs))
+			cut = append(cut, row.slice(at-1, end))
+			at = end
+			continue
 		}
+		end := min(at+size-row.Begin, len(row.IDs))
+		w, rest := row.slice(0, row.Begin), row.slice(at, end)
+		w.IDs = append(w.IDs, rest.IDs...)
+		w.Trained = append(make([]bool, row.Begin, len(w.IDs)), rest.marks()...)
 		cut = append(cut, w)
+		at = end
 	}
 	return cut
+}
+
+// slice is a part of a row.
+func (r Row) slice(start, end int) Row {
+	r.IDs = r.IDs[start:end:end]
+	if r.Trained != nil {
+		r.Trained = r.Trained[start:end:end]
+	}
+	return r
+}
+
+// marks are the row's, spelled out.
+func (r Row) marks() []bool {
+	if r.Trained != nil {
+		return r.Trained
+	}
+	all := make([]bool, len(r.IDs))
+	for i := range all {
+		all[i] = true
+	}
+	return all
 }

@@ -113,30 +113,75 @@ func TestOverlong(t *testing.T) {
 	if len(s.Rows) != 2 || !slices.Equal(s.Dropped, []int{1}) || s.Windowed != 0 {
 		t.Errorf("drop: %d rows, dropped %v", len(s.Rows), s.Dropped)
 	}
+}
 
-	rows[1].Trained = []bool{true, false, true, false, true, false, true}
-	s = pack(t, rows, Options{MaxLen: 3, Overlong: Window})
-	var lengths []int
-	var ids []int32
-	var trained []bool
-	for _, r := range s.Rows {
-		lengths = append(lengths, len(r.IDs))
-		if r.Source == rows[1].Source {
-			ids, trained = append(ids, r.IDs...), append(trained, r.Trained...)
+// Each token that is a target of the row is one in exactly one window, and every window begins as a text
+// does: with the tokens that begin one, or where there are none, with the last token before it.
+func TestWindows(t *testing.T) {
+	for _, tt := range []struct {
+		size, begin, length int
+		want                [][]int32
+	}{
+		{3, 0, 3, [][]int32{{2000, 2001, 2002}}},
+		{3, 0, 7, [][]int32{{2000, 2001, 2002}, {2002, 2003, 2004}, {2004, 2005, 2006}}},
+		{3, 0, 6, [][]int32{{2000, 2001, 2002}, {2002, 2003, 2004}, {2004, 2005}}},
+		{3, 1, 7, [][]int32{{2000, 2001, 2002}, {2000, 2003, 2004}, {2000, 2005, 2006}}},
+		{4, 2, 7, [][]int32{{2000, 2001, 2002, 2003}, {2000, 2001, 2004, 2005}, {2000, 2001, 2006}}},
+		{2, 1, 4, [][]int32{{2000, 2001}, {2000, 2002}, {2000, 2003}}},
+	} {
+		rows := rowsOf(2, tt.length, 2)
+		rows[1].Begin = tt.begin
+		for _, marks := range [][]bool{nil, alternating(tt.length)} {
+			rows[1].Trained = marks
+			s := pack(t, rows, Options{MaxLen: tt.size, Overlong: Window})
+			var got [][]int32
+			targets := map[int32]int{}
+			for i, r := range s.Rows {
+				if s.From[i] != 1 {
+					continue
+				}
+				got = append(got, r.IDs)
+				for p := range r.IDs {
+					if l := r.label(p); l != IgnoreIndex {
+						targets[l]++
+					}
+				}
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("%+v: windows %v", tt, got)
+			}
+			for p, id := range rows[1].IDs {
+				want := 0
+				if p > 0 && (marks == nil || marks[p]) {
+					want = 1
+				}
+				if targets[id] != want {
+					t.Errorf("%+v: token %d is a target %d times, want %d", tt, id, targets[id], want)
+				}
+			}
+			if cut := min(1, len(tt.want)-1); s.Windowed != cut || s.Dropped != nil {
+				t.Errorf("%+v: %d cut, dropped %v", tt, s.Windowed, s.Dropped)
+			}
 		}
 	}
-	if !slices.Equal(lengths, []int{2, 3, 3, 1, 3}) || s.Windowed != 1 || s.Dropped != nil {
-		t.Errorf("window: lengths %v, %d cut", lengths, s.Windowed)
+}
+
+func alternating(n int) []bool {
+	marks := make([]bool, n)
+	for i := range marks {
+		marks[i] = i%2 == 0
 	}
-	if !slices.Equal(ids, rows[1].IDs) || !slices.Equal(trained, rows[1].Trained) {
-		t.Errorf("window: ids %v, trained %v", ids, trained)
-	}
+	return marks
 }
 
 func TestRefusals(t *testing.T) {
 	for name, f := range map[string]func() error{
 		"length":   func() error { _, err := New(nil, Options{}); return err },
 		"strategy": func() error { _, err := New(nil, Options{MaxLen: 1, Strategy: "wrapped"}); return err },
+		"window": func() error {
+			_, err := New([]Row{{IDs: []int32{1, 2, 3, 4}, Begin: 3}}, Options{MaxLen: 3, Overlong: Window})
+			return err
+		},
 		"overlong": func() error { _, err := New(rowsOf(2), Options{MaxLen: 1, Overlong: "truncate"}); return err },
 		"marks": func() error {
 			_, err := New([]Row{{IDs: []int32{1}, Trained: []bool{}}}, Options{MaxLen: 1})

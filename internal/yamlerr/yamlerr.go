@@ -1,5 +1,5 @@
-// Package yamlerr turns a strict YAML decoder's errors into one line that names the line of the
-// file, the key, and the key that was perhaps meant.
+// Package yamlerr reads configurations from YAML strictly, with errors in one line that name the line of
+// the file, the key, and the key that was perhaps meant, in the words of those who write such files.
 package yamlerr
 
 import (
@@ -15,12 +15,7 @@ import (
 func Explain(err error, config any) error {
 	var unknown *yaml.UnknownFieldError
 	if errors.As(err, &unknown) {
-		key := unknown.Token.Value
-		meant := ""
-		if near := nearest(key, Keys(config)); near != "" {
-			meant = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return fmt.Errorf("line %d: unknown key %q%s", unknown.Token.Position.Line, key, meant)
+		return unknownKey(unknown.Token.Value, unknown.Token.Position.Line, Keys(config))
 	}
 	var syntax *yaml.SyntaxError
 	if errors.As(err, &syntax) {
@@ -30,7 +25,16 @@ func Explain(err error, config any) error {
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("line %d: want %s", wrong.Token.Position.Line, kind(wrong.DstType))
 	}
-	return errors.New(strings.ReplaceAll(strings.TrimSpace(yaml.FormatError(err, false, false)), "\n", " "))
+	text, _, _ := strings.Cut(err.Error(), "\n") // what follows shows the file
+	return errors.New(text)
+}
+
+func unknownKey(key string, line int, keys []string) error {
+	meant := ""
+	if near := nearest(key, keys); near != "" {
+		meant = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return fmt.Errorf("line %d: unknown key %q%s", line, key, meant)
 }
 
 // kind says in words what a Go type takes.

@@ -31,11 +31,11 @@ const Keep = 2
 
 // Progress is the part of a checkpoint beside the arrays.
 type Progress struct {
-	RunDigest     string  `json:"run_digest"` // of base, data and configuration together
-	Step          int     `json:"step"`
-	Tokens        int64   `json:"tokens"`
-	TrainedTokens int64   `json:"trained_tokens"`
-	LossBefore    float64 `json:"eval_loss_before"` // 0 when there is nothing to evaluate on
+	RunDigest     string   `json:"run_digest"` // of base, data and configuration together
+	Step          int      `json:"step"`
+	Tokens        int64    `json:"tokens"`
+	TrainedTokens int64    `json:"trained_tokens"`
+	LossBefore    *float64 `json:"eval_loss_before"` // null when there is nothing to evaluate on
 }
 
 const (

@@ -14,7 +14,7 @@ import (
 // state is parameters and an optimizer whose every number is v.
 func state(v float32) ([]*ops.Param, *optim.AdamW) {
 	params := []*ops.Param{ops.NewParam("a", 2, 3), ops.NewParam("b", 1, 2)}
-	opt := optim.NewAdamW(params, 0.9, 0.99, 1e-8, 0)
+	opt := optim.NewAdamW(optim.OneGroup(params, 0), 0.9, 0.99, 1e-8)
 	for i, p := range params {
 		for _, x := range [][]float32{p.Value, opt.State[i].M, opt.State[i].V} {
 			for j := range x {

@@ -2,6 +2,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/cultivar/cultivar/datasets/pack"
@@ -11,26 +12,39 @@ import (
 
 // Row is the likelihood of one row.
 type Row struct {
-	MeanNLL  float64   // mean negative log-likelihood of the trained tokens, natural logarithm
 	Logprobs []float64 // of every trained token in order; the first token of a row has none
+}
+
+// MeanNLL is the mean negative log-likelihood, in nats per token; not a number when none was scored.
+func (r Row) MeanNLL() float64 {
+	var sum float64
+	for _, lp := range r.Logprobs {
+		sum -= lp
+	}
+	return sum / float64(len(r.Logprobs))
 }
 
 // Summary is the likelihood of all rows.
 type Summary struct {
-	MeanNLL float64 // over all tokens
-	Tokens  int     // tokens that were scored
-	Rows    []Row
+	NLL    float64 // sum over all tokens, nats
+	Tokens int     // tokens that were scored
+	Rows   []Row
 }
+
+// MeanNLL is the mean over all tokens; not a number when there are none.
+func (s Summary) MeanNLL() float64 { return s.NLL / float64(s.Tokens) }
 
 // TokensAtOnce bounds the activations of an evaluation well enough.
 const TokensAtOnce = 2048
 
 // NLL scores rows, as many at a time as have no more than atOnce tokens. Rows never see each other,
 // so the result depends neither on that nor on their order.
-func NLL(e *model.Evaluator, rows []pack.Row, atOnce int) (Summary, error) {
+func NLL(ctx context.Context, e *model.Evaluator, rows []pack.Row, atOnce int) (Summary, error) {
 	var s Summary
-	var total float64
 	for lo := 0; lo < len(rows); {
+		if err := ctx.Err(); err != nil {
+			return Summary{}, err
+		}
 		hi, n := lo, 0
 		for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= atOnce) {
 			n += len(rows[hi].IDs)
@@ -42,15 +56,12 @@ func NLL(e *model.Evaluator, rows []pack.Row, atOnce int) (Summary, error) {
 		}
 		for _, r := range scored {
 			for _, lp := range r.Logprobs {
-				total -= lp
+				s.NLL -= lp
 			}
 			s.Tokens += len(r.Logprobs)
 		}
 		s.Rows = append(s.Rows, scored...)
 		lo = hi
-	}
-	if s.Tokens > 0 {
-		s.MeanNLL = total / float64(s.Tokens)
 	}
 	return s, nil
 }
@@ -85,14 +96,9 @@ func divide(nll []float64, mb *model.MicroBatch, rows []pack.Row) []Row {
 	out := make([]Row, len(rows))
 	next := 0
 	for i, seg := range mb.Layout.Segments {
-		var sum float64
 		for next < len(nll) && int(mb.Rows[next]) < seg.Q1 {
 			out[i].Logprobs = append(out[i].Logprobs, -nll[next])
-			sum += nll[next]
 			next++
-		}
-		if n := len(out[i].Logprobs); n > 0 {
-			out[i].MeanNLL = sum / float64(n)
 		}
 	}
 	return out

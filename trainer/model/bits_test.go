@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"runtime"
@@ -135,7 +136,7 @@ func TestSharedGoldens(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, x := range want.NLL {
-			got, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: x.IDs}}, eval.TokensAtOnce)
+			got, err := eval.NLL(context.Background(), m.NewEvaluator(), []pack.Row{{IDs: x.IDs}}, eval.TokensAtOnce)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,11 +44,11 @@ func (s Schedule) At(step int) float64 {
 
 // AdamW is Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101).
 type AdamW struct {
-	Beta1, Beta2, Epsilon, WeightDecay float64
+	Beta1, Beta2, Epsilon float64
 
-	Steps int // taken so far
-	State []Moments
-	param []*ops.Param
+	Steps  int // taken so far
+	State  []Moments
+	groups []Group
 }
 
 // Moments are the running means of a parameter's gradient and of its square.
@@ -56,9 +56,10 @@ type Moments struct {
 	M, V []float32
 }
 
-// NewAdamW returns an optimizer for the parameters, moments zero.
-func NewAdamW(params []*ops.Param, beta1, beta2, epsilon, weightDecay float64) *AdamW {
-	o := &AdamW{Beta1: beta1, Beta2: beta2, Epsilon: epsilon, WeightDecay: weightDecay, param: params}
+// NewAdamW returns an optimizer for the parameters of the groups, moments zero.
+func NewAdamW(groups []Group, beta1, beta2, epsilon float64) *AdamW {
+	o := &AdamW{Beta1: beta1, Beta2: beta2, Epsilon: epsilon, groups: groups}
+	params := Params(groups)
 	all := 0
 	for _, p := range params {
 		all += len(p.Value)
@@ -72,25 +73,26 @@ func NewAdamW(params []*ops.Param, beta1, beta2, epsilon, weightDecay float64) *
 	return o
 }
 
-// Step updates the parameters from their gradients times gradScale, and sets the gradients to zero.
-// Vectors (norm weights) are not decayed when noVectorDecay is set, as is usual in pretraining.
-func (o *AdamW) Step(lr float64, gradScale float32, noVectorDecay bool) {
+// Step updates the parameters from their gradients times gradScale, and sets the gradients to zero. lr is
+// the schedule's learning rate.
+func (o *AdamW) Step(lr float64, gradScale float32) {
 	o.Steps++
 	step := vec.AdamW{
-		LearningRate: lr, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon,
+		Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon,
 		Bias1: 1 - power(o.Beta1, o.Steps), Bias2: 1 - power(o.Beta2, o.Steps),
 		GradScale: gradScale,
 	}
-	for i, p := range o.param {
-		step.WeightDecay = o.WeightDecay
-		if noVectorDecay && p.Rows == 1 {
-			step.WeightDecay = 0
+	state := o.State
+	for _, g := range o.groups {
+		step.LearningRate, step.WeightDecay = lr*g.LRScale, g.WeightDecay
+		for i, p := range g.Params {
+			st := state[i]
+			parallel.For(len(p.Value), 16<<10, func(lo, hi int) {
+				step.Update(p.Value[lo:hi], p.Grad[lo:hi], st.M[lo:hi], st.V[lo:hi])
+			})
+			clear(p.Grad)
 		}
-		st := o.State[i]
-		parallel.For(len(p.Value), 16<<10, func(lo, hi int) {
-			step.Update(p.Value[lo:hi], p.Grad[lo:hi], st.M[lo:hi], st.V[lo:hi])
-		})
-		clear(p.Grad)
+		state = state[len(g.Params):]
 	}
 }
 

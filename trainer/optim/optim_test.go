@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/cultivar/cultivar/trainer/ops"
@@ -47,7 +48,7 @@ func TestClip(t *testing.T) {
 func TestAdamW(t *testing.T) {
 	p := ops.NewParam("w", 2, 1)
 	copy(p.Value, []float32{1, -2})
-	o := NewAdamW([]*ops.Param{p}, 0.9, 0.99, 1e-8, 0.1)
+	o := NewAdamW(OneGroup([]*ops.Param{p}, 0.1), 0.9, 0.99, 1e-8)
 	want, m, v := []float64{1, -2}, []float64{0, 0}, []float64{0, 0}
 	for step := 1; step <= 2; step++ {
 		grad := []float64{0.5 * float64(step), -1}
@@ -59,7 +60,7 @@ func TestAdamW(t *testing.T) {
 			mean, square := m[i]/(1-math.Pow(0.9, float64(step))), v[i]/(1-math.Pow(0.99, float64(step)))
 			want[i] -= 0.01 * mean / (math.Sqrt(square) + 1e-8)
 		}
-		o.Step(0.01, 1, false)
+		o.Step(0.01, 1)
 		for i := range want {
 			if math.Abs(float64(p.Value[i])-want[i]) > 1e-6 {
 				t.Errorf("step %d: w[%d] is %g, want %g", step, i, p.Value[i], want[i])
@@ -71,12 +72,29 @@ func TestAdamW(t *testing.T) {
 	}
 }
 
-func TestVectorsAreNotDecayedInPretraining(t *testing.T) {
-	vector, matrix := ops.NewParam("v", 1, 1), ops.NewParam("m", 2, 1)
-	vector.Value[0], matrix.Value[0] = 1, 1
-	NewAdamW([]*ops.Param{vector, matrix}, 0.9, 0.99, 1e-8, 0.5).Step(0.1, 1, true)
-	if vector.Value[0] != 1 || matrix.Value[0] == 1 {
-		t.Errorf("vector %g, matrix %g", vector.Value[0], matrix.Value[0])
+func TestVectorsDoNotDecay(t *testing.T) {
+	vector, matrix, last := ops.NewParam("v", 1, 1), ops.NewParam("m", 2, 1), ops.NewParam("w", 1, 1)
+	params := []*ops.Param{vector, matrix, last}
+	for _, p := range params {
+		p.Value[0] = 1
+	}
+	groups := MatricesDecay(params, 0.5)
+	if !slices.Equal(Params(groups), params) {
+		t.Error("the order of the parameters changed")
+	}
+	NewAdamW(groups, 0.9, 0.99, 1e-8).Step(0.1, 1)
+	if vector.Value[0] != 1 || matrix.Value[0] == 1 || last.Value[0] != 1 {
+		t.Errorf("vectors %g and %g, matrix %g", vector.Value[0], last.Value[0], matrix.Value[0])
+	}
+}
+
+// A group at half the rate moves half as far.
+func TestLearningRatesOfGroups(t *testing.T) {
+	a, b := ops.NewParam("a", 1, 1), ops.NewParam("b", 1, 1)
+	a.Grad[0], b.Grad[0] = 1, 1
+	NewAdamW([]Group{{Params: []*ops.Param{a}, LRScale: 1}, {Params: []*ops.Param{b}, LRScale: 0.5}}, 0.9, 0.99, 1e-8).Step(0.1, 1)
+	if a.Value[0] == 0 || a.Value[0] != 2*b.Value[0] {
+		t.Errorf("moved by %g and %g", a.Value[0], b.Value[0])
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // Name of the dataset and of the adapter that the quickstart makes.
@@ -197,17 +198,17 @@ func trainConfig() trainer.Config {
 func (o Options) train() workflows.Stage {
 	cfg := trainConfig()
 	return workflows.Stage{
-		Name: StageTrain, Needs: []string{stageBase, StageIngest}, Version: stages.NumericsVersion, Config: cfg.Digest(),
+		Name: StageTrain, Needs: []string{stageBase, StageIngest}, Version: training.NumericsVersion, Config: cfg.Digest(),
 		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
 			began := o.Now()
-			r, err := stages.Train(ctx, stages.TrainOptions{
+			r, err := training.Train(ctx, training.Options{
 				Home: o.Home(), Base: o.BaseDir(), Data: in[StageIngest].Ref, Config: cfg, OutDir: o.AdapterDir(),
 				Restart: true, Hooks: o.Train,
 			})
 			if err != nil {
 				return workflows.Output{}, err
 			}
-			return output(r.Digest, o.AdapterDir(), Trained{
+			return output(r.AdapterDigest, o.AdapterDir(), Trained{
 				r.Steps, r.Tokens, r.TokensPerSecond, o.Now().Sub(began).Seconds(), r.Trainable, r.ResumedAt,
 			})
 		},
@@ -233,17 +234,20 @@ func (o Options) evaluate() workflows.Stage {
 	return workflows.Stage{
 		Name: StageEvaluate, Needs: []string{stageBase, StageIngest, StageTrain}, Version: 1,
 		Do: func(ctx context.Context, in workflows.Inputs) (workflows.Output, error) {
-			opts := stages.EvalOptions{Home: o.Home(), Base: o.BaseDir(), Data: in[StageIngest].Ref, Split: "test", AppendEOS: true}
-			before, err := stages.Eval(ctx, opts)
+			opts := training.EvalOptions{Home: o.Home(), Base: o.BaseDir(), Data: in[StageIngest].Ref, Split: "test"}
+			before, err := training.Eval(ctx, opts)
 			if err != nil {
 				return workflows.Output{}, err
 			}
 			opts.Adapter = o.AdapterDir()
-			after, err := stages.Eval(ctx, opts)
+			after, err := training.Eval(ctx, opts)
 			if err != nil {
 				return workflows.Output{}, err
 			}
-			return output(in[StageTrain].Digest, "", Evaluated{before.MeanNLL, after.MeanNLL, after.Tokens, len(after.Rows)})
+			if before.Loss == nil || after.Loss == nil {
+				return workflows.Output{}, errors.New("nothing to evaluate on")
+			}
+			return output(in[StageTrain].Digest, "", Evaluated{*before.Loss, *after.Loss, after.Tokens, len(after.Rows)})
 		},
 	}
 }

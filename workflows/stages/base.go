@@ -10,8 +10,6 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases/words"
-	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/datasets/examples"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
@@ -27,25 +25,6 @@ func OpenBase(path, quantize string) (*Base, error) {
 		return nil, err
 	}
 	return &Base{b}, nil
-}
-
-// Encoder turns training rows into tokens of this base.
-func (b *Base) Encoder(appendEOS bool) (examples.Encoder, error) {
-	e := examples.Encoder{Encoder: b.Chat(chat.Auto)}
-	if !appendEOS {
-		return e, nil
-	}
-	eos := b.Tokenizer.Special().EOS
-	switch {
-	case eos.OK:
-		e.EOS = &eos.ID
-	case len(b.EOS()) > 0:
-		id := int32(b.EOS()[0])
-		e.EOS = &id
-	default:
-		return e, errors.New("append_eos: the base names no end-of-sequence token")
-	}
-	return e, nil
 }
 
 // AdapterRef names an adapter that is put on a base.
@@ -74,17 +53,23 @@ func (b *Base) Factors(ctx context.Context, ref AdapterRef) (*lora.Factors, Foun
 	if err != nil {
 		return nil, found, err
 	}
+	f, err := b.FactorsOf(found, ref)
+	return f, found, err
+}
+
+// FactorsOf is the same of an adapter that was found.
+func (b *Base) FactorsOf(found FoundAdapter, ref AdapterRef) (*lora.Factors, error) {
 	a, err := fit.To(found.Adapter, found.Lineage, b.Base.Base, fit.Options{OtherBase: ref.AllowOtherBase, Warn: ref.Warn})
 	if err != nil {
-		return nil, found, fmt.Errorf("%s: %w", found.Name, err)
+		return nil, fmt.Errorf("%s: %w", found.Name, err)
 	}
 	modules, err := model.Modules(b.Config(), b.Base.Base)
 	if err != nil {
-		return nil, found, err
+		return nil, err
 	}
 	f, err := lora.FromAdapter(a, modules)
 	if errors.Is(err, adapters.ErrBaseMismatch) {
 		err = fmt.Errorf("%s does not fit %s: %w", found.Name, b.Dir(), err)
 	}
-	return f, found, err
+	return f, err
 }

@@ -64,7 +64,7 @@ func likelihoods(t *testing.T, path string, ids []int32) []float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := eval.NLL(m.NewEvaluator(), []pack.Row{{IDs: ids}}, eval.TokensAtOnce)
+	s, err := eval.NLL(context.Background(), m.NewEvaluator(), []pack.Row{{IDs: ids}}, eval.TokensAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // toGGUF writes a base, with an adapter unless that is "", as a GGUF file.
@@ -130,11 +131,11 @@ func nll(t *testing.T, from, adapter, text string) float64 {
 	if err := os.WriteFile(data, append(row, '\n'), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := stages.Eval(context.Background(), stages.EvalOptions{Home: t.TempDir(), Base: from, Adapter: adapter, Data: data})
+	r, err := training.Eval(context.Background(), training.EvalOptions{Home: t.TempDir(), Base: from, Adapter: adapter, Data: data, AppendEOS: new(false)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.MeanNLL
+	return *r.Loss
 }
 
 // Every golden model means as GGUF what PyTorch computed on the directory, with and without its

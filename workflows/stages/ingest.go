@@ -9,8 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/chunk"
@@ -48,10 +46,8 @@ func DefaultIngestConfig() IngestConfig {
 // ParseIngestConfig decodes YAML over the defaults; an unknown key is an error with its line.
 func ParseIngestConfig(text []byte) (IngestConfig, error) {
 	c := DefaultIngestConfig()
-	if strings.TrimSpace(string(text)) != "" {
-		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
-			return c, yamlerr.Explain(err, c)
-		}
+	if err := yamlerr.Decode(text, &c); err != nil {
+		return c, err
 	}
 	return c, c.Validate()
 }

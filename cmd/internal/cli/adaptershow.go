@@ -111,8 +111,8 @@ func (f *fields) lineage(l adapters.Lineage) {
 	f.add("made with", "%s", l.Tool)
 	m := l.Metrics
 	f.add("training", "%d steps, %s tokens, loss %.4f on the last step", m.Steps, humanize.Count(m.Tokens), m.TrainLoss)
-	if m.EvalLossBefore > 0 {
-		f.add("held out", "%.4f before, %.4f after", m.EvalLossBefore, m.EvalLossAfter)
+	if m.EvalLossBefore != nil && m.EvalLossAfter != nil {
+		f.add("held out", "%.4f before, %.4f after", *m.EvalLossBefore, *m.EvalLossAfter)
 	}
 }
 

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,54 +12,124 @@ import (
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/objective"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
+type evalOptions struct {
+	training.EvalOptions
+	appendEOS, logprobs, keepUnknown bool
+	quantize                         string
+	mapping                          []string
+}
+
 func (a *app) evalCommand() *cobra.Command {
-	var o stages.EvalOptions
-	var logprobs bool
+	var o evalOptions
 	c := &cobra.Command{
 		Use:   "eval --base BASE [--adapter ADAPTER] --data DATASET",
 		Short: "Measure how likely a model finds text it has not seen",
-		Long: `Measure how likely a model finds text: the mean negative log-likelihood of each row, in nats per
-token. Of a dataset, the test split is scored (or the one that --split names); of a file, every row.
-A row longer than the model's context is an error.`,
+		Long: `Measure how likely a model finds text: the mean negative log-likelihood, in nats per token. Of a
+dataset, the test split is scored (or the one that --split names); of a file, every row. Pairs of
+answers and judged ones are scored by the loss of dpo and of kto.
+
+An adapter is measured as it was trained: with its max_seq_length, append_eos, quantize and the rest,
+so that the loss of the validation split is the held-out loss of its training. Without an adapter, or
+one that does not say how it was trained, rows that are longer than the model's context are cut into
+windows of it.`,
 		Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			err := checkQuantize(o.Quantize)
-			if err != nil {
-				return err
-			}
-			if o.Home, err = a.homeDir(); err != nil {
-				return err
-			}
-			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
-				return err
-			}
-			o.Warn = a.warn
-			r, err := stages.Eval(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(evalReport(r, logprobs))
-			}
-			_, err = fmt.Fprintf(a.out, "loss        %.4f nats per token\nperplexity  %.3f\ntokens      %s in %d rows\n",
-				r.MeanNLL, math.Exp(r.MeanNLL), humanize.Count(int64(r.Tokens)), len(r.Rows))
-			return err
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.runEval(c, o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", baseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
 	allowOtherBase(c, &o.AllowOtherBase)
-	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
-	f.StringVar(&o.Data, "data", "", "dataset, or a file of rows")
+	f.StringVar(&o.quantize, "quantize", "", quantizeUsage)
+	f.StringVar(&o.Data, "data", "", "dataset, or a file or directory of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")
-	f.BoolVar(&o.AppendEOS, "append-eos", true, "score the end-of-sequence token after each text")
-	f.BoolVar(&logprobs, "logprobs", false, "with --json: the log-probability of every token")
+	f.IntVar(&o.MaxSeqLength, "max-seq-length", 0, "tokens of a window, instead of the training's or the model's")
+	f.StringVar(&o.ChatTemplate, "chat-template", "", "file of a chat template, instead of the base's")
+	f.StringSliceVar(&o.mapping, "map", nil, "of a file: what its keys are, as prompt=question,completion=answer")
+	f.BoolVar(&o.keepUnknown, "keep-unknown", false, "of a file: take keys that mean nothing here")
+	f.BoolVar(&o.appendEOS, "append-eos", true, "score the end-of-sequence token after each text")
+	f.BoolVar(&o.logprobs, "logprobs", false, "with --json: the log-probability of every token")
 	require(c, "base", "data")
 	return c
+}
+
+func (a *app) runEval(c *cobra.Command, o evalOptions) error {
+	if err := o.resolve(c); err != nil {
+		return err
+	}
+	var err error
+	if o.Home, err = a.homeDir(); err != nil {
+		return err
+	}
+	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+		return err
+	}
+	o.Warn = a.warn
+	r, err := training.Eval(c.Context(), o.EvalOptions)
+	if errors.Is(err, training.ErrTemplate) {
+		return hint(err, "name its file with --chat-template")
+	}
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(evalReport(r, o.logprobs))
+	}
+	a.printEval(r)
+	return nil
+}
+
+// resolve takes over the flags that were given.
+func (o *evalOptions) resolve(c *cobra.Command) error {
+	changed := c.Flags().Changed
+	if changed("append-eos") {
+		o.AppendEOS = &o.appendEOS
+	}
+	if changed("quantize") {
+		if err := checkQuantize(o.quantize); err != nil {
+			return err
+		}
+		o.Quantize = &o.quantize
+	}
+	if changed("max-seq-length") && o.MaxSeqLength < 2 {
+		return usagef("--max-seq-length is %d, want at least 2", o.MaxSeqLength)
+	}
+	if changed("map") || changed("keep-unknown") {
+		o.Rows = &trainer.Data{Mapping: map[string]string{}, KeepUnknown: o.keepUnknown}
+	}
+	for _, m := range o.mapping {
+		field, key, ok := strings.Cut(m, "=")
+		if !ok || field == "" || key == "" {
+			return usagef("--map is %q, want FIELD=KEY", m)
+		}
+		o.Rows.Mapping[field] = key
+	}
+	return nil
+}
+
+func (a *app) printEval(r training.EvalResult) {
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(a.out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if r.Loss == nil {
+		line("loss", "none: no token was scored")
+		return
+	}
+	line("loss", "%.4f %s", *r.Loss, r.Unit)
+	if r.Rows != nil {
+		line("perplexity", "%.3f", math.Exp(*r.Loss))
+	}
+	for _, m := range r.Metrics {
+		line(m.Name, "%.4f", m.Value)
+	}
+	line("tokens", "%s in %d rows", humanize.Count(int64(r.Tokens)), r.Count)
+	if r.Windowed > 0 {
+		line("note", "%d rows were cut into windows", r.Windowed)
+	}
 }
 
 // quantizeUsage is the help of the flag where it is not a key of a configuration.
@@ -72,20 +144,43 @@ func checkQuantize(method string) error {
 }
 
 type evalRowJSON struct {
-	MeanNLL  float64   `json:"mean_nll"`
+	MeanNLL  *float64  `json:"mean_nll"` // null when nothing of the row was scored
 	Logprobs []float64 `json:"token_logprobs,omitempty"`
 }
 
+// evalJSON is the result of eval --json; what was not measured is null or not there.
 type evalJSON struct {
-	MeanNLL float64       `json:"mean_nll"`
-	Tokens  int           `json:"tokens"`
-	Rows    []evalRowJSON `json:"rows"`
+	Objective string        `json:"objective"`
+	MeanNLL   *float64      `json:"mean_nll,omitempty"` // where the loss is one
+	Loss      *float64      `json:"loss"`
+	Tokens    int           `json:"tokens"`
+	Windowed  int           `json:"windowed_rows"`
+	Rows      []evalRowJSON `json:"rows"`
+
+	metrics objective.Metrics
 }
 
-func evalReport(r stages.EvalResult, logprobs bool) evalJSON {
-	out := evalJSON{MeanNLL: r.MeanNLL, Tokens: r.Tokens, Rows: []evalRowJSON{}}
+// MarshalJSON puts the objective's metrics beside the rest.
+func (j evalJSON) MarshalJSON() ([]byte, error) {
+	type plain evalJSON
+	data, err := json.Marshal(plain(j))
+	if err != nil {
+		return nil, err
+	}
+	return j.metrics.Append(data)
+}
+
+func evalReport(r training.EvalResult, logprobs bool) evalJSON {
+	out := evalJSON{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []evalRowJSON{}, metrics: r.Metrics}
+	if r.Rows != nil {
+		out.MeanNLL = r.Loss
+	}
 	for _, row := range r.Rows {
-		j := evalRowJSON{MeanNLL: row.MeanNLL}
+		var j evalRowJSON
+		if len(row.Logprobs) > 0 {
+			mean := row.MeanNLL()
+			j.MeanNLL = &mean
+		}
 		if logprobs {
 			j.Logprobs = row.Logprobs
 		}

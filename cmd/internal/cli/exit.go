@@ -18,6 +18,7 @@ import (
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // The exit codes.
@@ -90,10 +91,12 @@ func classify(ctx context.Context, err error) (code int, way string) {
 		return exitRefused, way
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupt, "run the same command again to go on"
-	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, stages.ErrOtherRun):
+	case errors.Is(err, checkpoint.ErrOtherRun), errors.Is(err, training.ErrOtherRun):
 		return exitRefused, "choose another --out, or --restart to discard what is there"
 	case errors.Is(err, adapters.ErrOtherBase):
 		return exitRefused, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"
+	case errors.Is(err, training.ErrForeign), errors.Is(err, training.ErrBusy):
+		return exitRefused, "choose another --out"
 	case errors.Is(err, registry.ErrBadName):
 		return exitUsage, way
 	case errors.Is(err, registry.ErrVersionExists):

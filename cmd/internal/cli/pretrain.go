@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/internal/yamlerr"
+	"github.com/cultivar/cultivar/workflows/pretraining"
 )
 
 func (a *app) pretrainCommand() *cobra.Command {
-	o := stages.PretrainOptions{Recipe: stages.DefaultRecipe()}
+	o := pretraining.Options{Recipe: pretraining.DefaultRecipe()}
 	var config string
 	c := &cobra.Command{
 		Use:   "pretrain --out DIR",
@@ -27,8 +27,8 @@ Checkpoints go to DIR.work; interrupted and called again, pretraining goes on.`,
 				if err != nil {
 					return err
 				}
-				if err := yaml.UnmarshalWithOptions(text, &o.Recipe, yaml.Strict()); err != nil {
-					return fmt.Errorf("%s: %s", config, yaml.FormatError(err, false, false))
+				if err := yamlerr.Decode(text, &o.Recipe); err != nil {
+					return fmt.Errorf("%q: %w", config, err)
 				}
 			}
 			return a.runPretrain(c, o)
@@ -41,14 +41,14 @@ Checkpoints go to DIR.work; interrupted and called again, pretraining goes on.`,
 	return c
 }
 
-func (a *app) runPretrain(c *cobra.Command, o stages.PretrainOptions) error {
+func (a *app) runPretrain(c *cobra.Command, o pretraining.Options) error {
 	if _, err := os.Stat(o.OutDir); err == nil {
 		return fmt.Errorf("%s exists", o.OutDir)
 	}
 	o.WorkDir = o.OutDir + ".work"
 	view := newTrainView(a)
 	o.Hooks = view.hooks()
-	r, err := stages.Pretrain(c.Context(), o)
+	r, err := pretraining.Run(c.Context(), o)
 	view.close()
 	if err != nil {
 		return err
@@ -56,6 +56,6 @@ func (a *app) runPretrain(c *cobra.Command, o stages.PretrainOptions) error {
 	if a.json {
 		return a.printJSON(map[string]any{"out": o.OutDir, "steps": r.Steps, "tokens": r.Tokens, "loss": r.Loss, "eval_loss": r.EvalAfter})
 	}
-	_, err = fmt.Fprintf(a.out, "base      %s\nsteps     %d\nloss      %.4f\nheld out  %.4f\nspeed     %.0f tokens/s\n", o.OutDir, r.Steps, r.Loss, r.EvalAfter, r.TokensPerSecond)
+	_, err = fmt.Fprintf(a.out, "base      %s\nsteps     %d\nloss      %.4f\nheld out  %.4f\nspeed     %.0f tokens/s\n", o.OutDir, r.Steps, r.Loss, *r.EvalAfter, r.TokensPerSecond)
 	return err
 }

@@ -6,9 +6,10 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
-	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
 
@@ -17,7 +18,7 @@ import (
 var descriptions = map[string]map[string]string{
 	"train": {
 		"":                       "How `cultivar train` fits an adapter. Keys are those of transformers, TRL and PEFT.",
-		"objective":              "clm trains every token of a text, sft the assistant's turns of a conversation, dpo the preference for one of two answers.",
+		"objective":              "clm trains every token of a text, sft the assistant's turns of a conversation, dpo the preference for one of two answers, kto answers that were judged good or bad.",
 		"lora":                   "The adapter that is trained, in PEFT's words.",
 		"lora.r":                 "Rank of the updates.",
 		"lora.lora_alpha":        "The update is scaled by lora_alpha/r.",
@@ -32,7 +33,16 @@ var descriptions = map[string]map[string]string{
 		"shuffle":                "Draw the rows in random order, anew in each epoch.",
 		"seed":                   "Of all random numbers. The same seed gives the same adapter, to the bit.",
 		"quantize":               "Quantise the base's linear weights as they are loaded, as bitsandbytes does; empty leaves them as they are stored.",
+		"train_on":               "Which of the assistant's turns are learned: every_turn makes a sequence of each, last_turn of the last alone, all one of the conversation; auto is all where the template writes a turn the same whether or not more follow, else every_turn.",
+		"chat_template":          "File of a chat template to train with, instead of the base's.",
+		"clock":                  "Day, or time, that chat templates are told which write it: the same in every run, whenever it is.",
+		"data":                   "How the keys of a file of rows are understood.",
+		"data.mapping":           "From what a row may have to the file's key for it, {prompt: question, completion: answer}.",
+		"data.keep_unknown":      "Take keys that mean nothing here, instead of refusing them.",
 		"dpo_beta":               "How strongly dpo holds the adapter to the base: larger stays closer.",
+		"kto_beta":               "The same for kto.",
+		"desirable_weight":       "What a good answer counts in kto.",
+		"undesirable_weight":     "What a bad answer counts in kto.",
 		"append_eos":             "End each text of objective clm with the end-of-sequence token.",
 		"batch_size":             "Sequences in an optimizer step.",
 		"micro_batch_size":       "Sequences in memory at a time; changes memory and speed, never the result.",
@@ -149,7 +159,13 @@ func allowedValues(path string, t reflect.Type) []string {
 	case path == "quantize":
 		return append([]string{""}, bases.QuantiseMethods()...)
 	case path == "objective":
-		return slices.Clone(trainer.Objectives)
+		return objective.Names()
+	case path == "train_on":
+		var names []string
+		for _, on := range chat.TrainOns() {
+			names = append(names, string(on))
+		}
+		return names
 	case path == "lr_scheduler_type":
 		return slices.Clone(optim.ScheduleTypes)
 	case path == "redact.entities":

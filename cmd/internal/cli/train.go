@@ -11,12 +11,14 @@ import (
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/trainer/objective"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 type trainOptions struct {
 	base, data, config, out string
 	restart, plan           bool
+	show                    int
 	memory                  string
 	maxSteps                int
 	seed                    uint64
@@ -36,7 +38,8 @@ func (a *app) trainCommand() *cobra.Command {
 The output directory gets the adapter in PEFT's format, its lineage, metrics.jsonl and checkpoints.
 Interrupted and called again, training goes on and ends with the same bits as if it had not been.
 
---plan says what the run would take, in memory, time and arithmetic, and trains nothing. Where the
+--plan says what would be trained and what the run would take, in memory, time and arithmetic, and
+trains nothing; with --show 3 it prints three rows, and which of their tokens are trained. Where the
 activations of all layers do not fit into --memory, some layers are computed twice instead; that
 changes the time and no bit of the result.
 
@@ -50,13 +53,14 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.StringVar(&o.base, "base", "", baseUsage)
-	f.StringVar(&o.data, "data", "", "dataset name, dataset directory, or a .jsonl, .parquet or .txt file")
+	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
 	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
 	f.StringVar(&o.out, "out", "", "output directory")
-	f.BoolVar(&o.plan, "plan", false, "say what the run would take, and stop")
+	f.BoolVar(&o.plan, "plan", false, "say what the run would train and take, and stop")
+	f.IntVar(&o.show, "show", 0, "with --plan: print so many rows, with the tokens that are trained marked")
 	f.StringVar(&o.memory, "memory", "", "what the process may take, such as 1.2GB (default 90 % of what is free)")
 	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
-	f.StringVar(&o.objective, "objective", "", "override objective: clm, sft or dpo")
+	f.StringVar(&o.objective, "objective", "", "override objective: "+strings.Join(objective.Names(), ", "))
 	f.StringVar(&o.quantize, "quantize", "", "override quantize: nf4 or int8")
 	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
@@ -99,26 +103,22 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	if err != nil {
 		return err
 	}
-	clock, err := now()
-	if err != nil {
-		return err
-	}
 	if o.base, err = a.localBase(c.Context(), o.base); err != nil {
 		return err
 	}
-	opts := stages.TrainOptions{
-		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Now: clock, Memory: memory,
+	opts := training.Options{
+		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Memory: memory,
 		AllowOtherBase: o.otherBase, Warn: a.warn,
 	}
 	if o.plan {
-		return a.planTraining(c.Context(), opts)
+		return a.planTraining(c.Context(), opts, o.show)
 	}
 	view := newTrainView(a)
 	opts.Hooks = view.hooks()
-	result, err := stages.Train(c.Context(), opts)
+	result, err := training.Train(c.Context(), opts)
 	view.close()
 	if err != nil {
-		return err
+		return moreMemory(err)
 	}
 	if a.json {
 		return a.printJSON(trainReport(o.out, result))
@@ -129,8 +129,11 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 
 // check refuses flags that name nothing there is. What a file says is for Config.Validate.
 func (o trainOptions) check() error {
-	if o.objective != "" && !slices.Contains(trainer.Objectives, o.objective) {
-		return usagef("--objective is %q, want one of %s", o.objective, strings.Join(trainer.Objectives, ", "))
+	if names := objective.Names(); o.objective != "" && !slices.Contains(names, o.objective) {
+		return usagef("--objective is %q, want one of %s", o.objective, strings.Join(names, ", "))
+	}
+	if o.show < 0 || o.show > 0 && !o.plan {
+		return usagef("--show wants a number of rows, and --plan")
 	}
 	return checkQuantize(o.quantize)
 }
@@ -144,7 +147,7 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 			return cfg, err
 		}
 		if cfg, err = trainer.ParseConfig(text); err != nil {
-			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema` lists every key")
+			return cfg, hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
 		}
 	}
 	changed := c.Flags().Changed
@@ -166,47 +169,57 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 	if changed("seed") {
 		cfg.Seed = o.seed
 	}
-	return cfg, cfg.Validate()
+	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag
+		return cfg, usageError{err}
+	}
+	return cfg, nil
 }
 
 // trainJSON is the result of train --json.
 type trainJSON struct {
-	Out             string  `json:"out"`
-	Digest          string  `json:"digest"`
-	Reused          bool    `json:"reused"`
-	Steps           int     `json:"steps"`
-	ResumedAt       int     `json:"resumed_at"`
-	Tokens          int64   `json:"tokens"`
-	TrainedTokens   int64   `json:"trained_tokens"`
-	TokensPerSecond float64 `json:"tokens_per_second"`
-	Trainable       int     `json:"trainable_parameters"`
-	TrainLoss       float64 `json:"train_loss"`
-	EvalLossBefore  float64 `json:"eval_loss_before"`
-	EvalLossAfter   float64 `json:"eval_loss_after"`
+	Out             string   `json:"out"`
+	Digest          string   `json:"digest"`         // as publish says it
+	AdapterDigest   string   `json:"adapter_digest"` // of what the adapter computes
+	Reused          bool     `json:"reused"`
+	Steps           int      `json:"steps"`
+	ResumedAt       int      `json:"resumed_at"`
+	Tokens          int64    `json:"tokens"`
+	TrainedTokens   int64    `json:"trained_tokens"`
+	TokensPerSecond float64  `json:"tokens_per_second"`
+	Trainable       int      `json:"trainable_parameters"`
+	TrainLoss       float64  `json:"train_loss"`
+	EvalLossBefore  *float64 `json:"eval_loss_before"`
+	EvalLossAfter   *float64 `json:"eval_loss_after"`
+	Dropped         int      `json:"dropped_rows"`
+	Windowed        int      `json:"windowed_rows"`
 }
 
-func trainReport(out string, r stages.TrainResult) trainJSON {
-	return trainJSON{out, r.Digest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
-		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter}
+func trainReport(out string, r training.Result) trainJSON {
+	return trainJSON{out, r.Digest, r.AdapterDigest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
+		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter, r.Dropped, r.Windowed}
 }
 
-func (a *app) printTrained(out string, r stages.TrainResult) {
+func (a *app) printTrained(out string, r training.Result) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
 	if r.Reused {
 		p("nothing to do: %s holds this run already", out)
 	}
 	p("adapter   %s", out)
-	p("digest    %s", r.Digest)
+	p("digest    %s when published", r.Digest)
+	p("          %s of what it computes", r.AdapterDigest)
 	p("steps     %d (%s tokens, %s of them trained)", r.Steps, humanize.Count(r.Tokens), humanize.Count(r.TrainedTokens))
 	p("loss      %.4f on the last step", r.Loss)
-	if r.EvalBefore > 0 {
-		p("held out  %.4f before, %.4f after", r.EvalBefore, r.EvalAfter)
+	if r.EvalBefore != nil && r.EvalAfter != nil {
+		p("held out  %.4f before, %.4f after", *r.EvalBefore, *r.EvalAfter)
 	}
 	if r.TokensPerSecond > 0 {
 		p("speed     %.0f tokens/s", r.TokensPerSecond)
 	}
 	if r.Windowed > 0 {
 		p("note      %d rows were longer than max_seq_length and were cut into windows", r.Windowed)
+	}
+	if r.Dropped > 0 {
+		p("note      %d rows had no tokens and were left out", r.Dropped)
 	}
 }
 

@@ -2,12 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // parseMemory reads a size such as 1.2GB or 800MiB; "" is 0.
@@ -22,18 +27,90 @@ func parseMemory(s string) (int64, error) {
 	return n, nil
 }
 
-// planTraining prints what a run would take. A run that does not fit fails after that; as JSON the
-// error is all there is, since standard output holds one object.
-func (a *app) planTraining(ctx context.Context, o stages.TrainOptions) error {
-	plan, err := stages.PlanTraining(ctx, o)
+// moreMemory names the flag that lets a run take more.
+func moreMemory(err error) error {
+	if errors.Is(err, trainer.ErrMemory) {
+		return hint(err, "--memory allows more")
+	}
+	return err
+}
+
+// planTraining prints what a run would train and take. A run that does not fit fails after that; as JSON
+// the error is all there is, since standard output holds one object.
+func (a *app) planTraining(ctx context.Context, o training.Options, show int) error {
+	plan, err := training.PlanTraining(ctx, o, show)
 	switch {
 	case err != nil && (a.json || plan.Peak == 0):
-		return err
+		return moreMemory(err)
 	case a.json:
 		return a.printJSON(plan)
 	}
-	a.printPlan(plan)
-	return err
+	a.printData(plan)
+	a.printPlan(plan.Plan)
+	a.printExamples(plan.Shown)
+	return moreMemory(err)
+}
+
+// printData says what is trained.
+func (a *app) printData(p training.Plan) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+	line("objective  %s", p.Objective)
+	held := "none held out"
+	if p.HeldOut > 0 {
+		held = humanize.Count(int64(p.HeldOut)) + " held out"
+	}
+	line("rows       %s in %s sequences, %s", humanize.Count(int64(p.Rows)), humanize.Count(int64(p.Sequences)), held)
+	line("           %s tokens are trained in an epoch", humanize.Count(int64(p.Trained)))
+	if p.Windowed > 0 {
+		line("           %d are longer than max_seq_length and are cut into windows", p.Windowed)
+	}
+	if p.Dropped > 0 {
+		line("           %d have no tokens and are left out", p.Dropped)
+	}
+	if p.TrainOn != "" {
+		line("train_on   %s: %s", p.TrainOn, printable(p.TrainOnWhy))
+	}
+	if p.Clock != "" {
+		line("clock      %s, which the chat template writes", p.Clock)
+	}
+	for _, w := range p.Warnings {
+		line("warning    %s", printable(w))
+	}
+}
+
+// printExamples prints rows with what is trained marked: in colour on a terminal, in brackets elsewhere.
+func (a *app) printExamples(rows []training.Shown) {
+	begin, end := "[", "]"
+	if isTerminal(a.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
+		begin, end = "\x1b[32m", "\x1b[0m"
+	}
+	for _, r := range rows {
+		_, _ = fmt.Fprintf(a.out, "\n%s\n", printable(r.Row))
+		for _, piece := range r.Pieces {
+			text := visible(piece.Text)
+			if piece.Trained {
+				text = begin + text + end
+			}
+			_, _ = fmt.Fprint(a.out, text)
+		}
+		_, _ = fmt.Fprintln(a.out)
+	}
+}
+
+// visible escapes what a terminal would obey; lines stay.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteString("\n")
+		case unicode.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 func (a *app) printPlan(p trainer.Plan) {

@@ -1,4 +1,6 @@
-package stages
+// Package pretraining trains a small base from nothing on generated text: the base that the program
+// carries is made by its default recipe.
+package pretraining
 
 import (
 	"context"
@@ -6,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cultivar/cultivar/bases"
@@ -16,7 +19,9 @@ import (
 	"github.com/cultivar/cultivar/internal/corpus"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/optim"
 	"github.com/cultivar/cultivar/trainer/scratch"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 // Recipe says how a small base is pretrained on the generated corpus.
@@ -127,17 +132,17 @@ func (r Recipe) vocabulary() ([]byte, error) {
 	return v.JSON()
 }
 
-// PretrainOptions say what to make and where.
-type PretrainOptions struct {
+// Options say what to make and where.
+type Options struct {
 	Recipe  Recipe
 	OutDir  string // the base directory to be
 	WorkDir string // checkpoints and metrics; kept, so that a killed run goes on
 	Hooks   trainer.Hooks
 }
 
-// Pretrain trains a base from nothing on the generated corpus. The same recipe gives the same files
+// Run trains a base from nothing on the generated corpus. The same recipe gives the same files
 // to the bit.
-func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
+func Run(ctx context.Context, o Options) (trainer.Result, error) {
 	r := o.Recipe
 	tokenizerJSON, err := r.vocabulary()
 	if err != nil {
@@ -159,11 +164,11 @@ func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
 	if err != nil {
 		return trainer.Result{}, err
 	}
-	rows, err := pack.New(r.rows(tok, r.CorpusSeed, r.CorpusTokens), pack.Options{MaxLen: r.SequenceLen, Strategy: pack.BestFit, Overlong: pack.Window})
+	rows, err := pack.New(r.rows(tok, r.CorpusSeed, r.CorpusTokens), pack.Options{MaxLen: r.SequenceLen, Strategy: pack.BestFit})
 	if err != nil {
 		return trainer.Result{}, err
 	}
-	held, err := pack.New(r.rows(tok, r.CorpusSeed+1<<32, 20_000), pack.Options{MaxLen: r.SequenceLen, Overlong: pack.Window})
+	held, err := pack.New(r.rows(tok, r.CorpusSeed+1<<32, 20_000), pack.Options{MaxLen: r.SequenceLen})
 	if err != nil {
 		return trainer.Result{}, err
 	}
@@ -176,8 +181,8 @@ func Pretrain(ctx context.Context, o PretrainOptions) (trainer.Result, error) {
 		return trainer.Result{}, err
 	}
 	result, err := trainer.Run(ctx, trainer.Job{
-		Config: r.training(), Model: m, Params: weights.Params(), Pretrain: true, Train: rows, Eval: held.Rows,
-		RunDigest: identity(rows.Rows, NumericsVersion, r), OutDir: o.WorkDir, Hooks: o.Hooks,
+		Config: r.training(), Model: m, Groups: optim.MatricesDecay(weights.Params(), r.WeightDecay), Train: rows, Eval: held.Rows,
+		RunDigest: training.RunDigest(rows.Rows, r), OutDir: o.WorkDir, Hooks: o.Hooks,
 	})
 	if err != nil {
 		return result, err
@@ -193,7 +198,8 @@ func (r Recipe) training() trainer.Config {
 	return c
 }
 
-// rows tokenises the corpus up to a number of tokens.
+// rows tokenises the corpus up to a number of tokens. What is longer than a sequence is cut, as running
+// text is in pretraining: the pieces do not begin as texts do.
 func (r Recipe) rows(tok *tokenizer.Tokenizer, seed uint64, tokens int) []pack.Row {
 	var rows []pack.Row
 	n := 0
@@ -202,7 +208,9 @@ func (r Recipe) rows(tok *tokenizer.Tokenizer, seed uint64, tokens int) []pack.R
 		if n += len(ids); n > tokens {
 			break
 		}
-		rows = append(rows, pack.Row{IDs: ids})
+		for piece := range slices.Chunk(ids, r.SequenceLen) {
+			rows = append(rows, pack.Row{IDs: piece})
+		}
 	}
 	return rows
 }

@@ -1,4 +1,4 @@
-package stages
+package pretraining
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
+	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // The embedded base is what the default recipe makes. Training it takes minutes; that its files and
@@ -46,7 +47,7 @@ func TestEmbeddedBase(t *testing.T) {
 	if err := embedded.Unpack(basefiles.FS, basefiles.Name, dir); err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenBase(dir, "")
+	b, err := stages.OpenBase(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,135 @@
+package training
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/trainer"
+)
+
+// What the output directory may be instead of this run's.
+var (
+	// ErrOtherRun means that it holds the result of another run.
+	ErrOtherRun = errors.New("the output directory holds another run")
+	// ErrForeign means that it holds what no training has written.
+	ErrForeign = errors.New("the output directory holds other files")
+	// ErrBusy means that another training is writing to it.
+	ErrBusy = errors.New("another training is writing to the output directory")
+)
+
+// configFile is the resolved configuration beside the adapter.
+const configFile = "training_config.json"
+
+// The files of a run: those that are there from its beginning, and those that are there at its end.
+var (
+	early = []string{trainer.MetricsFile, "checkpoints"}
+	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, "README.md"}
+)
+
+// output is the directory that a run writes to, and nobody else.
+type output struct {
+	dir  string
+	lock *os.File
+}
+
+// openOutput makes the directory and locks it. The lock is the system's: it ends with the process.
+func openOutput(dir string) (*output, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("create output directory: %w", err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open output directory: %w", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrBusy), f.Close())
+	}
+	// Where a file system has no locks, there is none.
+	return &output{dir, f}, nil
+}
+
+func (o *output) close() { _ = o.lock.Close() }
+
+// claim returns the lineage of the run if the directory holds its result, nil if the run is still to be
+// done there. What another run has left is discarded when restart says so, and an error otherwise.
+func (o *output) claim(runDigest string, restart bool) (*adapters.Lineage, error) {
+	old, err := readLineage(o.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := o.foreign(); err != nil || !restart {
+			return nil, err
+		}
+		return nil, o.discard()
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case old.RunDigest == runDigest:
+		return &old, nil
+	case !restart:
+		return nil, fmt.Errorf("%s: %w", o.dir, ErrOtherRun)
+	}
+	return nil, o.discard()
+}
+
+// foreign refuses a directory with files that a run which is not done does not have. Those of a run's end
+// may be there if its checkpoints are.
+func (o *output) foreign() error {
+	entries, err := os.ReadDir(o.dir)
+	if err != nil {
+		return fmt.Errorf("read output directory: %w", err)
+	}
+	begun := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return slices.Contains(early, e.Name()) })
+	for _, e := range entries {
+		name := e.Name()
+		ours := slices.Contains(early, name) || begun && slices.Contains(late, name)
+		if !ours && !strings.HasPrefix(name, ".") { // hidden files are the system's, and files that were not finished
+			return fmt.Errorf("%s: %w, such as %q", o.dir, ErrForeign, name)
+		}
+	}
+	return nil
+}
+
+// discard removes what a run leaves in its directory, and nothing else.
+func (o *output) discard() error {
+	for _, name := range slices.Concat(late, early) {
+		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the adapter; the lineage comes last, since its presence means that all is there.
+func (o *output) write(a *adapters.Adapter, config json.RawMessage, l adapters.Lineage) error {
+	if err := atomicfile.WriteJSON(filepath.Join(o.dir, configFile), config); err != nil {
+		return err
+	}
+	if err := peft.Write(o.dir, a); err != nil {
+		return err
+	}
+	return atomicfile.WriteJSON(filepath.Join(o.dir, adapters.LineageFile), l)
+}
+
+// readLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
+func readLineage(dir string) (adapters.Lineage, error) {
+	var l adapters.Lineage
+	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	if err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal(data, &l); err != nil {
+		return l, fmt.Errorf("%s: %w", filepath.Join(dir, adapters.LineageFile), err)
+	}
+	return l, nil
+}
