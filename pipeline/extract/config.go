@@ -36,7 +36,7 @@ type Fields struct {
 type RowsConfig struct {
 	// Mapping is from the key of a training row to the one that the files have for it, as in
 	// {prompt: question, completion: answer}.
-	Mapping map[string]string `yaml:"mapping" json:"mapping"`
+	Mapping map[string]string `yaml:"mapping" json:"mapping,omitempty"`
 	// UnknownKeys is what becomes of a key that nobody knows: "refuse" leaves the row out and names
 	// the key, "metadata" keeps the value beside the row.
 	UnknownKeys string `yaml:"unknown_keys" json:"unknown_keys"`
