@@ -77,14 +77,22 @@ func (r RowReader) training(raw []byte, number int) (Document, bool) {
 	if e.Kind() == datasets.KindText {
 		return Document{}, false
 	}
+	return r.Example(e, number), true
+}
+
+// Example makes a document of a training row that was read: a text, or a conversation.
+func (r RowReader) Example(e datasets.Example, number int) Document {
 	doc := Document{Row: RowName(number), Conversation: e.Conversation}
+	if e.Kind() == datasets.KindText {
+		doc.Text = e.Text
+	}
 	fields := map[string]any{"doc_id": e.DocID, "doc_version": e.DocVersion, "split": string(e.Split)}
 	for key, value := range e.Metadata {
 		fields[key] = value
 	}
 	doc.SetFields(fields)
 	doc.Row = r.identity(e, doc.Row)
-	return doc, true
+	return doc
 }
 
 // identity is the id that a training row has of its own, else its number.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
@@ -30,18 +31,32 @@ func (f Format) Rows(ctx context.Context, in extract.Input) iter.Seq2[extract.Do
 			return
 		}
 		defer closer.Close()
-		number := 0
-		for raw, err := range table.Objects(in.Path, at, in.Size()) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				yield(extract.Document{}, err)
-				return
-			}
-			if number++; !yield(f.Document(raw, number), nil) {
-				return
-			}
+		columns, err := table.Columns(in.Path, at, in.Size())
+		if err != nil {
+			yield(extract.Document{}, err)
+			return
+		}
+		if table.IsExamples(columns) { // of a dataset of ours
+			send(ctx, table.ReadAt[datasets.Example](in.Path, at, in.Size()), f.Example, yield)
+			return
+		}
+		send(ctx, table.Objects(in.Path, at, in.Size()), f.Document, yield)
+	}
+}
+
+// send makes a document of each row.
+func send[T any](ctx context.Context, rows iter.Seq2[T, error], document func(T, int) extract.Document, yield func(extract.Document, error) bool) {
+	number := 0
+	for row, err := range rows {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			yield(extract.Document{}, err)
+			return
+		}
+		if number++; !yield(document(row, number), nil) {
+			return
 		}
 	}
 }
