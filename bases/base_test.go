@@ -44,7 +44,7 @@ func put(t *testing.T, dir, name, text string) {
 
 func mustOpen(t *testing.T, dir string) *Base {
 	t.Helper()
-	b, err := Open(dir)
+	b, err := Open(dir, families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestGeneration(t *testing.T) {
 		t.Errorf("eos without generation_config.json: %v", got)
 	}
 	put(t, dir, generationName, `{"eos_token_id":"x"}`)
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), generationName) {
+	if _, err := Open(dir, families()); err == nil || !strings.Contains(err.Error(), generationName) {
 		t.Errorf("broken generation_config.json: %v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := tiny(t)
 			tt.damage(t, dir)
-			_, err := Open(dir)
+			_, err := Open(dir, families())
 			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("error is %v, want %q", err, tt.want)
 			}
@@ -135,7 +135,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrNotBase) || errors.Is(err, fs.ErrPermission) {
+	if _, err := Open(filepath.Join(t.TempDir(), "none"), families()); !errors.Is(err, ErrNotBase) || errors.Is(err, fs.ErrPermission) {
 		t.Errorf("missing directory: %v", err)
 	}
 }

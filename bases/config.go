@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/cultivar/cultivar/bases/keys"
 )
 
 // Config is config.json: the fields that decoder-only families share, under their Hugging Face
@@ -57,60 +59,73 @@ type Config struct {
 	keys map[string]json.RawMessage // see Keys
 }
 
+// Keys reads what only some families know of a config. Absence and null read as the default that is
+// given. The first mistake is kept for Err, so that a family reads all it needs and asks once.
+type Keys = keys.Keys
+
+// Keys returns the keys that describe the language model: those of the file, or of its text_config
+// in a multimodal model, with the defaults of the configuration class where a key is absent.
+func (c *Config) Keys() *Keys {
+	if c.keys == nil { // not parsed from a file
+		return keys.Of(c.Raw)
+	}
+	return keys.Of(c.keys)
+}
+
 // Bounds on what a config may ask for: far beyond published models, and small enough that no
 // product of three of them overflows int64.
 const (
 	maxSize   = 1 << 20 // hidden, intermediate and head sizes, heads
 	maxLayers = 1 << 12
-	maxVocab  = 1 << 24
+	maxVocab  = keys.MaxID
 	maxLength = 1 << 30 // positions
 )
 
 // ParseConfig reads the text of a config.json, in which absent keys mean what its family says.
 func ParseConfig(text []byte, families Families) (*Config, error) {
-	file, err := parseObject(text)
+	file, err := keys.Object(text)
 	if err != nil {
 		return nil, err
 	}
-	keys, nested, err := families.textKeys(file)
+	all, nested, err := families.textKeys(file)
 	if err != nil {
 		return nil, fmt.Errorf("text_config: %w", err)
 	}
-	r := &reader{raw: dropNulls(keys)}
+	r := keys.Of(keys.DropNulls(all))
 	c := &Config{
-		Architectures: r.strings("architectures"),
-		ModelType:     r.string("model_type", ""),
+		Architectures: r.Strings("architectures"),
+		ModelType:     r.String("model_type", ""),
 
-		HiddenSize:            r.size("hidden_size", maxSize),
-		IntermediateSize:      r.size("intermediate_size", maxSize),
-		NumHiddenLayers:       r.size("num_hidden_layers", maxLayers),
-		NumAttentionHeads:     r.size("num_attention_heads", maxSize),
-		VocabSize:             r.size("vocab_size", maxVocab),
-		MaxPositionEmbeddings: r.int("max_position_embeddings", 0, 0, maxLength),
+		HiddenSize:            r.Size("hidden_size", maxSize),
+		IntermediateSize:      r.Size("intermediate_size", maxSize),
+		NumHiddenLayers:       r.Size("num_hidden_layers", maxLayers),
+		NumAttentionHeads:     r.Size("num_attention_heads", maxSize),
+		VocabSize:             r.Size("vocab_size", maxVocab),
+		MaxPositionEmbeddings: r.Int("max_position_embeddings", 0, 0, maxLength),
 
-		RMSNormEps:        r.float("rms_norm_eps", 1e-6),
-		HiddenAct:         r.string("hidden_activation", r.string("hidden_act", "silu")),
-		TieWordEmbeddings: r.bool("tie_word_embeddings"),
-		AttentionBias:     r.bool("attention_bias"),
-		MLPBias:           r.bool("mlp_bias"),
-		SlidingWindow:     r.int("sliding_window", 0, 0, maxLength),
-		LayerTypes:        r.strings("layer_types"),
+		RMSNormEps:        r.Float("rms_norm_eps", 1e-6),
+		HiddenAct:         r.String("hidden_activation", r.String("hidden_act", "silu")),
+		TieWordEmbeddings: r.Bool("tie_word_embeddings"),
+		AttentionBias:     r.Bool("attention_bias"),
+		MLPBias:           r.Bool("mlp_bias"),
+		SlidingWindow:     r.Int("sliding_window", 0, 0, maxLength),
+		LayerTypes:        r.Strings("layer_types"),
 		Nested:            nested,
 
-		BOS: r.id("bos_token_id"),
-		Pad: r.id("pad_token_id"),
-		EOS: r.ids("eos_token_id"),
+		BOS: r.ID("bos_token_id"),
+		Pad: r.ID("pad_token_id"),
+		EOS: r.IDs("eos_token_id"),
 
-		InitializerRange: r.float("initializer_range", 0.02),
-		DType:            strings.TrimPrefix(r.string("dtype", r.string("torch_dtype", "")), "torch."),
-		Raw:              dropNulls(file),
-		keys:             r.raw,
+		InitializerRange: r.Float("initializer_range", 0.02),
+		DType:            strings.TrimPrefix(r.String("dtype", r.String("torch_dtype", "")), "torch."),
+		Raw:              keys.DropNulls(file),
+		keys:             r.All(),
 	}
-	c.NumKeyValueHeads = r.int("num_key_value_heads", c.NumAttentionHeads, 1, maxSize)
-	c.HeadDim = r.int("head_dim", 0, 0, maxSize)
+	c.NumKeyValueHeads = r.Int("num_key_value_heads", c.NumAttentionHeads, 1, maxSize)
+	c.HeadDim = r.Int("head_dim", 0, 0, maxSize)
 	c.readRope(r)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	return c, c.check()
 }

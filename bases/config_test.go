@@ -19,7 +19,7 @@ func minimal(more string) []byte {
 
 func mustParse(t *testing.T, text []byte) *Config {
 	t.Helper()
-	c, err := ParseConfig(text)
+	c, err := ParseConfig(text, families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{string(minimal(`,"rope_parameters":{"full_attention":1}`)), "rope_parameters: full_attention: not a JSON object"},
 	}
 	for _, tt := range tests {
-		if _, err := ParseConfig([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := ParseConfig([]byte(tt.text), families()); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s\nerror is %v, want %q", tt.text, err, tt.want)
 		}
 	}
@@ -190,7 +190,7 @@ func TestSharedConfigs(t *testing.T) {
 		t.Fatalf("%d configs (%v)", len(paths), err)
 	}
 	for _, path := range paths {
-		c, err := ParseConfig(testkit.Read(t, path))
+		c, err := ParseConfig(testkit.Read(t, path), families())
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -207,7 +207,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add(minimal(`,"rope_parameters":{"full_attention":{"factor":2},"sliding_attention":{}},"eos_token_id":[1]`))
 	f.Add(minimal(`,"rope_scaling":{"type":"su","short_factor":[1],"long_factor":[2]},"head_dim":1e6`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := ParseConfig(text)
+		c, err := ParseConfig(text, families())
 		if err != nil {
 			return
 		}
@@ -225,4 +225,21 @@ func FuzzParseConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestKeys(t *testing.T) {
+	c := mustParse(t, minimal(`,"a":1.5,"b":true,"c":[1,0],"d":"x","e":7`))
+	k := c.Keys()
+	if k.Float("a", 0) != 1.5 || !k.Bool("b") || !slices.Equal(k.Ints("c"), []int{1, 0}) || k.String("d", "") != "x" || k.Int("e", 0, 0, 9) != 7 ||
+		string(k.Raw("c")) != "[1,0]" || k.Float("z", 2) != 2 || k.Err() != nil {
+		t.Errorf("error %v", k.Err())
+	}
+	k.Ints("d")
+	k.Bool("a")
+	if k.Err() == nil || !strings.Contains(k.Err().Error(), `d: "x" is not a list of whole numbers`) {
+		t.Errorf("the first mistake is %v", k.Err())
+	}
+	if byHand := (&Config{Raw: c.Raw}); byHand.Keys().Float("a", 0) != 1.5 {
+		t.Error("a config that was not parsed has no keys")
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/cultivar/cultivar/bases/keys"
 	"github.com/cultivar/cultivar/internal/mapped"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/internal/safetensors"
@@ -176,12 +177,12 @@ func (d *directory) digestTemplate() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := newReader(text)
+	r, err := keys.Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Join(d.path, tokenizerConfigName), err)
 	}
-	raw, ok := r.raw["chat_template"]
-	if !ok {
+	raw := r.Raw("chat_template")
+	if raw == nil {
 		return "-", nil
 	}
 	var template string

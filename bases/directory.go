@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/bases/keys"
+	"github.com/cultivar/cultivar/bases/packed"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/mapped"
@@ -16,8 +18,8 @@ import (
 type directory struct {
 	path    string
 	weights *safetensors.Sharded
-	packed  *quantised        // nil when the files hold plain tensors
-	names   map[string]string // in the files, by the names that transformers uses now; nil where they agree
+	packed  *packed.Checkpoint // nil when the files hold plain tensors
+	names   map[string]string  // in the files, by the names that transformers uses now; nil where they agree
 }
 
 func openDirectory(path string, families Families) (*Base, error) {
@@ -39,7 +41,7 @@ func openDirectory(path string, families Families) (*Base, error) {
 	if d.weights, err = safetensors.OpenSharded(path); err != nil {
 		return nil, err
 	}
-	if d.packed, err = readQuantised(b.config, d.weights); err != nil {
+	if d.packed, err = packed.Open(b.config.Raw["quantization_config"], d.weights); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.close())
 	}
 	if d.names, err = laterNames(b.config, d.storedNames()); err != nil {
@@ -51,13 +53,12 @@ func openDirectory(path string, families Families) (*Base, error) {
 func (d *directory) close() error { return d.weights.Close() }
 
 func (d *directory) Tensor(name string) (View, error) {
-	if w, ok := d.packed.weight(d.Stored(name)); ok {
-		packed, _ := d.weights.Tensor(w.packed)
-		v, err := w.view(packed)
+	if d.packed.Has(d.Stored(name)) {
+		t, shape, transposed, err := d.packed.Weight(d.Stored(name))
 		if err != nil {
 			return View{}, fmt.Errorf("%s: %w", d.path, err)
 		}
-		return v, nil
+		return View{Quant: t, Shape: shape, Transposed: transposed}, nil
 	}
 	t, err := d.Raw(name)
 	if err != nil {
@@ -76,7 +77,7 @@ func (d *directory) Tensor(name string) (View, error) {
 }
 
 func (d *directory) Raw(name string) (safetensors.Tensor, error) {
-	t, ok := d.storedTensor(d.Stored(name))
+	t, ok := d.tensor(d.Stored(name))
 	if !ok {
 		return safetensors.Tensor{}, fmt.Errorf("%s: %w: %q", d.path, ErrNoTensor, name)
 	}
@@ -84,26 +85,39 @@ func (d *directory) Raw(name string) (safetensors.Tensor, error) {
 }
 
 func (d *directory) Has(name string) bool {
-	_, ok := d.storedTensor(d.Stored(name))
+	_, ok := d.tensor(d.Stored(name))
 	return ok
 }
 
 func (d *directory) QuantMethod() string {
-	if d.packed == nil {
-		return ""
-	}
-	return d.packed.method
+	return d.packed.Method()
 }
 
 func (d *directory) quantised(name string) bool {
-	_, ok := d.packed.weight(d.Stored(name))
-	return ok
+	return d.packed.Has(d.Stored(name))
 }
 
 func (d *directory) forget(name string) {
 	if t, ok := d.weights.Tensor(d.Stored(name)); ok {
 		mapped.Forget(t.Data)
 	}
+}
+
+// storedNames lists the tensors of the files, those that make up a quantised weight as one.
+func (d *directory) storedNames() []string {
+	if d.packed != nil {
+		return d.packed.Names()
+	}
+	return d.weights.Tensors()
+}
+
+// tensor returns a tensor by its name in the files. That of a quantised weight is the one that holds its
+// codes.
+func (d *directory) tensor(name string) (safetensors.Tensor, bool) {
+	if d.packed != nil {
+		return d.packed.Tensor(name)
+	}
+	return d.weights.Tensor(name)
 }
 
 func (d *directory) readGeneration() (Generation, error) {
@@ -114,13 +128,13 @@ func (d *directory) readGeneration() (Generation, error) {
 	if err != nil {
 		return Generation{}, err
 	}
-	r, err := newReader(text)
+	r, err := keys.Parse(text)
 	if err != nil {
 		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(d.path, generationName), err)
 	}
-	g := Generation{BOS: r.id("bos_token_id"), Pad: r.id("pad_token_id"), EOS: r.ids("eos_token_id")}
-	if r.err != nil {
-		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(d.path, generationName), r.err)
+	g := Generation{BOS: r.ID("bos_token_id"), Pad: r.ID("pad_token_id"), EOS: r.IDs("eos_token_id")}
+	if r.Err() != nil {
+		return Generation{}, fmt.Errorf("%s: %w", filepath.Join(d.path, generationName), r.Err())
 	}
 	return g, nil
 }

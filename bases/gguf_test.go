@@ -73,7 +73,7 @@ func writeGGUF(t *testing.T, pairs []gguf.Pair, entries []gguf.Entry) string {
 
 func openBase(t *testing.T, path string) *Base {
 	t.Helper()
-	b, err := Open(path)
+	b, err := Open(path, families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestGGUFRefuses(t *testing.T) {
 		"eps":          {ggufPairs("llama", gguf.NewPair("llama.rope.freq_base", float32(-1))), []gguf.Entry{embed}, "rope_theta -1"},
 	} {
 		path := writeGGUF(t, tt.pairs, tt.entries)
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), path) {
+		if _, err := Open(path, families()); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}
 	}
@@ -287,7 +287,7 @@ func TestGGUFRefuses(t *testing.T) {
 	if err := os.WriteFile(text, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(text); !errors.Is(err, gguf.ErrNotGGUF) {
+	if _, err := Open(text, families()); !errors.Is(err, gguf.ErrNotGGUF) {
 		t.Errorf("a file that is none: %v", err)
 	}
 	odd := ggufTensor(t, "blk.0.attn_q.weight", gguf.F32, rows(7, ggufHidden), 7, ggufHidden)

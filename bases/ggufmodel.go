@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/cultivar/cultivar/bases/ggufarch"
 )
@@ -23,7 +24,7 @@ func (b *Base) GGUFModel() (*ggufarch.Model, error) {
 func (b *Base) ggufModel() (*ggufarch.Model, error) {
 	c, f := b.config, b.family
 	if f == nil || f.GGUF == nil {
-		return nil, fmt.Errorf("architecture %.60q has no form in GGUF that is known", c.Architectures)
+		return nil, fmt.Errorf("architecture %.60s has no form in GGUF that is known", strings.Join(c.Architectures, ", "))
 	}
 	k := c.Keys()
 	m := &ggufarch.Model{

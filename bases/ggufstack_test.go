@@ -65,8 +65,8 @@ func TestGGUFStacks(t *testing.T) {
 			if err != nil || raw.DType != typ.String() || raw.Len() != 12*ggufHidden {
 				t.Errorf("raw %v%v, %v", raw.DType, raw.Shape, err)
 			}
-			if shape, widened, err := b.Widened(layer + tt.down); (widened == nil) != (typ != gguf.Q8_0) || err != nil {
-				t.Errorf("%s as %v widens to %v, %v", tt.architecture, typ, shape, err)
+			if p, err := b.Plain(layer + tt.down); p.Widened() != (typ == gguf.Q8_0) || err != nil {
+				t.Errorf("%s as %v widens to %v, %v", tt.architecture, typ, p.Shape, err)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func FuzzGGUF(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b, err := fromGGUF(file)
+		b, err := fromGGUF(file, families())
 		if err != nil {
 			return
 		}

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// weightSuffix ends the names of modules' weights.
+const weightSuffix = ".weight"
+
 // formerPrefixes are the beginnings of names in multimodal models as transformers wrote them before
 // version 4.52, and still does when it saves such a model, and what it calls them since then
 // (conversion_mapping.py). Adapters carry the later names.

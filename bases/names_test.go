@@ -41,7 +41,7 @@ func TestFormerNames(t *testing.T) {
 			t.Error("a former name is found")
 		}
 	}
-	_, err := Open(nested(t, "language_model.model.x", "model.language_model.x"))
+	_, err := Open(nested(t, "language_model.model.x", "model.language_model.x"), families())
 	if err == nil || !strings.Contains(err.Error(), `are both "model.language_model.x"`) {
 		t.Errorf("one tensor under both names: %v", err)
 	}

@@ -47,6 +47,15 @@ func (b *Base) Plain(name string) (Plain, error) {
 	return Plain{safetensors.Tensor{Name: b.Stored(name), DType: b.embeddingType(), Shape: shape}, values}, nil
 }
 
+// Microscaled returns the codes of a tensor that is stored as MXFP4 in a directory, if it is one.
+func (b *Base) Microscaled(name string) (quant.Microscaled, bool) {
+	d, ok := b.format.(*directory)
+	if !ok {
+		return quant.Microscaled{}, false
+	}
+	return d.packed.Microscaled(d.Stored(name))
+}
+
 // Widened reports whether the base has the tensor in fewer bits.
 func (p Plain) Widened() bool { return p.widened != nil }
 

@@ -305,7 +305,7 @@ func checkDamage(t *testing.T, make func(testing.TB) (*checkpoint, []float32), l
 		c, _ := make(t)
 		d.change(t, c)
 		dir := c.write(t)
-		b, err := Open(dir)
+		b, err := Open(dir, families())
 		if err == nil {
 			_, err = b.Tensor(module + ".weight")
 			_ = b.Close()
@@ -342,7 +342,7 @@ func FuzzQuantisedCheckpoint(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		b, err := Open(dir)
+		b, err := Open(dir, families())
 		if err != nil {
 			return
 		}

@@ -3,6 +3,8 @@ package bases
 import (
 	"errors"
 	"fmt"
+
+	"github.com/cultivar/cultivar/bases/keys"
 )
 
 // Rope is the parameters of a rotary position embedding as modeling_rope_utils.py names them. What
@@ -34,39 +36,39 @@ var layerTypes = []string{"full_attention", "sliding_attention"}
 
 // readRope reads both generations of the file: transformers 4 has rope_theta, rope_scaling and, in
 // Gemma 3, rope_local_base_freq; transformers 5 has rope_parameters, in Gemma 3 one per layer type.
-func (c *Config) readRope(r *reader) {
-	params, scaling := r.object("rope_parameters"), r.object("rope_scaling")
+func (c *Config) readRope(r *keys.Keys) {
+	params, scaling := r.Object("rope_parameters"), r.Object("rope_scaling")
 	if params == nil || scaling != nil {
-		c.Rope = r.rope(scaling, "rope_theta")
-		if r.has(localTheta) {
-			c.RopeByLayerType = map[string]Rope{"full_attention": c.Rope, "sliding_attention": r.rope(nil, localTheta)}
+		c.Rope = readRope(r, scaling, "rope_theta")
+		if r.Has(localTheta) {
+			c.RopeByLayerType = map[string]Rope{"full_attention": c.Rope, "sliding_attention": readRope(r, nil, localTheta)}
 		}
 		return
 	}
 	for _, layerType := range layerTypes {
-		nested := params.object(layerType)
+		nested := params.Object(layerType)
 		if nested == nil {
 			continue
 		}
 		theta := "rope_theta"
-		if layerType == "sliding_attention" && r.has(localTheta) {
+		if layerType == "sliding_attention" && r.Has(localTheta) {
 			theta = localTheta
 		}
 		if c.RopeByLayerType == nil {
 			c.RopeByLayerType = map[string]Rope{}
 		}
-		c.RopeByLayerType[layerType] = r.rope(nested, theta)
-		r.fail("rope_parameters."+layerType, nested.err)
+		c.RopeByLayerType[layerType] = readRope(r, nested, theta)
+		r.Fail("rope_parameters."+layerType, nested.Err())
 	}
-	r.fail("rope_parameters", params.err)
+	r.Fail("rope_parameters", params.Err())
 	full, ok := c.RopeByLayerType["full_attention"]
 	switch {
 	case ok:
 		c.Rope = full
-	case c.RopeByLayerType != nil || r.has(localTheta):
-		r.fail("rope_parameters", errors.New("full_attention is missing"))
+	case c.RopeByLayerType != nil || r.Has(localTheta):
+		r.Fail("rope_parameters", errors.New("full_attention is missing"))
 	default:
-		c.Rope = r.rope(params, "rope_theta")
+		c.Rope = readRope(r, params, "rope_theta")
 	}
 }
 
@@ -81,43 +83,43 @@ func (c *Config) RopeOf(layerType string) Rope {
 	return c.Rope
 }
 
-// rope reads one rope object, nil for none. Keys it lacks are looked up at the top level, where
+// readRope reads one rope object, nil for none. Keys it lacks are looked up at the top level, where
 // transformers 4 and Phi 3 have them; there the base is called theta.
-func (r *reader) rope(p *reader, theta string) Rope {
+func readRope(r, p *keys.Keys, theta string) Rope {
 	if p == nil {
-		p = &reader{}
+		p = &keys.Keys{}
 	}
 	rope := Rope{
-		Theta:               p.float("rope_theta", r.float(theta, 10000)),
-		Type:                p.string("rope_type", p.string("type", "default")),
-		PartialRotaryFactor: p.float("partial_rotary_factor", r.float("partial_rotary_factor", 1)),
+		Theta:               p.Float("rope_theta", r.Float(theta, 10000)),
+		Type:                p.String("rope_type", p.String("type", "default")),
+		PartialRotaryFactor: p.Float("partial_rotary_factor", r.Float("partial_rotary_factor", 1)),
 
-		Factor: p.float("factor", 0),
+		Factor: p.Float("factor", 0),
 		// The top level wins, as in standardize_rope_params.
-		OriginalMaxPositionEmbeddings: r.int("original_max_position_embeddings",
-			p.int("original_max_position_embeddings", 0, 0, maxLength), 0, maxLength),
+		OriginalMaxPositionEmbeddings: r.Int("original_max_position_embeddings",
+			p.Int("original_max_position_embeddings", 0, 0, maxLength), 0, maxLength),
 
-		LowFreqFactor:  p.float("low_freq_factor", 0),
-		HighFreqFactor: p.float("high_freq_factor", 0),
+		LowFreqFactor:  p.Float("low_freq_factor", 0),
+		HighFreqFactor: p.Float("high_freq_factor", 0),
 
-		BetaFast:        p.float("beta_fast", 32),
-		BetaSlow:        p.float("beta_slow", 1),
-		AttentionFactor: p.float("attention_factor", 0),
-		MScale:          p.float("mscale", 0),
-		MScaleAllDim:    p.float("mscale_all_dim", 0),
-		Truncate:        !p.has("truncate") || p.bool("truncate"),
+		BetaFast:        p.Float("beta_fast", 32),
+		BetaSlow:        p.Float("beta_slow", 1),
+		AttentionFactor: p.Float("attention_factor", 0),
+		MScale:          p.Float("mscale", 0),
+		MScaleAllDim:    p.Float("mscale_all_dim", 0),
+		Truncate:        !p.Has("truncate") || p.Bool("truncate"),
 
-		ShortFactor: p.floats("short_factor"),
-		LongFactor:  p.floats("long_factor"),
+		ShortFactor: p.Floats("short_factor"),
+		LongFactor:  p.Floats("long_factor"),
 
-		Llama4ScalingBeta: p.float("llama_4_scaling_beta", 0),
+		Llama4ScalingBeta: p.Float("llama_4_scaling_beta", 0),
 	}
 	// Phi 3 first called longrope "su", then "yarn" (configuration_phi3.py, convert_rope_params_to_dict).
 	if rope.Type == "su" || rope.Type == "yarn" && rope.ShortFactor != nil {
 		rope.Type = "longrope"
 	}
-	r.fail("rope", p.err)
-	r.fail("rope", rope.check())
+	r.Fail("rope", p.Err())
+	r.Fail("rope", rope.check())
 	return rope
 }
 

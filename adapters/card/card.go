@@ -6,19 +6,29 @@
 package card
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/humanize"
 )
 
 // Name is the file name of a card.
 const Name = "README.md"
+
+// ours is the last tag of the cards that are written here.
+const ours = "cultivar"
 
 // Facts is what a card tells. The zero value of a field means that it is not known.
 type Facts struct {
@@ -57,6 +67,21 @@ type Metric struct {
 	Before, After float64
 }
 
+// Write writes a card into an adapter's directory, unless somebody's own stands there.
+func Write(dir string, text []byte) error {
+	old, err := os.ReadFile(filepath.Join(dir, Name))
+	if err == nil && !bytes.Contains(old, []byte("\n- "+ours+"\n---\n")) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(dir, Name), func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
 // Markdown renders the card.
 func Markdown(f Facts) []byte {
 	var b strings.Builder
@@ -83,7 +108,7 @@ func frontMatter(b *strings.Builder, f Facts) {
 		fmt.Fprintf(b, "license: %s\n", yamlString(f.BaseLicense))
 	}
 	b.WriteString("tags:\n")
-	for _, tag := range append(tags, "cultivar") {
+	for _, tag := range append(tags, ours) {
 		fmt.Fprintf(b, "- %s\n", yamlString(tag))
 	}
 	b.WriteString("---\n\n")

@@ -146,7 +146,7 @@ func TestGGUFOfUpdatedExperts(t *testing.T) {
 	m.Experts, m.ExpertsUsed = experts, 1
 	a := expertAdapter(rand.New(rand.NewPCG(3, 4)), "model.layers.0.mlp.experts.gate_up_proj", 4)
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	if _, err := GGUFModel(context.Background(), dir, a, path, GGUFOptions{Model: m, Type: OutF32}); err != nil {
+	if _, err := fileFrom(context.Background(), dir, form{Model: m}, a, path, GGUFOptions{Type: OutF32}); err != nil {
 		t.Fatal(err)
 	}
 	f := openGGUF(t, path)
@@ -175,7 +175,7 @@ func TestGGUFAdapterOfExperts(t *testing.T) {
 		m.Experts, m.ExpertsUsed, m.Intermediate, m.Hidden = experts, 1, 2, expertIn
 		a := expertAdapter(rand.New(rand.NewPCG(3, 4)), "model.layers.0.mlp.experts.gate_up_proj", 4)
 		path := filepath.Join(t.TempDir(), "a.gguf")
-		if _, err := GGUFAdapter(a, path, GGUFOptions{Model: m}); err != nil {
+		if _, err := writeAdapter(form{Model: m}, a, path, GGUFOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		f := openGGUF(t, path)
@@ -197,7 +197,7 @@ func TestGGUFAdapterOfExperts(t *testing.T) {
 			}
 		}
 		m.Experts = experts + 1
-		if _, err := GGUFAdapter(a, path+"2", GGUFOptions{Model: m}); !errors.Is(err, adapters.ErrBaseMismatch) {
+		if _, err := writeAdapter(form{Model: m}, a, path+"2", GGUFOptions{}); !errors.Is(err, adapters.ErrBaseMismatch) {
 			t.Errorf("%s: a model of more experts: %v", class, err)
 		}
 	}

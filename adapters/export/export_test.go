@@ -15,6 +15,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/internal/testkit"
 )
@@ -79,7 +80,7 @@ func baseDir(t *testing.T, config string, head bool) string {
 	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, entries); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{configName: config, "tokenizer.json": "{}", "chat_template.jinja": "x", "LICENSE": "MIT", "pytorch_model.bin": "pickle"} {
+	for name, text := range map[string]string{configName: withSizes(config), "tokenizer.json": "{}", "chat_template.jinja": "x", "LICENSE": "MIT", "pytorch_model.bin": "pickle"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -98,6 +99,16 @@ func floats(t *testing.T, s *safetensors.Sharded, name string) ([]float32, strin
 		t.Fatal(err)
 	}
 	return v, x.DType
+}
+
+func openBase(t *testing.T, dir string) *bases.Base {
+	t.Helper()
+	b, err := bases.Open(dir, families())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
 }
 
 func mustOpen(t *testing.T, dir string) *safetensors.Sharded {
@@ -129,7 +140,7 @@ func TestMergedTypes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.dtype), func(t *testing.T) {
 			to := filepath.Join(t.TempDir(), "new", "merged")
-			report, err := Merged(context.Background(), from, a, to, tt.dtype)
+			report, err := mergedFrom(context.Background(), from, a, to, tt.dtype)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,10 +202,10 @@ func TestMergedShards(t *testing.T) {
 	a := adapterOn(rand.New(rand.NewPCG(9, 9)), false, qProj, kProj)
 	from := baseDir(t, `{"torch_dtype":"float32"}`, true)
 	one, many := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "many")
-	if _, err := Merged(context.Background(), from, a, one, BFloat16); err != nil {
+	if _, err := mergedFrom(context.Background(), from, a, one, BFloat16); err != nil {
 		t.Fatal(err)
 	}
-	report, err := merged(context.Background(), from, nil, a, many, BFloat16, 2*out*in+8)
+	report, err := merged(context.Background(), openBase(t, from), a, many, BFloat16, 2*out*in+8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +236,7 @@ func TestMergedShards(t *testing.T) {
 	if got := string(testkit.Read(t, filepath.Join(many, safetensors.IndexName))); got != want {
 		t.Errorf("index is\n%s", got)
 	}
-	if got := string(testkit.Read(t, filepath.Join(many, configName))); got != "{\n  \"torch_dtype\": \"bfloat16\"\n}\n" {
+	if got := string(testkit.Read(t, filepath.Join(many, configName))); !strings.Contains(got, "\n  \"torch_dtype\": \"bfloat16\",\n") {
 		t.Errorf("config is %s", got)
 	}
 }
@@ -258,13 +269,13 @@ func TestTiedHeadIsNotWritten(t *testing.T) {
 		from := baseDir(t, `{"tie_word_embeddings":true}`, true)
 		withEmbeddings(t, from, repeat)
 		to := filepath.Join(t.TempDir(), "merged")
-		if _, err := Merged(context.Background(), from, adapterOn(r, false, qProj), to, Keep); err != nil {
+		if _, err := mergedFrom(context.Background(), from, adapterOn(r, false, qProj), to, Keep); err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := mustOpen(t, to).Tensor("lm_head.weight"); ok == repeat {
 			t.Errorf("a head that repeats the embeddings (%t) is written: %t", repeat, ok)
 		}
-		_, err := Merged(context.Background(), from, adapterOn(r, false, "lm_head"), to+"2", Keep)
+		_, err := mergedFrom(context.Background(), from, adapterOn(r, false, "lm_head"), to+"2", Keep)
 		if err == nil || !strings.Contains(err.Error(), "shares its weight") {
 			t.Errorf("tied head: %v", err)
 		}
@@ -279,11 +290,11 @@ func TestFormerNames(t *testing.T) {
 	if err := safetensors.WriteFile(filepath.Join(from, safetensors.SingleName), nil, []safetensors.Entry{safetensors.F32Entry(stored, []int{out, in}, random(r, out*in))}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(from, configName), []byte(`{}`), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(from, configName), []byte(`{"text_config":`+withSizes("{}")+`}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "merged")
-	if _, err := Merged(context.Background(), from, adapterOn(r, false, "model.language_model.layers.0.self_attn.q_proj"), to, Keep); err != nil {
+	if _, err := mergedFrom(context.Background(), from, adapterOn(r, false, "model.language_model.layers.0.self_attn.q_proj"), to, Keep); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := floats(t, mustOpen(t, from), stored)
@@ -323,7 +334,7 @@ func TestMergedRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			parent := t.TempDir()
-			_, err := Merged(tt.ctx, baseDir(t, tt.config, false), tt.a, filepath.Join(parent, "merged"), tt.dtype)
+			_, err := mergedFrom(tt.ctx, baseDir(t, tt.config, false), tt.a, filepath.Join(parent, "merged"), tt.dtype)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("error is %v, want %q", err, tt.want)
 			}
@@ -333,12 +344,12 @@ func TestMergedRefuses(t *testing.T) {
 		})
 	}
 	dir := baseDir(t, `{}`, false)
-	if _, err := Merged(context.Background(), dir, fitting, dir, Keep); !errors.Is(err, fs.ErrExist) {
+	if _, err := mergedFrom(context.Background(), dir, fitting, dir, Keep); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("the base was overwritten: %v", err)
 	}
 	shape := adapterOn(r, false, qProj)
 	shape.Tensors[0] = adapters.Tensor{Name: shape.Tensors[0].Name, Shape: []int{rank, 4}, Data: make([]float32, rank*4)}
-	if _, err := Merged(context.Background(), dir, shape, filepath.Join(t.TempDir(), "m"), Keep); !errors.Is(err, adapters.ErrBaseMismatch) {
+	if _, err := mergedFrom(context.Background(), dir, shape, filepath.Join(t.TempDir(), "m"), Keep); !errors.Is(err, adapters.ErrBaseMismatch) {
 		t.Errorf("shape: %v", err)
 	}
 }
@@ -365,7 +376,7 @@ func TestSharedMerges(t *testing.T) {
 			t.Fatal(err)
 		}
 		from, to := filepath.Join(filepath.Dir(dir), "base"), filepath.Join(t.TempDir(), "merged")
-		report, err := Merged(context.Background(), from, a, to, Keep)
+		report, err := mergedFrom(context.Background(), from, a, to, Keep)
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 			continue

@@ -13,6 +13,9 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
+	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/datasets/tokenizer/ggufvocab"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -56,11 +59,35 @@ type form struct {
 	*ggufarch.Model
 	// multimodal tells that the base is a multimodal model, of which the text half is written.
 	multimodal bool
+	// words is what a directory says of its tokens.
+	words ggufvocab.Model
 }
 
 func formOf(base *bases.Base) (form, error) {
 	m, err := base.GGUFModel()
-	return form{m, base.GGUF() == nil && base.Config().Nested}, err
+	return form{Model: m, multimodal: base.GGUF() == nil && base.Config().Nested}, err
+}
+
+// withWords adds what a directory says of its tokens.
+func (o form) withWords(base *bases.Base) (form, error) {
+	if base.GGUF() != nil {
+		return o, nil
+	}
+	c := base.Config()
+	o.words = ggufvocab.Model{Size: o.Vocabulary, BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}
+	tok, err := words.Tokenizer(base.Dir())
+	if err != nil {
+		return o, err
+	}
+	template, err := words.Template(base.Dir(), tok)
+	if errors.Is(err, chat.ErrNoTemplate) {
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	o.words.Template = template.Source()
+	return o, nil
 }
 
 // published is the name of a tensor or module of the base in the model of text alone, "" for what is of
@@ -215,6 +242,9 @@ func writeGGUF(path string, pairs []gguf.Pair, entries []gguf.Entry) error {
 // that memory is a few times the largest weight. The sums are those of [Merge], row by row.
 func GGUFModel(ctx context.Context, base *bases.Base, a *adapters.Adapter, out string, o GGUFOptions) (GGUFReport, error) {
 	f, err := formOf(base)
+	if err == nil {
+		f, err = f.withWords(base)
+	}
 	if err != nil {
 		return GGUFReport{}, err
 	}

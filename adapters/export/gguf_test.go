@@ -25,12 +25,8 @@ const ggufHidden = 32
 
 func ggufModel(t *testing.T, class string) *ggufarch.Model {
 	t.Helper()
-	a, err := ggufarch.OfClass(class)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &ggufarch.Model{
-		Arch: a, Vocabulary: 300, Context: 64, Hidden: ggufHidden, Intermediate: 64, Layers: 1, AttentionHeads: 2, KeyValueHeads: 1, HeadDim: 4,
+		Arch: archOf(t, class), Vocabulary: 300, Context: 64, Hidden: ggufHidden, Intermediate: 64, Layers: 1, AttentionHeads: 2, KeyValueHeads: 1, HeadDim: 4,
 		Rotated: 4, Eps: 1e-6, Theta: 10000,
 	}
 }
@@ -84,7 +80,7 @@ func ggufValues(t *testing.T, f *gguf.File, name string) []float32 {
 func TestGGUFAdapter(t *testing.T) {
 	a := ggufAdapter(false)
 	path := filepath.Join(t.TempDir(), "new", "a.gguf")
-	report, err := GGUFAdapter(a, path, GGUFOptions{Name: "handbook", Model: ggufModel(t, "LlamaForCausalLM")})
+	report, err := writeAdapter(form{Model: ggufModel(t, "LlamaForCausalLM")}, a, path, GGUFOptions{Name: "handbook"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +124,7 @@ func TestGGUFAdapter(t *testing.T) {
 func TestGGUFAdapterTypes(t *testing.T) {
 	for typ, want := range map[OutType][2]string{OutF32: {"F32", "F32"}, OutF16: {"F16", "F16"}, OutBF16: {"BF16", "BF16"}, OutQ8: {"Q8_0", "F16"}} {
 		path := filepath.Join(t.TempDir(), "a.gguf")
-		if _, err := GGUFAdapter(ggufAdapter(false), path, GGUFOptions{Type: typ, Model: ggufModel(t, "Qwen2ForCausalLM")}); err != nil {
+		if _, err := writeAdapter(form{Model: ggufModel(t, "Qwen2ForCausalLM")}, ggufAdapter(false), path, GGUFOptions{Type: typ}); err != nil {
 			t.Fatal(err)
 		}
 		f := openGGUF(t, path)
@@ -162,7 +158,7 @@ func TestGGUFAdapterRefuses(t *testing.T) {
 		"of rows": {adapterOn(r, false, "model.layers.0.self_attn.q_proj"), &ggufarch.Model{Arch: tied.Arch, AttentionHeads: 7}, "heads of pairs"},
 	} {
 		path := filepath.Join(t.TempDir(), "a.gguf")
-		if _, err := GGUFAdapter(tt.a, path, GGUFOptions{Model: tt.m}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := writeAdapter(form{Model: tt.m}, tt.a, path, GGUFOptions{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}
 		if _, err := os.Stat(path); err == nil {
@@ -191,7 +187,7 @@ func ggufDir(t *testing.T, tokenizer string, norm string) string {
 	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, entries); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{configName: `{"tie_word_embeddings":false}`, "tokenizer.json": tokenizer,
+	for name, text := range map[string]string{configName: withSizes(`{"tie_word_embeddings":false}`), "tokenizer.json": tokenizer,
 		"tokenizer_config.json": `{"bos_token":"<s>","eos_token":{"content":"</s>"},"unk_token":"<unk>"}`} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
@@ -242,14 +238,14 @@ func TestGGUFModelMerges(t *testing.T) {
 	for _, dora := range []bool{false, true} {
 		a := ggufAdapter(dora)
 		file, merged := filepath.Join(t.TempDir(), "m.gguf"), filepath.Join(t.TempDir(), "m")
-		report, err := GGUFModel(context.Background(), dir, a, file, GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM"), Type: OutF32})
+		report, err := fileFrom(context.Background(), dir, form{Model: ggufModel(t, "LlamaForCausalLM")}, a, file, GGUFOptions{Type: OutF32})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if report.Modules != 2 || report.Tensors != 6 || len(report.Notes) != 0 {
 			t.Errorf("report %+v", report)
 		}
-		if _, err := Merged(context.Background(), dir, a, merged, Float32); err != nil {
+		if _, err := mergedFrom(context.Background(), dir, a, merged, Float32); err != nil {
 			t.Fatal(err)
 		}
 		f, s := openGGUF(t, file), mustOpen(t, merged)
@@ -273,7 +269,7 @@ func TestGGUFModelMerges(t *testing.T) {
 			}
 		}
 		again := filepath.Join(t.TempDir(), "again.gguf")
-		if _, err := GGUFModel(context.Background(), dir, a, again, GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM"), Type: OutF32}); err != nil {
+		if _, err := fileFrom(context.Background(), dir, form{Model: ggufModel(t, "LlamaForCausalLM")}, a, again, GGUFOptions{Type: OutF32}); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(testkit.Read(t, file), testkit.Read(t, again)) {
@@ -289,7 +285,7 @@ func TestGGUFModelOfAFile(t *testing.T) {
 	at := func(name string) string { return filepath.Join(tmp, name) }
 	convert := func(from string, a *adapters.Adapter, to string, typ OutType) {
 		t.Helper()
-		if _, err := GGUFModel(context.Background(), from, a, at(to), GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM"), Type: typ}); err != nil {
+		if _, err := fileFrom(context.Background(), from, form{Model: ggufModel(t, "LlamaForCausalLM")}, a, at(to), GGUFOptions{Type: typ}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -351,7 +347,7 @@ func TestGGUFNormsIncludeOne(t *testing.T) {
 	const norm = "model.layers.0.input_layernorm.weight"
 	dir := ggufDir(t, byteLevel(t, gpt2Bytes, false), norm)
 	path := filepath.Join(t.TempDir(), "g.gguf")
-	if _, err := GGUFModel(context.Background(), dir, nil, path, GGUFOptions{Model: ggufModel(t, "GemmaForCausalLM")}); err != nil {
+	if _, err := fileFrom(context.Background(), dir, form{Model: ggufModel(t, "GemmaForCausalLM")}, nil, path, GGUFOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want, _ := floats(t, mustOpen(t, dir), norm)
@@ -391,7 +387,7 @@ func TestGGUFExperts(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "m.gguf")
-	if _, err := GGUFModel(context.Background(), dir, a, path, GGUFOptions{Model: m, Type: OutF16}); err != nil {
+	if _, err := fileFrom(context.Background(), dir, form{Model: m}, a, path, GGUFOptions{Type: OutF16}); err != nil {
 		t.Fatal(err)
 	}
 	f := openGGUF(t, path)
@@ -403,7 +399,7 @@ func TestGGUFExperts(t *testing.T) {
 		t.Errorf("the router is stored as %v", gate.Type)
 	}
 	write(expert + "0.w1.weight")
-	if _, err := GGUFModel(context.Background(), dir, nil, path+"2", GGUFOptions{Model: m}); err == nil || !strings.Contains(err.Error(), "lacks some of its experts") {
+	if _, err := fileFrom(context.Background(), dir, form{Model: m}, nil, path+"2", GGUFOptions{}); err == nil || !strings.Contains(err.Error(), "lacks some of its experts") {
 		t.Errorf("half of the experts: %v", err)
 	}
 }
@@ -432,7 +428,7 @@ func TestGGUFModelRefuses(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "m.gguf")
 		dir := ggufDir(t, tt.tokenizer, "model.norm.weight")
-		_, err := GGUFModel(tt.ctx, dir, tt.a, path, GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM")})
+		_, err := fileFrom(tt.ctx, dir, form{Model: ggufModel(t, "LlamaForCausalLM")}, tt.a, path, GGUFOptions{})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}
@@ -441,11 +437,11 @@ func TestGGUFModelRefuses(t *testing.T) {
 		}
 	}
 	dir := ggufDir(t, fine, "model.norm.weight")
-	if _, err := GGUFModel(context.Background(), dir, nil, filepath.Join(dir, configName), GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM")}); !errors.Is(err, fs.ErrExist) {
+	if _, err := fileFrom(context.Background(), dir, form{Model: ggufModel(t, "LlamaForCausalLM")}, nil, filepath.Join(dir, configName), GGUFOptions{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a file was replaced: %v", err)
 	}
 	strange := ggufDir(t, fine, "model.layers.0.mamba.weight")
-	if _, err := GGUFModel(context.Background(), strange, nil, filepath.Join(t.TempDir(), "m"), GGUFOptions{Model: ggufModel(t, "LlamaForCausalLM")}); err == nil || !strings.Contains(err.Error(), "mamba") {
+	if _, err := fileFrom(context.Background(), strange, form{Model: ggufModel(t, "LlamaForCausalLM")}, nil, filepath.Join(t.TempDir(), "m"), GGUFOptions{}); err == nil || !strings.Contains(err.Error(), "mamba") {
 		t.Errorf("an unknown tensor: %v", err)
 	}
 }
@@ -472,7 +468,7 @@ func TestGGUFModelOfHostileFiles(t *testing.T) {
 		if err := gguf.WriteFile(path, pairs, []gguf.Entry{zeros("token_embd.weight", 300, ggufHidden), zeros(tt.tensor, 8)}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := GGUFModel(context.Background(), path, ggufAdapter(false), path+"2", GGUFOptions{}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := fileFrom(context.Background(), path, form{}, ggufAdapter(false), path+"2", GGUFOptions{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}
 	}
@@ -495,10 +491,10 @@ func TestGGUFTiedHead(t *testing.T) {
 		m := ggufModel(t, "LlamaForCausalLM")
 		m.Tied = true
 		path := filepath.Join(t.TempDir(), "tied.gguf")
-		if _, err := GGUFModel(context.Background(), dir, nil, path, GGUFOptions{Model: m}); err != nil {
+		if _, err := fileFrom(context.Background(), dir, form{Model: m}, nil, path, GGUFOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		back, err := ggufarch.Read(openGGUF(t, path))
+		back, err := ggufarch.Read(openGGUF(t, path), archs())
 		if err != nil || back.Tied != same || m.Tied != same {
 			t.Errorf("the same %v: tied %v, read as %v, %v", same, m.Tied, back.Tied, err)
 		}

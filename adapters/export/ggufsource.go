@@ -7,6 +7,7 @@ import (
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
+	"github.com/cultivar/cultivar/datasets/tokenizer/ggufvocab"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/quant"
@@ -101,7 +102,7 @@ func openDirectory(base *bases.Base, o form, opts GGUFOptions) (*ggufBase, error
 	if err != nil {
 		return nil, err
 	}
-	words, notes, err := vocabularyPairs(base, o)
+	words, notes, err := ggufvocab.Pairs(base.Dir(), o.words)
 	if err != nil {
 		return nil, err
 	}

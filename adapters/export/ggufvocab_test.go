@@ -3,21 +3,28 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/cultivar/cultivar/bases/ggufarch"
+	"github.com/cultivar/cultivar/datasets/tokenizer/ggufvocab"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
+// The regular expressions of published byte-level tokenizers.
+const (
+	reGPT4     = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	reOneDigit = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	reTekken   = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	reO200k    = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+)
+
 // vocabularyOf writes a base with that tokenizer and opens the file.
-func vocabularyOf(t *testing.T, tokenizer string, o GGUFOptions) (*gguf.File, GGUFReport) {
+func vocabularyOf(t *testing.T, tokenizer string, f form) (*gguf.File, GGUFReport) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "v.gguf")
-	o.Model = ggufModel(t, "LlamaForCausalLM")
-	report, err := GGUFModel(context.Background(), ggufDir(t, tokenizer, "model.norm.weight"), nil, path, o)
+	f.Model = ggufModel(t, "LlamaForCausalLM")
+	report, err := fileFrom(context.Background(), ggufDir(t, tokenizer, "model.norm.weight"), f, nil, path, GGUFOptions{Name: "n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,15 +37,15 @@ func TestGGUFPreTokenizers(t *testing.T) {
 		pre     any
 		ignores bool
 	}{
-		"llama-bpe": {sequence(split(reLlama3), plainBytes), true},
-		"dbrx":      {sequence(split(reLlama3), plainBytes), false},
-		"qwen2":     {sequence(split(reQwen2), plainBytes), false},
+		"llama-bpe": {sequence(split(reGPT4), plainBytes), true},
+		"dbrx":      {sequence(split(reGPT4), plainBytes), false},
+		"qwen2":     {sequence(split(reOneDigit), plainBytes), false},
 		"tekken":    {sequence(split(reTekken), plainBytes), true},
 		"gpt-4o":    {sequence(split(reO200k), plainBytes), false},
 		"gpt-2":     {gpt2Bytes, false},
 		"smollm":    {sequence(digits, gpt2Bytes), false},
 	} {
-		f, _ := vocabularyOf(t, byteLevel(t, tt.pre, tt.ignores), GGUFOptions{})
+		f, _ := vocabularyOf(t, byteLevel(t, tt.pre, tt.ignores), form{})
 		if got, _ := f.String("tokenizer.ggml.pre"); got != name {
 			t.Errorf("pre-tokenizer %q, want %q", got, name)
 		}
@@ -47,7 +54,7 @@ func TestGGUFPreTokenizers(t *testing.T) {
 
 func TestGGUFByteLevelVocabulary(t *testing.T) {
 	id := 6
-	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), GGUFOptions{Template: "{{ x }}", Name: "n", Special: ggufarch.Special{Pad: &id, EOS: []int{4, 6}}})
+	f, _ := vocabularyOf(t, byteLevel(t, gpt2Bytes, false), form{words: ggufvocab.Model{Template: "{{ x }}", Pad: &id, EOS: []int{4, 6}}})
 	tokens, _ := f.Strings("tokenizer.ggml.tokens")
 	types, _ := f.Floats("tokenizer.ggml.token_type")
 	if len(tokens) != 300 || !slices.Equal(tokens[:8], []string{"a", "b", "ab", "<s>", "</s>", "<tool>", "<|end|>", "[PAD7]"}) || !slices.Equal(types[:8], []float64{1, 1, 1, 3, 3, 4, 3, 5}) {
@@ -103,7 +110,7 @@ func TestGGUFScores(t *testing.T) {
 		"one way":   {[][2]string{{"a", "b"}, {"b", "c"}, {"ab", "c"}}, 1},
 		"scattered": {[][2]string{{"a", "b"}, {"b", "c"}, {"a", "bc"}, {"c", "c"}, {"ab", "c"}}, 1},
 	} {
-		f, report := vocabularyOf(t, spm(t, `{"type":"Prepend","prepend":"▁"}`, tt.merges...), GGUFOptions{})
+		f, report := vocabularyOf(t, spm(t, `{"type":"Prepend","prepend":"▁"}`, tt.merges...), form{})
 		if len(report.Notes) != tt.notes {
 			t.Errorf("%s: notes %q", name, report.Notes)
 		}
@@ -119,7 +126,7 @@ func TestGGUFByteFallbackVocabulary(t *testing.T) {
 		normalizer string
 		prefix     bool
 	}{{`{"type":"Prepend","prepend":"▁"}`, true}, {`{"type":"Replace","content":"▁"}`, false}} {
-		f, _ := vocabularyOf(t, spm(t, tt.normalizer, [2]string{"a", "b"}), GGUFOptions{})
+		f, _ := vocabularyOf(t, spm(t, tt.normalizer, [2]string{"a", "b"}), form{})
 		types, _ := f.Floats("tokenizer.ggml.token_type")
 		if !slices.Equal(types[:9], []float64{2, 3, 1, 6, 1, 1, 1, 1, 5}) {
 			t.Errorf("types %v", types[:9])
@@ -132,15 +139,6 @@ func TestGGUFByteFallbackVocabulary(t *testing.T) {
 		}
 		if unk, ok := f.Uint("tokenizer.ggml.unknown_token_id"); !ok || unk != 0 {
 			t.Errorf("unknown is %d, %v", unk, ok)
-		}
-	}
-	for scheme, want := range map[string]bool{"always": true, "first": true, "never": false} {
-		v := &vocabulary{}
-		if err := json.Unmarshal(fmt.Appendf(nil, `{"type":"Metaspace","prepend_scheme":%q}`, scheme), &v.file.PreTokenizer); err != nil {
-			t.Fatal(err)
-		}
-		if v.prefixesSpace() != want {
-			t.Errorf("Metaspace %s: %v", scheme, !want)
 		}
 	}
 }

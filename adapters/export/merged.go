@@ -24,13 +24,13 @@ const shardSize = 5_000_000_000
 
 // Report is what a merge did.
 type Report struct {
-	Modules int   // weights that were updated
-	Tensors int   // weights written
-	Bytes   int64 // their size
-	Shards  int   // files they are in
+	Modules int   `json:"modules"` // weights that were updated
+	Tensors int   `json:"tensors"` // weights written
+	Bytes   int64 `json:"bytes"`   // their size
+	Shards  int   `json:"shards"`  // files they are in
 
-	Widened int    // weights that the base has quantised and the result has not
-	Stored  string // the type that these are stored in
+	Widened int    `json:"widened,omitempty"` // weights that the base has quantised and the result has not
+	Stored  string `json:"stored,omitempty"`  // the type that these are stored in
 }
 
 // ErrFormat means that a base cannot be written in the format that was asked for.

@@ -83,9 +83,9 @@ func renamed(a *adapters.Adapter, b *bases.Base) *adapters.Adapter {
 // missing lists the linear modules of the base that the configuration names and the adapter has no
 // tensors for, in order, and how many it names.
 func missing(a *adapters.Adapter, b *bases.Base) (lacks []string, all int, err error) {
-	targeted, known := peft.Targeted(a.Config)
-	if !known {
-		return nil, 0, nil
+	targeted, err := peft.Targeted(a.Config)
+	if targeted == nil || err != nil {
+		return nil, 0, err
 	}
 	modules, err := peft.Modules(a)
 	if err != nil {

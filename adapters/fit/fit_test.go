@@ -27,7 +27,7 @@ func openBase(t *testing.T, config, prefix string) *bases.Base {
 	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleName), nil, entries); err != nil {
 		t.Fatal(err)
 	}
-	b, err := bases.Open(dir)
+	b, err := bases.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

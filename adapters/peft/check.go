@@ -109,9 +109,12 @@ func Check(a *adapters.Adapter) error {
 	if len(modules) == 0 {
 		return fmt.Errorf("%w: it holds no tensors", adapters.ErrNotAdapter)
 	}
-	targeted, known := Targeted(a.Config)
+	targeted, err := Targeted(a.Config)
+	if err != nil {
+		return err
+	}
 	for _, m := range modules {
-		if known && m.Key == m.Name && m.Experts == 0 && !targeted(m.Name) {
+		if targeted != nil && m.Key == m.Name && m.Experts == 0 && !targeted(m.Name) {
 			return fmt.Errorf("module %q has tensors but is not among target_modules", m.Name)
 		}
 		if err := checkModule(a.Config, m); err != nil {

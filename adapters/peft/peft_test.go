@@ -239,6 +239,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"rank 0", func(a *adapters.Adapter) { a.Config.Rank = 0 }, "r is 0"},
 		{"alpha", func(a *adapters.Adapter) { a.Config.Alpha = math.NaN() }, "lora_alpha is NaN"},
 		{"dropout", func(a *adapters.Adapter) { a.Config.Dropout = 1 }, "lora_dropout is 1"},
+		{"bad expression", func(a *adapters.Adapter) { a.Config.TargetModules = []string{`(`} }, "target_modules: "},
 		{"rank pattern", func(a *adapters.Adapter) { a.Config.RankPattern = adapters.Patterns[int]{{Name: "q", Value: -1}} }, `rank_pattern "q" is -1`},
 		{"alpha pattern", func(a *adapters.Adapter) {
 			a.Config.AlphaPattern = adapters.Patterns[float64]{{Name: "(?=q)", Value: 1}}

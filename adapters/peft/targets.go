@@ -13,24 +13,32 @@ import (
 )
 
 // Targeted is PEFT's check_target_module_exists: which modules of a base the configuration names, whatever
-// parameters it targets. It is not known where a pattern is one that only Python can read; the tensors of
-// the file say then which modules they belong to.
-func Targeted(c adapters.Config) (targeted func(module string) bool, known bool) {
+// parameters it targets. It is nil where a pattern is one that only Python can read: the tensors of the file
+// say then which modules they belong to.
+func Targeted(c adapters.Config) (targeted func(module string) bool, err error) {
 	include, err := matcher(c.TargetModules)
 	if err != nil {
-		return nil, false
+		return nil, unlessPythons("target_modules", err)
 	}
 	exclude := func(string) bool { return false }
 	if len(c.ExcludeModules) > 0 {
 		if exclude, err = matcher(c.ExcludeModules); err != nil {
-			return nil, false
+			return nil, unlessPythons("exclude_modules", err)
 		}
 	}
 	layer, err := layerOf(c)
 	if err != nil {
-		return nil, false
+		return nil, unlessPythons("layers_pattern", err)
 	}
-	return func(module string) bool { return include(module) && !exclude(module) && layer(module) }, true
+	return func(module string) bool { return include(module) && !exclude(module) && layer(module) }, nil
+}
+
+// unlessPythons is an error about a pattern, nil where Python may well read it.
+func unlessPythons(key string, err error) error {
+	if errors.Is(err, errPythons) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // matcher holds names against target_modules: a list names modules by their last parts; a single string,
@@ -57,6 +65,9 @@ func layerOf(c adapters.Config) (func(module string) bool, error) {
 	}
 	patterns := []*regexp.Regexp{regexp.MustCompile(`^.*?\.[^.]*\.(\d+)\.`)}
 	for i, p := range c.LayersPattern {
+		if _, err := Compile(p); err != nil {
+			return nil, err
+		}
 		re, err := regexp.Compile(`^(?:.*?\.)?(?:` + p + `)\.(\d+)\.`)
 		if err != nil {
 			return nil, err
@@ -83,18 +94,21 @@ func Compile(pattern string) (*regexp.Regexp, error) {
 	if err == nil {
 		return re, nil
 	}
-	why := "it cannot be read"
-	var wrong *syntax.Error
-	if errors.As(err, &wrong) {
-		switch wrong.Code {
-		case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape:
-			why = fmt.Sprintf("%q is not supported (no look-ahead, no look-behind, no reference to a group)", wrong.Expr)
-		default:
-			why = wrong.Code.String()
-		}
+	wrong, ok := errors.AsType[*syntax.Error](err)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%.200q is no regular expression", pattern)
+	case slices.Contains(pythons, wrong.Code):
+		return nil, fmt.Errorf("%.200q: %q is %w (no look-ahead, no look-behind, no reference to a group)", pattern, wrong.Expr, errPythons)
 	}
-	return nil, fmt.Errorf("%.200q is no regular expression that can be used: %s", pattern, why)
+	return nil, fmt.Errorf("%.200q is no regular expression: %s", pattern, wrong.Code)
 }
+
+// errPythons means that an expression may be one in Python, and is none here.
+var errPythons = errors.New("not supported in a regular expression")
+
+// pythons are the mistakes that Python does not make.
+var pythons = []syntax.ErrorCode{syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidRepeatOp, syntax.ErrInvalidRepeatSize, syntax.ErrLarge, syntax.ErrNestingDepth}
 
 const allLinear = "all-linear"
 

@@ -23,11 +23,12 @@ func TestTargeted(t *testing.T) {
 		{"of a layer by its list", adapters.Config{TargetModules: []string{"q_proj"}, LayersToTransform: []int{0}, LayersPattern: []string{"h", "layers"}}, "q0"},
 		{"of no layer", adapters.Config{TargetModules: []string{"q_proj"}, LayersToTransform: []int{0}, LayersPattern: []string{"h"}}, ""},
 		{"only Python's", adapters.Config{TargetModules: []string{`(?!.*vision).*q_proj`}}, "unknown"},
+		{"nobody's", adapters.Config{TargetModules: []string{`q_proj(`}}, "broken"},
 	} {
-		targeted, known := Targeted(tt.config)
-		if !known {
-			if tt.want != "unknown" {
-				t.Errorf("%s: not known", tt.name)
+		targeted, err := Targeted(tt.config)
+		if targeted == nil {
+			if got := map[bool]string{true: "unknown", false: "broken"}[err == nil]; tt.want != got {
+				t.Errorf("%s: %s, %v", tt.name, got, err)
 			}
 			continue
 		}

@@ -17,13 +17,15 @@ const (
 	templates   = "additional_chat_templates/"
 )
 
-// small are the files besides the weights: configuration, tokenizers in every form, templates.
+// small are the files besides the weights: configuration, tokenizers in every form, templates, and what
+// reads images, films and sound, which a merged model has again.
 var small = []string{
 	configName, "generation_config.json", "quantize_config.json", "quant_config.json",
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 	"vocab.json", "merges.txt", "vocab.txt", "tekken.json",
 	"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
 	"chat_template.jinja", "chat_template.json",
+	"preprocessor_config.json", "processor_config.json", "image_processor_config.json", "video_preprocessor_config.json", "feature_extractor_config.json",
 }
 
 // needed reports whether a file is one of those.

@@ -165,5 +165,5 @@ func ggufKind(path string) string {
 	}
 	defer func() { _ = f.Close() }()
 	name, _ := f.String("tokenizer.ggml.model")
-	return map[string]string{"llama": "BPE", "gpt2": "BPE", "t5": "Unigram", "bert": "WordPiece"}[name]
+	return tokenizer.GGUFKind(name)
 }

@@ -1,5 +1,7 @@
 package tokenizer
 
+import "slices"
+
 // ggufPre is a pre-tokenizer that GGUF files name: patterns, each of which cuts what the one before
 // has left.
 type ggufPre struct {
@@ -60,6 +62,33 @@ var ggufPres = map[string]ggufPre{
 		`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+`,
 	}},
 	"exaone-moe": {patterns: []string{patternExaone}},
+}
+
+// written are the names that stand for a way to split in files that are written: of several that mean the
+// same, the one that llama.cpp's converter gives most models.
+var written = []string{"llama-bpe", "dbrx", "qwen2", "tekken", "gpt-4o", "gpt-2", "smollm"}
+
+// The patterns of components that name none.
+const (
+	PatternByteLevel = patternGPT2 // of ByteLevel, unless it is told to use none
+	PatternDigit     = digit       // of Digits, one by one
+)
+
+// GGUFKind is the kind of tokenizer that a file's tokenizer.ggml.model stands for, as tokenizer.json calls
+// it, "" for one that is not known.
+func GGUFKind(model string) string {
+	return map[string]string{"llama": "BPE", "gpt2": "BPE", "t5": "Unigram", "bert": "WordPiece"}[model]
+}
+
+// GGUFPre is the name under which files have a pre-tokenizer of these patterns, each of which cuts what
+// the one before has left, if there is one.
+func GGUFPre(patterns []string, ignoreMerges bool) (string, bool) {
+	for _, name := range written {
+		if p := ggufPres[name]; slices.Equal(p.patterns, patterns) && p.ignoreMerges == ignoreMerges {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 var llama3Pre = ggufPre{patterns: []string{patternGPT4}, ignoreMerges: true, bos: true}

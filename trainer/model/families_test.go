@@ -10,8 +10,8 @@ import (
 // FuzzFamilies: whatever a config says, a family refuses it or can be asked for every layer.
 func FuzzFamilies(f *testing.F) {
 	const sizes = `"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9`
-	for _, family := range families {
-		f.Add(`{` + sizes + `,"architectures":["` + family.architecture + `"],"model_type":"` + family.modelType + `"}`)
+	for _, family := range Families() {
+		f.Add(`{` + sizes + `,"architectures":["` + family.Architecture + `"],"model_type":"` + family.ModelType + `"}`)
 	}
 	for _, more := range []string{
 		`"model_type":"llama","max_position_embeddings":8,"rope_scaling":{"type":"dynamic","factor":2}`,
@@ -28,7 +28,7 @@ func FuzzFamilies(f *testing.F) {
 	}
 	f.Add(`{"architectures":["Gemma3ForConditionalGeneration"],"text_config":{` + sizes + `,"model_type":"gemma3_text"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := bases.ParseConfig([]byte(text))
+		c, err := bases.ParseConfig([]byte(text), Families())
 		if err != nil || c.NumHiddenLayers > 100 || c.HeadDim > 1<<12 {
 			return
 		}
@@ -54,10 +54,10 @@ func FuzzFamilies(f *testing.F) {
 
 // Every architecture has its family, and model_type alone finds it where no architecture is named.
 func TestFamilyOf(t *testing.T) {
-	for _, f := range families {
-		for _, text := range []string{`"architectures":["` + f.architecture + `"],"model_type":"` + f.modelType + `"`, `"model_type":"` + f.modelType + `"`} {
+	for _, f := range Families() {
+		for _, text := range []string{`"architectures":["` + f.Architecture + `"],"model_type":"` + f.ModelType + `"`, `"model_type":"` + f.ModelType + `"`} {
 			text = `{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":8,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + text + `}`
-			c, err := bases.ParseConfig([]byte(text))
+			c, err := bases.ParseConfig([]byte(text), Families())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestFamilyOf(t *testing.T) {
 		}
 	}
 	c, err := bases.ParseConfig([]byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"hidden_size":16,"intermediate_size":24,
-		"num_hidden_layers":3,"num_attention_heads":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,"model_type":"mamba"}}`))
+		"num_hidden_layers":3,"num_attention_heads":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,"model_type":"mamba"}}`), Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestFamiliesRefuse(t *testing.T) {
 		`"model_type":"qwen3_5_moe_text","head_dim":8,"num_experts":4,"num_experts_per_tok":5`:              "5 experts of 4 for each token",
 		`"model_type":"qwen3_next","layer_types":["linear_attention","sliding_attention","full_attention"]`: `layer_types[1] "sliding_attention" is not supported`,
 	} {
-		c, err := bases.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,` + more + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":16,"intermediate_size":24,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":4,"num_local_experts":4,"num_experts_per_tok":2,"mamba_n_heads":4,"vocab_size":9,`+more+`}`), Families())
 		if err != nil {
 			t.Fatalf("%s: %v", more, err)
 		}

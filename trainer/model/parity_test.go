@@ -79,7 +79,7 @@ func TestFamilies(t *testing.T) {
 
 func open(t *testing.T, dir string) *bases.Base {
 	t.Helper()
-	b, err := bases.Open(dir)
+	b, err := bases.Open(dir, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,14 +186,8 @@ func checkTrained(t *testing.T, f *lora.Factors, dir string) {
 func checkMerged(t *testing.T, b *bases.Base, a *adapters.Adapter, want expected) {
 	t.Helper()
 	adapted, _ := attached(t, b, a)
-	var err error
 	to := filepath.Join(t.TempDir(), "merged")
-	if b.QuantMethod() != "" {
-		_, err = export.MergedQuantised(context.Background(), b.Dir(), b, a, to, export.Float32)
-	} else {
-		_, err = export.Merged(context.Background(), b.Dir(), a, to, export.Float32)
-	}
-	if err != nil {
+	if _, err := export.Merged(context.Background(), b, a, to, export.Float32); err != nil {
 		t.Fatal(err)
 	}
 	merged := open(t, to)
@@ -266,7 +260,7 @@ func TestUnknownArchitectures(t *testing.T) {
 		`"architectures":["MambaForCausalLM"],"model_type":"llama"`: "architecture MambaForCausalLM is not supported (supported: Exaone4ForCausalLM, ",
 		`"model_type":"mamba"`: "architecture model_type mamba is not supported",
 	} {
-		c, err := bases.ParseConfig([]byte(`{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9,` + text + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9,`+text+`}`), model.Families())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func TestReadMultipliers(t *testing.T) {
 		{`,"attention_multiplier":-1`, Multipliers{}, "comes out as -1"},
 		{`,"logits_scaling":0`, Multipliers{}, "comes out as +Inf"},
 	} {
-		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + tt.keys + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9`+tt.keys+`}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

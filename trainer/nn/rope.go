@@ -23,6 +23,21 @@ func Rope(c *bases.Config, r bases.Rope) (*ops.Rope, error) {
 // PartialRope is Rope for families that turn the first partial_rotary_factor of each head, by halves
 // or interleaved.
 func PartialRope(c *bases.Config, r bases.Rope, interleaved bool) (*ops.Rope, error) {
+	if r.Llama4ScalingBeta != 0 {
+		return nil, fmt.Errorf("config.json: llama_4_scaling_beta %g is not supported by this architecture", r.Llama4ScalingBeta)
+	}
+	return partialRope(c, r, interleaved)
+}
+
+// GrowingRope is Rope for families whose queries grow with their position as llama_4_scaling_beta says.
+func GrowingRope(c *bases.Config, r bases.Rope) (*ops.Rope, error) {
+	if r.PartialRotaryFactor != 1 {
+		return nil, fmt.Errorf("config.json: partial_rotary_factor %g is not supported by this architecture", r.PartialRotaryFactor)
+	}
+	return partialRope(c, r, false)
+}
+
+func partialRope(c *bases.Config, r bases.Rope, interleaved bool) (*ops.Rope, error) {
 	dim := int(float64(c.HeadDim) * r.PartialRotaryFactor)
 	if dim == 0 || dim%2 != 0 {
 		return nil, fmt.Errorf("config.json: %d of %d elements of a head cannot be turned in pairs", dim, c.HeadDim)
@@ -35,7 +50,7 @@ func PartialRope(c *bases.Config, r bases.Rope, interleaved bool) (*ops.Rope, er
 	if err != nil {
 		return nil, fmt.Errorf("config.json: rope: %w", err)
 	}
-	if cfg.QueryScale, err = queryScale(c, r); err != nil {
+	if cfg.QueryScale, err = queryScale(r); err != nil {
 		return nil, err
 	}
 	return ops.NewRope(cfg), nil
@@ -253,13 +268,10 @@ func (s scaling) yarnRange(old float64) (low, high float64) {
 
 // queryScale is Llama 4's and Ministral 3's factor on queries, 1 + β·log(1 + ⌊position/length of
 // pretraining⌋) (modeling_ministral3.py, get_llama_4_attn_scale); nil when there is none.
-func queryScale(c *bases.Config, r bases.Rope) (func(int) float32, error) {
+func queryScale(r bases.Rope) (func(int) float32, error) {
 	beta := r.Llama4ScalingBeta
 	if beta == 0 {
 		return nil, nil
-	}
-	if err := Require("model_type", c.ModelType, "ministral3"); err != nil {
-		return nil, fmt.Errorf("llama_4_scaling_beta: %w", err)
 	}
 	old := r.OriginalMaxPositionEmbeddings
 	if old == 0 {

@@ -81,7 +81,7 @@ func TestRopeRefuses(t *testing.T) {
 		{`"rope_theta":1e-200`, "frequency 1 comes out as"},
 		{`"rope_parameters":{"rope_type":"default","llama_4_scaling_beta":0.1,"original_max_position_embeddings":8}`, "llama_4_scaling_beta"},
 	} {
-		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":9,` + tt.more + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":9,`+tt.more+`}`), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.more, err)
 		}
@@ -93,7 +93,7 @@ func TestRopeRefuses(t *testing.T) {
 
 func TestWindowsRefuse(t *testing.T) {
 	parse := func(more string) *bases.Config {
-		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9` + more + `}`))
+		c, err := bases.ParseConfig([]byte(`{"hidden_size":32,"intermediate_size":8,"num_hidden_layers":2,"num_attention_heads":4,"vocab_size":9`+more+`}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,10 +26,20 @@ type ExportOptions struct {
 
 // ExportResult is what was written.
 type ExportResult struct {
-	Adapter string        `json:"adapter"` // "name@3", or the directory
-	Merge   export.Report `json:"merge"`
-	Notes   []string      `json:"notes"` // what the reader of the files should know
+	Adapter string `json:"adapter"` // "name@3", or the directory
+	Format  string `json:"format"`
+	Out     string `json:"out"`
+	*export.Report
+	Notes []string `json:"notes,omitempty"` // what the reader of the files should know
 }
+
+// The formats of exports.
+const (
+	FormatPEFT       = "peft"
+	FormatMerged     = "merged"
+	FormatGGUF       = "gguf"
+	FormatMergedGGUF = "merged-gguf"
+)
 
 // ExportPEFT writes an adapter as a PEFT directory.
 func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
@@ -40,12 +50,12 @@ func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
 	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
 		return ExportResult{}, fmt.Errorf("export %s: %w", a.Name, err)
 	}
-	return ExportResult{Adapter: a.Name}, nil
+	return ExportResult{Adapter: a.Name, Format: FormatPEFT, Out: o.Out}, nil
 }
 
 // ExportMerged writes the base with an adapter merged into it as a model directory.
 func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
-	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
+	return onBase(ctx, o, FormatMerged, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
 		r, err := export.Merged(ctx, b, a, o.Out, o.DType)
 		return export.GGUFReport{Report: r}, err
 	})
@@ -53,14 +63,14 @@ func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
 
 // ExportGGUF writes an adapter as a GGUF file for engines that add it to a base in GGUF.
 func ExportGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
-	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, name string) (export.GGUFReport, error) {
+	return onBase(ctx, o, FormatGGUF, func(b *bases.Base, a *adapters.Adapter, name string) (export.GGUFReport, error) {
 		return export.GGUFAdapter(b, a, o.Out, export.GGUFOptions{Name: filepath.Base(name), Type: o.OutType})
 	})
 }
 
 // ExportMergedGGUF writes a base as a GGUF file, with an adapter merged into it where one is named.
 func ExportMergedGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
-	return onBase(ctx, o, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
+	return onBase(ctx, o, FormatMergedGGUF, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
 		abs, err := filepath.Abs(o.Base)
 		if err != nil {
 			return export.GGUFReport{}, err
@@ -70,12 +80,13 @@ func ExportMergedGGUF(ctx context.Context, o ExportOptions) (ExportResult, error
 }
 
 // onBase opens the base, finds the adapter unless none is named, and writes what comes of the two.
-func onBase(ctx context.Context, o ExportOptions, write func(*bases.Base, *adapters.Adapter, string) (export.GGUFReport, error)) (r ExportResult, err error) {
+func onBase(ctx context.Context, o ExportOptions, format string, write func(*bases.Base, *adapters.Adapter, string) (export.GGUFReport, error)) (r ExportResult, err error) {
 	b, err := bases.Open(o.Base, model.Families())
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	r.Format, r.Out = format, o.Out
 	var a *adapters.Adapter
 	if o.Adapter != "" {
 		found, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
@@ -88,10 +99,13 @@ func onBase(ctx context.Context, o ExportOptions, write func(*bases.Base, *adapt
 		}
 	}
 	report, err := write(b, a, r.Adapter)
-	if err != nil {
-		return r, fmt.Errorf("export %s: %w", r.Adapter, err)
+	if err != nil && r.Adapter != "" {
+		err = fmt.Errorf("export %s: %w", r.Adapter, err)
 	}
-	r.Merge, r.Notes = report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
+	if err != nil {
+		return r, err
+	}
+	r.Report, r.Notes = &report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, nil
 }
 

@@ -55,7 +55,7 @@ func withWords(t *testing.T, family string) string {
 // likelihoods are the log-probabilities of tokens.
 func likelihoods(t *testing.T, path string, ids []int32) []float64 {
 	t.Helper()
-	b, err := bases.Open(path)
+	b, err := bases.Open(path, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestMergedGGUFOfFamilies(t *testing.T) {
 			ids := []int32{5, 9, 13, 20, 7, 31, 12, 8, 40, 22}
 			dir, adapter := withWords(t, family), filepath.Join(families, family, "adapter")
 			merged := filepath.Join(t.TempDir(), "merged")
-			r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: dir, Adapter: adapter, DType: export.Float32, Out: merged})
+			r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: export.Float32, Out: merged})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestGGUFTrainsAsTheDirectory(t *testing.T) {
 // gradients are those of one step, of all factors one after the other.
 func gradients(t *testing.T, path, adapter string) []float32 {
 	t.Helper()
-	b, err := bases.Open(path)
+	b, err := bases.Open(path, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}

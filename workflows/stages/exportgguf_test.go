@@ -17,6 +17,7 @@ import (
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/stages"
 	"github.com/cultivar/cultivar/workflows/training"
 )
@@ -25,7 +26,7 @@ import (
 func toGGUF(t *testing.T, from, adapter string, typ export.OutType) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "base.gguf")
-	if _, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: from, Adapter: adapter, OutType: typ, Out: path}); err != nil {
+	if _, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: from, OutType: typ, Out: path}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -49,12 +50,12 @@ func plain(t *testing.T, b *bases.Base, name string) []float32 {
 // sameWeights holds every weight of a GGUF file against the directory that it was made from.
 func sameWeights(t *testing.T, dir, file string) {
 	t.Helper()
-	want, err := bases.Open(dir)
+	want, err := bases.Open(dir, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = want.Close() }()
-	got, err := bases.Open(file)
+	got, err := bases.Open(file, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestGGUFOfTheEmbeddedBase(t *testing.T) {
 			t.Errorf("a text ends with %v, want %v", got.Stop(), want.Stop())
 		}
 	}
-	if info, err := stages.InspectBase(file); err != nil || info.Unsupported != "" || info.Tokenizer.Kind != "BPE" || info.Digest == "" {
+	if info, err := inspect.OfBase(file); err != nil || info.Unsupported != "" || info.Tokenizer.Kind != "BPE" || info.Digest == "" {
 		t.Errorf("inspect: %+v, %v", info, err)
 	}
 }
@@ -168,7 +169,7 @@ func goldenGGUF(t *testing.T, dir string) {
 	from, adapter := filepath.Join(dir, "base"), filepath.Join(dir, "adapter1")
 	file := toGGUF(t, from, "", export.OutF32)
 	sameWeights(t, from, file)
-	b, err := bases.Open(from)
+	b, err := bases.Open(from, model.Families())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestGGUFRefuses(t *testing.T) {
 		if err := os.WriteFile(config, []byte(strings.Replace(text, tt.from, tt.to, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: dir, Out: filepath.Join(t.TempDir(), "x.gguf")})
+		_, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir()}, Base: dir, Out: filepath.Join(t.TempDir(), "x.gguf")})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}

@@ -159,7 +159,7 @@ func mergeQuantised(t *testing.T, c packedCase, d export.DType) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "merged")
-	r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{Home: t.TempDir(), Base: dir, Adapter: adapter, DType: d, Out: out})
+	r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: d, Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func checkPlain(t *testing.T, dir string, tensors []string, r stages.ExportResul
 			t.Errorf("tensor %s is left", name)
 		}
 	}
-	if r.Merge.Widened != 1 || len(r.Notes) != 1 || !strings.HasSuffix(r.Notes[0], "1 of its weights are widened and written as "+stored) {
-		t.Errorf("report %+v, notes %q", r.Merge, r.Notes)
+	if r.Widened != 1 || len(r.Notes) != 1 || !strings.HasSuffix(r.Notes[0], "1 of its weights are widened and written as "+stored) {
+		t.Errorf("report %+v, notes %q", r.Report, r.Notes)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/trainer"
@@ -33,7 +34,7 @@ const configFile = "training_config.json"
 // The files of a run: those that are there from its beginning, and those that are there at its end.
 var (
 	early = []string{trainer.MetricsFile, "checkpoints"}
-	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, "README.md"}
+	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name}
 )
 
 // output is the directory that a run writes to, and nobody else.
@@ -116,6 +117,9 @@ func (o *output) write(a *adapters.Adapter, config json.RawMessage, l adapters.L
 		return err
 	}
 	if err := peft.Write(o.dir, a); err != nil {
+		return err
+	}
+	if err := card.Write(o.dir, card.Of("", a, peft.Digest(a), l)); err != nil {
 		return err
 	}
 	return atomicfile.WriteJSON(filepath.Join(o.dir, adapters.LineageFile), l)

@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/bases/hub/hubtest"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/scratch"
 )
 
@@ -78,7 +79,7 @@ func makeBase(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func saveBase(dir string) error {
-	c, err := bases.ParseConfig([]byte(tinyConfig))
+	c, err := bases.ParseConfig([]byte(tinyConfig), model.Families())
 	if err != nil {
 		return err
 	}

@@ -116,20 +116,16 @@ func exclusive(c *cobra.Command, format string) error {
 
 func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, format string) error {
 	if a.json {
-		out := map[string]any{"adapter": r.Adapter, "format": format, "out": o.Out}
-		if format != "peft" {
-			out["modules"], out["tensors"], out["bytes"], out["shards"] = r.Merge.Modules, r.Merge.Tensors, r.Merge.Bytes, r.Merge.Shards
-		}
-		return a.printJSON(out)
+		return a.printJSON(r)
 	}
 	if format == "peft" {
 		_, err := fmt.Fprintf(a.out, "%s in %s\n", r.Adapter, o.Out)
 		return err
 	}
 	if format == "gguf" || r.Adapter == "" {
-		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)
+		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Merge.Modules, r.Merge.Tensors, humanize.Bytes(r.Merge.Bytes), o.Out)
+	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	return err
 }

@@ -18,4 +18,4 @@ const (
 
 // New returns the family for a configuration. The layers are Mistral's: the factor on queries is
 // part of their rotary table.
-func New(c *bases.Config) (*nn.Family, error) { return mistral.New(c) }
+func New(c *bases.Config) (*nn.Family, error) { return mistral.WithRope(c, nn.GrowingRope) }

@@ -5,6 +5,7 @@ package mistral
 import (
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/trainer/nn"
+	"github.com/cultivar/cultivar/trainer/ops"
 )
 
 // Architecture is the name in config.json's "architectures"; Multimodal that of the models of which
@@ -16,6 +17,11 @@ const (
 
 // New returns the family for a configuration.
 func New(c *bases.Config) (*nn.Family, error) {
+	return WithRope(c, nn.Rope)
+}
+
+// WithRope is New with rotary tables that another family makes otherwise.
+func WithRope(c *bases.Config, rotary func(*bases.Config, bases.Rope) (*ops.Rope, error)) (*nn.Family, error) {
 	gate, err := nn.Gate(c)
 	if err != nil {
 		return nil, err
@@ -24,7 +30,7 @@ func New(c *bases.Config) (*nn.Family, error) {
 	if err != nil {
 		return nil, err
 	}
-	rope, err := nn.Rope(c, c.Rope)
+	rope, err := rotary(c, c.Rope)
 	if err != nil {
 		return nil, err
 	}

@@ -1,17 +1,33 @@
-package bases
+package model
 
 import (
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cultivar/cultivar/bases"
 )
+
+// minimal is the least a config.json may say, with room for more keys.
+func minimal(more string) []byte {
+	return []byte(`{"hidden_size":64,"intermediate_size":112,"num_hidden_layers":3,"num_attention_heads":4,"vocab_size":700` + more + `}`)
+}
+
+func mustParse(t *testing.T, text []byte) *bases.Config {
+	t.Helper()
+	c, err := bases.ParseConfig(text, Families())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 // The defaults of configuration classes hold where a key is absent, not where it is null.
 func TestClassDefaults(t *testing.T) {
-	for modelType, text := range classDefaults {
-		if !json.Valid([]byte(text)) {
-			t.Errorf("the defaults of %s are no JSON", modelType)
+	for _, f := range Families() {
+		if f.Defaults != "" && !json.Valid([]byte(f.Defaults)) {
+			t.Errorf("the defaults of %s are no JSON", f.ModelType)
 		}
 	}
 	gemma := mustParse(t, minimal(`,"model_type":"gemma2","attn_logit_softcapping":null`))
@@ -38,7 +54,7 @@ func TestClassDefaults(t *testing.T) {
 // What a class calls otherwise counts under the usual name, over that name.
 func TestClassNames(t *testing.T) {
 	const sizes = `{"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":9,"model_type":"lfm2"`
-	for more, want := range map[string]Config{
+	for more, want := range map[string]bases.Config{
 		``: {IntermediateSize: 12288, RMSNormEps: 1e-5, TieWordEmbeddings: true},
 		`,"block_ff_dim":40,"intermediate_size":24,"norm_eps":1e-3,"tie_embedding":false`: {IntermediateSize: 40, RMSNormEps: 1e-3},
 		`,"intermediate_size":24,"tie_word_embeddings":false`:                             {IntermediateSize: 24, RMSNormEps: 1e-5},
@@ -93,28 +109,11 @@ func TestQwen35Config(t *testing.T) {
 
 func TestRopeOfLayersIsComplete(t *testing.T) {
 	flat := minimal(`,"model_type":"gemma3_text","num_key_value_heads":4,"rope_parameters":{"rope_theta":1e6}`)
-	if _, err := ParseConfig(flat); err == nil || !strings.Contains(err.Error(), "full_attention is missing") {
+	if _, err := bases.ParseConfig(flat, Families()); err == nil || !strings.Contains(err.Error(), "full_attention is missing") {
 		t.Errorf("one rope for layers of two types: %v", err)
 	}
 	c := mustParse(t, minimal(`,"model_type":"gemma3_text","num_key_value_heads":4,"rope_parameters":{"full_attention":{},"sliding_attention":{}}`))
 	if c.RopeOf("full_attention").Theta != 1e6 || c.RopeOf("sliding_attention").Theta != 1e4 {
 		t.Errorf("%+v", c.RopeByLayerType)
-	}
-}
-
-func TestKeys(t *testing.T) {
-	c := mustParse(t, minimal(`,"a":1.5,"b":true,"c":[1,0],"d":"x","e":7`))
-	k := c.Keys()
-	if k.Float("a", 0) != 1.5 || !k.Bool("b") || !slices.Equal(k.Ints("c"), []int{1, 0}) || k.String("d", "") != "x" || k.Int("e", 0, 0, 9) != 7 ||
-		string(k.Raw("c")) != "[1,0]" || k.Float("z", 2) != 2 || k.Err() != nil {
-		t.Errorf("error %v", k.Err())
-	}
-	k.Ints("d")
-	k.Bool("a")
-	if k.Err() == nil || !strings.Contains(k.Err().Error(), `d: "x" is not a list of whole numbers`) {
-		t.Errorf("the first mistake is %v", k.Err())
-	}
-	if byHand := (&Config{Raw: c.Raw}); byHand.Keys().Float("a", 0) != 1.5 {
-		t.Error("a config that was not parsed has no keys")
 	}
 }

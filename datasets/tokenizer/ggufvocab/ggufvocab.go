@@ -1,4 +1,5 @@
-package export
+// Package ggufvocab writes a tokenizer.json as the metadata of a GGUF file.
+package ggufvocab
 
 import (
 	"encoding/json"
@@ -10,10 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/bases"
-	"github.com/cultivar/cultivar/bases/ggufarch"
-	"github.com/cultivar/cultivar/bases/words"
-	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
@@ -82,34 +79,17 @@ type vocabulary struct {
 	notes  []string
 }
 
-// vocabularyPairs is the metadata of a directory's tokenizer and template (conversion/base.py,
-// get_vocab_base and its like).
-func vocabularyPairs(base *bases.Base, o form) ([]gguf.Pair, []string, error) {
-	template, err := templateOf(base)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := base.Config()
-	return vocabularyOf(base.Dir(), o.Vocabulary, ggufarch.Special{BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}, template)
+// Model is what a model says of its tokens.
+type Model struct {
+	Size     int  // tokens that it has embeddings for
+	BOS, Pad *int // nil where there is none
+	EOS      []int
+	Template string // the text of the chat template, "" for none
 }
 
-// templateOf is the text of a base's chat template, "" when there is none.
-func templateOf(base *bases.Base) (string, error) {
-	tok, err := words.Tokenizer(base.Dir())
-	if err != nil {
-		return "", err
-	}
-	template, err := words.Template(base.Dir(), tok)
-	if errors.Is(err, chat.ErrNoTemplate) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return template.Source(), nil
-}
-
-func vocabularyOf(dir string, size int, special ggufarch.Special, template string) ([]gguf.Pair, []string, error) {
+// Pairs is the metadata of a directory's tokenizer and template (conversion/base.py, get_vocab_base and
+// its like), and what the reader of the file should know.
+func Pairs(dir string, m Model) ([]gguf.Pair, []string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s has no tokenizer.json, which the vocabulary of a GGUF file is made of", dir)
@@ -117,14 +97,14 @@ func vocabularyOf(dir string, size int, special ggufarch.Special, template strin
 	if err != nil {
 		return nil, nil, err
 	}
-	v := &vocabulary{size: size}
+	v := &vocabulary{size: m.Size}
 	if err := json.Unmarshal(data, &v.file); err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}
 	if v.names, err = specialNames(dir); err != nil {
 		return nil, nil, err
 	}
-	pairs, err := v.pairs(special, template)
+	pairs, err := v.pairs(m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: tokenizer.json: %w", dir, err)
 	}
@@ -157,7 +137,7 @@ func specialNames(dir string) (map[string]string, error) {
 	return names, nil
 }
 
-func (v *vocabulary) pairs(special ggufarch.Special, template string) ([]gguf.Pair, error) {
+func (v *vocabulary) pairs(m Model) ([]gguf.Pair, error) {
 	if kind := v.file.Model.Type; kind != "BPE" && kind != "" || v.file.Model.Merges == nil {
 		return nil, fmt.Errorf("a model of type %q has no form in GGUF that is written here, only BPE", kind)
 	}
@@ -192,9 +172,9 @@ func (v *vocabulary) pairs(special ggufarch.Special, template string) ([]gguf.Pa
 		}
 		add("ggml.merges", joined)
 	}
-	v.addSpecial(add, special)
-	if template != "" {
-		add("chat_template", template)
+	v.addSpecial(add, m)
+	if m.Template != "" {
+		add("chat_template", m.Template)
 	}
 	return pairs, nil
 }
@@ -331,7 +311,7 @@ func (v *vocabulary) prefixesSpace() bool {
 }
 
 // addSpecial adds the ids of special tokens, and whether they are put around a text.
-func (v *vocabulary) addSpecial(add func(string, any), special ggufarch.Special) {
+func (v *vocabulary) addSpecial(add func(string, any), m Model) {
 	ids := map[string]int{}
 	for role, name := range v.names {
 		for id, token := range v.tokens {
@@ -340,14 +320,14 @@ func (v *vocabulary) addSpecial(add func(string, any), special ggufarch.Special)
 			}
 		}
 	}
-	if special.BOS != nil && v.names["bos"] == "" {
-		ids["bos"] = *special.BOS
+	if m.BOS != nil && v.names["bos"] == "" {
+		ids["bos"] = *m.BOS
 	}
-	if special.Pad != nil && v.names["pad"] == "" {
-		ids["pad"] = *special.Pad
+	if m.Pad != nil && v.names["pad"] == "" {
+		ids["pad"] = *m.Pad
 	}
-	if _, ok := ids["eos"]; !ok && len(special.EOS) > 0 {
-		ids["eos"] = special.EOS[0]
+	if _, ok := ids["eos"]; !ok && len(m.EOS) > 0 {
+		ids["eos"] = m.EOS[0]
 	}
 	for _, role := range [][2]string{{"bos", "bos"}, {"eos", "eos"}, {"unk", "unknown"}, {"pad", "padding"}} {
 		if id, ok := ids[role[0]]; ok {
@@ -355,7 +335,7 @@ func (v *vocabulary) addSpecial(add func(string, any), special ggufarch.Special)
 		}
 	}
 	eos, ok := ids["eos"]
-	for _, id := range special.EOS { // chat models end a turn with another token than a text
+	for _, id := range m.EOS { // chat models end a turn with another token than a text
 		if ok && id != eos && id < v.size {
 			add("ggml.eot_token_id", uint32(id))
 			break

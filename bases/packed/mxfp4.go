@@ -1,9 +1,10 @@
-package bases
+package packed
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases/keys"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -17,8 +18,8 @@ const (
 
 // mxfp4Weights finds the stacked matrices of a checkpoint of MXFP4. What modules are quantised the
 // tensors say by themselves, so that the configuration is not needed for it.
-func mxfp4Weights(_ *reader, p parts) (map[string]quantisedWeight, map[string]bool, error) {
-	weights, hidden := map[string]quantisedWeight{}, map[string]bool{}
+func mxfp4Weights(_ *keys.Keys, p parts) (map[string]entry, map[string]bool, error) {
+	weights, hidden := map[string]entry{}, map[string]bool{}
 	for _, name := range p.w.Tensors() {
 		if weight, ok := strings.CutSuffix(name, scalesSuffix); ok {
 			if _, ok := p.w.Tensor(weight + blocksSuffix); !ok {
@@ -32,7 +33,7 @@ func mxfp4Weights(_ *reader, p parts) (map[string]quantisedWeight, map[string]bo
 		if _, twice := p.w.Tensor(weight); twice {
 			return nil, nil, fmt.Errorf("tensor %q: the weight is there as %q as well", name, weight)
 		}
-		weights[weight] = quantisedWeight{packed: name, stacked: true, open: func() (*quant.Tensor, error) {
+		weights[weight] = entry{packed: name, stacked: true, open: func() (*quant.Tensor, error) {
 			codes, err := p.microscaled(weight)
 			if err != nil {
 				return nil, fmt.Errorf("weight %q: %w", weight, err)
@@ -67,13 +68,12 @@ func (p parts) microscaled(weight string) (quant.Microscaled, error) {
 	return quant.Microscaled{Rows: s[0] * s[1], Cols: s[2] * 2 * bytes, Blocks: blocks.Data, Scales: scales.Data}, nil
 }
 
-// Microscaled returns the codes of a tensor that is stored as MXFP4 in a directory, if it is one.
-func (b *Base) Microscaled(name string) (quant.Microscaled, bool) {
-	d, ok := b.format.(*directory)
-	if !ok || d.QuantMethod() != "mxfp4" || !d.quantised(name) {
+// Microscaled returns the codes of a weight that is stored as MXFP4, if it is one.
+func (q *Checkpoint) Microscaled(name string) (quant.Microscaled, bool) {
+	if q.Method() != "mxfp4" || !q.Has(name) {
 		return quant.Microscaled{}, false
 	}
-	codes, err := parts{d.weights}.microscaled(d.Stored(name))
+	codes, err := q.parts.microscaled(name)
 	return codes, err == nil
 }
 

@@ -1,4 +1,4 @@
-package bases
+package packed
 
 import (
 	"encoding/binary"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases/keys"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -30,19 +31,22 @@ type grouping struct {
 	columns bool
 }
 
-func readGrouping(about *reader) grouping {
-	return grouping{bits: about.int("bits", 4, 1, 32), size: about.int("group_size", 128, -1, maxSize)}
+// maxGroup bounds the size of a group: no row is longer.
+const maxGroup = 1 << 20
+
+func readGrouping(about *keys.Keys) grouping {
+	return grouping{bits: about.Int("bits", 4, 1, 32), size: about.Int("group_size", 128, -1, maxGroup)}
 }
 
 // weights finds the weights whose codes are in a qweight.
-func (g grouping) weights(p parts) (map[string]quantisedWeight, map[string]bool) {
-	weights, hidden := map[string]quantisedWeight{}, map[string]bool{}
+func (g grouping) weights(p parts) (map[string]entry, map[string]bool) {
+	weights, hidden := map[string]entry{}, map[string]bool{}
 	for _, name := range p.w.Tensors() {
 		module, ok := strings.CutSuffix(name, qweightSuffix)
 		if !ok {
 			continue
 		}
-		weights[module+weightSuffix] = quantisedWeight{packed: name, open: func() (*quant.Tensor, error) {
+		weights[module+weightSuffix] = entry{packed: name, open: func() (*quant.Tensor, error) {
 			t, err := g.open(p, module)
 			if err != nil {
 				return nil, fmt.Errorf("module %q: %w", module, err)
@@ -111,26 +115,26 @@ func (g grouping) groups(p parts, module string) ([]int32, error) {
 }
 
 // gptqWeights reads a configuration of GPTQ (transformers/utils/quantization_config.py, GPTQConfig).
-func gptqWeights(about *reader, p parts) (map[string]quantisedWeight, map[string]bool, error) {
+func gptqWeights(about *keys.Keys, p parts) (map[string]entry, map[string]bool, error) {
 	g := readGrouping(about)
-	g.ordered, g.from = about.bool("desc_act"), quant.FromGPTQ
-	layout := about.string("checkpoint_format", "gptq")
-	if about.err != nil {
-		return nil, nil, about.err
+	g.ordered, g.from = about.Bool("desc_act"), quant.FromGPTQ
+	layout := about.String("checkpoint_format", "gptq")
+	if about.Err() != nil {
+		return nil, nil, about.Err()
 	}
 	switch {
 	case !slices.Contains([]int{2, 3, 4, 8}, g.bits):
 		return nil, nil, fmt.Errorf("gptq of %d bits is not supported (supported: 2, 3, 4, 8)", g.bits)
 	case layout != "gptq" && layout != "gptq_v2":
 		return nil, nil, fmt.Errorf("checkpoint_format %.40q of gptq is not supported (supported: gptq, gptq_v2)", layout)
-	case about.bool("is_marlin_format"):
+	case about.Bool("is_marlin_format"):
 		return nil, nil, errors.New("gptq in marlin's layout is not supported")
 	}
-	if dynamic := about.object("dynamic"); dynamic != nil && len(dynamic.raw) > 0 {
+	if dynamic := about.Object("dynamic"); dynamic != nil && len(dynamic.All()) > 0 {
 		return nil, nil, errors.New("dynamic: settings of single modules are not supported")
 	}
-	if about.err != nil {
-		return nil, nil, about.err
+	if about.Err() != nil {
+		return nil, nil, about.Err()
 	}
 	g.zeroLess1 = layout == "gptq"
 	g.columns = true

@@ -1,4 +1,4 @@
-package bases
+package packed
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/cultivar/cultivar/bases/keys"
 	"github.com/cultivar/cultivar/internal/quant"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
@@ -27,8 +28,8 @@ const (
 
 // bitsandbytesWeights finds 4-bit and 8-bit weights. What modules are quantised the tensors say by
 // themselves, so that the configuration is not needed for it.
-func bitsandbytesWeights(_ *reader, p parts) (map[string]quantisedWeight, map[string]bool, error) {
-	weights, hidden := map[string]quantisedWeight{}, map[string]bool{}
+func bitsandbytesWeights(_ *keys.Keys, p parts) (map[string]entry, map[string]bool, error) {
+	weights, hidden := map[string]entry{}, map[string]bool{}
 	for _, state := range p.w.Tensors() {
 		if weight, kind, ok := strings.Cut(state, stateInfix); ok {
 			format, err := quant.Parse(kind)
@@ -38,14 +39,14 @@ func bitsandbytesWeights(_ *reader, p parts) (map[string]quantisedWeight, map[st
 			if _, twice := weights[weight]; twice {
 				return nil, nil, fmt.Errorf("tensor %q: the weight has another type as well", state)
 			}
-			weights[weight] = quantisedWeight{packed: weight, open: func() (*quant.Tensor, error) { return p.fourBit(weight, state, format) }}
+			weights[weight] = entry{packed: weight, open: func() (*quant.Tensor, error) { return p.fourBit(weight, state, format) }}
 			for _, s := range []string{absmaxSuffix, mapSuffix, nestedAbsmax, nestedMap, stateInfix + kind} {
 				hidden[weight+s] = true
 			}
 		}
 		if module, ok := strings.CutSuffix(state, scaleSuffix); ok {
 			weight := module + weightSuffix
-			weights[weight] = quantisedWeight{packed: weight, open: func() (*quant.Tensor, error) { return p.rowInt8(module) }}
+			weights[weight] = entry{packed: weight, open: func() (*quant.Tensor, error) { return p.rowInt8(module) }}
 			hidden[module+scaleSuffix], hidden[module+layoutSuffix] = true, true
 		}
 	}
