@@ -30,6 +30,12 @@ type Config struct {
 	// Workers is the number of documents in work at once; 0 is one for each core. It has no effect on
 	// the rows.
 	Workers int `yaml:"workers" json:"workers"`
+	// MemoryBytes is what duplicates and boilerplate, which need to have seen all documents, hold in
+	// memory; the rest goes to scratch files. It has no effect on the rows.
+	MemoryBytes int64 `yaml:"memory_bytes" json:"-"`
+	// ScratchDir is the folder for scratch files, empty for the system's own (TMPDIR). They need about
+	// as much room as the text of the corpus, compressed, and a kilobyte for each document.
+	ScratchDir string `yaml:"scratch_dir" json:"-"`
 	// IngestedAt is written to every row. Leave it zero to get the same bytes tomorrow.
 	IngestedAt time.Time `yaml:"-" json:"-"`
 	// Progress, when not nil, is called now and then from the goroutine of Run.
@@ -46,6 +52,7 @@ func DefaultConfig() Config {
 		Redact:             redact.DefaultConfig(),
 		Dedup:              dedup.DefaultConfig(),
 		MaxUnreadableShare: 1,
+		MemoryBytes:        256 << 20,
 	}
 }
 
@@ -57,6 +64,9 @@ func (c Config) Validate() error {
 	}
 	if c.Workers < 0 {
 		errs = append(errs, fmt.Errorf("workers: %d is negative", c.Workers))
+	}
+	if c.MemoryBytes < 1 {
+		errs = append(errs, fmt.Errorf("memory_bytes: %d is not positive", c.MemoryBytes))
 	}
 	return errors.Join(append(errs,
 		under("source", c.Source.Validate()),

@@ -192,6 +192,8 @@ func valueSchema(name string, k key) object {
 		return object{{"type", "number"}, value}
 	case reflect.Slice:
 		return object{{"type", "array"}, {"items", object{{"type", "string"}}}, value}
+	case reflect.Map:
+		return object{{"type", "object"}, {"additionalProperties", object{{"type", "string"}}}, value}
 	}
 	return object{{"type", "string"}, value}
 }
@@ -214,6 +216,8 @@ func plain(v reflect.Value) any {
 		return v.Index(0).Interface() // as people write it: all-linear
 	case v.Kind() == reflect.Slice && v.IsNil():
 		return []string{}
+	case v.Kind() == reflect.Map && v.IsNil():
+		return map[string]string{}
 	}
 	return v.Interface()
 }
