@@ -32,6 +32,7 @@ var origins = []string{
 	"example_id", "doc_id", "doc_version", "split", "start", "end",
 	"metadata", "id", "_id", "idx", "index", "row_id", "uuid", "uid", "hash", "prompt_id", "conversation_id", "conversation_hash", "question_id",
 	"source", "source_uri", "url", "dataset", "title", "lang", "language", "license", "category",
+	"source_etag", "mime", "lang_score", "acl", "retention_class", "modified_at", "ingested_at", "n_chars", "signals", "dup_cluster",
 	"created_at", "timestamp", "date", "model", "parallel_tool_calls",
 }
 

@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,31 +18,42 @@ func Marshal(e datasets.Example) ([]byte, error) {
 	var w writer
 	w.open('{')
 	w.ids(e)
-	switch e.Kind() {
-	case datasets.KindText:
+	if e.Kind() == datasets.KindText {
 		w.text("text", e.Text)
-	case datasets.KindConversation:
-		w.messages("messages", e.Messages)
-	case datasets.KindPreference:
-		w.turns("prompt", e.Messages, "user")
-		w.turns("chosen", e.Chosen, "assistant")
-		w.turns("rejected", e.Rejected, "assistant")
-	default:
-		w.turns("prompt", e.Messages, "user")
-		w.turns("completion", e.Completion, "assistant")
-	}
-	if e.Label != nil {
-		w.raw("label", fmt.Sprint(*e.Label))
-	}
-	if e.Tools != "" {
-		w.raw("tools", e.Tools)
+	} else {
+		w.conversation(e.Conversation)
 	}
 	w.metadata(e.Metadata)
 	w.close('}')
+	return w.done()
+}
+
+// done returns what was written, if it is JSON: tools and arguments were not made here.
+func (w *writer) done() ([]byte, error) {
 	if !json.Valid(w.b.Bytes()) {
-		return nil, fmt.Errorf("write a row: its tools or the arguments of a call are not JSON")
+		return nil, errors.New("write a row: its tools or the arguments of a call are not JSON")
 	}
 	return w.b.Bytes(), nil
+}
+
+func (w *writer) conversation(c datasets.Conversation) {
+	switch c.Kind() {
+	case datasets.KindConversation:
+		w.messages("messages", c.Messages)
+	case datasets.KindPreference:
+		w.turns("prompt", c.Messages, "user")
+		w.turns("chosen", c.Chosen, "assistant")
+		w.turns("rejected", c.Rejected, "assistant")
+	default:
+		w.turns("prompt", c.Messages, "user")
+		w.turns("completion", c.Completion, "assistant")
+	}
+	if c.Label != nil {
+		w.raw("label", fmt.Sprint(*c.Label))
+	}
+	if c.Tools != "" {
+		w.raw("tools", c.Tools)
+	}
 }
 
 // writer writes JSON with the keys in the order of the calls, and tools and arguments as they are.
@@ -102,10 +114,8 @@ func (w *writer) ids(e datasets.Example) {
 	w.optional("doc_id", e.DocID)
 	w.optional("doc_version", e.DocVersion)
 	w.optional("split", string(e.Split))
-	if e.Start != 0 {
+	if e.DocID != "" || e.Start != 0 || e.End != 0 {
 		w.raw("start", fmt.Sprint(e.Start))
-	}
-	if e.End != 0 {
 		w.raw("end", fmt.Sprint(e.End))
 	}
 }

@@ -17,7 +17,11 @@ func (r *row) origin(e *datasets.Example, f field) (bool, error) {
 	if f.key == "metadata" && kind(f.raw) == "an object" {
 		list, err := members(f.raw)
 		for i := 0; err == nil && i < len(list); i++ {
-			err = r.keep(list[i].key, list[i].value)
+			key := list[i].key
+			if slices.ContainsFunc(r.fields, func(f field) bool { return f.key == key }) {
+				key = "metadata." + key // both are kept
+			}
+			err = r.keep(key, list[i].value)
 		}
 		return true, err
 	}

@@ -101,9 +101,6 @@ var (
 	arrowInt  = arrow.PrimitiveTypes.Int64
 )
 
-// arrowMessage is the struct of one turn in messages.
-var arrowMessage = arrow.StructOf(field("role", arrowText), field("content", arrowText))
-
 func field(name string, t arrow.DataType) arrow.Field { return arrow.Field{Name: name, Type: t} }
 
 func nullable(name string, t arrow.DataType) arrow.Field {
@@ -116,7 +113,7 @@ func sortedMap(value arrow.DataType) *arrow.MapType {
 	return t
 }
 
-var documentArrow = arrow.NewSchema([]arrow.Field{
+var documentArrow = arrow.NewSchema(slices.Concat([]arrow.Field{
 	field("doc_id", arrowText), field("doc_version", arrowText), field("source_uri", arrowText),
 	field("source_etag", arrowText), field("mime", arrowText), field("title", arrowText),
 	field("text", arrowText), field("lang", arrowText), field("lang_score", arrowReal),
@@ -124,7 +121,7 @@ var documentArrow = arrow.NewSchema([]arrow.Field{
 	nullable("created_at", arrowTime), nullable("modified_at", arrowTime), nullable("ingested_at", arrowTime),
 	field("n_chars", arrowInt), field("signals", sortedMap(arrowReal)), field("dup_cluster", arrowText),
 	field("metadata", sortedMap(arrowText)),
-}, nil)
+}, arrowConversation), nil)
 
 var exclusionArrow = arrow.NewSchema([]arrow.Field{
 	field("doc_id", arrowText), field("source_uri", arrowText), field("stage", arrowText),
@@ -138,11 +135,10 @@ var redactionArrow = arrow.NewSchema([]arrow.Field{
 	field("start", arrowInt), field("end", arrowInt), field("replacement", arrowText),
 }, nil)
 
-var exampleArrow = arrow.NewSchema([]arrow.Field{
+var exampleArrow = arrow.NewSchema(slices.Concat([]arrow.Field{
 	field("example_id", arrowText), field("doc_id", arrowText), field("doc_version", arrowText),
 	field("split", arrowText), field("start", arrowInt), field("end", arrowInt), field("text", arrowText),
-	field("messages", arrow.ListOfNonNullable(arrowMessage)),
-}, nil)
+}, arrowConversation, []arrow.Field{field("metadata", sortedMap(arrowText))}), nil)
 
 // columns appends to the fields of a builder from left to right.
 type columns struct {
@@ -208,17 +204,6 @@ func (c *columns) texts(m map[string]string) {
 	}
 }
 
-func (c *columns) messages(messages []datasets.Message) {
-	b := c.field().(*array.ListBuilder)
-	b.Append(true)
-	turn := b.ValueBuilder().(*array.StructBuilder)
-	for _, m := range messages {
-		turn.Append(true)
-		turn.FieldBuilder(0).(*array.StringBuilder).Append(m.Role)
-		turn.FieldBuilder(1).(*array.StringBuilder).Append(m.Content)
-	}
-}
-
 func appendDocument(b *array.RecordBuilder, d datasets.Document) {
 	c := columns{b: b}
 	c.text(d.DocID, d.DocVersion, d.SourceURI, d.SourceETag, d.MIME, d.Title, d.Text, d.Lang)
@@ -230,6 +215,7 @@ func appendDocument(b *array.RecordBuilder, d datasets.Document) {
 	c.reals(d.Signals)
 	c.text(d.DupCluster)
 	c.texts(d.Metadata)
+	c.conversation(d.Conversation)
 }
 
 func appendExclusion(b *array.RecordBuilder, e datasets.Exclusion) {
@@ -253,5 +239,6 @@ func appendExample(b *array.RecordBuilder, e datasets.Example) {
 	c.text(e.ExampleID, e.DocID, e.DocVersion, string(e.Split))
 	c.int(e.Start, e.End)
 	c.text(e.Text)
-	c.messages(e.Messages)
+	c.conversation(e.Conversation)
+	c.texts(e.Metadata)
 }

@@ -81,6 +81,7 @@ func pqRead(t *testing.T, path string) []arrow.RecordBatch {
 func sampleExamples() []datasets.Example {
 	return []datasets.Example{
 		{ExampleID: "1", DocID: "a", Split: datasets.Train, End: 4, Text: "text"},
+		{ExampleID: "3", Metadata: map[string]string{"b": "1", "a": "2"}, Conversation: sampleConversation()},
 		{ExampleID: "2", Split: datasets.Test, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user", Content: "1+1?"}, {Role: "assistant", Content: "2"}}}},
 	}
 }

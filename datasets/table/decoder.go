@@ -20,6 +20,7 @@ type parquetDecoder[T Row, R any] struct {
 	r      *parquet.GenericReader[R]
 	schema *parquet.Schema
 	kinds  []parquet.Kind // of the leaf columns
+	caps   []int          // of the leaf columns: the level down to which the file has them
 	load   func(R) T
 	buf    []parquet.Row
 }
@@ -35,6 +36,7 @@ func newDecoder[T Row, R any](load func(R) T) func(parquet.RowGroup) decoder[T] 
 		for _, path := range d.schema.Columns() {
 			leaf, _ := d.schema.Lookup(path...)
 			d.kinds = append(d.kinds, leaf.Node.Type().Kind())
+			d.caps = append(d.caps, levelInFile(d.schema, group.Schema(), path))
 		}
 		return d
 	}
@@ -45,6 +47,7 @@ func (d *parquetDecoder[T, R]) seek(row int64) error { return d.r.SeekToRow(row)
 func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
 	n, err := d.r.ReadRows(d.buf[:min(len(rows), len(d.buf))])
 	for i, values := range d.buf[:n] {
+		d.empty(values)
 		if err := d.check(values); err != nil {
 			return i, err
 		}
@@ -58,6 +61,43 @@ func (d *parquetDecoder[T, R]) read(rows []T) (int, error) {
 		err = nil
 	}
 	return n, err
+}
+
+// levelInFile returns the definition level of the deepest node on the way to a leaf that the file
+// has; -1 when it has the leaf.
+func levelInFile(ours, file parquet.Node, path []string) int {
+	level := 0
+	for _, name := range path {
+		ours, file = child(ours, name), child(file, name)
+		if file == nil {
+			return level
+		}
+		if ours.Optional() || ours.Repeated() {
+			level++
+		}
+	}
+	return -1
+}
+
+func child(n parquet.Node, name string) parquet.Node {
+	for _, f := range n.Fields() {
+		if f.Name() == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// empty makes columns that the file does not have null or empty: for one in a list or an optional one
+// the library hands out a zero as if it were there.
+func (d *parquetDecoder[T, R]) empty(values parquet.Row) {
+	for i, v := range values {
+		at := v.Column()
+		if at < 0 || at >= len(d.caps) || d.caps[at] < 0 || v.DefinitionLevel() <= d.caps[at] {
+			continue
+		}
+		values[i] = parquet.Value{}.Level(v.RepetitionLevel(), d.caps[at], at)
+	}
 }
 
 // check holds a row to the schema: values of every column, in order, each of its kind. Where a

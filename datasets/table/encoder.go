@@ -52,17 +52,13 @@ func newEncoder[T Row, R any](store func(T, *meter) R) func(io.Writer) encoder[T
 }
 
 func newParquetWriter[R any](w io.Writer) *parquet.GenericWriter[R] {
-	return parquet.NewGenericWriter[R](w,
+	options := append(unbounded(),
 		&parquet.WriterConfig{CreatedBy: createdBy},
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.DataPageStatistics(true),
 		parquet.BloomFilters(parquet.SplitBlockFilter(bitsPerValue, "doc_id")),
-		// The bounds of these would be sentences of a private document in the footer.
-		parquet.SkipPageBounds("text"),
-		parquet.SkipPageStatistics("text"),
-		parquet.SkipPageBounds("messages", "list", "element", "content"),
-		parquet.SkipPageStatistics("messages", "list", "element", "content"),
 	)
+	return parquet.NewGenericWriter[R](w, options...)
 }
 
 func (e *parquetEncoder[T, R]) add(row T) error {

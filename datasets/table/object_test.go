@@ -80,7 +80,7 @@ func TestObjectsWithoutListTypes(t *testing.T) {
 	type row struct {
 		Pairs []pair  `parquet:"pairs"`
 		Real  float32 `parquet:"real"`
-		Price int64   `parquet:"price,decimal(2:9)"`
+		Price int64   `parquet:"price,decimal(2:12)"`
 	}
 	var b bytes.Buffer
 	if err := parquet.Write(&b, []row{{Pairs: []pair{{1, []string{"x", "y"}}, {2, nil}}, Real: 0.1, Price: -5}, {Real: float32(math.NaN())}}); err != nil {

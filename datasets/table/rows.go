@@ -30,6 +30,12 @@ type documentRow struct {
 	Signals        map[string]float64 `parquet:"signals" parquet-key:",dict"`
 	DupCluster     string             `parquet:"dup_cluster,dict"`
 	Metadata       map[string]string  `parquet:"metadata" parquet-key:",dict"`
+	Messages       []messageRow       `parquet:"messages,list"`
+	Tools          string             `parquet:"tools,dict"`
+	Completion     []messageRow       `parquet:"completion,list"`
+	Chosen         []messageRow       `parquet:"chosen,list"`
+	Rejected       []messageRow       `parquet:"rejected,list"`
+	Label          *bool              `parquet:"label,optional"`
 }
 
 type exclusionRow struct {
@@ -58,19 +64,20 @@ type redactionRow struct {
 }
 
 type exampleRow struct {
-	ExampleID  string       `parquet:"example_id"`
-	DocID      string       `parquet:"doc_id,dict"`
-	DocVersion string       `parquet:"doc_version,dict"`
-	Split      string       `parquet:"split,dict"`
-	Start      int64        `parquet:"start"`
-	End        int64        `parquet:"end"`
-	Text       string       `parquet:"text"`
-	Messages   []messageRow `parquet:"messages,list"`
-}
-
-type messageRow struct {
-	Role    string `parquet:"role,dict"`
-	Content string `parquet:"content"`
+	ExampleID  string            `parquet:"example_id"`
+	DocID      string            `parquet:"doc_id,dict"`
+	DocVersion string            `parquet:"doc_version,dict"`
+	Split      string            `parquet:"split,dict"`
+	Start      int64             `parquet:"start"`
+	End        int64             `parquet:"end"`
+	Text       string            `parquet:"text"`
+	Messages   []messageRow      `parquet:"messages,list"`
+	Tools      string            `parquet:"tools,dict"`
+	Completion []messageRow      `parquet:"completion,list"`
+	Chosen     []messageRow      `parquet:"chosen,list"`
+	Rejected   []messageRow      `parquet:"rejected,list"`
+	Label      *bool             `parquet:"label,optional"`
+	Metadata   map[string]string `parquet:"metadata" parquet-key:",dict"`
 }
 
 // meter adds up the size of a row and notes the first string that is not UTF-8: Parquet's STRING
@@ -86,6 +93,13 @@ func (m *meter) str(column, s string) string {
 	}
 	m.size += len(s) + 4 // PLAIN's length prefix
 	return s
+}
+
+func (m *meter) texts(column string, texts map[string]string) {
+	for key, value := range texts {
+		m.str(column, key)
+		m.str(column, value)
+	}
 }
 
 // fixed counts n numbers of eight bytes.
@@ -107,10 +121,7 @@ func storeDocument(d datasets.Document, m *meter) documentRow {
 		m.str("signals", key)
 		m.fixed(1)
 	}
-	for key, value := range d.Metadata {
-		m.str("metadata", key)
-		m.str("metadata", value)
-	}
+	m.texts("metadata", d.Metadata)
 	return documentRow{
 		DocID: m.str("doc_id", d.DocID), DocVersion: m.str("doc_version", d.DocVersion),
 		SourceURI: m.str("source_uri", d.SourceURI), SourceETag: m.str("source_etag", d.SourceETag),
@@ -120,6 +131,9 @@ func storeDocument(d datasets.Document, m *meter) documentRow {
 		CreatedAt:      storeTime(d.CreatedAt), ModifiedAt: storeTime(d.ModifiedAt), IngestedAt: storeTime(d.IngestedAt),
 		NChars: int64(d.NChars), Signals: d.Signals,
 		DupCluster: m.str("dup_cluster", d.DupCluster), Metadata: d.Metadata,
+		Messages: storeMessages("messages", d.Messages, m), Tools: m.str("tools", d.Tools),
+		Completion: storeMessages("completion", d.Completion, m), Chosen: storeMessages("chosen", d.Chosen, m),
+		Rejected: storeMessages("rejected", d.Rejected, m), Label: d.Label,
 	}
 }
 
@@ -130,7 +144,15 @@ func loadDocument(r documentRow) datasets.Document {
 		ACL: noneIsNil(r.ACL), RetentionClass: r.RetentionClass,
 		CreatedAt: loadTime(r.CreatedAt), ModifiedAt: loadTime(r.ModifiedAt), IngestedAt: loadTime(r.IngestedAt),
 		NChars: int(r.NChars), Signals: emptyIsNil(r.Signals), DupCluster: r.DupCluster,
-		Metadata: emptyIsNil(r.Metadata),
+		Metadata:     emptyIsNil(r.Metadata),
+		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Label),
+	}
+}
+
+func loadConversation(messages, completion, chosen, rejected []messageRow, tools string, label *bool) datasets.Conversation {
+	return datasets.Conversation{
+		Messages: loadMessages(messages), Tools: tools, Completion: loadMessages(completion),
+		Chosen: loadMessages(chosen), Rejected: loadMessages(rejected), Label: label,
 	}
 }
 
@@ -160,31 +182,22 @@ func loadRedaction(r redactionRow) datasets.Redaction { return datasets.Redactio
 
 func storeExample(e datasets.Example, m *meter) exampleRow {
 	m.fixed(2)
-	var messages []messageRow
-	if len(e.Messages) > 0 {
-		messages = make([]messageRow, len(e.Messages))
-	}
-	for i, message := range e.Messages {
-		messages[i] = messageRow{
-			Role:    m.str("messages.role", message.Role),
-			Content: m.str("messages.content", message.Content),
-		}
-	}
+	m.texts("metadata", e.Metadata)
 	return exampleRow{
 		ExampleID: m.str("example_id", e.ExampleID), DocID: m.str("doc_id", e.DocID),
 		DocVersion: m.str("doc_version", e.DocVersion), Split: m.str("split", string(e.Split)),
-		Start: e.Start, End: e.End, Text: m.str("text", e.Text), Messages: messages,
+		Start: e.Start, End: e.End, Text: m.str("text", e.Text), Metadata: e.Metadata,
+		Messages: storeMessages("messages", e.Messages, m), Tools: m.str("tools", e.Tools),
+		Completion: storeMessages("completion", e.Completion, m), Chosen: storeMessages("chosen", e.Chosen, m),
+		Rejected: storeMessages("rejected", e.Rejected, m), Label: e.Label,
 	}
 }
 
 func loadExample(r exampleRow) datasets.Example {
-	var messages []datasets.Message
-	for _, m := range r.Messages {
-		messages = append(messages, datasets.Message{Role: m.Role, Content: m.Content})
-	}
 	return datasets.Example{
 		ExampleID: r.ExampleID, DocID: r.DocID, DocVersion: r.DocVersion, Split: datasets.Split(r.Split),
-		Start: r.Start, End: r.End, Text: r.Text, Conversation: datasets.Conversation{Messages: messages},
+		Start: r.Start, End: r.End, Text: r.Text, Metadata: emptyIsNil(r.Metadata),
+		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Label),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/rng"
@@ -140,14 +141,16 @@ func copyInto(w io.Writer, path string) error {
 	return err
 }
 
-func writeJSONL[T table.Row](w io.Writer, rows iter.Seq2[T, error]) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	for row, err := range rows {
+func writeJSONL[T table.Row](w io.Writer, list iter.Seq2[T, error]) error {
+	for row, err := range list {
 		if err != nil {
 			return err
 		}
-		if err := e.Encode(RowJSON(row)); err != nil {
+		line, err := rows.JSON(row)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append(line, '\n')); err != nil {
 			return err
 		}
 	}

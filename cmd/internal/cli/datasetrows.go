@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows/stages"
@@ -46,10 +47,14 @@ func collect[T table.Row](c *cobra.Command, a *app, rows iter.Seq2[T, error], li
 }
 
 // printRows prints rows of a dataset as a JSON array.
-func printRows[T table.Row](a *app, rows []T) error {
+func printRows[T table.Row](a *app, all []T) error {
 	list := []any{}
-	for _, r := range rows {
-		list = append(list, stages.RowJSON(r))
+	for _, r := range all {
+		line, err := rows.JSON(r)
+		if err != nil {
+			return err
+		}
+		list = append(list, line)
 	}
 	return a.printJSON(list)
 }

@@ -1,6 +1,8 @@
-package stages
+package rows
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -16,7 +18,6 @@ type documentJSON struct {
 	SourceETag     string             `json:"source_etag"`
 	MIME           string             `json:"mime"`
 	Title          string             `json:"title"`
-	Text           string             `json:"text"`
 	Lang           string             `json:"lang"`
 	LangScore      float64            `json:"lang_score"`
 	ACL            []string           `json:"acl"`
@@ -55,36 +56,41 @@ type redactionJSON struct {
 	Replacement string  `json:"replacement"`
 }
 
-// exampleJSON is also a row that training reads from a .jsonl file, here and elsewhere.
-type exampleJSON struct {
-	ExampleID  string             `json:"example_id"`
-	DocID      string             `json:"doc_id"`
-	DocVersion string             `json:"doc_version"`
-	Split      datasets.Split     `json:"split"`
-	Start      int64              `json:"start"`
-	End        int64              `json:"end"`
-	Text       *string            `json:"text,omitempty"`
-	Messages   []datasets.Message `json:"messages,omitempty"`
-}
-
-// RowJSON returns what encodes a row of a dataset as JSON.
-func RowJSON[T table.Row](row T) any {
+// JSON returns a row of a dataset as one line of JSON. Read reads examples and documents so written
+// again: an example is what Marshal makes of it, and of a document that is a conversation the
+// conversation stands instead of the text made from it.
+func JSON[T table.Row](row T) (json.RawMessage, error) {
 	switch r := any(row).(type) {
 	case datasets.Document:
-		return documentJSON{r.DocID, r.DocVersion, r.SourceURI, r.SourceETag, r.MIME, r.Title, r.Text, r.Lang, r.LangScore,
-			r.ACL, r.RetentionClass, known(r.CreatedAt), known(r.ModifiedAt), known(r.IngestedAt), r.NChars, r.Signals, r.DupCluster, r.Metadata}
+		return documentLine(r)
 	case datasets.Exclusion:
-		return exclusionJSON(r)
+		return json.Marshal(exclusionJSON(r))
 	case datasets.Redaction:
-		return redactionJSON(r)
+		return json.Marshal(redactionJSON(r))
 	case datasets.Example:
-		e := exampleJSON{r.ExampleID, r.DocID, r.DocVersion, r.Split, r.Start, r.End, &r.Text, r.Messages}
-		if len(r.Messages) > 0 {
-			e.Text = nil
-		}
-		return e
+		return Marshal(r)
 	}
-	panic("stages: unknown kind of row") // table.Row lists the kinds
+	return nil, fmt.Errorf("write a row: %T is no row of a dataset", row) // table.Row lists the kinds
+}
+
+func documentLine(d datasets.Document) (json.RawMessage, error) {
+	var w writer
+	w.b.WriteByte('{')
+	if d.Kind() == datasets.KindText {
+		w.text("text", d.Text)
+	} else {
+		w.conversation(d.Conversation)
+	}
+	rest, err := json.Marshal(documentJSON{
+		d.DocID, d.DocVersion, d.SourceURI, d.SourceETag, d.MIME, d.Title, d.Lang, d.LangScore, d.ACL, d.RetentionClass,
+		known(d.CreatedAt), known(d.ModifiedAt), known(d.IngestedAt), d.NChars, d.Signals, d.DupCluster, d.Metadata,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write a row: %w", err)
+	}
+	w.b.WriteByte(',')
+	w.b.Write(rest[1:])
+	return w.done()
 }
 
 // known is nil for a time that nobody said.
