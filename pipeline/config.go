@@ -35,6 +35,10 @@ type Config struct {
 	MaxUnreadableShare float64 `yaml:"max_unreadable_share" json:"max_unreadable_share"`
 	// Documents in work at once; 0 is one for each core. No effect on the rows.
 	Workers int `yaml:"workers" json:"workers"`
+	// What duplicates and boilerplate hold in memory; the rest goes to scratch files. No effect on the rows.
+	MemoryBytes int64 `yaml:"memory_bytes" json:"-"`
+	// Folder for scratch files; empty is the system's own (TMPDIR). No effect on the rows.
+	ScratchDir string `yaml:"scratch_dir" json:"-"`
 	// IngestedAt is written to every row. Leave it zero to get the same bytes tomorrow.
 	IngestedAt time.Time `yaml:"-" json:"-"`
 	// Progress, when not nil, is called now and then from the goroutine of Run.
@@ -51,6 +55,7 @@ func DefaultConfig() Config {
 		Redact:             redact.DefaultConfig(),
 		Dedup:              dedup.DefaultConfig(),
 		MaxUnreadableShare: 1,
+		MemoryBytes:        256 << 20,
 	}
 }
 
@@ -62,6 +67,9 @@ func (c Config) Validate() error {
 	}
 	if c.Workers < 0 {
 		errs = append(errs, fmt.Errorf("workers: %d is negative", c.Workers))
+	}
+	if c.MemoryBytes < 1 {
+		errs = append(errs, fmt.Errorf("memory_bytes: %d is not positive", c.MemoryBytes))
 	}
 	return errors.Join(append(errs,
 		under("source", c.Source.Validate()),

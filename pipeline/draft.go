@@ -3,6 +3,7 @@ package pipeline
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/pipeline/dedup"
@@ -21,25 +22,27 @@ const (
 )
 
 // draft is a document on its way through the run, with what was taken from it. It belongs to one
-// goroutine at a time.
+// goroutine at a time. At a barrier it goes through a scratch file, which keeps the exported fields.
 type draft struct {
 	datasets.Document
-	drop       *datasets.Exclusion // why it is left out; nil while it is kept
-	spans      []datasets.Exclusion
-	redactions []datasets.Redaction
+	Drop       *datasets.Exclusion // why it is left out; nil while it is kept
+	Spans      []datasets.Exclusion
+	Redactions []datasets.Redaction
+	Flags      []string // rules in signal mode that the text breaks
 
 	digest    dedup.Digest
 	signature *dedup.Signature
-	flags     []string // rules in signal mode that the text breaks
+	copy      bool // of an earlier document, where copies are kept
 }
 
 // reject drops the whole document.
 func (d *draft) reject(stage, rule, reason string, value, threshold float64) {
-	d.drop = &datasets.Exclusion{
+	d.Drop = &datasets.Exclusion{
 		DocID: d.DocID, SourceURI: d.SourceURI, Stage: stage, Rule: rule, Reason: reason,
 		Value: value, Threshold: threshold, Start: -1, End: -1,
 	}
-	d.Text = "" // a dropped draft waits for its turn to be written, and needs no text for that
+	// A dropped draft waits for its turn to be written, and needs no text for that.
+	d.Text, d.Conversation = "", datasets.Conversation{}
 }
 
 // newDraft makes a draft of what a format found. Its doc_id comes from where it is, so it stays when
@@ -52,6 +55,7 @@ func newDraft(sourceName, path, etag, mime string, found extract.Document) *draf
 		MIME:           mime,
 		Title:          found.Title,
 		Text:           found.Text,
+		Conversation:   found.Conversation,
 		Lang:           found.Lang,
 		ACL:            found.ACL,
 		RetentionClass: found.RetentionClass,
@@ -70,8 +74,8 @@ func DocID(sourceName, path, row string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// DocVersion is the identity of a document's content: the SHA-256 of its clean text, as it was before
-// boilerplate and personal data were taken out. What is taken out depends on the settings and on the
+// DocVersion is the identity of a document's content: the SHA-256 of its clean text, of a conversation
+// that of its row as JSON, as it was before boilerplate and personal data were taken out. What is taken out depends on the settings and on the
 // other documents; the version does not.
 func DocVersion(text string) string {
 	sum := sha256.Sum256([]byte(text))
@@ -83,7 +87,7 @@ func sourceURI(sourceName, path, row string) string {
 	if row != "" {
 		uri += "#" + row
 	}
-	return uri
+	return strings.ToValidUTF8(uri, "\ufffd") // names of old shares are in other charsets
 }
 
 // step is the contract of the stages that look at one document at a time. do edits the draft or
@@ -96,7 +100,7 @@ type step struct {
 // apply runs steps until one rejects. A panic in a step is the document's end, not the run's.
 func apply(d *draft, steps []step) *draft {
 	for _, s := range steps {
-		if d.drop != nil {
+		if d.Drop != nil {
 			break
 		}
 		s.contain(d)
@@ -124,6 +128,6 @@ func (d *draft) note(found []redact.Finding, where string, nowhere bool) {
 		if nowhere {
 			row.Start, row.End = -1, -1
 		}
-		d.redactions = append(d.redactions, row)
+		d.Redactions = append(d.Redactions, row)
 	}
 }

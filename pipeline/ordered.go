@@ -60,28 +60,3 @@ func produce[T, R any](ctx context.Context, workers int, in iter.Seq2[T, error],
 		}()
 	}
 }
-
-// collected holds back a sequence until it is complete, lets look at all of it, and passes it on.
-func collected[T any](in iter.Seq2[T, error], look func([]T) error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		var all []T
-		for element, err := range in {
-			if err != nil {
-				yield(none, err)
-				return
-			}
-			all = append(all, element)
-		}
-		if err := look(all); err != nil {
-			yield(none, err)
-			return
-		}
-		for i, element := range all {
-			all[i] = none // the consumer may free it
-			if !yield(element, nil) {
-				return
-			}
-		}
-	}
-}

@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/pipeline/filter"
 	"github.com/cultivar/cultivar/pipeline/redact"
 	"github.com/cultivar/cultivar/pipeline/source"
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 // Source is where raw files come from.
@@ -58,6 +59,7 @@ func Run(ctx context.Context, cfg Config, sources []Source, sink Sink) (Stats, e
 type run struct {
 	cfg       Config
 	workers   int
+	scratch   *spill.Scratch
 	registry  *extract.Registry
 	lines     *filter.Lines // nil when boilerplate stays
 	filter    *filter.Filter
@@ -67,13 +69,6 @@ type run struct {
 
 	// What has come in is counted on another goroutine, and merged by snapshot.
 	files, bytes, in atomic.Int64
-}
-
-// arrived counts a file, and the documents it gave.
-func (r *run) arrived(a arrival) {
-	r.files.Add(1)
-	r.bytes.Add(a.bytes)
-	r.in.Add(int64(len(a.drafts)))
 }
 
 // snapshot returns counts that the run does not change any more.
@@ -89,6 +84,7 @@ func newRun(cfg Config) *run {
 	r := &run{
 		cfg:      cfg,
 		workers:  cfg.Workers,
+		scratch:  spill.New(cfg.ScratchDir, cfg.MemoryBytes),
 		registry: all.New(cfg.Extract),
 		filter:   filter.New(cfg.Filter),
 		redactor: redact.New(cfg.Redact),
@@ -108,15 +104,12 @@ func (r *run) drafts(ctx context.Context, sources []Source) iter.Seq2[*draft, er
 	}
 	seq := r.arrivals(ordered(ctx, r.workers, files(ctx, sources), r.read))
 	seq = each(seq, step{stageClean, r.clean})
-	if r.cfg.Dedup.Exact {
-		seq = collected(seq, r.dropExact)
-	}
-	if r.cfg.Filter.Boilerplate.Enabled {
-		seq = collected(seq, r.learnLines)
+	if r.cfg.Dedup.Exact || r.cfg.Filter.Boilerplate.Enabled {
+		seq = barrier(r.scratch, seq, r.copies())
 	}
 	seq = each(seq, step{stageFilter, r.stripLines}, step{stageFilter, r.judge}, step{stageDedup, r.sketch})
 	if r.cfg.Dedup.Near {
-		seq = collected(seq, r.dropNear)
+		seq = barrier(r.scratch, seq, r.resemblance())
 	}
 	return each(seq, step{stageRedact, r.redact})
 }
@@ -150,15 +143,15 @@ func (r *run) progress() {
 }
 
 func writeDraft(d *draft, sink Sink) error {
-	for _, e := range d.spans {
+	for _, e := range d.Spans {
 		if err := sink.Exclusion(e); err != nil {
 			return err
 		}
 	}
-	if d.drop != nil {
-		return sink.Exclusion(*d.drop)
+	if d.Drop != nil {
+		return sink.Exclusion(*d.Drop)
 	}
-	for _, e := range d.redactions {
+	for _, e := range d.Redactions {
 		if err := sink.Redaction(e); err != nil {
 			return err
 		}

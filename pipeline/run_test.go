@@ -56,8 +56,8 @@ func (m memory) Files(context.Context) iter.Seq2[source.File, error] {
 	}
 }
 
-// rows is a sink that keeps everything.
-type rows struct {
+// table is a sink that keeps everything.
+type table struct {
 	Documents  []datasets.Document
 	Exclusions []datasets.Exclusion
 	Redactions []datasets.Redaction
@@ -66,23 +66,23 @@ type rows struct {
 
 var errFull = errors.New("disk is full")
 
-func (r *rows) Document(d datasets.Document) error {
+func (r *table) Document(d datasets.Document) error {
 	if r.full {
 		return errFull
 	}
 	r.Documents = append(r.Documents, d)
 	return nil
 }
-func (r *rows) Exclusion(e datasets.Exclusion) error {
+func (r *table) Exclusion(e datasets.Exclusion) error {
 	r.Exclusions = append(r.Exclusions, e)
 	return nil
 }
-func (r *rows) Redaction(x datasets.Redaction) error {
+func (r *table) Redaction(x datasets.Redaction) error {
 	r.Redactions = append(r.Redactions, x)
 	return nil
 }
 
-func (r *rows) excluded(uri string) *datasets.Exclusion {
+func (r *table) excluded(uri string) *datasets.Exclusion {
 	for i := range r.Exclusions {
 		if e := &r.Exclusions[i]; e.SourceURI == uri && e.Start < 0 {
 			return e
@@ -91,7 +91,7 @@ func (r *rows) excluded(uri string) *datasets.Exclusion {
 	return nil
 }
 
-func (r *rows) document(uri string) *datasets.Document {
+func (r *table) document(uri string) *datasets.Document {
 	for i := range r.Documents {
 		if r.Documents[i].SourceURI == uri {
 			return &r.Documents[i]
@@ -100,9 +100,9 @@ func (r *rows) document(uri string) *datasets.Document {
 	return nil
 }
 
-func mustRun(t *testing.T, cfg Config, sources ...Source) (*rows, Stats) {
+func mustRun(t *testing.T, cfg Config, sources ...Source) (*table, Stats) {
 	t.Helper()
-	var out rows
+	var out table
 	stats, err := Run(context.Background(), cfg, sources, &out)
 	if err != nil {
 		t.Fatal(err)
@@ -236,12 +236,12 @@ func TestBoilerplateIsASpan(t *testing.T) {
 	}
 }
 
-// The rows are the same at any number of workers, and on every run.
+// The rows are the same at any number of workers, at any budget of memory, and on every run.
 func TestRunIsDeterministic(t *testing.T) {
 	var want []byte
-	for _, workers := range []int{1, 2, 7, 64, 0} {
+	for i, workers := range []int{1, 2, 7, 64, 0} {
 		cfg := testConfig()
-		cfg.Workers = workers
+		cfg.Workers, cfg.MemoryBytes, cfg.ScratchDir = workers, int64(1)<<(8*i), t.TempDir()
 		out, _ := mustRun(t, cfg, corpus(), memory{name: "second", files: corpus().files})
 		got, err := json.Marshal(out)
 		if err != nil {
@@ -264,7 +264,7 @@ func TestRunStreams(t *testing.T) {
 	for i := range 1000 {
 		src.files[fmt.Sprintf("%04d.txt", i)] = prose(i, 3)
 	}
-	var out rows
+	var out table
 	if _, err := Run(context.Background(), cfg, []Source{src}, &out); err == nil || !strings.Contains(err.Error(), "the end") {
 		t.Fatalf("got %v", err)
 	}
@@ -291,13 +291,13 @@ func TestIdentityIsStable(t *testing.T) {
 
 func TestErrorsEndTheRun(t *testing.T) {
 	ctx := context.Background()
-	var out rows
+	var out table
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := Run(cancelled, testConfig(), []Source{corpus()}, &out); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if _, err := Run(ctx, testConfig(), []Source{corpus()}, &rows{full: true}); !errors.Is(err, errFull) {
+	if _, err := Run(ctx, testConfig(), []Source{corpus()}, &table{full: true}); !errors.Is(err, errFull) {
 		t.Errorf("sink: %v", err)
 	}
 	if _, err := Run(ctx, testConfig(), []Source{corpus(), corpus()}, &out); !errors.Is(err, errTwice) {
@@ -312,8 +312,8 @@ func TestErrorsEndTheRun(t *testing.T) {
 
 func TestStepPanicIsAnExclusion(t *testing.T) {
 	d := apply(&draft{}, []step{{"clean", func(*draft) { panic("secret text") }}, {"filter", func(*draft) { t.Error("went on") }}})
-	if d.drop == nil || d.drop.Rule != "panic" || strings.Contains(d.drop.Reason, "secret") {
-		t.Errorf("got %+v", d.drop)
+	if d.Drop == nil || d.Drop.Rule != "panic" || strings.Contains(d.Drop.Reason, "secret") {
+		t.Errorf("got %+v", d.Drop)
 	}
 }
 
@@ -342,7 +342,8 @@ func TestConfig(t *testing.T) {
 
 func TestConfigDigest(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
-	b.Workers, b.IngestedAt, b.Progress = 9, time.Now(), func(Stats) {}
+	b.Workers, b.MemoryBytes, b.ScratchDir = 9, 1, "/scratch"
+	b.IngestedAt, b.Progress = time.Now(), func(Stats) {}
 	if a.Digest() != b.Digest() || !strings.HasPrefix(a.Digest(), "sha256:") {
 		t.Error("settings without effect change the digest")
 	}
@@ -397,10 +398,10 @@ func TestRowsOfOneFile(t *testing.T) {
 		"rows.jsonl": row("a", prose(1, 9)) + row("b", prose(2, 9)) + row("a", prose(3, 9)) + "{broken\n" + row("c", " "),
 	}}
 	out, stats := mustRun(t, testConfig(), src)
-	if stats.Files != 1 || stats.In != 5 || stats.Out != 2 || out.document("m/rows.jsonl#b") == nil {
+	if stats.Files != 1 || stats.In != 5 || stats.Out != 3 || out.document("m/rows.jsonl#b") == nil || out.document("m/rows.jsonl#a#2") == nil {
 		t.Errorf("stats: %+v", stats)
 	}
-	for _, rule := range []string{"extract/duplicate_id", "extract/malformed", "clean/empty"} {
+	for _, rule := range []string{"extract/malformed", "clean/empty"} {
 		if stats.Dropped[rule] != 1 {
 			t.Errorf("%s: %v", rule, stats.Dropped)
 		}
@@ -450,7 +451,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.SetBytes(int64(size))
 	for b.Loop() {
-		if _, err := Run(context.Background(), DefaultConfig(), []Source{src}, &rows{}); err != nil {
+		if _, err := Run(context.Background(), DefaultConfig(), []Source{src}, &table{}); err != nil {
 			b.Fatal(err)
 		}
 	}

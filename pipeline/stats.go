@@ -48,22 +48,22 @@ func (s Stats) Reconcile() error {
 
 // count enters a finished draft.
 func (s *Stats) count(d *draft) {
-	for _, e := range d.spans {
+	for _, e := range d.Spans {
 		s.Spans[ledgerKey(e)]++
 	}
-	if d.drop != nil {
-		s.Dropped[ledgerKey(*d.drop)]++
-		if d.drop.Stage == stageSource || d.drop.Stage == stageExtract {
+	if d.Drop != nil {
+		s.Dropped[ledgerKey(*d.Drop)]++
+		if d.Drop.Stage == stageSource || d.Drop.Stage == stageExtract {
 			s.unreadable++
 		}
 		return
 	}
 	s.Out++
-	for _, rule := range d.flags {
+	for _, rule := range d.Flags {
 		s.Flagged[rule]++
 	}
 	s.Runes += int64(d.NChars)
-	for _, r := range d.redactions {
+	for _, r := range d.Redactions {
 		s.Redactions[r.Entity]++
 	}
 }

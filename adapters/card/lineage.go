@@ -31,7 +31,11 @@ func Of(name string, a *adapters.Adapter, digest string, l adapters.Lineage) []b
 		f.Datasets = append(f.Datasets, set)
 	}
 	if m := l.Metrics; m.EvalLossBefore != nil && m.EvalLossAfter != nil {
-		f.Metrics = []Metric{{"mean_nll", "validation", *m.EvalLossBefore, *m.EvalLossAfter}}
+		name := "loss"
+		if f.Objective == "clm" || f.Objective == "sft" {
+			name = "mean_nll"
+		}
+		f.Metrics = []Metric{{name, "validation", *m.EvalLossBefore, *m.EvalLossAfter}}
 	}
 	return Markdown(f)
 }

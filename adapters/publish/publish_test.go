@@ -309,3 +309,61 @@ func FuzzParseBody(f *testing.F) {
 		}
 	})
 }
+
+// TestContentDigest: what a training says of its directory is what the registry says of the version.
+func TestContentDigest(t *testing.T) {
+	dir := adapter(t, nil)
+	want, err := publish.ContentDigest(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := publish.Publish(t.Context(), registry.New(bucket(t), publish.Kind), dir, publish.Options{Name: "a"})
+	if err != nil || r.Manifest.Digest != want {
+		t.Errorf("published %s, %v, want %s", r.Manifest.Digest, err, want)
+	}
+	for name, changes := range map[string]bool{
+		"training_config.json": false, "metrics.jsonl": false, "README.md": false, "stray.txt": false,
+		"lineage.json": true, "chat_template.jinja": true, "adapter_model.safetensors": true,
+	} {
+		got, err := publish.ContentDigest(t.Context(), adapter(t, map[string]string{name: `{"other": true}`}))
+		if err != nil || (got != want) != changes {
+			t.Errorf("another %s: %s, %v", name, got, err)
+		}
+	}
+	if _, err := publish.ContentDigest(t.Context(), t.TempDir()); !errors.Is(err, adapters.ErrNotAdapter) {
+		t.Errorf("no adapter: %v", err)
+	}
+}
+
+// TestReplace: another adapter makes room; what its user put beside it does not.
+func TestReplace(t *testing.T) {
+	reg := registry.New(bucket(t), publish.Kind)
+	for _, weights := range []string{"one", "two"} {
+		dir := adapter(t, map[string]string{"adapter_model.safetensors": weights})
+		if _, err := publish.Publish(t.Context(), reg, dir, publish.Options{Name: "a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	for ref, want := range map[string]string{"a@1": "one", "a@2": "two"} {
+		if _, err := publish.Replace(t.Context(), reg, ref, out, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(out, "adapter_model.safetensors")); string(got) != want || err != nil {
+			t.Errorf("%s holds %q, %v", ref, got, err)
+		}
+	}
+	before := names(t, out)
+	note := filepath.Join(out, "notes.txt")
+	if err := os.WriteFile(note, []byte("keep"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"a@1", "a@2"} {
+		if _, err := publish.Replace(t.Context(), reg, ref, out, nil); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "notes.txt") {
+			t.Errorf("%s over a note: %v", ref, err)
+		}
+	}
+	if now := names(t, out); len(now) != len(before)+1 {
+		t.Errorf("left %v", now)
+	}
+}

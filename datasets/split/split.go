@@ -5,7 +5,9 @@ package split
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
 )
@@ -46,6 +48,21 @@ func (c Config) Assign(docID, dupCluster string) datasets.Split {
 		return datasets.Validation
 	}
 	return datasets.Train
+}
+
+// PromptKey names the cluster of all rows that answer the same prompt: a digest of what its messages
+// say. White space does not count.
+func PromptKey(prompt []datasets.Message) string {
+	h := sha256.New()
+	for _, m := range prompt {
+		for _, text := range append([]string{m.Role, m.Content}, m.Parts...) {
+			for word := range strings.FieldsSeq(text) {
+				h.Write(append([]byte(word), ' '))
+			}
+			h.Write([]byte{0})
+		}
+	}
+	return "prompt:" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // uniform maps (seed, key) to [0, 1): the top 53 bits of SHA-256 over the seed, big endian, and the

@@ -1,11 +1,8 @@
 package split
 
 import (
-	"errors"
 	"fmt"
-	"iter"
 	"math"
-	"reflect"
 	"testing"
 
 	"github.com/cultivar/cultivar/datasets"
@@ -94,6 +91,21 @@ func TestClustersStayTogether(t *testing.T) {
 	}
 }
 
+// Rows that answer one prompt are one cluster, whatever the white space of it.
+func TestPromptKey(t *testing.T) {
+	ask := func(role, text string) []datasets.Message { return []datasets.Message{{Role: role, Content: text}} }
+	if PromptKey(ask("user", "a b")) != PromptKey(ask("user", " a\nb ")) {
+		t.Error("white space counts")
+	}
+	keys := map[string]bool{}
+	for _, p := range [][]datasets.Message{ask("user", "a b"), ask("system", "a b"), ask("user", "ab"), append(ask("user", "a"), ask("user", "b")...), {{Role: "user", Parts: []string{"a", "b"}}}} {
+		keys[PromptKey(p)] = true
+	}
+	if len(keys) != 5 {
+		t.Errorf("%d keys for 5 prompts", len(keys))
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for _, c := range []Config{{Validation: -0.1}, {Test: 1.1}, {Validation: 0.6, Test: 0.6}, {Test: math.NaN()}} {
 		if c.Validate() == nil {
@@ -102,47 +114,5 @@ func TestValidate(t *testing.T) {
 	}
 	if err := (Config{Validation: 0.5, Test: 0.5}).Validate(); err != nil {
 		t.Error(err)
-	}
-}
-
-func examples(list ...datasets.Example) iter.Seq2[datasets.Example, error] {
-	return func(yield func(datasets.Example, error) bool) {
-		for _, e := range list {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-func TestLeakageCheck(t *testing.T) {
-	example := func(id, doc string, split datasets.Split, text string) datasets.Example {
-		return datasets.Example{ExampleID: id, DocID: doc, Split: split, Text: text}
-	}
-	chat := datasets.Example{ExampleID: "9", DocID: "z", Split: test, Conversation: datasets.Conversation{Messages: []datasets.Message{{Role: "user", Content: "Hello\n"}, {Role: "assistant", Content: "World"}}}}
-	for name, c := range map[string]struct {
-		examples []datasets.Example
-		want     []Leak
-	}{
-		"none":     {[]datasets.Example{example("1", "a", train, "x"), example("2", "a", train, "x"), example("3", "b", test, "y")}, nil},
-		"document": {[]datasets.Example{example("1", "a", train, "x"), example("2", "a", test, "y")}, []Leak{{DocumentLeak, "a", []datasets.Split{test, train}}}},
-		"cluster":  {[]datasets.Example{example("1", "w", train, "x"), example("2", "loser", validation, "y")}, []Leak{{ClusterLeak, "w", []datasets.Split{train, validation}}}},
-		"content":  {[]datasets.Example{example("1", "a", train, "hello  world"), chat}, []Leak{{ContentLeak, "1", []datasets.Split{test, train}}}},
-		"no text":  {[]datasets.Example{example("1", "a", train, " "), example("2", "b", test, "\n")}, nil},
-	} {
-		got, err := LeakageCheck(examples(c.examples...), func(id string) string {
-			return map[string]string{"loser": "w"}[id]
-		})
-		if err != nil || !reflect.DeepEqual(got, c.want) && len(got)+len(c.want) > 0 {
-			t.Errorf("%s: got %v, %v, want %v", name, got, err, c.want)
-		}
-	}
-}
-
-func TestLeakageCheckPassesErrorsOn(t *testing.T) {
-	broken := errors.New("broken shard")
-	_, err := LeakageCheck(func(yield func(datasets.Example, error) bool) { yield(datasets.Example{}, broken) }, nil)
-	if !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
 	}
 }

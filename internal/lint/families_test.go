@@ -19,7 +19,7 @@ const familiesRoot = "trainer/model"
 var familyNamesAllowed = []struct{ where, why string }{
 	{"trainer/model/families.go", "the explicit list"},
 	{"datasets/tokenizer/...", "names of tokenizers and of values of GGUF's tokenizer.ggml.pre: a family has several, and families share them"},
-	{"workflows/pretraining/...", "the base that it makes is of a family, and says so in its config.json"},
+	{"workflows/pretraining/pretraining.go", "the base that it makes is of a family, and says so in its config.json"},
 	{"trainer/scratch", "it makes models of one family, whose weights it asks that family for"},
 	{"pipeline/redact/phone.go", "to call, in Spanish"},
 	{"bench/...", "what is measured are models of families"},

@@ -81,7 +81,7 @@ var flagsBelow = map[string]string{
 func TestFlagsBelow(t *testing.T) {
 	used := make(map[string]bool)
 	for _, f := range sources(t) {
-		if f.test || within(f.pkg, "cmd/...", "store/storetest/...") {
+		if f.test || within(f.pkg, "cmd/...", "bench/...", "store/storetest/...") {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

@@ -90,7 +90,7 @@ func checkCall(t *testing.T, f *source, in string, call *ast.CallExpr) {
 		t.Errorf("%s: fmt.%s in a library: write to an io.Writer that is handed in", at(call.Pos()), name)
 	case pkg == "" && (name == "print" || name == "println"):
 		t.Errorf("%s: %s is for debugging", at(call.Pos()), name)
-	case pkg == "os" && name == "Exit" && !within(f.pkg, "cmd/cultivar", "cmd/seedling", "bench", "store/storetest/..."):
+	case pkg == "os" && name == "Exit" && !within(f.pkg, "cmd/cultivar", "cmd/seedling", "bench/...", "store/storetest/..."):
 		t.Errorf("%s: only main ends the process", at(call.Pos()))
 	case pkg == "" && name == "panic" && len(call.Args) == 1 && isError(call.Args[0]) && impossible[in] == "":
 		t.Errorf("%s: panic on an error: return it; panics are for bugs, and say which", at(call.Pos()))

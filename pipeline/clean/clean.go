@@ -30,11 +30,13 @@ func (c Config) Validate() error {
 }
 
 // Text returns s cleaned. Cleaning a second time changes nothing.
-func (c Config) Text(s string) string {
+func (c Config) Text(s string) string { return c.layout(c.Characters(s)) }
+
+// Characters returns s with its characters cleaned and its lines and spaces as they are.
+func (c Config) Characters(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	s = dropInvisible(s)
-	s = norm.NFC.String(s) // after the dropping, which can bring a mark next to its letter
-	return c.layout(s)
+	return norm.NFC.String(s) // after the dropping, which can bring a mark next to its letter
 }
 
 // Line returns s cleaned and on one line, for titles and metadata.

@@ -1,14 +1,23 @@
 // Package dedup finds documents that say the same thing. Exact duplicates have the same digest of
 // their words in order; near-duplicates have MinHash signatures that agree. Every loser names the
 // winner it resembles, so that the winner's removal can promote it.
+//
+// An index holds in memory what its scratch allows, and 8 bytes for each document (near) or nothing
+// (exact) beyond that.
 package dedup
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"math"
 	"strings"
+
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 // Config says what counts as a duplicate.
@@ -34,23 +43,50 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// ID is the identity of a document: the bytes of its doc_id.
+type ID [16]byte
+
 // Entry is what an index needs to know of a document.
 type Entry struct {
-	DocID     string
+	Ordinal   uint32 // its place in the run, in which verdicts come
+	ID        ID
 	Size      int        // runes; the longest of a cluster wins
 	Digest    Digest     // for an exact index
 	Signature *Signature // for a near index; nil stays alone
 }
 
-// before is the order in which documents claim to win their cluster: the longest, which has lost
-// nothing the others have, then the smallest doc_id, which is arbitrary but never changes.
-func (e *Entry) before(o *Entry) int {
-	return cmp.Or(cmp.Compare(o.Size, e.Size), strings.Compare(e.DocID, o.DocID))
+// claim is the part of an entry that decides who wins a cluster: the longest, which has lost nothing
+// the others have, then the smallest doc_id, which is arbitrary but never changes.
+type claim struct {
+	size    uint64
+	id      ID
+	ordinal uint32
+}
+
+const claimBytes = 8 + len(ID{}) + 4
+
+func (e *Entry) claim() claim { return claim{uint64(e.Size), e.ID, e.Ordinal} }
+
+func (c claim) before(o claim) int {
+	return cmp.Or(cmp.Compare(o.size, c.size), bytes.Compare(c.id[:], o.id[:]))
+}
+
+func (c claim) put(b []byte) {
+	binary.LittleEndian.PutUint64(b, c.size)
+	binary.LittleEndian.PutUint32(b[8:], c.ordinal)
+	copy(b[12:], c.id[:])
+}
+
+func getClaim(b []byte) (c claim) {
+	c.size, c.ordinal = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])
+	copy(c.id[:], b[12:])
+	return c
 }
 
 // Verdict is the fate of a document that is not alone. Winners have themselves as the winner.
 type Verdict struct {
-	Winner     string
+	Ordinal    uint32
+	Winner     ID
 	Similarity float64 // to the winner
 }
 
@@ -58,8 +94,29 @@ type Verdict struct {
 // the result. An index is used from one goroutine.
 type Index interface {
 	Add(Entry) error
-	// Verdicts returns the verdict of each document, by doc_id, that has a duplicate.
-	Verdicts() (map[string]Verdict, error)
+	// Verdicts yields the verdict of each document that has a duplicate, in ascending ordinal, as
+	// often as it is read. Nothing is added after its first use.
+	Verdicts() iter.Seq2[Verdict, error]
+	Close() error
+}
+
+// newVerdicts returns a sort that brings verdicts into the order of the documents.
+func newVerdicts(s *spill.Scratch) *spill.Sorter[Verdict] {
+	return spill.NewSorter(s, spill.Record[Verdict]{
+		Size: 4 + len(ID{}) + 8,
+		Put: func(b []byte, v Verdict) {
+			binary.LittleEndian.PutUint32(b, v.Ordinal)
+			binary.LittleEndian.PutUint64(b[4:], math.Float64bits(v.Similarity))
+			copy(b[12:], v.Winner[:])
+		},
+		Get: func(b []byte) (v Verdict) {
+			v.Ordinal = binary.LittleEndian.Uint32(b)
+			v.Similarity = math.Float64frombits(binary.LittleEndian.Uint64(b[4:]))
+			copy(v.Winner[:], b[12:])
+			return v
+		},
+		Compare: func(a, b Verdict) int { return cmp.Compare(a.Ordinal, b.Ordinal) },
+	})
 }
 
 // Digest identifies a text but for white space.
@@ -84,34 +141,4 @@ func DigestOf(text string) Digest {
 	}
 	h.Write(out)
 	return Digest(h.Sum(nil))
-}
-
-// exact is the index of equal digests, in memory.
-type exact map[Digest][]Entry
-
-// NewExact returns an in-memory index that finds equal digests.
-func NewExact() Index { return exact{} }
-
-func (x exact) Add(e Entry) error {
-	x[e.Digest] = append(x[e.Digest], e)
-	return nil
-}
-
-func (x exact) Verdicts() (map[string]Verdict, error) {
-	verdicts := map[string]Verdict{}
-	for _, same := range x {
-		if len(same) < 2 {
-			continue
-		}
-		winner := &same[0]
-		for i := range same {
-			if same[i].before(winner) < 0 {
-				winner = &same[i]
-			}
-		}
-		for _, e := range same {
-			verdicts[e.DocID] = Verdict{Winner: winner.DocID, Similarity: 1}
-		}
-	}
-	return verdicts, nil
 }

@@ -1,12 +1,15 @@
 package dedup
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 // words returns n pseudo-random words, of a vocabulary in which no five in a row repeat by chance.
@@ -112,25 +115,74 @@ func TestShinglesNormalise(t *testing.T) {
 	}
 }
 
-func TestExact(t *testing.T) {
-	long := strings.Repeat("long ", 3000) + strings.Repeat("x", 9000)
-	x := NewExact()
-	for id, text := range map[string]string{"b": "a b\n c", "a": " a  b c ", "c": "a b C", "d": long, "e": long + "\n"} {
-		if err := x.Add(Entry{DocID: id, Size: 5, Digest: DigestOf(text)}); err != nil {
+// name is a document's identity in a test.
+func name(s string) (id ID) {
+	copy(id[:], s)
+	return id
+}
+
+// decide runs an index over documents in an order, and returns what it decides by name. Winners and
+// similarities are as the oracle gives them.
+func decide(t *testing.T, x Index, entries []Entry, order []int) map[string]memoryVerdict {
+	t.Helper()
+	defer x.Close()
+	for _, i := range order {
+		e := entries[i]
+		e.Ordinal = uint32(i)
+		if err := x.Add(e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := x.Verdicts()
-	want := map[string]Verdict{"a": {"a", 1}, "b": {"a", 1}, "d": {"d", 1}, "e": {"d", 1}}
-	if err != nil || !maps.Equal(got, want) {
-		t.Errorf("got %v %v", got, err)
+	got := map[string]memoryVerdict{}
+	for range 2 { // it can be read twice
+		last := -1
+		for v, err := range x.Verdicts() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int(v.Ordinal) <= last {
+				t.Errorf("verdict of %d after %d", v.Ordinal, last)
+			}
+			last = int(v.Ordinal)
+			got[word(entries[v.Ordinal].ID)] = memoryVerdict{word(v.Winner), v.Similarity}
+		}
+	}
+	return got
+}
+
+func word(id ID) string { return strings.TrimRight(string(id[:]), "\x00") }
+
+func inOrder(n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return order
+}
+
+func TestExact(t *testing.T) {
+	long := strings.Repeat("long ", 3000) + strings.Repeat("x", 9000)
+	var entries []Entry
+	for _, c := range [][2]string{{"b", "a b\n c"}, {"a", " a  b c "}, {"c", "a b C"}, {"d", long}, {"e", long + "\n"}} {
+		entries = append(entries, Entry{ID: name(c[0]), Size: 5, Digest: DigestOf(c[1])})
+	}
+	got := decide(t, NewExact(spill.New(t.TempDir(), 1<<20)), entries, inOrder(5))
+	want := map[string]memoryVerdict{"a": {"a", 1}, "b": {"a", 1}, "d": {"d", 1}, "e": {"d", 1}}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v", got)
 	}
 }
 
 func entry(id string, text []string) Entry {
 	var sk Sketcher
 	s := strings.Join(text, " ")
-	return Entry{DocID: id, Size: len(s), Signature: sk.Signature(s)}
+	return Entry{ID: name(id), Size: len(s), Signature: sk.Signature(s)}
+}
+
+// crowd decides in a budget that has everything spilled.
+func crowd(t *testing.T, entries []Entry, order []int) map[string]memoryVerdict {
+	t.Helper()
+	return decide(t, NewNear(spill.New(t.TempDir(), 1), 0.75), entries, order)
 }
 
 func TestNearKeepsTheLongestAndIgnoresOrder(t *testing.T) {
@@ -140,20 +192,11 @@ func TestNearKeepsTheLongestAndIgnoresOrder(t *testing.T) {
 	entries := []Entry{
 		entry("c", base), entry("b", base), entry("a", edited[:380]),
 		entry("longest", append(base[:400:400], "and", "more")),
-		entry("other", words(r, 400)), {DocID: "empty"},
+		entry("other", words(r, 400)), {ID: name("empty")},
 	}
-	var first map[string]Verdict
+	var first map[string]memoryVerdict
 	for trial := range 5 {
-		x := NewNear(0.75)
-		for _, i := range r.Perm(len(entries)) {
-			if err := x.Add(entries[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := x.Verdicts()
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := crowd(t, entries, r.Perm(len(entries)))
 		if trial == 0 {
 			first = got
 		}
@@ -174,39 +217,85 @@ func TestNearKeepsTheLongestAndIgnoresOrder(t *testing.T) {
 // In a chain the ends have little in common, and both stay.
 func TestNearDoesNotFollowChains(t *testing.T) {
 	base := words(rand.New(rand.NewPCG(5, 6)), 1600)
-	x := NewNear(0.75)
+	var entries []Entry
 	for i := range 9 {
-		if err := x.Add(entry(fmt.Sprint(i), base[i*100:i*100+800])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := x.Verdicts()
-	if err != nil {
-		t.Fatal(err)
+		entries = append(entries, entry(fmt.Sprint(i), base[i*100:i*100+800]))
 	}
 	winners := map[string]bool{}
-	for id, v := range got {
+	for id, v := range crowd(t, entries, inOrder(9)) {
 		winners[v.Winner] = true
 		if v.Similarity < 0.75 {
 			t.Errorf("%s lost to %s at %v", id, v.Winner, v.Similarity)
 		}
 	}
 	if len(winners) < 2 {
-		t.Errorf("one winner for a whole chain: %v", got)
+		t.Errorf("one winner for a whole chain: %v", winners)
 	}
 }
 
 func TestNearSurvivesACrowd(t *testing.T) {
-	x := NewNear(0.75)
 	base := words(rand.New(rand.NewPCG(7, 8)), 300)
+	var entries []Entry
 	for i := range 2000 {
-		if err := x.Add(entry(fmt.Sprintf("%04d", i), base)); err != nil {
-			t.Fatal(err)
-		}
+		entries = append(entries, entry(fmt.Sprintf("%04d", i), base))
 	}
-	got, err := x.Verdicts()
-	if err != nil || len(got) != 2000 || got["1999"].Winner != "0000" {
-		t.Errorf("%d verdicts, %v", len(got), err)
+	if got := crowd(t, entries, inOrder(2000)); len(got) != 2000 || got["1999"].Winner != "0000" {
+		t.Errorf("%d verdicts", len(got))
+	}
+}
+
+// families returns documents of which many resemble one another, in chains and in crowds, and some
+// are the same.
+func families(r *rand.Rand, n int) []Entry {
+	var entries []Entry
+	var text []string
+	for len(entries) < n {
+		switch r.IntN(6) {
+		case 0:
+			text = words(r, 20+r.IntN(200))
+		case 1, 2: // change a word
+			text = append([]string(nil), text...)
+			if len(text) > 0 {
+				text[r.IntN(len(text))] = "changed"
+			}
+		case 3: // shift
+			if len(text) > 30 {
+				text = append(append([]string(nil), text[10:]...), words(r, 10)...)
+			}
+		}
+		e := entry(fmt.Sprintf("%08x", r.Uint32()), text)
+		e.Digest = DigestOf(strings.Join(text, " "))
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// Whatever the budget, an index decides as one that holds everything in memory.
+func TestAgreesWithTheOracle(t *testing.T) {
+	for seed := range uint64(6) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		entries := families(r, 700)
+		exact, near := memoryExact{}, &memoryNear{threshold: 0.6}
+		for _, e := range entries {
+			m := memoryEntry{word(e.ID), e.Size, e.Digest, e.Signature}
+			if err := errors.Join(exact.Add(m), near.Add(m)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantExact, _ := exact.Verdicts()
+		wantNear, _ := near.Verdicts()
+		if len(wantExact) < 100 || len(wantNear) < 300 {
+			t.Fatalf("too few duplicates: %d, %d", len(wantExact), len(wantNear))
+		}
+		for _, budget := range []int64{1, 100_000, 1 << 30} {
+			s := spill.New(t.TempDir(), budget)
+			if got := decide(t, NewExact(s), entries, r.Perm(len(entries))); !maps.Equal(got, wantExact) {
+				t.Errorf("seed %d, budget %d: exact duplicates differ", seed, budget)
+			}
+			if got := decide(t, NewNear(s, 0.6), entries, r.Perm(len(entries))); !maps.Equal(got, wantNear) {
+				t.Errorf("seed %d, budget %d: near-duplicates differ", seed, budget)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package dedup
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,20 @@ const (
 // two documents of similarity s share a whole band with probability 1 − (1 − s⁸)¹⁴: 0.92 at 0.8,
 // 0.77 at 0.75, 0.56 at 0.7, 0.05 at 0.5 (the parameters of FineWeb, arXiv:2406.17557, §3.4).
 type Signature [slots]uint64
+
+const signatureBytes = slots * 8
+
+func (s *Signature) put(b []byte) {
+	for i, v := range s {
+		binary.LittleEndian.PutUint64(b[8*i:], v)
+	}
+}
+
+func (s *Signature) get(b []byte) {
+	for i := range s {
+		s[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+}
 
 // Sketcher computes signatures. It keeps its buffer, so use one per goroutine.
 type Sketcher struct {

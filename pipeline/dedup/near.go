@@ -2,127 +2,326 @@ package dedup
 
 import (
 	"cmp"
-	"slices"
+	"encoding/binary"
+	"errors"
+	"iter"
+
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 // maxRivals bounds how many members of a bucket a document is compared with. A bucket with more
 // distinct texts than that holds boilerplate, and comparing all pairs would never end.
 const maxRivals = 64
 
-// near is the index of similar signatures, in memory: 0.9 kB a document. Its stages are those of an
-// external version, which would sort the bucket records on disk and merge them: signatures → buckets
-// → clusters → verdicts.
+// near is the index of similar signatures. Documents are ranked by their claim, so that the smaller
+// of two ranks is the one that wins; the records of the bands, sorted, are buckets of documents that
+// share a band; a union-find over ranks joins those of a bucket that really are similar; and each of
+// its sets is settled.
 type near struct {
-	threshold float64
-	entries   []Entry
+	scratch    *spill.Scratch
+	threshold  float64
+	signatures *spill.Table          // by arrival, with the document's claim
+	claims     *spill.Sorter[ranked] // of arrivals
+	arrival    []uint32              // by rank
+	verdicts   *spill.Sorter[Verdict]
+	decided    bool
 }
 
-// NewNear returns an in-memory index that finds signatures at least threshold similar.
-func NewNear(threshold float64) Index { return &near{threshold: threshold} }
+// ranked is an arrival with the claim that decides its rank.
+type ranked struct {
+	claim
+	arrival uint32
+}
 
+// NewNear returns an index that finds signatures at least threshold similar.
+func NewNear(s *spill.Scratch, threshold float64) Index {
+	return &near{
+		scratch: s, threshold: threshold, verdicts: newVerdicts(s),
+		signatures: spill.NewTable(s, claimBytes+signatureBytes),
+		claims: spill.NewSorter(s, spill.Record[ranked]{
+			Size: claimBytes + 4,
+			Put: func(b []byte, r ranked) {
+				r.put(b)
+				binary.LittleEndian.PutUint32(b[claimBytes:], r.arrival)
+			},
+			Get: func(b []byte) ranked {
+				return ranked{getClaim(b), binary.LittleEndian.Uint32(b[claimBytes:])}
+			},
+			Compare: func(a, b ranked) int { return a.before(b.claim) },
+		}),
+	}
+}
+
+// Add takes a document.
 func (x *near) Add(e Entry) error {
-	if e.Signature != nil {
-		x.entries = append(x.entries, e)
+	if e.Signature == nil {
+		return nil
+	}
+	c := e.claim()
+	if err := x.claims.Add(ranked{c, uint32(x.signatures.Len())}); err != nil {
+		return err
+	}
+	var record [claimBytes + signatureBytes]byte
+	c.put(record[:])
+	e.Signature.put(record[claimBytes:])
+	return x.signatures.Append(record[:])
+}
+
+// Verdicts yields the fate of the documents that resemble one another.
+func (x *near) Verdicts() iter.Seq2[Verdict, error] {
+	return func(yield func(Verdict, error) bool) {
+		if !x.decided {
+			x.decided = true
+			if err := x.decide(); err != nil {
+				yield(Verdict{}, err)
+				return
+			}
+		}
+		x.verdicts.Sorted()(yield)
+	}
+}
+
+// Close frees the index.
+func (x *near) Close() error {
+	x.arrival = nil
+	return errors.Join(x.signatures.Close(), x.claims.Close(), x.verdicts.Close())
+}
+
+func (x *near) decide() error {
+	bands, err := x.rank()
+	if err != nil {
+		return err
+	}
+	defer bands.Close()
+	sets := newForest(x.signatures.Len())
+	if err := x.unite(sets, bands); err != nil {
+		return err
+	}
+	return x.settleAll(sets)
+}
+
+// load reads the claim and the signature of a rank.
+func (x *near) load(rank uint32, sig *Signature) (claim, error) {
+	record, err := x.signatures.At(int(x.arrival[rank]))
+	if err != nil {
+		return claim{}, err
+	}
+	sig.get(record[claimBytes:])
+	return getClaim(record), nil
+}
+
+// pair is two numbers that are sorted by the first, then the second: a band and a rank, a set and a
+// rank.
+type pair struct {
+	key  uint64
+	rank uint32
+}
+
+func newPairs(s *spill.Scratch) *spill.Sorter[pair] {
+	return spill.NewSorter(s, spill.Record[pair]{
+		Size: 12,
+		Put: func(b []byte, p pair) {
+			binary.LittleEndian.PutUint64(b, p.key)
+			binary.LittleEndian.PutUint32(b[8:], p.rank)
+		},
+		Get: func(b []byte) pair {
+			return pair{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])}
+		},
+		Compare: func(a, b pair) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.rank, b.rank)) },
+	})
+}
+
+// rank fixes the ranks and gathers the records of the bands.
+func (x *near) rank() (*spill.Sorter[pair], error) {
+	rankOf := make([]uint32, x.signatures.Len())
+	rank := uint32(0)
+	for r, err := range x.claims.Sorted() {
+		if err != nil {
+			return nil, err
+		}
+		rankOf[r.arrival] = rank
+		rank++
+	}
+	if err := x.claims.Close(); err != nil {
+		return nil, err
+	}
+	records := newPairs(x.scratch)
+	x.arrival = make([]uint32, len(rankOf))
+	var sig Signature
+	for arrival, rank := range rankOf {
+		x.arrival[rank] = uint32(arrival)
+		if _, err := x.load(rank, &sig); err != nil {
+			return nil, errors.Join(err, records.Close())
+		}
+		for b := range bands {
+			if err := records.Add(pair{sig.band(b), rank}); err != nil {
+				return nil, errors.Join(err, records.Close())
+			}
+		}
+	}
+	return records, nil
+}
+
+// unite joins the members of each bucket that really are similar. A document is compared with the
+// first of each group of the bucket, its rivals, and joins the first that it resembles or is with
+// already.
+func (x *near) unite(sets forest, records *spill.Sorter[pair]) error {
+	b := &bucket{near: x, sets: sets}
+	for p, err := range records.Sorted() {
+		if err != nil {
+			return err
+		}
+		if p.key != b.key || b.members == 0 {
+			b.key, b.members = p.key, 0
+		}
+		if err := b.add(p.rank); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (x *near) Verdicts() (map[string]Verdict, error) {
-	// From here on a document is its rank, so the smaller of two is the one that wins.
-	slices.SortFunc(x.entries, func(a, b Entry) int { return a.before(&b) })
-	sets := newForest(len(x.entries))
-	for _, bucket := range x.buckets() {
-		x.join(sets, bucket)
-	}
-	verdicts := map[string]Verdict{}
-	for _, cluster := range sets.clusters() {
-		x.settle(cluster, verdicts)
-	}
-	return verdicts, nil
+// bucket is the documents that share a band, which come in ascending rank.
+type bucket struct {
+	*near
+	sets    forest
+	key     uint64
+	members int
+	rivals  int // of those below
+	rival   [maxRivals]rival
+	own     Signature // of the member that is being added
 }
 
-// buckets returns the groups of documents that share a band, each in ascending rank.
-func (x *near) buckets() [][]int {
-	type record struct {
-		key  uint64
-		rank int
-	}
-	records := make([]record, 0, bands*len(x.entries))
-	for rank := range x.entries {
-		for b := range bands {
-			records = append(records, record{x.entries[rank].Signature.band(b), rank})
-		}
-	}
-	slices.SortFunc(records, func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.rank, b.rank))
-	})
-	var buckets [][]int
-	for i := 0; i < len(records); {
-		first := i
-		var bucket []int
-		for ; i < len(records) && records[i].key == records[first].key; i++ {
-			bucket = append(bucket, records[i].rank)
-		}
-		if len(bucket) > 1 {
-			buckets = append(buckets, bucket)
-		}
-	}
-	return buckets
+// rival is a member of a bucket that others are compared with. Most buckets have one member, so
+// signatures are read when they are first needed.
+type rival struct {
+	rank   uint32
+	loaded bool
+	sig    Signature
 }
 
-// join unites the members of a bucket that really are similar.
-func (x *near) join(sets forest, bucket []int) {
-	var rivals []int
-	for _, rank := range bucket {
-		similar := func(r int) bool {
-			return sets.root(r) == sets.root(rank) || x.similarity(r, rank) >= x.threshold
+func (b *bucket) add(rank uint32) error {
+	if b.members++; b.members == 1 {
+		b.rivals = 1
+		b.rival[0].rank, b.rival[0].loaded = rank, false
+		return nil
+	}
+	loaded := false
+	for i := range b.rivals {
+		r := &b.rival[i]
+		if b.sets.root(r.rank) == b.sets.root(rank) {
+			return nil
 		}
-		if i := slices.IndexFunc(rivals, similar); i >= 0 {
-			sets.unite(rivals[i], rank)
-		} else if len(rivals) < maxRivals {
-			rivals = append(rivals, rank)
+		if !loaded {
+			if _, err := b.load(rank, &b.own); err != nil {
+				return err
+			}
+			loaded = true
+		}
+		if !r.loaded {
+			if _, err := b.load(r.rank, &r.sig); err != nil {
+				return err
+			}
+			r.loaded = true
+		}
+		if r.sig.Similarity(&b.own) >= b.threshold {
+			b.sets.unite(r.rank, rank)
+			return nil
 		}
 	}
+	if b.rivals < maxRivals {
+		b.rival[b.rivals] = rival{rank: rank, loaded: loaded, sig: b.own}
+		b.rivals++
+	}
+	return nil
 }
 
-// settle decides one cluster. Likeness is not transitive: the ends of a chain may have little in
-// common. So a document loses only to a winner that it resembles itself, and a cluster can keep
-// several.
-func (x *near) settle(cluster []int, verdicts map[string]Verdict) {
-	var winners []int
-	for _, rank := range cluster {
-		best, at := 0.0, -1
-		for _, w := range winners {
-			if s := x.similarity(w, rank); s >= x.threshold && s > best {
-				best, at = s, w
+// settleAll decides about every set of more than one.
+func (x *near) settleAll(sets forest) error {
+	members := newPairs(x.scratch)
+	defer members.Close()
+	for i := range sets {
+		if root := sets.root(uint32(i)); root != uint32(i) {
+			if err := members.Add(pair{uint64(root), uint32(i)}); err != nil {
+				return err
 			}
 		}
-		if at < 0 {
-			winners = append(winners, rank)
-			continue
-		}
-		winner := x.entries[at].DocID
-		verdicts[winner] = Verdict{Winner: winner, Similarity: 1}
-		verdicts[x.entries[rank].DocID] = Verdict{Winner: winner, Similarity: best}
 	}
+	var c cluster
+	last := ^uint64(0)
+	for p, err := range members.Sorted() {
+		if err != nil {
+			return err
+		}
+		if p.key != last {
+			last = p.key
+			c = cluster{near: x, winners: c.winners[:0]}
+			if err := c.add(uint32(p.key)); err != nil {
+				return err
+			}
+		}
+		if err := c.add(p.rank); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (x *near) similarity(a, b int) float64 {
-	return x.entries[a].Signature.Similarity(x.entries[b].Signature)
+// cluster settles one set, whose members come in ascending rank. Likeness is not transitive: the
+// ends of a chain may have little in common. So a document loses only to a winner that it resembles
+// itself, and a cluster can keep several.
+type cluster struct {
+	*near
+	winners []winner
+	own     Signature
+	other   Signature
+}
+
+type winner struct {
+	rank  uint32
+	beats bool // somebody
+}
+
+func (c *cluster) add(rank uint32) error {
+	claim, err := c.load(rank, &c.own)
+	if err != nil {
+		return err
+	}
+	best, at, by := 0.0, -1, claim
+	for i, w := range c.winners {
+		other, err := c.load(w.rank, &c.other)
+		if err != nil {
+			return err
+		}
+		if s := c.other.Similarity(&c.own); s >= c.threshold && s > best {
+			best, at, by = s, i, other
+		}
+	}
+	if at < 0 {
+		c.winners = append(c.winners, winner{rank: rank})
+		return nil
+	}
+	if w := &c.winners[at]; !w.beats {
+		w.beats = true
+		if err := c.verdicts.Add(Verdict{by.ordinal, by.id, 1}); err != nil {
+			return err
+		}
+	}
+	return c.verdicts.Add(Verdict{claim.ordinal, by.id, best})
 }
 
 // forest is a union-find over ranks; the root of a set is its smallest rank.
-type forest []int
+type forest []uint32
 
 func newForest(n int) forest {
 	f := make(forest, n)
 	for i := range f {
-		f[i] = i
+		f[i] = uint32(i)
 	}
 	return f
 }
 
-func (f forest) root(i int) int {
+func (f forest) root(i uint32) uint32 {
 	for f[i] != i {
 		f[i] = f[f[i]] // path halving
 		i = f[i]
@@ -130,17 +329,7 @@ func (f forest) root(i int) int {
 	return i
 }
 
-func (f forest) unite(a, b int) {
+func (f forest) unite(a, b uint32) {
 	a, b = f.root(a), f.root(b)
 	f[max(a, b)] = min(a, b)
-}
-
-// clusters returns the sets of more than one, each in ascending rank, by their smallest.
-func (f forest) clusters() [][]int {
-	members := make([][]int, len(f))
-	for i := range f {
-		r := f.root(i)
-		members[r] = append(members[r], i)
-	}
-	return slices.DeleteFunc(members, func(m []int) bool { return len(m) < 2 })
 }

@@ -31,21 +31,34 @@ func Decode(in Input) (text, name string, err error) {
 		}
 		text = string(decoded)
 	}
-	if share := controlShare(text); share > binaryShare {
-		return "", name, &Refusal{
-			Rule: "binary", Reason: "control characters say that this is not text",
-			Value: share, Threshold: binaryShare,
-		}
+	if err := refuseBinary(text); err != nil {
+		return "", name, err
 	}
 	return text, name, nil
 }
 
+func refuseBinary(text string) error {
+	share := controlShare(text)
+	if share <= binaryShare {
+		return nil
+	}
+	return &Refusal{
+		Rule: "binary", Reason: "control characters say that this is not text",
+		Value: share, Threshold: binaryShare,
+	}
+}
+
 // detect finds the charset; a nil encoding is UTF-8. skip is the length of the byte order mark.
 func detect(in Input) (enc encoding.Encoding, name string, skip int) {
+	return detectFrom(in, utf8.Valid(in.Raw))
+}
+
+// detectFrom finds it from the beginning of the bytes, and from whether all of them are UTF-8.
+func detectFrom(in Input, valid bool) (enc encoding.Encoding, name string, skip int) {
 	raw := in.Raw
 	switch {
 	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
-		if utf8.Valid(raw[3:]) {
+		if valid {
 			return nil, "utf-8", 3
 		}
 		return unicode.UTF8, "utf-8", 3 // the decoder replaces what is broken
@@ -53,7 +66,7 @@ func detect(in Input) (enc encoding.Encoding, name string, skip int) {
 		return utf16(unicode.LittleEndian), "utf-16le", 2
 	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
 		return utf16(unicode.BigEndian), "utf-16be", 2
-	case utf8.Valid(raw) && !declaresEscapes(in):
+	case valid && !declaresEscapes(in):
 		if !looksUTF16(raw) { // ASCII in UTF-16 is valid UTF-8, full of zero bytes
 			return nil, "utf-8", 0
 		}

@@ -3,7 +3,10 @@ package extract
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/cultivar/cultivar/datasets/rows"
 )
 
 // Config is the settings of all formats.
@@ -14,6 +17,8 @@ type Config struct {
 	MaxTextBytes int64 `yaml:"max_text_bytes" json:"max_text_bytes"`
 	// Columns of CSV and JSON Lines rows that have a meaning, best first; all others become metadata.
 	Fields Fields `yaml:"fields" json:"fields"`
+	// How training rows are understood: conversations, prompts with answers, and the like.
+	Rows RowsConfig `yaml:"rows" json:"rows"`
 	// Leave navigation, sidebars and the like out of web pages.
 	HTMLMainContent bool `yaml:"html_main_content" json:"html_main_content"`
 }
@@ -29,6 +34,39 @@ type Fields struct {
 	ID []string `yaml:"id" json:"id"`
 }
 
+// RowsConfig says how the keys of training rows are understood.
+type RowsConfig struct {
+	// From the key of a training row to the one that the files have for it, as in {prompt: question}.
+	Mapping map[string]string `yaml:"mapping" json:"mapping,omitempty"`
+	// What becomes of a key that nobody knows: the row is left out and the key named, or the value is kept
+	// beside the row.
+	UnknownKeys string `yaml:"unknown_keys" json:"unknown_keys"`
+}
+
+// Options are what the reader of rows takes.
+func (c RowsConfig) Options() rows.Options {
+	return rows.Options{Mapping: c.Mapping, KeepUnknown: c.UnknownKeys == keepUnknown}
+}
+
+const (
+	refuseUnknown = "refuse"
+	keepUnknown   = "metadata"
+)
+
+func (c RowsConfig) validate() error {
+	var errs []error
+	if c.UnknownKeys != refuseUnknown && c.UnknownKeys != keepUnknown {
+		errs = append(errs, fmt.Errorf("rows.unknown_keys: %q is neither %s nor %s", c.UnknownKeys, refuseUnknown, keepUnknown))
+	}
+	if len(c.Mapping) > 0 {
+		// Every row would say it; an object without keys has nothing else to be said about.
+		if _, err := rows.Parse([]byte("{}"), c.Options()); err != nil && strings.HasPrefix(err.Error(), "mapping: ") {
+			errs = append(errs, fmt.Errorf("rows.%w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // DefaultConfig holds the names most exports use.
 func DefaultConfig() Config {
 	return Config{
@@ -39,6 +77,7 @@ func DefaultConfig() Config {
 			Title: []string{"title", "subject", "name"},
 			ID:    []string{"id", "_id", "doc_id", "uuid", "key"},
 		},
+		Rows:            RowsConfig{UnknownKeys: refuseUnknown},
 		HTMLMainContent: true,
 	}
 }
@@ -55,7 +94,7 @@ func (c Config) Validate() error {
 	if len(c.Fields.Text) == 0 {
 		errs = append(errs, errors.New("fields.text: no column is named"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Rows.validate())...)
 }
 
 // Budget is the bounds for a Registry.

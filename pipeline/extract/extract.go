@@ -8,27 +8,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
+	"iter"
 	"time"
+
+	"github.com/cultivar/cultivar/datasets"
 )
-
-// Input is one raw file.
-type Input struct {
-	Path string // slash-separated, relative to the source
-	MIME string // as sniffed, without parameters
-	Raw  []byte // not to be changed
-}
-
-// Ext is the lower-case extension of the path, with its dot.
-func (in Input) Ext() string { return strings.ToLower(path.Ext(in.Path)) }
 
 // Document is what a format found. Text is Markdown where the format has structure.
 type Document struct {
 	Row            string // identity within the file, "" when the file is one document
 	Title          string
 	Text           string
-	Lang           string // as declared, ISO 639-1
+	Conversation   datasets.Conversation // of a training row, which has no Text
+	Lang           string                // as declared, ISO 639-1
 	ACL            []string
 	RetentionClass string
 	CreatedAt      time.Time
@@ -47,15 +39,28 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Rule + ": " + r.Reason }
 
-// Format reads one family of files.
+// Format reads one family of files. It is a Whole or a Rows.
 type Format interface {
 	// Name is short and lower case, e.g. "markdown".
 	Name() string
 	// Accepts reports whether the format reads a sniffed type.
 	Accepts(mime string) bool
+}
+
+// Whole is a format whose file is held in memory.
+type Whole interface {
+	Format
 	// Extract returns the documents of a file in their order there. Refusals of the whole file are
 	// returned as a *Refusal. It must stop soon after ctx is done. It is called concurrently.
 	Extract(ctx context.Context, in Input) ([]Document, error)
+}
+
+// Rows is a format whose file is many documents, and may be larger than memory.
+type Rows interface {
+	Format
+	// Rows yields the documents of a file in their order there; an error, as of Extract, is the end.
+	// It must stop soon after ctx is done. It is called concurrently.
+	Rows(ctx context.Context, in Input) iter.Seq2[Document, error]
 }
 
 // Registry is an ordered list of formats; the first that accepts a type reads it.
@@ -75,23 +80,54 @@ type Budget struct {
 	TextBytes int64         // of one document's text
 }
 
-// Extract reads a file. The error is always a *Refusal or that of ctx.
-func (r *Registry) Extract(ctx context.Context, in Input) ([]Document, error) {
-	format := r.find(in.MIME)
-	if format == nil {
-		return nil, &Refusal{Rule: "unsupported", Reason: "no format reads " + in.MIME}
+// Extract yields the documents of a file. An error, always a *Refusal or that of ctx, is the end;
+// documents that came before it are sound.
+func (r *Registry) Extract(ctx context.Context, in Input) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		n := 0
+		for d, err := range r.extract(ctx, in) {
+			if err != nil {
+				yield(Document{}, err)
+				return
+			}
+			n++
+			r.check(&d)
+			if !yield(d, nil) {
+				return
+			}
+		}
+		if n == 0 {
+			yield(Document{}, &Refusal{Rule: "empty", Reason: "the file holds no documents"})
+		}
 	}
-	docs, err := r.contain(ctx, format, in)
-	if err != nil {
-		return nil, err
+}
+
+func (r *Registry) extract(ctx context.Context, in Input) iter.Seq2[Document, error] {
+	switch f := r.find(in.MIME).(type) {
+	case Rows:
+		return r.containRows(ctx, f, in)
+	case Whole:
+		return func(yield func(Document, error) bool) {
+			docs, err := r.contain(ctx, f, in)
+			if err != nil {
+				yield(Document{}, err)
+			}
+			for _, d := range docs {
+				if !yield(d, nil) {
+					return
+				}
+			}
+		}
 	}
-	if len(docs) == 0 {
-		return nil, &Refusal{Rule: "empty", Reason: "the file holds no documents"}
+	return func(yield func(Document, error) bool) {
+		yield(Document{}, &Refusal{Rule: "unsupported", Reason: "no format reads " + in.MIME})
 	}
-	for i := range docs {
-		r.check(&docs[i])
-	}
-	return docs, nil
+}
+
+// HasRows reports whether files of that type are rows, which can be read one after the other.
+func (r *Registry) HasRows(mime string) bool {
+	_, ok := r.find(mime).(Rows)
+	return ok
 }
 
 func (r *Registry) find(mime string) Format {
@@ -117,7 +153,7 @@ func (r *Registry) check(d *Document) {
 // contain runs a format so that neither a panic nor an endless loop in it harms the run. A parser
 // that outlives its time is left behind: its input is bounded, so it ends some day, and nobody
 // waits for it.
-func (r *Registry) contain(ctx context.Context, f Format, in Input) ([]Document, error) {
+func (r *Registry) contain(ctx context.Context, f Whole, in Input) ([]Document, error) {
 	type outcome struct {
 		docs []Document
 		err  error
@@ -129,7 +165,7 @@ func (r *Registry) contain(ctx context.Context, f Format, in Input) ([]Document,
 		var out outcome
 		defer func() {
 			if recover() != nil { // the value may quote the file, so it is not kept
-				out = outcome{err: &Refusal{Rule: "panic", Reason: "the " + f.Name() + " parser crashed"}}
+				out = outcome{err: crashed(f)}
 			}
 			done <- out
 		}()
@@ -148,9 +184,85 @@ func (r *Registry) contain(ctx context.Context, f Format, in Input) ([]Document,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return nil, &Refusal{
+	return nil, r.tooLong(f)
+}
+
+func (r *Registry) tooLong(f Format) *Refusal {
+	return &Refusal{
 		Rule: "time_budget", Reason: "the " + f.Name() + " parser took too long",
 		Value: r.budget.Time.Seconds(), Threshold: r.budget.Time.Seconds(),
+	}
+}
+
+func crashed(f Format) *Refusal {
+	return &Refusal{Rule: "panic", Reason: "the " + f.Name() + " parser crashed"}
+}
+
+// found is one step of a format that yields rows.
+type found struct {
+	doc Document
+	err error
+}
+
+// rowsAhead is how many rows a format may be ahead of their reader.
+const rowsAhead = 16
+
+// containRows is contain for rows: the time that counts is what passes between two of them while
+// somebody waits.
+func (r *Registry) containRows(ctx context.Context, f Rows, in Input) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		out := make(chan found, rowsAhead)
+		go sendRows(ctx, f, in, out)
+		timer := time.NewTimer(r.budget.Time)
+		defer timer.Stop()
+		for {
+			select {
+			case row, more := <-out:
+				if !more && ctx.Err() == nil {
+					return
+				}
+				if !more { // the sender gave up
+					row.err = ctx.Err()
+				}
+				if row.err != nil && ctx.Err() == nil {
+					row.err = refusal(f, row.err)
+				}
+				if !yield(row.doc, row.err) || row.err != nil {
+					return
+				}
+				timer.Reset(r.budget.Time)
+			case <-ctx.Done():
+				yield(Document{}, ctx.Err())
+				return
+			case <-timer.C:
+				yield(Document{}, r.tooLong(f))
+				return
+			}
+		}
+	}
+}
+
+func sendRows(ctx context.Context, f Rows, in Input, out chan<- found) {
+	defer close(out)
+	send := func(row found) bool {
+		select {
+		case out <- row:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	defer func() {
+		if recover() != nil { // the value may quote the file, so it is not kept
+			send(found{err: crashed(f)})
+		}
+	}()
+	for doc, err := range f.Rows(ctx, in) {
+		if !send(found{doc, err}) || err != nil {
+			return
+		}
 	}
 }
 

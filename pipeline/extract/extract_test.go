@@ -1,8 +1,13 @@
 package extract
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +24,144 @@ func (f format) Extract(ctx context.Context, _ Input) ([]Document, error) {
 	return f(ctx)
 }
 
+// collect extracts a file of the fake format.
+func collect(ctx context.Context, r *Registry) (docs []Document, err error) {
+	for d, err := range r.Extract(ctx, Input{MIME: "x/y"}) {
+		if err != nil {
+			return docs, err
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// rowFormat yields the documents a, b, and then what a function does.
+type rowFormat func(context.Context) error
+
+func (rowFormat) Name() string          { return "fake" }
+func (rowFormat) Accepts(m string) bool { return m == "x/y" }
+func (f rowFormat) Rows(ctx context.Context, _ Input) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		if yield(Document{Text: "a"}, nil) && yield(Document{Text: "b"}, nil) {
+			if err := f(ctx); err != nil {
+				yield(Document{}, err)
+			}
+		}
+	}
+}
+
+// What ends a file of rows does not cost the rows before it.
+func TestContainmentOfRows(t *testing.T) {
+	budget := Budget{Time: 50 * time.Millisecond, TextBytes: 10}
+	for _, c := range []struct {
+		name string
+		do   rowFormat
+		rule string
+	}{
+		{"panic", func(context.Context) error { panic("document text") }, "panic"},
+		{"endless", func(context.Context) error { time.Sleep(500 * time.Millisecond); return nil }, "time_budget"},
+		{"error", func(context.Context) error { return errors.New("document text") }, "malformed"},
+		{"refusal", func(context.Context) error { return &Refusal{Rule: "own"} }, "own"},
+		{"sound", func(context.Context) error { return nil }, ""},
+	} {
+		docs, err := collect(context.Background(), NewRegistry(budget, c.do))
+		r := new(Refusal)
+		if errors.As(err, &r); r.Rule != c.rule || len(docs) != 2 {
+			t.Errorf("%s: %d documents, %v, want %s", c.name, len(docs), err, c.rule)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	wait := rowFormat(func(ctx context.Context) error { cancel(); <-ctx.Done(); return ctx.Err() })
+	if _, err := collect(ctx, NewRegistry(Budget{Time: time.Hour}, wait)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A file that is opened when it is needed reads as one in memory.
+func TestOpenLater(t *testing.T) {
+	pack := func(text string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := z.Write([]byte(text))
+		if err = errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	var varied strings.Builder
+	for i := range 3 << 16 { // over the sample's end
+		fmt.Fprintf(&varied, "gr\u00fcn %d ", i)
+	}
+	long := varied.String()
+	for name, raw := range map[string]string{
+		"a.jsonl": "{\"text\": \"gr\u00fcn\"}", "mark.jsonl": "\xef\xbb\xbfgr\u00fcn", "latin.csv": "gr\xfcn;caf\xe9", "utf16.csv": "\xff\xfeg\x00\xfc\x00",
+		"long.jsonl": long, "cut.jsonl": long + "\xc3", "empty.jsonl": "", "binary.jsonl": "a\x01\x02\x03\x04",
+	} {
+		want, charset, wantErr := Decode(Input{Raw: []byte(raw)})
+		for _, packed := range []bool{false, true} {
+			file := raw
+			if packed {
+				name, file = name+".gz", pack(raw)
+			}
+			in, err := OpenLater(name, MIMEJSONL, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file)), nil })
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if in.Digest() != (Input{Raw: []byte(file)}).Digest() || in.Size() != int64(len(file)) {
+				t.Errorf("%s: digest or size", name)
+			}
+			text, got, err := in.Text()
+			if wantErr != nil {
+				if err == nil || err.Error() != wantErr.Error() {
+					t.Errorf("%s: %v, want %v", name, err, wantErr)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			all, err := io.ReadAll(text)
+			if err = errors.Join(err, text.Close()); err != nil || string(all) != want || got != charset {
+				t.Errorf("%s: %.40q in %s, %v", name, all, got, err)
+			}
+		}
+	}
+}
+
+func TestOpenLaterRefuses(t *testing.T) {
+	bomb := new(bytes.Buffer)
+	z := gzip.NewWriter(bomb)
+	if _, err := io.CopyN(z, endlessZeros{}, 64<<20); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ raw, rule string }{
+		"bomb.jsonl.gz": {bomb.String(), "packing_ratio"}, "no.jsonl.gz": {"no gzip", "malformed"},
+		"cut.jsonl.gz": {bomb.String()[:200], "malformed"}, "no.jsonl.zst": {"(\xb5/\xfdxxxxxxxx", "malformed"},
+	} {
+		_, err := OpenLater(name, MIMEJSONL, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(c.raw)), nil })
+		if r := new(Refusal); !errors.As(err, &r) || r.Rule != c.rule {
+			t.Errorf("%s: %v, want %s", name, err, c.rule)
+		}
+	}
+	turn := "first"
+	in, err := OpenLater("a.jsonl", MIMEJSONL, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(turn)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn = "later"
+	text, _, err := in.Text()
+	if err == nil {
+		_, err = io.ReadAll(text)
+	}
+	if !errors.Is(err, errChanged) {
+		t.Errorf("changed: %v", err)
+	}
+}
+
+type endlessZeros struct{}
+
+func (endlessZeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
 func TestContainment(t *testing.T) {
 	budget := Budget{Time: 50 * time.Millisecond, TextBytes: 10}
 	for _, c := range []struct {
@@ -33,20 +176,20 @@ func TestContainment(t *testing.T) {
 		{"error", func(context.Context) ([]Document, error) { return nil, errors.New("document text") }, "malformed"},
 		{"refusal", func(context.Context) ([]Document, error) { return nil, &Refusal{Rule: "own"} }, "own"},
 	} {
-		_, err := NewRegistry(budget, c.do).Extract(context.Background(), Input{MIME: "x/y"})
+		_, err := collect(context.Background(), NewRegistry(budget, c.do))
 		var r *Refusal
 		if !errors.As(err, &r) || r.Rule != c.rule || strings.Contains(err.Error(), "document text") {
 			t.Errorf("%s: got %v, want %s", c.name, err, c.rule)
 		}
 	}
-	_, err := NewRegistry(budget).Extract(context.Background(), Input{MIME: "x/y"})
+	_, err := collect(context.Background(), NewRegistry(budget))
 	if r := new(Refusal); !errors.As(err, &r) || r.Rule != "unsupported" {
 		t.Errorf("no format: %v", err)
 	}
 	large := format(func(context.Context) ([]Document, error) {
 		return []Document{{Text: "short"}, {Text: "longer than ten"}}, nil
 	})
-	docs, err := NewRegistry(budget, large).Extract(context.Background(), Input{MIME: "x/y"})
+	docs, err := collect(context.Background(), NewRegistry(budget, large))
 	if err != nil || docs[0].Refused != nil || docs[1].Refused == nil || docs[1].Text != "" || docs[1].Refused.Value != 15 {
 		t.Errorf("text budget: %+v %v", docs, err)
 	}
@@ -56,7 +199,7 @@ func TestCancelIsNotARefusal(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wait := format(func(ctx context.Context) ([]Document, error) { <-ctx.Done(); return nil, ctx.Err() })
-	if _, err := NewRegistry(Budget{Time: time.Hour}, wait).Extract(ctx, Input{MIME: "x/y"}); !errors.Is(err, context.Canceled) {
+	if _, err := collect(ctx, NewRegistry(Budget{Time: time.Hour}, wait)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -105,16 +248,12 @@ func TestDecode(t *testing.T) {
 
 func TestSet(t *testing.T) {
 	var d Document
-	d.SetTree("title", "T")
-	d.SetTree("Title", "other")
-	d.SetTree("lang", "en_GB")
-	d.SetTree("date", "2024-05-06 07:08")
-	d.SetTree("updated", "some day")
-	d.SetTree("acl", []any{"hr", "legal", "hr"})
-	d.SetTree("owner", map[string]any{"name": "Ann", "team": map[string]any{"id": 7}})
-	d.SetTree("mixed", []any{"a", map[string]any{}})
-	d.SetTree("none", nil)
-	d.SetTree("retention", "7y")
+	d.SetFields(map[string]any{
+		"title": "T", "Title": "other", "lang": "en_GB", "date": "2024-05-06 07:08", "updated": "some day",
+		"acl":   []any{"hr", "legal", "hr"},
+		"owner": map[string]any{"name": "Ann", "team": map[string]any{"id": 7}},
+		"mixed": []any{"a", map[string]any{}}, "none": nil, "retention": "7y",
+	})
 	if d.Title != "T" || d.Lang != "en" || d.CreatedAt.Hour() != 7 || !d.ModifiedAt.IsZero() || d.RetentionClass != "7y" || !slices.Equal(d.ACL, []string{"hr", "legal"}) {
 		t.Errorf("got %+v", d)
 	}
@@ -126,6 +265,17 @@ func TestSet(t *testing.T) {
 	}
 	if len(d.Metadata) != len(want) {
 		t.Errorf("got %v", d.Metadata)
+	}
+}
+
+// Of several dates the same one counts, on every run.
+func TestSeveralDates(t *testing.T) {
+	for range 20 {
+		var d Document
+		d.SetFields(map[string]any{"published": "2021-01-01", "date": "2022-01-01", "created": "2023-01-01", "lastmod": "2024-01-01", "modified": "2025-01-01"})
+		if d.CreatedAt.Year() != 2023 || d.ModifiedAt.Year() != 2025 || d.Metadata["date"] != "2022-01-01" || len(d.Metadata) != 3 {
+			t.Fatalf("created %v, modified %v, %v", d.CreatedAt, d.ModifiedAt, d.Metadata)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package extract
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +24,36 @@ func ParseDate(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// ranked are the keys that fill a field, of those for one field the best first: when a document has
+// several dates, the one it was created on counts before the one it was published on, whatever the
+// order in which they stand.
+var ranked = []string{
+	"title", "lang", "language",
+	"created_at", "created", "date", "published_at", "published",
+	"modified_at", "modified", "updated_at", "updated", "lastmod",
+	"retention_class", "retention", "acl",
+}
+
+// SetFields files all values of a row or a front matter, the ranked keys first, then by key.
+func (d *Document) SetFields(fields map[string]any) {
+	rank := func(key string) int {
+		switch i := slices.Index(ranked, strings.ToLower(key)); {
+		case i < 0:
+			return 2 * len(ranked)
+		case key == ranked[i]:
+			return 2 * i
+		default: // in other letters
+			return 2*i + 1
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	})
+	for _, key := range keys {
+		d.setTree(key, fields[key])
+	}
 }
 
 // Set files a value that the source gives under key: known keys fill their field, all others, and
@@ -91,14 +123,14 @@ func (d *Document) setACL(value string) bool {
 	return true
 }
 
-// SetTree files a decoded YAML or JSON value: scalars as they are, lists of scalars joined by
+// setTree files a decoded YAML or JSON value: scalars as they are, lists of scalars joined by
 // commas, maps by their dotted keys. Lists of anything else are left out.
-func (d *Document) SetTree(key string, value any) {
+func (d *Document) setTree(key string, value any) {
 	switch v := value.(type) {
 	case nil:
 	case map[string]any:
-		for k, inner := range v {
-			d.SetTree(key+"."+k, inner)
+		for _, k := range sortedKeys(v) {
+			d.setTree(key+"."+k, v[k])
 		}
 	case []any:
 		if joined, ok := joinScalars(v); ok {

@@ -16,6 +16,7 @@ const (
 	MIMEJSONL    = "application/x-ndjson"
 	MIMECSV      = "text/csv"
 	MIMETSV      = "text/tab-separated-values"
+	MIMEParquet  = "application/vnd.apache.parquet"
 )
 
 // byExt decides between kinds of text, which look alike from their bytes.

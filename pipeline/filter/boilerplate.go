@@ -1,11 +1,16 @@
 package filter
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 // Boilerplate says which lines are taken out of documents because most of the corpus repeats them:
@@ -45,38 +50,65 @@ func (b Boilerplate) validate() error {
 }
 
 // Lines knows in how many documents each line occurs. Add every document, Settle, then Strip; Strip
-// is safe for concurrent use, Add is not.
+// is safe for concurrent use, the others are not.
 type Lines struct {
 	cfg    Boilerplate
 	docs   int
-	counts map[uint64]int32 // documents by the hash of the line
+	seen   *spill.Sorter[uint64] // the hash of each line, once for each document that has it
+	own    []uint64              // hashes of the document that is being added
+	counts map[uint64]int32      // documents by the hash of the line, of boilerplate only
 }
 
 // NewLines returns an empty count.
-func NewLines(cfg Boilerplate) *Lines { return &Lines{cfg: cfg, counts: map[uint64]int32{}} }
+func NewLines(cfg Boilerplate, s *spill.Scratch) *Lines {
+	return &Lines{cfg: cfg, counts: map[uint64]int32{}, seen: spill.NewSorter(s, spill.Record[uint64]{
+		Size: 8, Put: binary.LittleEndian.PutUint64, Get: binary.LittleEndian.Uint64, Compare: cmp.Compare[uint64],
+	})}
+}
 
 // Add counts the lines of a document, each once.
-func (l *Lines) Add(text string) {
+func (l *Lines) Add(text string) error {
 	l.docs++
-	seen := map[uint64]bool{}
+	l.own = l.own[:0]
 	for line := range l.candidates(text) {
-		if h := hashString(strings.TrimSpace(line)); !seen[h] {
-			seen[h] = true
-			l.counts[h]++
+		l.own = append(l.own, hashString(strings.TrimSpace(line)))
+	}
+	slices.Sort(l.own)
+	for _, h := range slices.Compact(l.own) {
+		if err := l.seen.Add(h); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // Settle ends the counting and keeps only the boilerplate.
-func (l *Lines) Settle() {
-	limit := int32(min(float64(math.MaxInt32), math.Ceil(l.cfg.Share*float64(l.docs))))
-	limit = max(limit, int32(l.cfg.MinDocuments))
-	for h, n := range l.counts {
-		if n < limit {
-			delete(l.counts, h)
+func (l *Lines) Settle() error {
+	limit := int64(min(float64(math.MaxInt32), math.Ceil(l.cfg.Share*float64(l.docs))))
+	limit = max(limit, int64(l.cfg.MinDocuments))
+	var line uint64
+	n := int64(0)
+	settle := func() {
+		if n >= limit {
+			l.counts[line] = int32(min(n, math.MaxInt32))
 		}
 	}
+	for h, err := range l.seen.Sorted() {
+		if err != nil {
+			return err
+		}
+		if h != line {
+			settle()
+			line, n = h, 0
+		}
+		n++
+	}
+	settle()
+	return l.Close()
 }
+
+// Close frees what counting needed.
+func (l *Lines) Close() error { return l.seen.Close() }
 
 // Span is a removed part.
 type Span struct {

@@ -2,10 +2,13 @@ package filter
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/cultivar/cultivar/pipeline/spill"
 )
 
 func TestSignals(t *testing.T) {
@@ -139,14 +142,15 @@ const notice = "This page is confidential and not to be shared."
 func TestBoilerplate(t *testing.T) {
 	cfg := DefaultConfig().Boilerplate
 	cfg.MinDocuments = 3
-	lines := NewLines(cfg)
+	lines := NewLines(cfg, spill.New("", 1<<20))
 	doc := func(i int) string {
 		return fmt.Sprintf("## A heading that all pages have\n\nTéxt of page %d, which is longer than the rest of it.\n%s\n| a row that all the pages have |\n```\ncode that all pages have in common\n```\nshort\nEnd of page %d.", i, notice, i)
 	}
+	var six []string
 	for i := range 6 {
-		lines.Add(doc(i))
+		six = append(six, doc(i))
 	}
-	lines.Settle()
+	learn(t, lines, six...)
 	text, spans := lines.Strip(doc(2))
 	if text != strings.Replace(doc(2), notice+"\n", "", 1) || len(spans) != 1 || spans[0].Share != 1 {
 		t.Fatalf("got %q %+v", text, spans)
@@ -157,12 +161,37 @@ func TestBoilerplate(t *testing.T) {
 	if text, spans := lines.Strip(notice); text != notice || spans != nil {
 		t.Errorf("a document of nothing else: %q %+v", text, spans)
 	}
-	few := NewLines(cfg)
-	few.Add(doc(1))
-	few.Add(doc(2))
-	few.Settle()
+	few := NewLines(cfg, spill.New("", 1<<20))
+	learn(t, few, doc(1), doc(2))
 	if _, spans := few.Strip(doc(1)); spans != nil {
 		t.Errorf("two documents: %+v", spans)
+	}
+}
+
+func learn(t *testing.T, l *Lines, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if err := l.Add(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A count that spills finds what one in memory finds.
+func TestBoilerplateSpills(t *testing.T) {
+	var texts []string
+	for i := range 3000 {
+		texts = append(texts, fmt.Sprintf("a line that is only in document %d\n%s\nshared by a third, number %d of the three", i, notice, i%3))
+	}
+	cfg := Boilerplate{Enabled: true, MinDocuments: 10, Share: 0.3, MinChars: 20, MaxRemoved: 1}
+	roomy, tight := NewLines(cfg, spill.New(t.TempDir(), 1<<30)), NewLines(cfg, spill.New(t.TempDir(), 4096))
+	learn(t, roomy, texts...)
+	learn(t, tight, texts...)
+	if !maps.Equal(roomy.counts, tight.counts) || len(roomy.counts) != 4 {
+		t.Errorf("%v, spilled %v", roomy.counts, tight.counts)
 	}
 }
 
@@ -175,9 +204,8 @@ func FuzzJudge(f *testing.F) {
 				t.Fatalf("%s = %v", name, v)
 			}
 		}
-		lines := NewLines(Boilerplate{Enabled: true, MinDocuments: 1, Share: 0.1, MinChars: 3, MaxRemoved: 1})
-		lines.Add(text)
-		lines.Settle()
+		lines := NewLines(Boilerplate{Enabled: true, MinDocuments: 1, Share: 0.1, MinChars: 3, MaxRemoved: 1}, spill.New("", 1<<20))
+		learn(t, lines, text)
 		runes := int64(utf8.RuneCountInString(text))
 		at := int64(0)
 		_, spans := lines.Strip(text)

@@ -230,3 +230,13 @@ func BenchmarkRedact(b *testing.B) {
 		r.Redact(text)
 	}
 }
+
+// A header says what its column holds.
+func TestTableSecrets(t *testing.T) {
+	r := New(DefaultConfig())
+	text := "| host | password | api key | password policy |\n| --- | :-: | - | - |\n| a | `Qv7mTz3kLp` | Wd4xRb8sYe | Hk2uJf6tGc1 |\n| b | see the safe | |\n\n| c | Hk2uJf6tGc |\n"
+	want := "| host | password | api key | password policy |\n| --- | :-: | - | - |\n| a | `[SECRET]` | [SECRET] | Hk2uJf6tGc1 |\n| b | see the safe | |\n\n| c | Hk2uJf6tGc |\n"
+	if got, found := r.Redact(text); got != want || len(found) != 2 || found[0].Detector != "table_column" {
+		t.Errorf("got %s %+v", got, found)
+	}
+}

@@ -59,6 +59,7 @@ func secretDetectors() []detector {
 		{name: "url_password", entity: Secret, find: findURLPasswords},
 		{name: "bearer_token", entity: Secret, find: findBearers},
 		{name: "assignment", entity: Secret, find: findAssignments},
+		{name: "table_column", entity: Secret, find: findTableSecrets},
 	}
 }
 

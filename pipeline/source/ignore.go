@@ -50,28 +50,32 @@ func (p pattern) match(segments []string, isDir bool) bool {
 	return (isDir || !p.dirOnly) && matchSegments(p.segments, segments)
 }
 
+// matchSegments goes back to the last "**" only: what an earlier one could take, that one can as well.
 func matchSegments(pat, segs []string) bool {
-	for len(pat) > 0 {
-		if pat[0] == "**" {
-			if len(pat) == 1 {
-				return len(segs) > 0 // "a/**" is what lies below a, not a itself
+	star, from := -1, 0
+	p, s := 0, 0
+	for s < len(segs) {
+		switch {
+		case p < len(pat) && pat[p] == "**":
+			if star, from = p, s; p == len(pat)-1 {
+				return true // "a/**" is what lies below a, not a itself
 			}
-			for i := range segs {
-				if matchSegments(pat[1:], segs[i:]) {
-					return true
-				}
-			}
+			p++
+		case p < len(pat) && matchName(pat[p], segs[s]):
+			p, s = p+1, s+1
+		case star >= 0:
+			from++
+			p, s = star+1, from
+		default:
 			return false
 		}
-		if len(segs) == 0 {
-			return false
-		}
-		if ok, _ := path.Match(pat[0], segs[0]); !ok {
-			return false
-		}
-		pat, segs = pat[1:], segs[1:]
 	}
-	return len(segs) == 0
+	return p == len(pat)
+}
+
+func matchName(pat, name string) bool {
+	ok, _ := path.Match(pat, name) // it was checked when it was read
+	return ok
 }
 
 // ruleset is the patterns of one folder and of all above it. The nearest folder's last matching line

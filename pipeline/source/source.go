@@ -46,9 +46,23 @@ func (f File) Read(limit int64) (data []byte, err error) {
 	return buf.Bytes(), nil
 }
 
+// Head returns the beginning of the content, n bytes or what there is.
+func (f File) Head(n int) (head []byte, err error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.Path, err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	head, err = io.ReadAll(io.LimitReader(r, int64(n)))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	return head, nil
+}
+
 // Config says which files of a source are taken.
 type Config struct {
-	// Size over which a file is excluded unread.
+	// Size over which a file is excluded unread; files of rows are read row by row whatever their size.
 	MaxFileBytes int64 `yaml:"max_file_bytes" json:"max_file_bytes"`
 	// Patterns to leave out, in the syntax of .cultivarignore, relative to the source.
 	Ignore []string `yaml:"ignore" json:"ignore"`

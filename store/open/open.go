@@ -23,7 +23,7 @@ func Open(ctx context.Context, location string) (store.Bucket, error) {
 	}
 	dir, local, err := Directory(location)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if local {
 		return opened(file.Open(dir))
@@ -45,20 +45,20 @@ func Directory(location string) (dir string, local bool, err error) {
 	match := scheme.FindStringSubmatch(location)
 	switch {
 	case location == "":
-		return "", false, errors.New("open store: the location is empty")
+		return "", false, errors.New("the location is empty")
 	case match == nil && strings.Contains(location, "://"):
-		return "", false, fmt.Errorf("open store: %q is no URL; want s3://bucket/prefix, file:///path or a plain path", location)
+		return "", false, fmt.Errorf("%q is no URL; want s3://bucket/prefix, file:///path or a plain path", location)
 	case match == nil:
 		return location, true, nil
 	}
 	name, rest := strings.ToLower(match[1]), location[len(match[0]):]
 	switch {
 	case name != "s3" && name != "file" && strings.HasPrefix(rest, "/"):
-		return "", false, fmt.Errorf("open store: unknown scheme %q; known are s3://, file:// and plain paths", match[1])
+		return "", false, fmt.Errorf("unknown scheme %q; known are s3://, file:// and plain paths", match[1])
 	case name != "s3" && name != "file":
 		return location, true, nil // a file name with a colon in it
 	case !strings.HasPrefix(rest, "//"):
-		return "", false, fmt.Errorf("open store: %q lacks a slash; want s3://bucket/prefix, file:///path or a plain path", location)
+		return "", false, fmt.Errorf("%q lacks a slash; want s3://bucket/prefix, file:///path or a plain path", location)
 	case name == "s3":
 		return "", false, nil
 	}

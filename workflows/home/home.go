@@ -99,12 +99,14 @@ func Registry(ctx context.Context, location, url string) (*registry.Registry, er
 	return registry.New(b, publish.Kind), nil
 }
 
-// Existing refuses a bucket that holds nothing.
+// Existing refuses a bucket in which nothing was ever published: some other directory, or none.
 func Existing(ctx context.Context, b store.Bucket) error {
-	for _, err := range b.List(ctx, "") {
-		return err
+	for _, prefix := range []string{"blobs/", "manifests/", "refs/", "datasets/", "probe/"} {
+		for _, err := range b.List(ctx, prefix) {
+			return err
+		}
 	}
-	return fmt.Errorf("%w at %s: nothing is kept there", ErrNoStore, b.URL())
+	return fmt.Errorf("%w at %s: nothing was published there", ErrNoStore, b.URL())
 }
 
 // Check looks whether every alias, version and file in a home is there, and whether the directories of

@@ -138,6 +138,12 @@ func TestOldHome(t *testing.T) {
 	if r, err := h.Check(t.Context(), true); err != nil || !r.OK() {
 		t.Errorf("check: %+v, %v", r.Problems, err)
 	}
+	if events, err := h.Datasets.Events(t.Context(), "d", ""); err != nil || len(events) != 3 || events[1].Digest != second {
+		t.Errorf("events %+v, %v", events, err)
+	}
+	if list, damaged, err := h.Datasets.Overview(t.Context()); err != nil || len(damaged) > 0 || len(list) != 1 || list[0].Versions != 3 {
+		t.Errorf("overview %+v, %v, %v", list, damaged, err)
+	}
 	if now := files(t, dir); !slices.Equal(now, before) {
 		t.Errorf("reading left %v of %v", now, before)
 	}
@@ -254,6 +260,9 @@ func TestOpen(t *testing.T) {
 
 func TestExisting(t *testing.T) {
 	h := at(t, t.TempDir())
+	if err := errors.Join(os.MkdirAll(filepath.Join(h.Dir, "registry"), 0o777), os.WriteFile(filepath.Join(h.Dir, "registry", "notes.txt"), nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	if err := Existing(t.Context(), h.Bucket); !errors.Is(err, ErrNoStore) {
 		t.Errorf("an empty store: %v", err)
 	}

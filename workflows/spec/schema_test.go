@@ -37,7 +37,8 @@ var subjects = map[string]string{
 func closed() map[string][]string {
 	return map[string][]string{
 		"objective": objective.Names(), "train_on": trainOns(), "lr_scheduler_type": optim.ScheduleTypes, "quantize": append([]string{""}, bases.QuantiseMethods()...),
-		"redact.entities": {redact.Email, redact.Phone, redact.Card, redact.IBAN, redact.Secret, redact.IP, redact.SSN},
+		"extract.rows.unknown_keys": {"refuse", "metadata"},
+		"redact.entities":           {redact.Email, redact.Phone, redact.Card, redact.IBAN, redact.Secret, redact.IP, redact.SSN},
 	}
 }
 

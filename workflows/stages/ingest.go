@@ -171,7 +171,8 @@ func openSources(o IngestOptions) (list []pipeline.Source, closeAll func(), err 
 	return list, closeAll, nil
 }
 
-// sink writes the pipeline's rows into a dataset version, and cuts documents into training rows.
+// sink writes the pipeline's rows into a dataset version, and cuts documents into training rows. A
+// conversation is one row.
 type sink struct {
 	*catalog.Builder
 	cfg  IngestConfig
@@ -185,11 +186,21 @@ func (s *sink) Document(d datasets.Document) error {
 	if err := s.AddDocument(d); err != nil {
 		return err
 	}
+	if d.Kind() != datasets.KindText {
+		return s.AddExample(datasets.Example{
+			ExampleID: d.DocID + "-0", DocID: d.DocID, DocVersion: d.DocVersion, Split: s.splitOf(d),
+			Conversation: d.Conversation, Metadata: d.Metadata,
+		})
+	}
+	return s.passages(d)
+}
+
+func (s *sink) passages(d datasets.Document) error {
 	passages, err := chunk.Split(d.Text, chunk.Options{MaxTokens: s.cfg.Examples.MaxChars, Count: utf8.RuneCountInString})
 	if err != nil {
 		return fmt.Errorf("cut %s: %w", d.SourceURI, err)
 	}
-	in := s.cfg.Split.Assign(d.DocID, d.DupCluster)
+	in := s.splitOf(d)
 	for i, p := range passages {
 		if strings.TrimSpace(p.Text) == "" {
 			continue
@@ -203,6 +214,16 @@ func (s *sink) Document(d datasets.Document) error {
 		}
 	}
 	return nil
+}
+
+// splitOf assigns a document. Rows with several answers to one prompt go together: they are known by
+// the prompt.
+func (s *sink) splitOf(d datasets.Document) datasets.Split {
+	switch d.Kind() {
+	case datasets.KindText, datasets.KindConversation:
+		return s.cfg.Split.Assign(d.DocID, d.DupCluster)
+	}
+	return s.cfg.Split.Assign(d.DocID, split.PromptKey(d.Messages))
 }
 
 // Exclusion implements pipeline.Sink.

@@ -104,6 +104,9 @@ func (o *output) foreign() error {
 // discard removes what a run leaves in its directory, and nothing else.
 func (o *output) discard() error {
 	for _, name := range slices.Concat(late, early) {
+		if name == card.Name {
+			continue // perhaps somebody's own; ours is replaced
+		}
 		if err := os.RemoveAll(filepath.Join(o.dir, name)); err != nil {
 			return err
 		}

@@ -117,22 +117,24 @@ func (f *fields) lineage(l adapters.Lineage) {
 }
 
 func (a *app) adapterHistoryCommand(store *string) *cobra.Command {
-	return a.historyCommand(func(ctx context.Context) (*registry.Registry, error) { return a.toRead(ctx, *store) })
+	return a.historyCommand(func(ctx context.Context, name, alias string) ([]registry.Event, error) {
+		reg, err := a.toRead(ctx, *store)
+		if err != nil {
+			return nil, err
+		}
+		return reg.Events(ctx, name, alias)
+	})
 }
 
-// historyCommand tells of the versions and aliases of an adapter or a dataset; open opens where that is.
-func (a *app) historyCommand(open func(context.Context) (*registry.Registry, error)) *cobra.Command {
+// historyCommand tells of the versions and aliases of an adapter or a dataset.
+func (a *app) historyCommand(of func(ctx context.Context, name, alias string) ([]registry.Event, error)) *cobra.Command {
 	var alias string
 	c := &cobra.Command{
 		Use:   "history NAME [--alias ALIAS]",
 		Short: "List what was published, and where aliases pointed when",
 		Args:  exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := open(c.Context())
-			if err != nil {
-				return err
-			}
-			events, err := reg.Events(c.Context(), args[0], alias)
+			events, err := of(c.Context(), args[0], alias)
 			if err != nil {
 				return err
 			}

@@ -24,18 +24,18 @@ now, or the directory of a version.`,
 		a.datasetListCommand(), a.datasetShowCommand(), a.datasetCardCommand(),
 		a.datasetExclusionsCommand(), a.datasetRedactionsCommand(), a.datasetSampleCommand(),
 		a.datasetDiffCommand(), a.datasetVerifyCommand(), a.datasetExportCommand(),
-		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(a.datasetRegistry),
+		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(a.datasetEvents),
 	)
 }
 
 func ofDatasets() stages.MoveOptions { return stages.MoveOptions{Datasets: true} }
 
-func (a *app) datasetRegistry(ctx context.Context) (*registry.Registry, error) {
+func (a *app) datasetEvents(ctx context.Context, name, alias string) ([]registry.Event, error) {
 	h, err := a.openHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return h.Datasets.Registry(), nil
+	return h.Datasets.Events(ctx, name, alias)
 }
 
 // openDataset opens the version that ref names.

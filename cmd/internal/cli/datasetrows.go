@@ -320,6 +320,9 @@ func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOption
 		}
 	}
 	var err error
+	if o.Out, err = localPath("out", o.Out); err != nil {
+		return err
+	}
 	if o.Dataset, err = a.openDataset(c.Context(), ref); err != nil {
 		return err
 	}

@@ -60,13 +60,16 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 	if len(cfg.Pipeline.Source.Ignore) == 0 {
 		cfg.Pipeline.Source.Ignore = nil // an empty list and none are one setting, so have one digest
 	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, err
+	}
 	if c.Flags().Changed("validation") {
 		cfg.Split.Validation = o.validation
 	}
 	if c.Flags().Changed("test") {
 		cfg.Split.Test = o.test
 	}
-	return cfg, usageError(cfg.Validate())
+	return cfg, usageError(cfg.Validate()) // the file was sound: it is a flag
 }
 
 func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) error {

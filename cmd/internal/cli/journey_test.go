@@ -59,6 +59,9 @@ func (j journey) travel() [3]string {
 	} {
 		digests[i] = j.killed(args)["digest"].(string)
 	}
+	if digests[1] != digests[2] {
+		j.t.Errorf("train says %s, publish %s", digests[1], digests[2])
+	}
 	j.killed("pull words:prod --out served")
 	j.run("adapter verify served")
 	j.run("dataset promote words@1 --alias gold")
@@ -69,6 +72,9 @@ func (j journey) travel() [3]string {
 	}
 	if list := j.run("adapter ls words"); !strings.Contains(list, digests[2]) || !strings.Contains(list, `"version":1,"aliases":["prod"]`) {
 		j.t.Errorf("adapter ls: %s", list)
+	}
+	if left, err := os.ReadDir(filepath.Join(j.dir, fmt.Sprintf("cultivar-%d", os.Geteuid()))); len(left) > 0 {
+		j.t.Errorf("left in the directory for temporary files: %v, %v", left, err)
 	}
 	return digests
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -32,8 +33,21 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 	return c
 }
 
+// localPath is the path that a flag gives for something on this machine, which may be a file:// URL; a
+// place elsewhere is refused, and never becomes a directory called "s3:".
+func localPath(flag, value string) (string, error) {
+	path, local, err := open.Directory(value)
+	if err != nil || !local {
+		return "", usagef("--%s is %q, want a path on this machine", flag, value)
+	}
+	return path, nil
+}
+
 func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {
 	var err error
+	if o.Out, err = localPath("out", o.Out); err != nil {
+		return err
+	}
 	if o.Home, err = a.homeDir(); err != nil {
 		return err
 	}

@@ -20,12 +20,12 @@ import (
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
-	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/doctor"
 	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/training"
 )
 
 //go:generate go test . -run TestResultsPage -update
@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {ingestJSON{}}, "train": {trainJSON{}, trainer.Plan{}}, "eval": {evalJSON{}},
+		"quickstart": {quickstart.Report{}}, "ingest": {ingestJSON{}}, "train": {trainJSON{}, training.Plan{}}, "eval": {evalJSON{}},
 		"generate": {stages.GenerateResult{}, answersJSON{}}, "template": {textJSON{}}, "export": {exportedJSON{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, manifestJSON{}}, "publish": {publishJSON{}}, "pull": {pulledJSON{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {manifestJSON{}}, "dataset card": {cardJSON{}}, "dataset verify": {intactJSON{}},

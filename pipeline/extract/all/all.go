@@ -7,16 +7,19 @@ import (
 	"github.com/cultivar/cultivar/pipeline/extract/html"
 	"github.com/cultivar/cultivar/pipeline/extract/jsonl"
 	"github.com/cultivar/cultivar/pipeline/extract/markdown"
+	"github.com/cultivar/cultivar/pipeline/extract/parquet"
 	"github.com/cultivar/cultivar/pipeline/extract/text"
 )
 
 // New returns every format under the configured budget.
 func New(cfg extract.Config) *extract.Registry {
+	rows := extract.RowReader{Fields: cfg.Fields, Rows: cfg.Rows.Options()}
 	return extract.NewRegistry(cfg.Budget(),
 		markdown.Format{},
 		html.Format{MainContent: cfg.HTMLMainContent},
-		jsonl.Format{Fields: cfg.Fields},
-		csv.Format{Fields: cfg.Fields},
+		jsonl.Format{RowReader: rows},
+		csv.Format{RowReader: rows},
+		parquet.Format{RowReader: rows},
 		text.Format{},
 	)
 }

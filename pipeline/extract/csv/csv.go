@@ -1,23 +1,28 @@
 // Package csv reads tables of separated values: row by row where a column holds the text of a
-// document, else the whole as a Markdown table.
+// document or the columns are those of training rows, else the whole as a Markdown table.
 package csv
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
 
 // Format is the format of separated values.
 type Format struct {
-	Fields extract.Fields
+	extract.RowReader
 }
 
 // Name is "csv".
@@ -26,51 +31,174 @@ func (Format) Name() string { return "csv" }
 // Accepts takes comma- and tab-separated values.
 func (Format) Accepts(mime string) bool { return mime == extract.MIMECSV || mime == extract.MIMETSV }
 
-// Extract returns a document a row, or one of the whole table.
-func (f Format) Extract(ctx context.Context, in extract.Input) ([]extract.Document, error) {
-	text, charset, err := extract.Decode(in)
-	if err != nil {
-		return nil, err
+// Rows yields a document a row, or one of the whole table.
+func (f Format) Rows(ctx context.Context, in extract.Input) iter.Seq2[extract.Document, error] {
+	return func(yield func(extract.Document, error) bool) {
+		text, charset, err := in.Text()
+		if err != nil {
+			yield(extract.Document{}, err)
+			return
+		}
+		defer text.Close()
+		t := open(ctx, text, in.MIME)
+		header, err := t.next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				yield(extract.Document{}, err)
+			}
+			return
+		}
+		err = f.body(t, header, yield, func() extract.Document {
+			doc := extract.Document{Title: extract.TitleFromPath(in.Path)}
+			doc.NoteCharset(charset)
+			return doc
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(extract.Document{}, err)
+		}
 	}
-	comma := separator(text)
-	if in.MIME == extract.MIMETSV {
-		comma = '\t'
-	}
-	table, err := read(ctx, text, comma)
-	if err != nil || len(table) == 0 {
-		return nil, err
-	}
-	if at := column(table[0], f.Fields.Text); at >= 0 {
-		return f.rows(table, at), nil
-	}
-	doc := extract.Document{Title: extract.TitleFromPath(in.Path), Text: Markdown(table)}
-	doc.NoteCharset(charset)
-	return []extract.Document{doc}, nil
 }
 
-// read parses the table. Rows may differ in length, and a quote that is out of place is text.
-func read(ctx context.Context, text string, comma rune) ([][]string, error) {
-	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
-	var table [][]string
+// body reads what is below the header; whole makes the document of a table that has no rows of ours.
+func (f Format) body(t *table, header []string, yield func(extract.Document, error) bool, whole func() extract.Document) error {
+	header = slices.Clone(header)
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	text := column(header, f.Fields.Text)
+	training := rows.Known(header, f.RowReader.Rows)
+	if text < 0 && !training {
+		lines, err := t.rest(header)
+		if err != nil {
+			return err
+		}
+		doc := whole()
+		doc.Text = Markdown(lines)
+		yield(doc, nil)
+		return nil
+	}
+	for number := 1; ; number++ {
+		row, err := t.next()
+		if err != nil {
+			return err
+		}
+		doc := extract.Document{}
+		if training {
+			doc = f.Document(object(header, row), number)
+		} else {
+			doc = f.document(header, row, text, number)
+		}
+		if !yield(doc, nil) {
+			return nil
+		}
+	}
+}
+
+// table reads rows, which may differ in length.
+type table struct {
+	ctx    context.Context
+	ration *extract.Rationed
+	read   func() ([]string, error)
+	rows   int
+}
+
+// headerBytes is how much of the first line is looked at for the separator.
+const headerBytes = 64 << 10
+
+func open(ctx context.Context, text io.Reader, mime string) *table {
+	t := &table{ctx: ctx, ration: &extract.Rationed{R: text}}
+	t.ration.Refill()
+	in := bufio.NewReaderSize(t.ration, headerBytes)
+	head, _ := in.Peek(headerBytes)
+	comma, skip := separator(string(head))
+	if mime == extract.MIMETSV && skip == 0 {
+		comma = '\t'
+	}
+	if mime == extract.MIMETSV && !quotes(head[skip:], comma) {
+		_, _ = in.Discard(skip) // it was peeked at
+		t.read = plain(in, comma)
+		return t
+	}
+	_, _ = in.Discard(skip)
+	c := csv.NewReader(in)
+	c.Comma, c.FieldsPerRecord, c.LazyQuotes, c.ReuseRecord = comma, -1, true, true // a quote out of place is text
+	t.read = c.Read
+	return t
+}
+
+// quotes reports whether the quotation marks of a table enclose cells. Where one stands inside of a
+// cell without being doubled, as an inch mark does, they are characters like others: programs that
+// separate by tabs seldom quote.
+func quotes(head []byte, comma rune) bool {
+	c := csv.NewReader(bytes.NewReader(head))
+	c.Comma, c.FieldsPerRecord, c.ReuseRecord = comma, -1, true
 	for {
-		row, err := r.Read()
+		_, err := c.Read()
+		if err != nil {
+			cut := c.InputOffset() == int64(len(head)) && len(head) == headerBytes
+			return errors.Is(err, io.EOF) || cut
+		}
+	}
+}
+
+// plain reads a table without quotes.
+func plain(in *bufio.Reader, comma rune) func() ([]string, error) {
+	return func() ([]string, error) {
+		line, err := in.ReadString('\n')
+		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+			return nil, err
+		}
+		return strings.Split(strings.TrimRight(line, "\r\n"), string(comma)), nil
+	}
+}
+
+// next returns a row, valid until the one after it; io.EOF at the end.
+func (t *table) next() ([]string, error) {
+	if t.rows%1024 == 0 && t.ctx.Err() != nil {
+		return nil, t.ctx.Err()
+	}
+	t.ration.Refill()
+	row, err := t.read()
+	if err == nil {
+		t.rows++
+		return row, nil
+	}
+	if r := new(extract.Refusal); errors.Is(err, io.EOF) || errors.As(err, &r) {
+		return nil, err
+	}
+	return nil, &extract.Refusal{Rule: "malformed", Reason: fmt.Sprintf("not valid CSV after row %d", t.rows)}
+}
+
+// rest returns the whole table, which has to fit.
+func (t *table) rest(header []string) ([][]string, error) {
+	all, size := [][]string{header}, 0
+	for {
+		row, err := t.next()
 		if errors.Is(err, io.EOF) {
-			return table, nil
+			return all, nil
 		}
 		if err != nil {
-			return nil, &extract.Refusal{Rule: "malformed", Reason: fmt.Sprintf("not valid CSV after row %d", len(table))}
+			return nil, err
 		}
-		table = append(table, row)
-		if len(table)%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		for _, cell := range row {
+			size += len(cell)
 		}
+		if size > extract.MaxRowBytes {
+			return nil, extract.RowTooLong()
+		}
+		all = append(all, slices.Clone(row))
 	}
 }
 
 // separator picks the one of comma, semicolon, tab and bar that is most frequent outside of quotes in
-// the first line, which as a rule names the columns.
-func separator(text string) rune {
+// the first line, which as a rule names the columns. A spreadsheet's line sep=; says it, and skip is
+// the length of that line.
+func separator(text string) (comma rune, skip int) {
+	if said, found := strings.CutPrefix(text, "sep="); found {
+		if line, _, ok := strings.Cut(said, "\n"); ok && len(strings.TrimRight(line, "\r")) == 1 && strings.Contains(",;\t|", line[:1]) {
+			return rune(line[0]), len("sep=") + len(line) + 1
+		}
+	}
 	counts := map[rune]int{}
 	quoted := false
 	for _, c := range text {
@@ -79,12 +207,12 @@ func separator(text string) rune {
 			quoted = !quoted
 		case quoted:
 		case c == '\n':
-			return most(counts)
+			return most(counts), 0
 		default:
 			counts[c]++
 		}
 	}
-	return most(counts)
+	return most(counts), 0
 }
 
 func most(counts map[rune]int) rune {
@@ -100,7 +228,7 @@ func most(counts map[rune]int) rune {
 // column returns the index of the first of the names that the header has, or -1.
 func column(header, names []string) int {
 	for _, name := range names {
-		same := func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), name) }
+		same := func(h string) bool { return strings.EqualFold(h, name) }
 		if i := slices.IndexFunc(header, same); i >= 0 {
 			return i
 		}
@@ -108,47 +236,97 @@ func column(header, names []string) int {
 	return -1
 }
 
-// rows makes each row below the header a document.
-func (f Format) rows(table [][]string, text int) []extract.Document {
-	header := table[0]
+// document makes a row a document.
+func (f Format) document(header, row []string, text, number int) extract.Document {
 	id, title := column(header, f.Fields.ID), column(header, f.Fields.Title)
-	docs := make([]extract.Document, 0, len(table)-1)
-	for n, row := range table[1:] {
-		doc := extract.Document{Row: "row-" + strconv.Itoa(n+1)}
-		for i, value := range row {
-			switch {
-			case i == text:
-				doc.Text = value
-			case i == id && strings.TrimSpace(value) != "":
-				doc.Row = strings.TrimSpace(value)
-			case i == title:
-				doc.Title = value
-			case i < len(header):
-				doc.Set(strings.TrimSpace(header[i]), value)
-			default:
-				doc.Set("column "+strconv.Itoa(i+1), value)
-			}
+	doc := extract.Document{Row: extract.RowName(number)}
+	fields := make(map[string]any, len(row))
+	for i, value := range row {
+		switch {
+		case i == text:
+			doc.Text = value
+		case i == id && strings.TrimSpace(value) != "":
+			doc.Row = strings.TrimSpace(value)
+		case i == title:
+			doc.Title = value
+		default:
+			fields[unused(fields, name(header, i))] = value
 		}
-		docs = append(docs, doc)
 	}
-	return docs
+	doc.SetFields(fields)
+	return doc
 }
 
-// Markdown renders a table, the first row as its header, in GitHub's syntax.
+// name is the header of a column.
+func name(header []string, i int) string {
+	if i < len(header) {
+		return header[i]
+	}
+	return "column " + strconv.Itoa(i+1)
+}
+
+// unused returns the key, with a number where an earlier column has the same.
+func unused(fields map[string]any, key string) string {
+	free := key
+	for n := 2; ; n++ {
+		if _, taken := fields[free]; !taken {
+			return free
+		}
+		free = key + " " + strconv.Itoa(n)
+	}
+}
+
+// object makes a row of cells the object that rows read. A cell without anything in it is a key that
+// is not there; two columns of one name are a key that stands twice, which they refuse.
+func object(header, row []string) []byte {
+	out := []byte{'{'}
+	for i, cell := range row {
+		if cell == "" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		for n, s := range []string{name(header, i), cell} {
+			if n > 0 {
+				out = append(out, ':')
+			}
+			quoted, err := json.Marshal(s)
+			if err != nil {
+				panic("csv: encode a text: " + err.Error()) // texts always encode
+			}
+			out = append(out, quoted...)
+		}
+	}
+	return append(out, '}')
+}
+
+// Markdown renders a table, the first row as its header, in GitHub's syntax. Rows are filled up to
+// the widest, unless most of the table would be filling: one wide row must not make thousands of
+// others as wide.
 func Markdown(table [][]string) string {
-	width := 0
+	width, cells := 0, 0
 	for _, row := range table {
-		width = max(width, len(row))
+		width, cells = max(width, len(row)), cells+len(row)
+	}
+	fill := width
+	if width*len(table) > maxFilling*cells {
+		fill = 0
 	}
 	var out strings.Builder
 	for i, row := range table {
-		line(&out, row, width)
-		if i == 0 {
-			out.WriteString(strings.Repeat("| - ", width) + "|\n")
+		if i > 0 {
+			line(&out, row, max(len(row), fill))
+			continue
 		}
+		line(&out, row, width)
+		out.WriteString(strings.Repeat("| - ", width) + "|\n")
 	}
 	return out.String()
 }
+
+// maxFilling is how many times its own cells a table may be filled to.
+const maxFilling = 8
 
 func line(out *strings.Builder, row []string, width int) {
 	for i := range width {

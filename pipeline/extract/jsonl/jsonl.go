@@ -3,22 +3,20 @@
 package jsonl
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
+	"iter"
 
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
 
 // Format is the JSON format.
 type Format struct {
-	Fields extract.Fields
+	extract.RowReader
 }
 
 // Name is "json".
@@ -27,103 +25,146 @@ func (Format) Name() string { return "json" }
 // Accepts takes JSON and JSON Lines.
 func (Format) Accepts(mime string) bool { return mime == extract.MIMEJSON || mime == extract.MIMEJSONL }
 
-// Extract returns a document for each object. A line that is not an object with a text refuses itself
+// Rows yields a document for each object. A line that is not an object with a text refuses itself
 // only, so that one bad line does not cost the file.
-func (f Format) Extract(ctx context.Context, in extract.Input) ([]extract.Document, error) {
-	text, _, err := extract.Decode(in)
+func (f Format) Rows(ctx context.Context, in extract.Input) iter.Seq2[extract.Document, error] {
+	return func(yield func(extract.Document, error) bool) {
+		text, _, err := in.Text()
+		if err != nil {
+			yield(extract.Document{}, err)
+			return
+		}
+		defer text.Close()
+		if in.MIME == extract.MIMEJSON {
+			err = f.whole(ctx, text, func(d extract.Document) bool { return yield(d, nil) })
+		} else {
+			err = f.lines(ctx, text, func(d extract.Document) bool { return yield(d, nil) })
+		}
+		if err != nil {
+			yield(extract.Document{}, err)
+		}
+	}
+}
+
+// checkEvery is the number of rows between two looks at the context.
+const checkEvery = 1024
+
+func (f Format) lines(ctx context.Context, text io.Reader, yield func(extract.Document) bool) error {
+	in := bufio.NewReaderSize(text, 64<<10)
+	var line []byte
+	for number := 1; ; number++ {
+		if number%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var long bool
+		var err error
+		line, long, err = readLine(in, line[:0])
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		var doc extract.Document
+		switch row := bytes.TrimSpace(line); {
+		case long:
+			doc = extract.Document{Row: extract.RowName(number), Refused: extract.RowTooLong()}
+		case len(row) > 0:
+			doc = f.Document(row, number)
+		}
+		if doc.Row != "" && !yield(doc) || err != nil {
+			return nil
+		}
+	}
+}
+
+// readLine appends a line to buf. Of one that is too long the rest is passed over.
+func readLine(in *bufio.Reader, buf []byte) (line []byte, long bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(buf)+len(part) > extract.MaxRowBytes {
+			long = true
+		}
+		if !long {
+			buf = append(buf, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return buf, long, err
+		}
+	}
+}
+
+// whole reads a file that is one JSON value: an object, or a list of them.
+func (f Format) whole(ctx context.Context, text io.Reader, yield func(extract.Document) bool) error {
+	ration := &extract.Rationed{R: text}
+	ration.Refill()
+	in := bufio.NewReader(ration)
+	first, err := firstByte(in)
+	if errors.Is(err, io.EOF) {
+		return f.single(nil, yield)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if in.MIME == extract.MIMEJSON {
-		return f.whole(text)
-	}
-	var docs []extract.Document
-	number := 0
-	for line := range strings.Lines(text) {
-		if number++; number%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	if first != '[' {
+		raw, err := io.ReadAll(in)
+		if err != nil {
+			return err
 		}
-		if line = strings.TrimSpace(line); line != "" {
-			docs = append(docs, f.row([]byte(line), number))
-		}
+		return f.single(bytes.TrimSpace(raw), yield)
 	}
-	return docs, nil
+	return f.list(ctx, json.NewDecoder(in), ration, yield)
 }
 
-// whole reads a file that is one JSON value.
-func (f Format) whole(text string) ([]extract.Document, error) {
-	raw := bytes.TrimSpace([]byte(text))
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		doc := f.row(raw, 1)
-		if doc.Row == rowName(1) {
-			doc.Row = "" // the file is the document
+// single reads a file that is one object. An object without an id is the file.
+func (f Format) single(raw []byte, yield func(extract.Document) bool) error {
+	doc := f.Document(raw, 1)
+	if doc.Row == extract.RowName(1) {
+		doc.Row = ""
+	}
+	yield(doc)
+	return nil
+}
+
+func (f Format) list(ctx context.Context, dec *json.Decoder, ration *extract.Rationed, yield func(extract.Document) bool) error {
+	if _, err := dec.Token(); err != nil {
+		return syntax(err)
+	}
+	for number := 1; dec.More(); number++ {
+		if number%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		return []extract.Document{doc}, nil
-	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, &extract.Refusal{Rule: "malformed", Reason: "not valid JSON"}
-	}
-	docs := make([]extract.Document, len(list))
-	for i, object := range list {
-		docs[i] = f.row(object, i+1)
-	}
-	return docs, nil
-}
-
-// rowName identifies a row without an id by its number, from 1.
-func rowName(number int) string { return "row-" + strconv.Itoa(number) }
-
-// row reads one object.
-func (f Format) row(raw []byte, number int) extract.Document {
-	refuse := func(rule, reason string) extract.Document {
-		return extract.Document{Row: rowName(number), Refused: &extract.Refusal{Rule: rule, Reason: reason}}
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // ids keep their digits
-	var object map[string]any
-	if err := dec.Decode(&object); err != nil || object == nil {
-		return refuse("malformed", fmt.Sprintf("row %d is not a JSON object", number))
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return refuse("malformed", fmt.Sprintf("row %d holds more than one value", number))
-	}
-	text, ok := take(object, f.Fields.Text)
-	if !ok {
-		return refuse("no_text", fmt.Sprintf("row %d has none of the text fields", number))
-	}
-	doc := extract.Document{Row: rowName(number), Text: text}
-	if id, ok := take(object, f.Fields.ID); ok && id != "" {
-		doc.Row = id
-	}
-	if title, ok := take(object, f.Fields.Title); ok {
-		doc.Title = title
-	}
-	for _, key := range sortedKeys(object) {
-		doc.SetTree(key, object[key])
-	}
-	return doc
-}
-
-// take removes the first of the named fields that holds a string or number.
-func take(object map[string]any, names []string) (string, bool) {
-	for _, name := range names {
-		for _, key := range sortedKeys(object) {
-			if !strings.EqualFold(key, name) {
-				continue
-			}
-			switch v := object[key].(type) {
-			case string:
-				delete(object, key)
-				return v, true
-			case json.Number:
-				delete(object, key)
-				return v.String(), true
-			}
+		ration.Refill()
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return syntax(err)
+		}
+		if !yield(f.Document(raw, number)) {
+			return nil
 		}
 	}
-	return "", false
+	if _, err := dec.Token(); err != nil {
+		return syntax(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return syntax(err)
+	}
+	return nil
 }
 
-// sortedKeys returns the keys in order, so that of two that differ in case the same one wins always.
-func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
+// syntax keeps what a reader below refused, and hides what the decoder quotes.
+func syntax(err error) error {
+	if r := new(extract.Refusal); errors.As(err, &r) {
+		return r
+	}
+	return &extract.Refusal{Rule: "malformed", Reason: "not valid JSON"}
+}
+
+func firstByte(in *bufio.Reader) (byte, error) {
+	for {
+		b, err := in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
+			return b, in.UnreadByte()
+		}
+	}
+}

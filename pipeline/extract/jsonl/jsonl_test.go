@@ -10,7 +10,42 @@ import (
 
 func read(t *testing.T, mime, text string) ([]extract.Document, error) {
 	t.Helper()
-	return Format{Fields: extract.DefaultConfig().Fields}.Extract(context.Background(), extract.Input{Path: "a.jsonl", MIME: mime, Raw: []byte(text)})
+	return collect(extract.Input{Path: "a.jsonl", MIME: mime, Raw: []byte(text)})
+}
+
+func collect(in extract.Input) (docs []extract.Document, err error) {
+	format := Format{extract.RowReader{Fields: extract.DefaultConfig().Fields}}
+	for d, err := range format.Rows(context.Background(), in) {
+		if err != nil {
+			return docs, err
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+func TestTrainingRows(t *testing.T) {
+	docs, err := read(t, extract.MIMEJSONL, `{"id": 7, "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "source": "web"}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": ""}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "mesages": 1}
+{"prompt": "p", "chosen": "x", "rejected": "y", "prompt": "z"}
+{"prompt": "p", "chosen": "x", "rejected": "y"}
+{"text": "t", "messages": []}
+`)
+	if err != nil || len(docs) != 6 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	if d := docs[0]; d.Row != "7" || len(d.Conversation.Messages) != 2 || d.Metadata["source"] != "web" || d.Text != "" {
+		t.Errorf("conversation: %+v", d)
+	}
+	for i, word := range map[int]string{1: "empty", 2: "mesages", 3: "prompt"} {
+		if r := docs[i].Refused; r == nil || r.Rule != "training_row" || !strings.Contains(r.Reason, word) {
+			t.Errorf("row %d: %+v", i+1, r)
+		}
+	}
+	if docs[4].Conversation.Kind() != "preference" || docs[5].Text != "t" {
+		t.Errorf("got %+v", docs[4:])
+	}
 }
 
 func TestLines(t *testing.T) {
@@ -63,16 +98,16 @@ func TestWholeFiles(t *testing.T) {
 func FuzzExtract(f *testing.F) {
 	f.Add(`{"text": "a", "x": {"y": [1, "\ud800"]}}`, false)
 	f.Add(`[{"text": 1}]`, true)
-	format := Format{Fields: extract.DefaultConfig().Fields}
+	f.Add(`{"messages": [{"role": "user", "content": null}]}`, true)
 	f.Fuzz(func(t *testing.T, text string, whole bool) {
 		in := extract.Input{MIME: extract.MIMEJSONL, Raw: []byte(text)}
 		if whole {
 			in.MIME = extract.MIMEJSON
 		}
-		docs, err := format.Extract(context.Background(), in)
+		docs, _ := collect(in)
 		for _, d := range docs {
-			if err != nil || d.Refused != nil && d.Text != "" {
-				t.Fatalf("%+v %v", d, err)
+			if d.Refused != nil && d.Text != "" {
+				t.Fatalf("%+v", d)
 			}
 		}
 	})

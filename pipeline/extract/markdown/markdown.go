@@ -6,7 +6,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
@@ -34,6 +33,9 @@ func (Format) Extract(_ context.Context, in extract.Input) ([]extract.Document, 
 	}
 	var doc extract.Document
 	doc.Text = frontMatter(&doc, text)
+	if strings.TrimSpace(doc.Text) == "" {
+		doc.Text = summary(doc)
+	}
 	if doc.Title == "" {
 		doc.Title = FirstHeading(doc.Text)
 	}
@@ -42,6 +44,16 @@ func (Format) Extract(_ context.Context, in extract.Input) ([]extract.Document, 
 	}
 	doc.NoteCharset(charset)
 	return []extract.Document{doc}, nil
+}
+
+// summary is the text of a page that says all in its front matter.
+func summary(doc extract.Document) string {
+	for _, key := range []string{"summary", "description", "abstract"} {
+		if text := doc.Metadata[key]; text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // frontMatter files the front matter in doc and returns the rest. What is not plainly a YAML
@@ -55,9 +67,7 @@ func frontMatter(doc *extract.Document, text string) string {
 	if !ok {
 		return text
 	}
-	for key, value := range fields {
-		doc.SetTree(key, value)
-	}
+	doc.SetFields(fields)
 	return strings.TrimLeft(rest, "\r\n")
 }
 
@@ -88,6 +98,9 @@ func parseYAML(head string) (fields map[string]any, ok bool) {
 			fields, ok = nil, false
 		}
 	}()
+	if tooDeep(head) {
+		return nil, false
+	}
 	file, err := parser.ParseBytes([]byte(head), 0)
 	if err != nil || len(file.Docs) != 1 {
 		return nil, false
@@ -102,10 +115,64 @@ func parseYAML(head string) (fields map[string]any, ok bool) {
 	if guard.found {
 		return nil, false
 	}
-	if err := yaml.NodeToValue(file.Docs[0].Body, &fields); err != nil {
-		return nil, false
+	fields, ok = nodeValue(file.Docs[0].Body).(map[string]any)
+	return fields, ok
+}
+
+// maxNesting bounds how deep front matter goes, which is two or three levels: the parser's memory
+// grows with the square of it.
+const maxNesting = 64
+
+// tooDeep reports brackets, or marks of a list in one line, that nest deeper than that.
+func tooDeep(head string) bool {
+	depth := 0
+	for line := range strings.Lines(head) {
+		if strings.Count(line, "- ") > maxNesting && strings.HasPrefix(strings.TrimSpace(line), "- -") {
+			return true
+		}
+		for i := range len(line) {
+			switch line[i] {
+			case '[', '{':
+				depth++
+			case ']', '}':
+				depth = max(depth-1, 0)
+			}
+			if depth > maxNesting {
+				return true
+			}
+		}
 	}
-	return fields, true
+	return false
+}
+
+// nodeValue returns mappings, lists, and of everything else the words as they were written: a version
+// 1.10 is not the number 1.1.
+func nodeValue(n ast.Node) any {
+	switch n := n.(type) {
+	case nil, *ast.NullNode:
+		return nil
+	case *ast.TagNode:
+		return nodeValue(n.Value)
+	case *ast.MappingValueNode:
+		return map[string]any{n.Key.GetToken().Value: nodeValue(n.Value)}
+	case *ast.MappingNode:
+		fields := make(map[string]any, len(n.Values))
+		for _, v := range n.Values {
+			fields[v.Key.GetToken().Value] = nodeValue(v.Value)
+		}
+		return fields
+	case *ast.SequenceNode:
+		list := make([]any, len(n.Values))
+		for i, v := range n.Values {
+			list[i] = nodeValue(v)
+		}
+		return list
+	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		return n.Value.Value
+	}
+	return n.GetToken().Value
 }
 
 type refuseAliases struct{ found bool }

@@ -2,6 +2,7 @@ package markdown
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -22,6 +23,33 @@ func TestFrontMatter(t *testing.T) {
 	if doc.Title != "A: b" || doc.Text != "# Head\n" || doc.Metadata["tags"] != "x, y" || doc.Metadata["draft"] != "true" ||
 		doc.Metadata["n"] != "3" || doc.Metadata["owner.team"] != "ops" {
 		t.Errorf("got %+v", doc)
+	}
+}
+
+// What the author wrote is kept as it was written.
+func TestFrontMatterKeepsWords(t *testing.T) {
+	doc := read(t, "---\nversion: 1.10\nzip: 01234\nday: 2024-02-30\non: yes\nnone: null\nnote: |\n  two\n  lines\n---\ntext")
+	want := map[string]string{"version": "1.10", "zip": "01234", "day": "2024-02-30", "on": "yes", "note": "two\nlines"}
+	if !maps.Equal(doc.Metadata, want) {
+		t.Errorf("got %v", doc.Metadata)
+	}
+}
+
+func TestFrontMatterAlone(t *testing.T) {
+	if doc := read(t, "---\ntitle: T\nsummary: All there is.\n---\n"); doc.Text != "All there is." {
+		t.Errorf("got %q", doc.Text)
+	}
+}
+
+func TestDeepFrontMatterIsText(t *testing.T) {
+	for _, deep := range []string{strings.Repeat("[", 30000), strings.Repeat("[", 30000) + strings.Repeat("]", 30000), strings.Repeat("- ", 20000) + "x", strings.Repeat("{a: ", 10000)} {
+		text := "---\ntags: " + deep + "\n---\ntext"
+		if strings.HasPrefix(deep, "-") {
+			text = "---\ntags:\n  " + deep + "\n---\ntext"
+		}
+		if doc := read(t, text); doc.Text != text {
+			t.Errorf("%.40q gives %.40q", text, doc.Text)
+		}
 	}
 }
 
