@@ -54,7 +54,7 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	}
 	text, ok := take(object, r.Fields.Text)
 	if !ok {
-		return refuse("no_text", fmt.Sprintf("row %d has none of the text fields", number))
+		return refuse("no_text", r.textless(raw, number))
 	}
 	doc := Document{Row: RowName(number), Text: text}
 	if id, ok := take(object, r.Fields.ID); ok && id != "" {
@@ -65,6 +65,15 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	}
 	doc.SetFields(object)
 	return doc
+}
+
+// textless says why a row is no document, and why no training row either: a misspelt key makes it one.
+func (r RowReader) textless(raw []byte, number int) string {
+	reason := fmt.Sprintf("row %d has none of the text fields", number)
+	if _, err := rows.Parse(raw, r.Rows); err != nil {
+		reason += ", and is no training row: " + err.Error()
+	}
+	return reason
 }
 
 // training reads a training row. What is wrong with it names a key, never what stands there. It is
