@@ -126,4 +126,3 @@ func (w *writer) sentence() string {
 	}
 	return s.String()
 }
-
