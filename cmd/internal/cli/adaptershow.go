@@ -233,3 +233,11 @@ func (a *app) printAdapterDiff(d diff.Diff) error {
 	}
 	return a.printTable(columns, rows)
 }
+
+// soundJSON is the result of adapter verify.
+type soundJSON struct {
+	Adapter string `json:"adapter"` // name@version, or the directory
+	Digest  string `json:"adapter_digest"`
+	Tensors int    `json:"tensors"`
+	Bytes   int64  `json:"bytes"` // as float32
+}

@@ -228,3 +228,16 @@ their ids, which other trainers take, too.`,
 	require(c, "format", "out")
 	return c
 }
+
+// cardJSON is the result of dataset card.
+type cardJSON struct {
+	Card string `json:"card"` // Markdown
+}
+
+// intactJSON is the result of dataset verify.
+type intactJSON struct {
+	Dataset string `json:"dataset"`
+	Digest  string `json:"digest"`
+	Files   int    `json:"files"`
+	Bytes   int64  `json:"bytes"`
+}

@@ -337,3 +337,12 @@ func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOption
 	_, err = fmt.Fprintf(a.out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
 	return err
 }
+
+// rowsFileJSON is the result of dataset export.
+type rowsFileJSON struct {
+	Dataset string `json:"dataset"`
+	Out     string `json:"out"`
+	Table   string `json:"table"`
+	Format  string `json:"format"`
+	Rows    int64  `json:"rows"`
+}

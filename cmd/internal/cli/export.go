@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -128,4 +130,32 @@ func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, forma
 	}
 	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	return err
+}
+
+// exportedJSON is the result of export.
+type exportedJSON struct {
+	Adapter string `json:"adapter"` // name@version, or the directory
+	Bytes   int64  `json:"bytes"`   // of the weights written; 0 for peft
+	Format  string `json:"format"`
+	Modules int    `json:"modules"` // weights that were updated; 0 for peft
+	Out     string `json:"out"`
+	Shards  int    `json:"shards"`  // files they are in
+	Tensors int    `json:"tensors"` // weights written; 0 for peft
+}
+
+func exporting(format string) making[stages.ExportOptions, stages.ExportResult] {
+	return making[stages.ExportOptions, stages.ExportResult]{
+		kind: "export", config: func(o stages.ExportOptions) any {
+			return map[string]any{"format": format, "dtype": fmt.Sprint(o.DType), "outtype": fmt.Sprint(o.OutType), "fold_rslora": o.FoldRSLoRA}
+		},
+		tell: func(l *run.Log, o stages.ExportOptions, r stages.ExportResult) {
+			if r.Adapter != "" {
+				l.Input(artefact(workflows.Adapter, r.Adapter, ""))
+			}
+			if o.Base != "" {
+				l.Input(artefact(workflows.Base, o.Base, ""))
+			}
+			l.Output(artefact(workflows.Files, o.Out, ""))
+		},
+	}
 }

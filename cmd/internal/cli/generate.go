@@ -198,3 +198,13 @@ line, which is then a JSON string. With --decode the way back.`,
 	require(c, "base")
 	return c
 }
+
+// textJSON is the result of template.
+type textJSON struct {
+	Text string `json:"text"`
+}
+
+// answersJSON is the result of generate for several prompts.
+type answersJSON struct {
+	Answers []stages.GenerateResult `json:"answers"`
+}

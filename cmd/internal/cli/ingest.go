@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"maps"
 	"os"
 	"slices"
@@ -193,5 +195,17 @@ func (v *ingestView) show(s pipeline.Stats) {
 func (v *ingestView) clear() {
 	if v.drawn {
 		_, _ = fmt.Fprint(v.app.err, "\r\x1b[K")
+	}
+}
+
+func ingesting() making[stages.IngestOptions, stages.IngestResult] {
+	return making[stages.IngestOptions, stages.IngestResult]{
+		kind: "ingest", config: func(o stages.IngestOptions) any { return o.Config },
+		tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
+			for _, s := range o.Sources {
+				l.Input(artefact(workflows.Documents, s, ""))
+			}
+			l.Output(artefact(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest))
+		},
 	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"os"
 	"strings"
 
@@ -109,4 +111,16 @@ func (a *app) printPublished(r publish.Result, o stages.PublishOptions, store st
 	}
 	f.some("skipped", strings.Join(r.Skipped, ", "))
 	return a.printFields(&f)
+}
+
+func publishing() making[stages.PublishOptions, publish.Result] {
+	return making[stages.PublishOptions, publish.Result]{
+		kind: "publish", config: func(o stages.PublishOptions) any {
+			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
+		},
+		tell: func(l *run.Log, o stages.PublishOptions, r publish.Result) {
+			l.Input(artefact(workflows.Adapter, o.Dir, ""))
+			l.Output(artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
+		},
+	}
 }

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -65,4 +68,25 @@ func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {
 	f.add("adapter", "%s", o.Out)
 	f.add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	return a.printFields(&f)
+}
+
+// pulledJSON is the result of pull.
+type pulledJSON struct {
+	Ref     string `json:"ref"`
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Digest  string `json:"digest"`
+	Out     string `json:"out"`
+	Bytes   int64  `json:"bytes"`
+	Files   int    `json:"files"`
+}
+
+func pulling() making[stages.PullOptions, publish.Result] {
+	return making[stages.PullOptions, publish.Result]{
+		kind: "pull", config: func(o stages.PullOptions) any { return map[string]any{"from": o.Store} },
+		tell: func(l *run.Log, o stages.PullOptions, r publish.Result) {
+			l.Input(artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
+			l.Output(artefact(workflows.Adapter, o.Out, r.Manifest.Digest))
+		},
+	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"os"
 	"slices"
 	"strings"
@@ -264,5 +266,22 @@ func (v *trainView) step(s trainer.Step) {
 func (v *trainView) close() {
 	if v.bar != nil {
 		v.bar.clear()
+	}
+}
+
+func trainingRun() making[training.Options, training.Result] {
+	return making[training.Options, training.Result]{
+		kind: "train", config: func(o training.Options) any { return o.Config },
+		tell: func(l *run.Log, o training.Options, r training.Result) {
+			l.Input(artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
+			for _, d := range r.Lineage.Datasets {
+				ref := d.Name
+				if d.Version > 0 {
+					ref = fmt.Sprintf("%s@%d", d.Name, d.Version)
+				}
+				l.Input(artefact(workflows.Dataset, ref, d.Digest))
+			}
+			l.Output(artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
+		},
 	}
 }

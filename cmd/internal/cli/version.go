@@ -23,3 +23,10 @@ func (a *app) versionCommand() *cobra.Command {
 		},
 	}
 }
+
+// versionJSON is the result of version.
+type versionJSON struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`       // that it was built with
+	Platform string `json:"platform"` // system/architecture
+}
