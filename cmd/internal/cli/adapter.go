@@ -26,15 +26,6 @@ and diff also take a directory.`,
 	return c
 }
 
-// openHome opens the home.
-func (a *app) openHome(ctx context.Context) (*home.Home, error) {
-	location, err := a.homeDir()
-	if err != nil {
-		return nil, err
-	}
-	return home.Open(ctx, location)
-}
-
 // registry opens the adapters at a store's URL, or the home's.
 func (a *app) registry(ctx context.Context, store string) (*registry.Registry, error) {
 	location, err := a.homeDir()

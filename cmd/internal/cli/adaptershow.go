@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,15 +17,6 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
-
-func commas(list []string) string { return strings.Join(list, ", ") }
-
-// shownJSON is a version with the aliases that point at it.
-type shownJSON struct {
-	registry.Manifest
-	Ref     string   `json:"ref"`
-	Aliases []string `json:"aliases"`
-}
 
 func (a *app) adapterShowCommand(store *string) *cobra.Command {
 	return &cobra.Command{

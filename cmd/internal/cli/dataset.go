@@ -24,7 +24,7 @@ now, or the directory of a version.`,
 		a.datasetListCommand(), a.datasetShowCommand(), a.datasetCardCommand(),
 		a.datasetExclusionsCommand(), a.datasetRedactionsCommand(), a.datasetSampleCommand(),
 		a.datasetDiffCommand(), a.datasetVerifyCommand(), a.datasetExportCommand(),
-		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(a.datasetEvents),
+		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(func(ctx context.Context, name, alias string) ([]registry.Event, error) { return a.datasetEvents(ctx, name, alias) }),
 	)
 }
 
@@ -93,14 +93,6 @@ func (a *app) printDatasets(list []catalog.Listed) error {
 			fmt.Sprint(d.Examples), day(d.CreatedAt), shortDigest(d.Digest)})
 	}
 	return a.printTable(columns, rows)
-}
-
-// day is a date for people; "" when it is not known.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
 }
 
 // manifestJSON is a manifest and where it is.

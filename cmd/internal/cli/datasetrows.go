@@ -297,13 +297,6 @@ func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
 	return err
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
 func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOptions, split string) error {
 	if err := oneOf("format", o.Format, stages.RowFormats...); err != nil {
 		return err

@@ -3,9 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
-	"slices"
 
 	"github.com/spf13/cobra"
 

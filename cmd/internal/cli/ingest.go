@@ -2,12 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
 	"maps"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 
 	"github.com/spf13/cobra"
 

@@ -2,10 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
 	"os"
 	"strings"
+
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 
 	"github.com/spf13/cobra"
 

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -34,16 +33,6 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 	f.BoolVar(&o.Replace, "replace", false, "take the place of another adapter in the directory")
 	require(c, "out")
 	return c
-}
-
-// localPath is the path that a flag gives for something on this machine, which may be a file:// URL; a
-// place elsewhere is refused, and never becomes a directory called "s3:".
-func localPath(flag, value string) (string, error) {
-	path, local, err := open.Directory(value)
-	if err != nil || !local {
-		return "", usagef("--%s is %q, want a path on this machine", flag, value)
-	}
-	return path, nil
 }
 
 func (a *app) runPull(c *cobra.Command, o stages.PullOptions) error {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -10,25 +9,8 @@ import (
 
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 )
-
-// warnError tells what could not be done but does not matter to the result.
-func (a *app) warnError(err error) { a.warn(err.Error()) }
-
-// history opens the history of the home.
-func (a *app) history(ctx context.Context) (*run.History, error) {
-	location, err := a.homeDir()
-	if err != nil {
-		return nil, err
-	}
-	h, err := home.Open(ctx, location)
-	if err != nil {
-		return nil, err
-	}
-	return run.NewHistory(h.Bucket, time.Now, who(""), a.warnError), nil
-}
 
 func (a *app) runsCommand() *cobra.Command {
 	return group("runs", "List and show what was done: every run that made something",

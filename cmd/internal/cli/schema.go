@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -93,17 +92,4 @@ func (a *app) printDefaults(name string, config any) error {
 	}
 	_, err = a.raw.Write(text)
 	return err
-}
-
-// configKeyNames lists the keys of a configuration by their last parts, none when there is no such one.
-func configKeyNames(name string) []string {
-	keys, err := spec.Keys(name)
-	if err != nil || !slices.Contains(spec.Configs, name) {
-		return nil
-	}
-	var list []string
-	for _, k := range keys {
-		list = append(list, k.Name)
-	}
-	return list
 }

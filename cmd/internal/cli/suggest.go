@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/workflows/spec"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -129,4 +130,17 @@ func edits(a, b string) int {
 		}
 	}
 	return d[len(a)][len(b)]
+}
+
+// configKeyNames lists the keys of a configuration by their last parts, none when there is no such one.
+func configKeyNames(name string) []string {
+	keys, err := spec.Keys(name)
+	if err != nil || !slices.Contains(spec.Configs, name) {
+		return nil
+	}
+	var list []string
+	for _, k := range keys {
+		list = append(list, k.Name)
+	}
+	return list
 }

@@ -2,12 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 
 	"github.com/spf13/cobra"
 
@@ -71,19 +72,6 @@ EXIT STATUS
 	allowOtherBase(c, &o.otherBase)
 	require(c, "base", "data")
 	return c
-}
-
-// require marks flags as required, with an error in our voice.
-func require(c *cobra.Command, names ...string) {
-	run := c.RunE
-	c.RunE = func(c *cobra.Command, args []string) error {
-		for _, n := range names {
-			if !c.Flags().Changed(n) {
-				return usagef("--%s is missing; see `%s --help`", n, c.CommandPath())
-			}
-		}
-		return run(c, args)
-	}
 }
 
 func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
