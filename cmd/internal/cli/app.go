@@ -144,3 +144,11 @@ func require(c *cobra.Command, names ...string) {
 
 // warnError tells what could not be done but does not matter to the result.
 func (a *app) warnError(err error) { a.warn(err.Error()) }
+
+// who is who acts, for histories.
+func who(by string) string {
+	if by != "" {
+		return by
+	}
+	return os.Getenv("USER")
+}

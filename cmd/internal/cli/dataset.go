@@ -24,7 +24,9 @@ now, or the directory of a version.`,
 		a.datasetListCommand(), a.datasetShowCommand(), a.datasetCardCommand(),
 		a.datasetExclusionsCommand(), a.datasetRedactionsCommand(), a.datasetSampleCommand(),
 		a.datasetDiffCommand(), a.datasetVerifyCommand(), a.datasetExportCommand(),
-		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(func(ctx context.Context, name, alias string) ([]registry.Event, error) { return a.datasetEvents(ctx, name, alias) }),
+		a.promoteCommand(ofDatasets), a.rollbackCommand(ofDatasets), a.historyCommand(func(ctx context.Context, name, alias string) ([]registry.Event, error) {
+			return a.datasetEvents(ctx, name, alias)
+		}),
 	)
 }
 

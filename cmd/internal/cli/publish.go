@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cultivar/cultivar/workflows"
@@ -47,14 +46,6 @@ EXIT STATUS
 	f.StringVar(&o.Why, "why", "", "why, for the alias's history")
 	require(c, "name")
 	return c
-}
-
-// who is who acts, for histories.
-func who(by string) string {
-	if by != "" {
-		return by
-	}
-	return os.Getenv("USER")
 }
 
 // publishJSON is the result of publish and pull with --json.
