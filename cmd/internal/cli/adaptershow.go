@@ -66,7 +66,7 @@ func (a *app) printShown(s shownJSON) error {
 		if err := json.Unmarshal(body.Lineage, &l); err != nil {
 			return fmt.Errorf("%s of %s: %w", adapters.LineageFile, s.Ref, err)
 		}
-		f.lineage(l)
+		addLineage(&f, l)
 	}
 	for i, file := range s.Files {
 		f.add(map[bool]string{true: "files"}[i == 0], "%s  %s  %s", shortDigest(file.Digest), file.Path, humanize.Bytes(file.Size))
@@ -86,8 +86,8 @@ func loraText(c adapters.Config) string {
 	return text + " on " + commas(slices.Concat(c.TargetModules, c.TargetParameters))
 }
 
-// lineage appends what an adapter was made from.
-func (f *fields) lineage(l adapters.Lineage) {
+// addLineage appends what an adapter was made from.
+func addLineage(f *fields, l adapters.Lineage) {
 	f.add("base", "%s %s", l.Base.Name, l.Base.Digest)
 	for _, d := range l.Datasets {
 		name := d.Name

@@ -140,12 +140,12 @@ func (a *app) showDataset(d *catalog.Dataset) error {
 		f.add(map[bool]string{true: "sources"}[i == 0], "%s", s.URI)
 	}
 	f.add("documents", "%d kept of %d (%s characters)", m.Counts.Documents, m.Counts.Input, humanize.Count(m.Counts.Chars))
-	f.counts("dropped", m.Counts.DroppedBy)
+	addCounts(&f, "dropped", m.Counts.DroppedBy)
 	if len(m.Counts.SpansBy) > 0 {
-		f.counts("cut out", m.Counts.SpansBy)
+		addCounts(&f, "cut out", m.Counts.SpansBy)
 	}
-	f.counts("redacted", m.Counts.RedactedBy)
-	f.counts("examples", m.Counts.Splits)
+	addCounts(&f, "redacted", m.Counts.RedactedBy)
+	addCounts(&f, "examples", m.Counts.Splits)
 	f.add("files", "%d (%s)", len(m.Files), humanize.Bytes(datasetBytes(m)))
 	return a.printFields(&f)
 }

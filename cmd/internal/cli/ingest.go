@@ -136,17 +136,17 @@ func (a *app) printIngested(r stages.IngestResult) error {
 	f.add("digest", "%s", r.Dataset.Manifest.Digest)
 	f.add("files", "%d (%s)", s.Files, humanize.Bytes(s.Bytes))
 	f.add("documents", "%d kept of %d (%s characters)", s.Out, s.In, humanize.Count(s.Runes))
-	f.counts("dropped", s.Dropped)
+	addCounts(&f, "dropped", s.Dropped)
 	if len(s.Spans) > 0 {
-		f.counts("cut out", s.Spans)
+		addCounts(&f, "cut out", s.Spans)
 	}
-	f.counts("redacted", s.Redactions)
-	f.counts("examples", r.Dataset.Manifest.Counts.Splits)
+	addCounts(&f, "redacted", s.Redactions)
+	addCounts(&f, "examples", r.Dataset.Manifest.Counts.Splits)
 	return a.printFields(&f)
 }
 
-// counts appends a sum and, below it, what it is made of, the largest part first.
-func (f *fields) counts(name string, by map[string]int64) {
+// addCounts appends a sum and, below it, what it is made of, the largest part first.
+func addCounts(f *fields, name string, by map[string]int64) {
 	var sum int64
 	keys := slices.Sorted(maps.Keys(by))
 	for _, n := range by {

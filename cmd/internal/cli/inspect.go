@@ -147,7 +147,7 @@ func (a *app) printAdapter(i inspect.Adapter) error {
 	f.add("lora", "%s", loraText(adapters.Config{Rank: i.Rank, Alpha: i.Alpha, UseRSLoRA: i.UseRSLoRA, UseDoRA: i.UseDoRA, TargetModules: i.Targets, TargetParameters: i.Weights}))
 	f.add("parameters", "%s in %d modules (%s)", humanize.Count(i.Parameters), i.Modules, humanize.Bytes(i.Bytes))
 	if i.Lineage != nil {
-		f.lineage(*i.Lineage)
+		addLineage(&f, *i.Lineage)
 	} else {
 		f.add("base", "%s, by name only: the adapter has no lineage", orNone(i.BaseName))
 	}

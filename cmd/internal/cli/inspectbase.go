@@ -50,7 +50,7 @@ func (a *app) printBase(i inspect.Base) error {
 	for _, odd := range i.Oddities {
 		f.add("note", "%s", odd)
 	}
-	f.wrap(min(terminalWidth(a.out), 100))
+	wrapFields(&f, min(terminalWidth(a.out), 100))
 	return a.printFields(&f)
 }
 
@@ -101,9 +101,9 @@ func templateText(t *inspect.Template) string {
 
 func yesNo(ok bool) string { return map[bool]string{true: "yes", false: "no"}[ok] }
 
-// wrap breaks values between words so that lines have at most width columns; a word that is longer
+// wrapFields breaks values between words so that lines have at most width columns; a word that is longer
 // stays whole.
-func (f *fields) wrap(width int) {
+func wrapFields(f *fields, width int) {
 	label := 0
 	for _, row := range f.rows {
 		label = max(label, utf8.RuneCountInString(row[0]))

@@ -78,9 +78,9 @@ func (a *app) printQuickstart(q quickstart.Report, dirs quickstart.Dirs) error {
 	in, tr, ev := q.Ingested, q.Trained, q.Evaluated
 	var f fields
 	f.add("documents", "%d read, %d kept", in.Stats.In, in.Stats.Out)
-	f.wrapped("dropped", tallied(in.Stats.Dropped))
-	f.wrapped("cut out", tallied(in.Stats.Spans))
-	f.wrapped("redacted", tallied(in.Stats.Redactions))
+	addWrapped(&f, "dropped", tallied(in.Stats.Dropped))
+	addWrapped(&f, "cut out", tallied(in.Stats.Spans))
+	addWrapped(&f, "redacted", tallied(in.Stats.Redactions))
 	f.add("dataset", "%s  sha256:%s…", in.Ref, shortDigest(q.Dataset))
 	f.add("", "%d passages to train on, %d held back", in.Counts.Splits["train"], in.Counts.Splits["test"])
 	f.add("training", "%d steps, %s tokens, %s parameters", tr.Steps, humanize.Count(tr.Tokens), humanize.Count(int64(tr.Parameters)))
@@ -94,7 +94,7 @@ func (a *app) printQuickstart(q quickstart.Report, dirs quickstart.Dirs) error {
 	f.add("  adapter", "%s", strings.TrimSpace(q.Answers.Adapter))
 	f.add("", "")
 	if len(q.Reused) > 0 {
-		f.wrapped("reused", q.Reused)
+		addWrapped(&f, "reused", q.Reused)
 	}
 	f.add("took", "%s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
 	if err := a.printFields(&f); err != nil {
@@ -115,8 +115,8 @@ var ruleNames = map[string]string{
 	"extract/unsupported": "unsupported type", "filter/boilerplate": "lines of boilerplate",
 }
 
-// wrapped adds parts, as many to a line as fit a narrow terminal.
-func (f *fields) wrapped(name string, parts []string) {
+// addWrapped adds parts, as many to a line as fit a narrow terminal.
+func addWrapped(f *fields, name string, parts []string) {
 	const room = 66
 	line := ""
 	for i, p := range parts {

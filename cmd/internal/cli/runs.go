@@ -163,7 +163,7 @@ func (a *app) printRun(r run.Run) error {
 	f.add("took", "%s", humanize.Duration(r.Took()))
 	f.add("program", "%s", r.Program)
 	f.add("config", "%s", shortDigest(r.ConfigDigest))
-	f.artefacts("input", r.Inputs)
+	addArtefacts(&f, "input", r.Inputs)
 	for _, s := range r.Stages {
 		what := humanize.Duration(s.Took)
 		if slices.Contains(r.Reused, s.Stage) {
@@ -171,7 +171,7 @@ func (a *app) printRun(r run.Run) error {
 		}
 		f.add("stage", "%s: %s", s.Stage, what)
 	}
-	f.artefacts("output", r.Outputs)
+	addArtefacts(&f, "output", r.Outputs)
 	if r.Fault != nil {
 		for _, line := range strings.Split(r.Fault.Text, "\n") {
 			f.add("error", "%s", line)
@@ -181,8 +181,8 @@ func (a *app) printRun(r run.Run) error {
 	return a.printFields(&f)
 }
 
-// artefacts appends what a run worked on or made, an entry a line.
-func (f *fields) artefacts(name string, list []workflows.Artefact) {
+// addArtefacts appends what a run worked on or made, an entry a line.
+func addArtefacts(f *fields, name string, list []workflows.Artefact) {
 	for _, x := range list {
 		ref, _, _ := strings.Cut(x.Ref, "@sha256:") // of a tree, which its digest names
 		f.add(name, "%s %s  %s", x.Type, ref, shortDigest(x.Digest))
