@@ -29,13 +29,13 @@ an adapter can target), an adapter (its settings, its lineage, what can serve it
 PATH is a directory, a GGUF file, or hf://org/name@revision for a base on the Hugging Face Hub.
 REF is the name of a dataset or of a published adapter.`,
 		Args: exactArgs("PATH"),
-		RunE: func(c *cobra.Command, args []string) error { return a.inspect(c.Context(), args[0], store) },
+		RunE: func(c *cobra.Command, args []string) error { return a.runInspect(c.Context(), args[0], store) },
 	}
 	c.Flags().StringVar(&store, "from", "", "store that an adapter is in (default the home's registry)")
 	return c
 }
 
-func (a *app) inspect(ctx context.Context, what, store string) error {
+func (a *app) runInspect(ctx context.Context, what, store string) error {
 	what, err := a.localBase(ctx, what)
 	if err != nil {
 		return err
