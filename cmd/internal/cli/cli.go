@@ -2,8 +2,8 @@
 // what came of it.
 //
 // Voice: results go to standard output; everything else goes to standard error, as
-// "cultivar: error: …" and "cultivar: hint: …", without capitals and full stops. Exit codes are in
-// exit.go and nowhere else.
+// "cultivar: error: …" and "cultivar: hint: …", without capitals and full stops. Exit codes are
+// in door/exit.go and nowhere else.
 package cli
 
 import (
@@ -16,6 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
+	"github.com/cultivar/cultivar/cmd/internal/cli/dataverbs"
+	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/cpu"
 	"github.com/cultivar/cultivar/internal/version"
 )
@@ -29,20 +33,20 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: in, out: &screen{w: out}, raw: out, err: errw}
-	root := a.root()
+	a := &door.App{In: in, Out: &door.Screen{W: out}, Raw: out, Err: errw}
+	root := root(a)
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(a.out)
+	root.SetOut(a.Out)
 	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	return a.fail(ctx, err)
+	return a.Fail(ctx, err)
 }
 
-func (a *app) root() *cobra.Command {
+func root(a *door.App) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "cultivar",
 		Short:         "Turn an open-weight model and your documents into an adapter of your own",
@@ -51,7 +55,7 @@ func (a *app) root() *cobra.Command {
 		Version:       version.Version,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknownCommand(c, args[0])
+				return door.UnknownCommand(c, args[0])
 			}
 			return nil
 		},
@@ -62,34 +66,34 @@ func (a *app) root() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("cultivar {{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
-	root.PersistentFlags().StringVar(&a.home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print results as JSON")
-	root.AddCommand(a.commands()...)
+	root.SetFlagErrorFunc(door.FlagError)
+	root.PersistentFlags().StringVar(&a.Home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
+	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print results as JSON")
+	root.AddCommand(commands(a)...)
 	return root
 }
 
 // commands lists the verbs in the order in which a newcomer meets them.
-func (a *app) commands() []*cobra.Command {
+func commands(a *door.App) []*cobra.Command {
 	return []*cobra.Command{
-		a.quickstartCommand(),
-		a.ingestCommand(),
-		a.datasetCommand(),
-		a.trainCommand(),
-		a.evalCommand(),
-		a.generateCommand(),
-		a.tokenizeCommand(),
-		a.templateCommand(),
-		a.exportCommand(),
-		a.inspectCommand(),
-		a.publishCommand(),
-		a.pullCommand(),
-		a.adapterCommand(),
-		a.storeCommand(),
-		a.runsCommand(),
-		a.doctorCommand(),
-		a.configCommand(),
-		a.completionCommand(),
-		a.versionCommand(),
+		quickstartCommand(a),
+		dataverbs.IngestCommand(a),
+		dataverbs.DatasetCommand(a),
+		modelverbs.TrainCommand(a),
+		modelverbs.EvalCommand(a),
+		modelverbs.GenerateCommand(a),
+		modelverbs.TokenizeCommand(a),
+		modelverbs.TemplateCommand(a),
+		modelverbs.ExportCommand(a),
+		modelverbs.InspectCommand(a),
+		adapterverbs.PublishCommand(a),
+		adapterverbs.PullCommand(a),
+		adapterverbs.AdapterCommand(a),
+		adapterverbs.StoreCommand(a),
+		runsCommand(a),
+		doctorCommand(a),
+		configCommand(a),
+		completionCommand(a),
+		versionCommand(a),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 )
 
 // call runs the command line in this process.
@@ -46,7 +47,7 @@ func TestHelp(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk((&app{}).root())
+	walk(root(&door.App{}))
 }
 
 // TestFullDisk: output that is lost is a failure, of every verb that prints a result.
@@ -141,9 +142,9 @@ func TestCarelessStore(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	a := &app{out: &out}
+	a := &door.App{Out: &out}
 	path := "a/very/long/path/" + strings.Repeat("x", 60) + "/end.md"
-	err := a.printTable([]column{{name: "PATH", shrink: 's'}, {name: "N", right: true}, {name: "WHY", shrink: 'e'}},
+	err := a.PrintTable([]door.Column{{Name: "PATH", Shrink: 's'}, {Name: "N", Right: true}, {Name: "WHY", Shrink: 'e'}},
 		[][]string{{path, "7", strings.Repeat("w", 50)}, {"b\x1b[31m\n", "123", "é"}})
 	if err != nil {
 		t.Fatal(err)

@@ -2,27 +2,29 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/cmd/internal/door"
 )
 
-func (a *app) completionCommand() *cobra.Command {
+func completionCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
 		Short: "Print a script that lets the shell complete commands and flags",
 		Example: `  source <(cultivar completion bash)
   cultivar completion zsh > "${fpath[1]}/_cultivar"
   cultivar completion fish > ~/.config/fish/completions/cultivar.fish`,
-		Args:      exactArgs("SHELL"),
+		Args:      door.ExactArgs("SHELL"),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(c *cobra.Command, args []string) error {
 			switch root := c.Root(); args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(a.out, true)
+				return root.GenBashCompletionV2(a.Out, true)
 			case "zsh":
-				return root.GenZshCompletion(a.out)
+				return root.GenZshCompletion(a.Out)
 			case "fish":
-				return root.GenFishCompletion(a.out, true)
+				return root.GenFishCompletion(a.Out, true)
 			}
-			return usagef("no completion for %q, want bash, zsh or fish", args[0])
+			return door.Usagef("no completion for %q, want bash, zsh or fish", args[0])
 		},
 	}
 }

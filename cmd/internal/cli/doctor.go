@@ -6,11 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows/doctor"
 )
 
-func (a *app) doctorCommand() *cobra.Command {
+func doctorCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at this machine: processor, kernels, memory, disk, credentials",
@@ -19,9 +20,9 @@ disk; whether the home can be written; whether credentials for S3 are found, whi
 
 EXIT STATUS
   0 all is well   1 something is broken`,
-		Args: exactArgs(),
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			home, err := a.homeDir()
+			home, err := a.HomeDir()
 			if err != nil {
 				return err
 			}
@@ -30,32 +31,32 @@ EXIT STATUS
 			for _, p := range h.Problems {
 				broken = append(broken, errors.New(p))
 			}
-			if a.json {
+			if a.JSON {
 				// The problems are in the report: standard output holds one document.
-				err := a.printJSON(h)
-				a.json = false
+				err := a.PrintJSON(h)
+				a.JSON = false
 				return errors.Join(append(broken, err)...)
 			}
-			return errors.Join(append(broken, a.printHealth(h))...)
+			return errors.Join(append(broken, printHealth(a, h))...)
 		},
 	}
 }
 
-func (a *app) printHealth(h doctor.Health) error {
-	var f fields
-	f.add("platform", "%s", h.Platform)
-	f.add("processor", "%s, %d threads", orUnknown(h.CPU), h.Threads)
-	f.add("kernels", "%s (available: %s)", h.Kernels, commas(h.Available))
-	f.add("speed", "%.0f GFLOP/s in float32 matrix products", h.GFLOPS)
-	f.add("memory", "%s, %s available", size(h.MemoryTotal), size(h.MemoryFree))
-	f.add("home", "%s, %s free", h.Home, size(h.HomeFree))
-	f.add("TMPDIR", "%s, %s free", h.Temp, size(h.TempFree))
+func printHealth(a *door.App, h doctor.Health) error {
+	var f door.Fields
+	f.Add("platform", "%s", h.Platform)
+	f.Add("processor", "%s, %d threads", orUnknown(h.CPU), h.Threads)
+	f.Add("kernels", "%s (available: %s)", h.Kernels, door.Commas(h.Available))
+	f.Add("speed", "%.0f GFLOP/s in float32 matrix products", h.GFLOPS)
+	f.Add("memory", "%s, %s available", size(h.MemoryTotal), size(h.MemoryFree))
+	f.Add("home", "%s, %s free", h.Home, size(h.HomeFree))
+	f.Add("TMPDIR", "%s, %s free", h.Temp, size(h.TempFree))
 	credentials := "none found (an instance's role is not asked)"
 	if h.Credentials != "" {
 		credentials = fmt.Sprintf("found in %s", h.Credentials)
 	}
-	f.add("S3", "%s", credentials)
-	return a.printFields(&f)
+	f.Add("S3", "%s", credentials)
+	return a.PrintFields(&f)
 }
 
 func orUnknown(s string) string {

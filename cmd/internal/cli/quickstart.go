@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
@@ -16,7 +18,7 @@ import (
 	"github.com/cultivar/cultivar/workflows/run"
 )
 
-func (a *app) quickstartCommand() *cobra.Command {
+func quickstartCommand(a *door.App) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "quickstart [--dir DIR]",
@@ -26,14 +28,14 @@ documents of a company that does not exist, fit an adapter to them, measure it o
 back, publish it, pull it back, and ask base and adapter the same question.
 
 Run again it reuses what is there and still right.`,
-		Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.runQuickstart(c, dir) },
+		Args: door.ExactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error { return runQuickstart(a, c, dir) },
 	}
 	c.Flags().StringVar(&dir, "dir", "cultivar-quickstart", "where everything goes")
 	return c
 }
 
-func (a *app) runQuickstart(c *cobra.Command, root string) error {
+func runQuickstart(a *door.App, c *cobra.Command, root string) error {
 	dirs := quickstart.Dirs{Root: root}
 	w, err := quickstart.Workflow()
 	if err != nil {
@@ -44,18 +46,18 @@ func (a *app) runQuickstart(c *cobra.Command, root string) error {
 		return err
 	}
 	env := workflows.Env{Home: dirs.Home(), Bucket: h.Bucket, Scratch: dirs.Scratch(), Now: time.Now, Who: "quickstart"}
-	view := newTrainView(a)
-	engine := run.New(kinds.All(kinds.Hooks{Train: view.hooks()}), env, run.Hooks{
-		OnReuse: func(r workflows.Record) { a.note("%s: reused", r.Stage) },
-		OnStart: func(stage string) { a.note("%s …", stage) },
+	view := modelverbs.NewTrainView(a)
+	engine := run.New(kinds.All(kinds.Hooks{Train: view.Hooks()}), env, run.Hooks{
+		OnReuse: func(r workflows.Record) { a.Note("%s: reused", r.Stage) },
+		OnStart: func(stage string) { a.Note("%s …", stage) },
 		OnDone: func(r workflows.Record) {
-			view.close()
-			a.note("%s: done in %s", r.Stage, humanize.Duration(r.Took))
+			view.Close()
+			a.Note("%s: done in %s", r.Stage, humanize.Duration(r.Took))
 		},
-		Warn: a.warnError,
+		Warn: a.WarnError,
 	})
 	r, err := engine.Execute(c.Context(), w)
-	view.close()
+	view.Close()
 	if err != nil {
 		return err
 	}
@@ -67,40 +69,40 @@ func (a *app) runQuickstart(c *cobra.Command, root string) error {
 		return err
 	}
 	report.Dir = root
-	if a.json {
-		return a.printJSON(report)
+	if a.JSON {
+		return a.PrintJSON(report)
 	}
-	return a.printQuickstart(report, dirs)
+	return printQuickstart(a, report, dirs)
 }
 
 // printQuickstart writes the report.
-func (a *app) printQuickstart(q quickstart.Report, dirs quickstart.Dirs) error {
+func printQuickstart(a *door.App, q quickstart.Report, dirs quickstart.Dirs) error {
 	in, tr, ev := q.Ingested, q.Trained, q.Evaluated
-	var f fields
-	f.add("documents", "%d read, %d kept", in.Stats.In, in.Stats.Out)
+	var f door.Fields
+	f.Add("documents", "%d read, %d kept", in.Stats.In, in.Stats.Out)
 	addWrapped(&f, "dropped", tallied(in.Stats.Dropped))
 	addWrapped(&f, "cut out", tallied(in.Stats.Spans))
 	addWrapped(&f, "redacted", tallied(in.Stats.Redactions))
-	f.add("dataset", "%s  sha256:%s…", in.Ref, shortDigest(q.Dataset))
-	f.add("", "%d passages to train on, %d held back", in.Counts.Splits["train"], in.Counts.Splits["test"])
-	f.add("training", "%d steps, %s tokens, %s parameters", tr.Steps, humanize.Count(tr.Tokens), humanize.Count(int64(tr.Parameters)))
-	f.add("", "%.0f tokens/s, %s", tr.TokensPerSecond, humanize.Duration(time.Duration(tr.Seconds*float64(time.Second))))
-	f.add("held out", "loss %.3f before, %.3f after (%s tokens never trained on)", ev.Before, ev.After, humanize.Count(int64(ev.Tokens)))
-	f.add("adapter", "%s = %s:%s, published, pulled back and verified", q.Published.Ref, quickstart.Name, quickstart.Alias)
-	f.add("", "%s", q.Adapter)
-	f.add("", "")
-	f.add("question", "%s", q.Answers.Question)
-	f.add("  base", "%s", strings.TrimSpace(q.Answers.Base))
-	f.add("  adapter", "%s", strings.TrimSpace(q.Answers.Adapter))
-	f.add("", "")
+	f.Add("dataset", "%s  sha256:%s…", in.Ref, door.ShortDigest(q.Dataset))
+	f.Add("", "%d passages to train on, %d held back", in.Counts.Splits["train"], in.Counts.Splits["test"])
+	f.Add("training", "%d steps, %s tokens, %s parameters", tr.Steps, humanize.Count(tr.Tokens), humanize.Count(int64(tr.Parameters)))
+	f.Add("", "%.0f tokens/s, %s", tr.TokensPerSecond, humanize.Duration(time.Duration(tr.Seconds*float64(time.Second))))
+	f.Add("held out", "loss %.3f before, %.3f after (%s tokens never trained on)", ev.Before, ev.After, humanize.Count(int64(ev.Tokens)))
+	f.Add("adapter", "%s = %s:%s, published, pulled back and verified", q.Published.Ref, quickstart.Name, quickstart.Alias)
+	f.Add("", "%s", q.Adapter)
+	f.Add("", "")
+	f.Add("question", "%s", q.Answers.Question)
+	f.Add("  base", "%s", strings.TrimSpace(q.Answers.Base))
+	f.Add("  adapter", "%s", strings.TrimSpace(q.Answers.Adapter))
+	f.Add("", "")
 	if len(q.Reused) > 0 {
 		addWrapped(&f, "reused", q.Reused)
 	}
-	f.add("took", "%s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
-	if err := a.printFields(&f); err != nil {
+	f.Add("took", "%s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
+	if err := a.PrintFields(&f); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, `
+	_, err := fmt.Fprintf(a.Out, `
 next, on a folder of your own:
   cultivar ingest ./your-folder --out mine
   cultivar train --base %[1]s --data mine --out mine-adapter
@@ -116,7 +118,7 @@ var ruleNames = map[string]string{
 }
 
 // addWrapped adds parts, as many to a line as fit a narrow terminal.
-func addWrapped(f *fields, name string, parts []string) {
+func addWrapped(f *door.Fields, name string, parts []string) {
 	const room = 66
 	line := ""
 	for i, p := range parts {
@@ -124,12 +126,12 @@ func addWrapped(f *fields, name string, parts []string) {
 			p += ","
 		}
 		if line != "" && len(line)+1+len(p) > room {
-			f.add(name, "%s", line)
+			f.Add(name, "%s", line)
 			name, line = "", ""
 		}
 		line = strings.TrimSpace(line + " " + p)
 	}
-	f.add(name, "%s", line)
+	f.Add(name, "%s", line)
 }
 
 // tallied renders counts, the largest first.

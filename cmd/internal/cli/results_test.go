@@ -16,6 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters/diff"
+	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
+	"github.com/cultivar/cultivar/cmd/internal/cli/dataverbs"
+	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/store/probe"
@@ -35,14 +39,14 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {ingestJSON{}}, "train": {trainJSON{}, training.Plan{}}, "eval": {evalJSON{}},
-		"generate": {stages.GenerateResult{}, answersJSON{}}, "template": {textJSON{}}, "export": {exportedJSON{}},
-		"inspect": {inspect.Base{}, inspect.Adapter{}, manifestJSON{}}, "publish": {publishJSON{}}, "pull": {pulledJSON{}},
-		"dataset ls": {[]catalog.Listed{}}, "dataset show": {manifestJSON{}}, "dataset card": {cardJSON{}}, "dataset verify": {intactJSON{}},
-		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {stages.DatasetDiff{}}, "dataset export": {rowsFileJSON{}},
-		"adapter ls": {[]registry.Listed{}}, "adapter show": {shownJSON{}}, "adapter history": {[]registry.Event{}},
-		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {soundJSON{}}, "adapter diff": {diff.Diff{}},
-		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]objectJSON{}},
+		"quickstart": {quickstart.Report{}}, "ingest": {dataverbs.IngestJSON{}}, "train": {modelverbs.TrainJSON{}, training.Plan{}}, "eval": {modelverbs.EvalJSON{}},
+		"generate": {stages.GenerateResult{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
+		"inspect": {inspect.Base{}, inspect.Adapter{}, dataverbs.ManifestJSON{}}, "publish": {adapterverbs.PublishJSON{}}, "pull": {adapterverbs.PulledJSON{}},
+		"dataset ls": {[]catalog.Listed{}}, "dataset show": {dataverbs.ManifestJSON{}}, "dataset card": {dataverbs.CardJSON{}}, "dataset verify": {dataverbs.IntactJSON{}},
+		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {stages.DatasetDiff{}}, "dataset export": {dataverbs.RowsFileJSON{}},
+		"adapter ls": {[]registry.Listed{}}, "adapter show": {adapterverbs.ShownJSON{}}, "adapter history": {[]registry.Event{}},
+		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {adapterverbs.SoundJSON{}}, "adapter diff": {diff.Diff{}},
+		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]adapterverbs.ObjectJSON{}},
 		"runs ls": {[]runJSON{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {versionJSON{}},
 	}
 }
@@ -71,7 +75,7 @@ func verbs() []string {
 			list = append(list, name)
 		}
 	}
-	walk((&app{}).root())
+	walk(root(&door.App{}))
 	slices.Sort(list)
 	return list
 }
@@ -98,7 +102,7 @@ func TestResultsPage(t *testing.T) {
 		}
 	}
 	b.WriteString("\n## what fails\n\n")
-	writeTable(&b, comments, reflect.TypeFor[failure]())
+	writeTable(&b, comments, reflect.TypeFor[door.Failure]())
 	path := filepath.Join(testkit.Root(t), "docs", "reference", "json.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -219,7 +223,7 @@ func kindOf(t reflect.Type) string {
 
 // checkJSON holds what a verb printed to what the page says of it.
 func checkJSON(args []string, code int, out []byte) error {
-	c, _, err := (&app{}).root().Find(args)
+	c, _, err := root(&door.App{}).Find(args)
 	if err != nil {
 		return nil // an error that has been told
 	}
@@ -234,7 +238,7 @@ func checkJSON(args []string, code int, out []byte) error {
 	}
 	types := append([]any{}, results()[verb]...)
 	if code != 0 {
-		types = append(types, failure{})
+		types = append(types, door.Failure{})
 	}
 	var errs []string
 	for _, typ := range types {

@@ -7,13 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
 )
 
-func (a *app) runsCommand() *cobra.Command {
-	return group("runs", "List and show what was done: every run that made something",
+func runsCommand(a *door.App) *cobra.Command {
+	return door.Group("runs", "List and show what was done: every run that made something",
 		`List and show what was done in a home: every ingest, training, publication and so on is a run, with
 who started it, what it worked on, what came of it, and how it ended.
 
@@ -22,11 +23,11 @@ STATES
   done         ended well
   failed       ended with an error
   interrupted  stopped, killed, or not heard of for five minutes from another machine`,
-		a.runsListCommand(), a.runsShowCommand(),
+		runsListCommand(a), runsShowCommand(a),
 	)
 }
 
-func (a *app) runsListCommand() *cobra.Command {
+func runsListCommand(a *door.App) *cobra.Command {
 	var state, kind string
 	var limit int
 	c := &cobra.Command{
@@ -34,15 +35,15 @@ func (a *app) runsListCommand() *cobra.Command {
 		Short: "List the runs, newest first",
 		Example: `  cultivar runs ls --state failed
   cultivar runs ls --kind train --limit 5`,
-		Args: exactArgs(),
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := oneOf("state", state, append([]string{""}, stateNames()...)...); err != nil {
+			if err := door.OneOf("state", state, append([]string{""}, stateNames()...)...); err != nil {
 				return err
 			}
 			if limit < 0 {
-				return usagef("--limit is %d, want 0 or more", limit)
+				return door.Usagef("--limit is %d, want 0 or more", limit)
 			}
-			h, err := a.history(c.Context())
+			h, err := a.History(c.Context())
 			if err != nil {
 				return err
 			}
@@ -56,7 +57,7 @@ func (a *app) runsListCommand() *cobra.Command {
 			if limit > 0 {
 				list = list[:min(limit, len(list))]
 			}
-			return a.printRuns(list)
+			return printRuns(a, list)
 		},
 	}
 	f := c.Flags()
@@ -97,21 +98,21 @@ func listed(r run.Run) runJSON {
 	return l
 }
 
-func (a *app) printRuns(runs []run.Run) error {
+func printRuns(a *door.App, runs []run.Run) error {
 	list := []runJSON{}
 	for _, r := range runs {
 		list = append(list, listed(r))
 	}
-	if a.json {
-		return a.printJSON(list)
+	if a.JSON {
+		return a.PrintJSON(list)
 	}
 	if len(list) == 0 {
-		a.note("no runs")
+		a.Note("no runs")
 		return nil
 	}
 	// On a narrow terminal only what tells the runs apart is left.
-	columns := []column{{name: "ID"}, {name: "KIND", shrink: 'e'}, {name: "STATE", shrink: 'e'}, {name: "TOOK", right: true}, {name: "WHO", shrink: 'e'}, {name: "OUTPUT", shrink: 's'}}
-	if terminalWidth(a.out) < 60 {
+	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e'}, {Name: "STATE", Shrink: 'e'}, {Name: "TOOK", Right: true}, {Name: "WHO", Shrink: 'e'}, {Name: "OUTPUT", Shrink: 's'}}
+	if door.TerminalWidth(a.Out) < 60 {
 		columns = columns[:3]
 	}
 	var rows [][]string
@@ -123,18 +124,18 @@ func (a *app) printRuns(runs []run.Run) error {
 		row := []string{l.ID, l.Kind, string(l.State), humanize.Duration(time.Duration(l.Seconds * float64(time.Second))), l.Who, what}
 		rows = append(rows, row[:len(columns)])
 	}
-	return a.printTable(columns, rows)
+	return a.PrintTable(columns, rows)
 }
 
-func (a *app) runsShowCommand() *cobra.Command {
+func runsShowCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a run: what it worked on, what it made, how it ended",
 		Long: `Show a run: what it worked on, what it made, how it ended. ID may be cut short as long as it starts or
 ends one run's only.`,
-		Args: exactArgs("ID"),
+		Args: door.ExactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			h, err := a.history(c.Context())
+			h, err := a.History(c.Context())
 			if err != nil {
 				return err
 			}
@@ -142,50 +143,50 @@ ends one run's only.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(r)
+			if a.JSON {
+				return a.PrintJSON(r)
 			}
-			return a.printRun(r)
+			return printRun(a, r)
 		},
 	}
 }
 
-func (a *app) printRun(r run.Run) error {
-	var f fields
-	f.add("run", "%s", r.ID)
-	f.add("kind", "%s", r.Kind)
-	f.add("state", "%s", r.State)
-	f.some("who", r.Who)
-	f.add("started", "%s", r.Started.UTC().Format(time.DateTime))
+func printRun(a *door.App, r run.Run) error {
+	var f door.Fields
+	f.Add("run", "%s", r.ID)
+	f.Add("kind", "%s", r.Kind)
+	f.Add("state", "%s", r.State)
+	f.Some("who", r.Who)
+	f.Add("started", "%s", r.Started.UTC().Format(time.DateTime))
 	if r.Finished.IsZero() {
-		f.add("last seen", "%s", r.Seen.UTC().Format(time.DateTime))
+		f.Add("last seen", "%s", r.Seen.UTC().Format(time.DateTime))
 	}
-	f.add("took", "%s", humanize.Duration(r.Took()))
-	f.add("program", "%s", r.Program)
-	f.add("config", "%s", shortDigest(r.ConfigDigest))
+	f.Add("took", "%s", humanize.Duration(r.Took()))
+	f.Add("program", "%s", r.Program)
+	f.Add("config", "%s", door.ShortDigest(r.ConfigDigest))
 	addArtefacts(&f, "input", r.Inputs)
 	for _, s := range r.Stages {
 		what := humanize.Duration(s.Took)
 		if slices.Contains(r.Reused, s.Stage) {
 			what = "reused"
 		}
-		f.add("stage", "%s: %s", s.Stage, what)
+		f.Add("stage", "%s: %s", s.Stage, what)
 	}
 	addArtefacts(&f, "output", r.Outputs)
 	if r.Fault != nil {
 		for _, line := range strings.Split(r.Fault.Text, "\n") {
-			f.add("error", "%s", line)
+			f.Add("error", "%s", line)
 		}
-		f.some("hint", r.Fault.Hint)
+		f.Some("hint", r.Fault.Hint)
 	}
-	return a.printFields(&f)
+	return a.PrintFields(&f)
 }
 
 // addArtefacts appends what a run worked on or made, an entry a line.
-func addArtefacts(f *fields, name string, list []workflows.Artefact) {
+func addArtefacts(f *door.Fields, name string, list []workflows.Artefact) {
 	for _, x := range list {
 		ref, _, _ := strings.Cut(x.Ref, "@sha256:") // of a tree, which its digest names
-		f.add(name, "%s %s  %s", x.Type, ref, shortDigest(x.Digest))
+		f.Add(name, "%s %s  %s", x.Type, ref, door.ShortDigest(x.Digest))
 		name = ""
 	}
 }

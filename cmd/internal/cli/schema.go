@@ -6,25 +6,26 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/spec"
 )
 
-func (a *app) configCommand() *cobra.Command {
-	return group("config", "Describe the configuration files", "", a.configSchemaCommand(), a.configDefaultsCommand())
+func configCommand(a *door.App) *cobra.Command {
+	return door.Group("config", "Describe the configuration files", "", configSchemaCommand(a), configDefaultsCommand(a))
 }
 
 // subject is the configuration that the arguments name, training's without any.
 func subject(args []string) (string, error) {
-	name := first(args)
+	name := door.First(args)
 	if name == "" {
 		return "train", nil
 	}
 	_, err := spec.Defaults(name)
-	return name, usageError(err)
+	return name, door.UsageError(err)
 }
 
-func (a *app) configSchemaCommand() *cobra.Command {
+func configSchemaCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [train|ingest]",
 		Short: "Print the JSON Schema of a configuration file",
@@ -32,7 +33,7 @@ func (a *app) configSchemaCommand() *cobra.Command {
 default. Editors complete and check YAML files with it: write it to a file, and begin the YAML with
 
   # yaml-language-server: $schema=train.schema.json`,
-		Args:      atMostArgs("train|ingest"),
+		Args:      door.AtMostArgs("train|ingest"),
 		ValidArgs: spec.Configs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name, err := subject(args)
@@ -43,17 +44,17 @@ default. Editors complete and check YAML files with it: write it to a file, and 
 			if err != nil {
 				return err
 			}
-			_, err = a.raw.Write(text)
+			_, err = a.Raw.Write(text)
 			return err
 		},
 	}
 }
 
-func (a *app) configDefaultsCommand() *cobra.Command {
+func configDefaultsCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:       "defaults [train|ingest]",
 		Short:     "Print a configuration file with all keys and their defaults, as YAML",
-		Args:      atMostArgs("train|ingest"),
+		Args:      door.AtMostArgs("train|ingest"),
 		ValidArgs: spec.Configs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name, err := subject(args)
@@ -64,20 +65,20 @@ func (a *app) configDefaultsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
+			if a.JSON {
 				text, err := workflows.Encode(config)
 				if err != nil {
 					return err
 				}
-				return a.printJSON(text)
+				return a.PrintJSON(text)
 			}
-			return a.printDefaults(name, config)
+			return printDefaults(a, name, config)
 		},
 	}
 }
 
 // printDefaults writes a configuration with what each key means above it.
-func (a *app) printDefaults(name string, config any) error {
+func printDefaults(a *door.App, name string, config any) error {
 	keys, err := spec.Keys(name)
 	if err != nil {
 		return err
@@ -90,6 +91,6 @@ func (a *app) printDefaults(name string, config any) error {
 	if err != nil {
 		return fmt.Errorf("encode defaults: %w", err)
 	}
-	_, err = a.raw.Write(text)
+	_, err = a.Raw.Write(text)
 	return err
 }

@@ -6,19 +6,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/version"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func versionCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  exactArgs(),
+		Args:  door.ExactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			if a.json {
-				return a.printJSON(versionJSON{version.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			if a.JSON {
+				return a.PrintJSON(versionJSON{version.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
-			_, err := fmt.Fprintf(a.out, "cultivar %s (%s, %s/%s)\n", version.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(a.Out, "cultivar %s (%s, %s/%s)\n", version.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}

@@ -1,4 +1,4 @@
-package cli
+package door
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// bar is a progress bar of one line on a terminal; elsewhere it draws nothing.
-type bar struct {
+// Bar is a progress bar of one line on a terminal; elsewhere it draws nothing.
+type Bar struct {
 	w       io.Writer
 	label   string
 	total   int
@@ -19,16 +19,17 @@ type bar struct {
 	visible bool
 }
 
-func newBar(w io.Writer, label string, total, first int) *bar {
-	b := &bar{label: label, total: total, first: first, began: time.Now()}
-	if isTerminal(w) && os.Getenv("TERM") != "dumb" {
+// NewBar shows how far something is; nil, which shows nothing, where there is no terminal.
+func NewBar(w io.Writer, label string, total, first int) *Bar {
+	b := &Bar{label: label, total: total, first: first, began: time.Now()}
+	if IsTerminal(w) && os.Getenv("TERM") != "dumb" {
 		b.w = w
 	}
 	return b
 }
 
-// set moves the bar and reports whether it is shown at all.
-func (b *bar) set(done int, text string) bool {
+// Set moves the bar and reports whether it is shown at all.
+func (b *Bar) Set(done int, text string) bool {
 	if b.w == nil {
 		return false
 	}
@@ -37,12 +38,12 @@ func (b *bar) set(done int, text string) bool {
 	}
 	b.drawn = time.Now()
 	b.visible = true
-	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s", b.line(done, text, terminalWidth(b.w)))
+	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s", b.line(done, text, TerminalWidth(b.w)))
 	return true
 }
 
 // line fits into width columns: label, bar, count, text, time left.
-func (b *bar) line(done int, text string, width int) string {
+func (b *Bar) line(done int, text string, width int) string {
 	right := fmt.Sprintf(" %d/%d  %s%s", done, b.total, text, b.left(done))
 	room := width - 1 - len(b.label) - 3 - len(right)
 	if room < 4 {
@@ -54,7 +55,7 @@ func (b *bar) line(done int, text string, width int) string {
 	return fmt.Sprintf("%s [%s%s]%s", b.label, strings.Repeat("=", full), strings.Repeat(" ", room-full), right)
 }
 
-func (b *bar) left(done int) string {
+func (b *Bar) left(done int) string {
 	if done <= b.first || done >= b.total {
 		return ""
 	}
@@ -62,8 +63,8 @@ func (b *bar) left(done int) string {
 	return "  " + (perStep * time.Duration(b.total-done)).Round(time.Second).String() + " left"
 }
 
-// clear removes the bar from the screen.
-func (b *bar) clear() {
+// Clear removes the bar from the screen.
+func (b *Bar) Clear() {
 	if b != nil && b.visible {
 		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
 		b.visible = false

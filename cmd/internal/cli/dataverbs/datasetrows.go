@@ -1,4 +1,4 @@
-package cli
+package dataverbs
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
@@ -25,8 +26,8 @@ func limited(c *cobra.Command, limit *int) {
 }
 
 // collect takes the rows that match up to the limit, and counts those that match.
-func collect[T table.Row](c *cobra.Command, a *app, rows iter.Seq2[T, error], limit int, match func(T) bool) (list []T, all int, err error) {
-	if a.json && !c.Flags().Changed("limit") {
+func collect[T table.Row](c *cobra.Command, a *door.App, rows iter.Seq2[T, error], limit int, match func(T) bool) (list []T, all int, err error) {
+	if a.JSON && !c.Flags().Changed("limit") {
 		limit = 0
 	}
 	for row, err := range rows {
@@ -47,7 +48,7 @@ func collect[T table.Row](c *cobra.Command, a *app, rows iter.Seq2[T, error], li
 }
 
 // printRows prints rows of a dataset as a JSON array.
-func printRows[T table.Row](a *app, all []T) error {
+func printRows[T table.Row](a *door.App, all []T) error {
 	list := []any{}
 	for _, r := range all {
 		line, err := rows.JSON(r)
@@ -56,17 +57,17 @@ func printRows[T table.Row](a *app, all []T) error {
 		}
 		list = append(list, line)
 	}
-	return a.printJSON(list)
+	return a.PrintJSON(list)
 }
 
 // noteMore says what a list leaves out.
-func (a *app) noteMore(shown, all int) {
+func noteMore(a *door.App, shown, all int) {
 	if shown < all {
-		a.note("%d of %d rows; --limit 0 lists all", shown, all)
+		a.Note("%d of %d rows; --limit 0 lists all", shown, all)
 	}
 }
 
-func (a *app) datasetExclusionsCommand() *cobra.Command {
+func datasetExclusionsCommand(a *door.App) *cobra.Command {
 	var rule string
 	var limit int
 	c := &cobra.Command{
@@ -74,9 +75,9 @@ func (a *app) datasetExclusionsCommand() *cobra.Command {
 		Short: "List what was dropped, and why",
 		Long: `List the documents, and the parts of documents, that were dropped, with the rule that dropped them,
 the value it measured and the limit it held that against.`,
-		Args: exactArgs("REF"),
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.openDataset(c.Context(), args[0])
+			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -86,11 +87,11 @@ the value it measured and the limit it held that against.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
+			if a.JSON {
 				return printRows(a, list)
 			}
-			a.noteMore(len(list), all)
-			return a.printExclusions(list)
+			noteMore(a, len(list), all)
+			return printExclusions(a, list)
 		},
 	}
 	c.Flags().StringVar(&rule, "rule", "", "only of this rule, as min_chars or filter/min_chars")
@@ -98,8 +99,8 @@ the value it measured and the limit it held that against.`,
 	return c
 }
 
-func (a *app) printExclusions(list []datasets.Exclusion) error {
-	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "RULE"}, {name: "VALUE", right: true}, {name: "LIMIT", right: true}, {name: "WHY", shrink: 'e'}}
+func printExclusions(a *door.App, list []datasets.Exclusion) error {
+	columns := []door.Column{{Name: "SOURCE", Shrink: 's'}, {Name: "RULE"}, {Name: "VALUE", Right: true}, {Name: "LIMIT", Right: true}, {Name: "WHY", Shrink: 'e'}}
 	var rows [][]string
 	for _, e := range list {
 		value, limit := "", ""
@@ -112,7 +113,7 @@ func (a *app) printExclusions(list []datasets.Exclusion) error {
 		}
 		rows = append(rows, []string{e.SourceURI, e.Stage + "/" + e.Rule, value, limit, why})
 	}
-	return a.printTable(columns, rows)
+	return a.PrintTable(columns, rows)
 }
 
 // number prints a measured value: whole numbers whole, others with three digits.
@@ -123,7 +124,7 @@ func number(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
-func (a *app) datasetRedactionsCommand() *cobra.Command {
+func datasetRedactionsCommand(a *door.App) *cobra.Command {
 	var entity string
 	var limit int
 	c := &cobra.Command{
@@ -132,9 +133,9 @@ func (a *app) datasetRedactionsCommand() *cobra.Command {
 		Long: `List what was redacted: where it stood, what kind of thing it was, which detector found it, and what
 stands there now. The dataset does not hold what stood there before. Offsets are in characters of
 the text before redaction, -1 outside of the text.`,
-		Args: exactArgs("REF"),
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.openDataset(c.Context(), args[0])
+			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -144,11 +145,11 @@ the text before redaction, -1 outside of the text.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
+			if a.JSON {
 				return printRows(a, list)
 			}
-			a.noteMore(len(list), all)
-			return a.printRedactions(list)
+			noteMore(a, len(list), all)
+			return printRedactions(a, list)
 		},
 	}
 	c.Flags().StringVar(&entity, "entity", "", "only of this kind, as EMAIL")
@@ -156,17 +157,17 @@ the text before redaction, -1 outside of the text.`,
 	return c
 }
 
-func (a *app) printRedactions(list []datasets.Redaction) error {
-	columns := []column{{name: "SOURCE", shrink: 's'}, {name: "ENTITY"}, {name: "DETECTOR", shrink: 'e'}, {name: "SCORE", right: true},
-		{name: "START", right: true}, {name: "END", right: true}, {name: "NOW"}}
+func printRedactions(a *door.App, list []datasets.Redaction) error {
+	columns := []door.Column{{Name: "SOURCE", Shrink: 's'}, {Name: "ENTITY"}, {Name: "DETECTOR", Shrink: 'e'}, {Name: "SCORE", Right: true},
+		{Name: "START", Right: true}, {Name: "END", Right: true}, {Name: "NOW"}}
 	var rows [][]string
 	for _, r := range list {
 		rows = append(rows, []string{r.SourceURI, r.Entity, r.Detector, fmt.Sprintf("%.2f", r.Score), fmt.Sprint(r.Start), fmt.Sprint(r.End), r.Replacement})
 	}
-	return a.printTable(columns, rows)
+	return a.PrintTable(columns, rows)
 }
 
-func (a *app) datasetSampleCommand() *cobra.Command {
+func datasetSampleCommand(a *door.App) *cobra.Command {
 	var n int
 	var seed uint64
 	var kind string
@@ -175,25 +176,25 @@ func (a *app) datasetSampleCommand() *cobra.Command {
 		Short: "Print some rows, drawn at random",
 		Long: `Print some documents, or examples, drawn at random and in their order. The same seed draws the same
 rows of a version.`,
-		Args: exactArgs("REF"),
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if n < 1 {
-				return usagef("-n is %d, want 1 or more", n)
+				return door.Usagef("-n is %d, want 1 or more", n)
 			}
-			if err := oneOf("table", kind, "documents", "examples"); err != nil {
+			if err := door.OneOf("table", kind, "documents", "examples"); err != nil {
 				return err
 			}
-			d, err := a.openDataset(c.Context(), args[0])
+			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			if kind == "examples" {
 				return sample(a, d.Examples(), n, seed, func(e datasets.Example) error {
-					return a.printText(fmt.Sprintf("%s (%s)", e.ExampleID, e.Split), textOf(e))
+					return printText(a, fmt.Sprintf("%s (%s)", e.ExampleID, e.Split), textOf(e))
 				})
 			}
 			return sample(a, d.Documents(), n, seed, func(d datasets.Document) error {
-				return a.printText(fmt.Sprintf("%s (%s characters)", d.SourceURI, humanize.Count(int64(d.NChars))), d.Text)
+				return printText(a, fmt.Sprintf("%s (%s characters)", d.SourceURI, humanize.Count(int64(d.NChars))), d.Text)
 			})
 		},
 	}
@@ -204,12 +205,12 @@ rows of a version.`,
 	return c
 }
 
-func sample[T table.Row](a *app, rows iter.Seq2[T, error], n int, seed uint64, show func(T) error) error {
+func sample[T table.Row](a *door.App, rows iter.Seq2[T, error], n int, seed uint64, show func(T) error) error {
 	list, err := stages.Sample(rows, n, seed)
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if a.JSON {
 		return printRows(a, list)
 	}
 	for _, row := range list {
@@ -233,27 +234,27 @@ func textOf(e datasets.Example) string {
 }
 
 // printText prints a heading and a text, of which terminals must not obey what is in it.
-func (a *app) printText(heading, text string) error {
+func printText(a *door.App, heading, text string) error {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = printable(strings.ReplaceAll(line, "\t", "    "))
+		lines[i] = door.Printable(strings.ReplaceAll(line, "\t", "    "))
 	}
-	_, err := io.WriteString(a.out, "── "+printable(heading)+"\n"+strings.Join(lines, "\n")+"\n\n")
+	_, err := io.WriteString(a.Out, "── "+door.Printable(heading)+"\n"+strings.Join(lines, "\n")+"\n\n")
 	return err
 }
 
-func (a *app) datasetDiffCommand() *cobra.Command {
+func datasetDiffCommand(a *door.App) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare the documents and settings of two versions",
-		Args:  exactArgs("A", "B"),
+		Args:  door.ExactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
-			left, err := a.openDataset(c.Context(), args[0])
+			left, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			right, err := a.openDataset(c.Context(), args[1])
+			right, err := OpenDataset(a, c.Context(), args[1])
 			if err != nil {
 				return err
 			}
@@ -261,24 +262,24 @@ func (a *app) datasetDiffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(d)
+			if a.JSON {
+				return a.PrintJSON(d)
 			}
-			return a.printDatasetDiff(d, limit)
+			return printDatasetDiff(a, d, limit)
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", screenful, "list no more documents of each kind; 0 for all")
 	return c
 }
 
-func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
+func printDatasetDiff(a *door.App, d stages.DatasetDiff, limit int) error {
 	if d.Same {
-		_, err := fmt.Fprintf(a.out, "%s and %s have the same content\n", d.A, d.B)
+		_, err := fmt.Fprintf(a.Out, "%s and %s have the same content\n", d.A, d.B)
 		return err
 	}
 	var b strings.Builder
 	for _, s := range d.Settings {
-		fmt.Fprintf(&b, "setting %s: %s → %s\n", printable(s.Key), printable(orNone(s.A)), printable(orNone(s.B)))
+		fmt.Fprintf(&b, "setting %s: %s → %s\n", door.Printable(s.Key), door.Printable(door.OrNone(s.A)), door.Printable(door.OrNone(s.B)))
 	}
 	for _, part := range []struct {
 		mark string
@@ -286,37 +287,37 @@ func (a *app) printDatasetDiff(d stages.DatasetDiff, limit int) error {
 	}{{"-", d.Removed}, {"+", d.Added}, {"~", d.Changed}} {
 		for i, doc := range part.list {
 			if limit > 0 && i == limit {
-				a.note("%d of %d documents marked %s; --limit 0 lists all", limit, len(part.list), part.mark)
+				a.Note("%d of %d documents marked %s; --limit 0 lists all", limit, len(part.list), part.mark)
 				break
 			}
-			fmt.Fprintf(&b, "%s %s\n", part.mark, printable(doc.SourceURI))
+			fmt.Fprintf(&b, "%s %s\n", part.mark, door.Printable(doc.SourceURI))
 		}
 	}
 	fmt.Fprintf(&b, "%d documents added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
-	_, err := io.WriteString(a.out, b.String())
+	_, err := io.WriteString(a.Out, b.String())
 	return err
 }
 
-func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOptions, split string) error {
-	if err := oneOf("format", o.Format, stages.RowFormats...); err != nil {
+func runDatasetExport(a *door.App, c *cobra.Command, ref string, o stages.RowsOptions, split string) error {
+	if err := door.OneOf("format", o.Format, stages.RowFormats...); err != nil {
 		return err
 	}
-	if err := oneOf("table", o.Table, stages.Tables...); err != nil {
+	if err := door.OneOf("table", o.Table, stages.Tables...); err != nil {
 		return err
 	}
 	if split != "" {
-		if err := oneOf("split", split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
+		if err := door.OneOf("split", split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
 			return err
 		}
 		if o.Table != "examples" {
-			return usagef("--split is for --table examples")
+			return door.Usagef("--split is for --table examples")
 		}
 	}
 	var err error
-	if o.Out, err = localPath("out", o.Out); err != nil {
+	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
 		return err
 	}
-	if o.Dataset, err = a.openDataset(c.Context(), ref); err != nil {
+	if o.Dataset, err = OpenDataset(a, c.Context(), ref); err != nil {
 		return err
 	}
 	o.Split = datasets.Split(split)
@@ -324,15 +325,15 @@ func (a *app) runDatasetExport(c *cobra.Command, ref string, o stages.RowsOption
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(rowsFileJSON{o.Dataset.Ref(), o.Out, o.Table, o.Format, n})
+	if a.JSON {
+		return a.PrintJSON(RowsFileJSON{o.Dataset.Ref(), o.Out, o.Table, o.Format, n})
 	}
-	_, err = fmt.Fprintf(a.out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
+	_, err = fmt.Fprintf(a.Out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
 	return err
 }
 
-// rowsFileJSON is the result of dataset export.
-type rowsFileJSON struct {
+// RowsFileJSON is the result of dataset export.
+type RowsFileJSON struct {
 	Dataset string `json:"dataset"`
 	Out     string `json:"out"`
 	Table   string `json:"table"`

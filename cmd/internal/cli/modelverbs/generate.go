@@ -1,4 +1,4 @@
-package cli
+package modelverbs
 
 import (
 	"fmt"
@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
-func (a *app) generateCommand() *cobra.Command {
+// GenerateCommand is generate.
+func GenerateCommand(a *door.App) *cobra.Command {
 	var o stages.GenerateOptions
 	var promptIDs string
 	c := &cobra.Command{
@@ -24,7 +26,7 @@ written as it is made. The same seed gives the same answer on every machine.
 
 With several prompts all are answered side by side, which takes little longer than one; the answers
 are written once all are done, and are the same as to each prompt alone.`,
-		Args: exactArgs(),
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
 			if promptIDs != "" {
@@ -33,15 +35,15 @@ are written once all are done, and are the same as to each prompt alone.`,
 				}
 			}
 			if n := given(c, "prompt", "messages", "prompt-ids"); n != 1 {
-				return usagef("give one of --prompt, --messages and --prompt-ids")
+				return door.Usagef("give one of --prompt, --messages and --prompt-ids")
 			}
-			return a.runGenerate(c, o)
+			return runGenerate(a, c, o)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", baseUsage)
-	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
-	allowOtherBase(c, &o.AllowOtherBase)
+	f.StringVar(&o.Base, "base", "", door.BaseUsage)
+	f.StringVar(&o.Adapter, "adapter", "", door.AdapterUsage)
+	door.AllowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
 	f.StringArrayVar(&o.Prompts, "prompt", nil, "text to continue (may be given several times)")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
@@ -55,7 +57,7 @@ are written once all are done, and are the same as to each prompt alone.`,
 	f.Uint64Var(&o.Seed, "seed", 0, "of sampling")
 	f.StringArrayVar(&o.StopTexts, "stop", nil, "text that ends the answer (may be given several times)")
 	f.BoolVar(&o.IgnoreEOS, "ignore-eos", false, "go on after the end-of-sequence token")
-	require(c, "base")
+	door.Require(c, "base")
 	return c
 }
 
@@ -74,14 +76,14 @@ func parseIDs(list string) ([]int32, error) {
 	for _, s := range strings.Split(list, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
 		if err != nil {
-			return nil, usagef("--prompt-ids: %q is no token", s)
+			return nil, door.Usagef("--prompt-ids: %q is no token", s)
 		}
 		ids = append(ids, int32(id))
 	}
 	return ids, nil
 }
 
-func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
+func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions) error {
 	err := checkQuantize(o.Quantize)
 	if err != nil {
 		return err
@@ -89,31 +91,31 @@ func (a *app) runGenerate(c *cobra.Command, o stages.GenerateOptions) error {
 	if o.Now, err = now(); err != nil {
 		return err
 	}
-	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	if o.Home, err = a.homeDir(); err != nil {
+	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	o.Warn = a.warn
-	if !a.json {
-		o.OnText = func(s string) { _, _ = io.WriteString(a.exact(), s) }
+	o.Warn = a.Warn
+	if !a.JSON {
+		o.OnText = func(s string) { _, _ = io.WriteString(a.Exact(), s) }
 	}
 	answers, err := stages.Generate(c.Context(), o)
 	if err != nil {
 		return err
 	}
 	switch {
-	case a.json && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
-		return a.printJSON(answers[0])
-	case a.json:
-		return a.printJSON(answersJSON{answers})
+	case a.JSON && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
+		return a.PrintJSON(answers[0])
+	case a.JSON:
+		return a.PrintJSON(AnswersJSON{answers})
 	case len(answers) == 1:
-		_, err = fmt.Fprintln(a.exact())
+		_, err = fmt.Fprintln(a.Exact())
 		return err
 	}
 	for i, r := range answers {
-		_, _ = fmt.Fprintf(a.exact(), "==> answer %d <==\n%s\n", i+1, r.Text)
+		_, _ = fmt.Fprintf(a.Exact(), "==> answer %d <==\n%s\n", i+1, r.Text)
 	}
 	return nil
 }
@@ -129,10 +131,11 @@ func now() (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usagef("CULTIVAR_NOW=%s is no time (want 2006-01-02 or 2006-01-02T15:04:05Z)", text)
+	return time.Time{}, door.Usagef("CULTIVAR_NOW=%s is no time (want 2006-01-02 or 2006-01-02T15:04:05Z)", text)
 }
 
-func (a *app) templateCommand() *cobra.Command {
+// TemplateCommand is template.
+func TemplateCommand(a *door.App) *cobra.Command {
 	var o stages.RenderOptions
 	var generation bool
 	c := &cobra.Command{
@@ -142,7 +145,7 @@ func (a *app) templateCommand() *cobra.Command {
 
 FILE holds a JSON array of messages, or an object with "messages", "tools", "add_generation_prompt"
 and any other variable of the template. CULTIVAR_NOW sets the template's clock.`,
-		Args: exactArgs(),
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
 			if o.Now, err = now(); err != nil {
@@ -151,60 +154,61 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 			if c.Flags().Changed("add-generation-prompt") {
 				o.AddGenerationPrompt = &generation
 			}
-			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+			if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 				return err
 			}
 			text, err := stages.Render(o)
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(textJSON{text})
+			if a.JSON {
+				return a.PrintJSON(TextJSON{text})
 			}
-			_, err = io.WriteString(a.exact(), text)
+			_, err = io.WriteString(a.Exact(), text)
 			return err
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", baseUsage)
+	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
 	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
 	f.BoolVar(&generation, "add-generation-prompt", false, "end with the start of an answer")
-	require(c, "base", "messages")
+	door.Require(c, "base", "messages")
 	return c
 }
 
-func (a *app) tokenizeCommand() *cobra.Command {
+// TokenizeCommand is tokenize.
+func TokenizeCommand(a *door.App) *cobra.Command {
 	var o stages.TokenizeOptions
 	c := &cobra.Command{
 		Use:   "tokenize --base BASE < TEXT",
 		Short: "Turn text into the base's tokens, or tokens into text",
 		Long: `Turn text from standard input into tokens: one JSON array for all of it, or with --json one for each
 line, which is then a JSON string. With --decode the way back.`,
-		Args: exactArgs(),
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
-			if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+			if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 				return err
 			}
-			o.JSON = a.json
-			return stages.Tokenize(o, a.in, a.exact())
+			o.JSON = a.JSON
+			return stages.Tokenize(o, a.In, a.Exact())
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", baseUsage)
+	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.BoolVar(&o.NoSpecial, "no-special", false, "without the special tokens that the tokenizer adds")
 	f.BoolVar(&o.Decode, "decode", false, "arrays of tokens to text")
-	require(c, "base")
+	door.Require(c, "base")
 	return c
 }
 
-// textJSON is the result of template.
-type textJSON struct {
+// TextJSON is the result of template.
+type TextJSON struct {
 	Text string `json:"text"`
 }
 
-// answersJSON is the result of generate for several prompts.
-type answersJSON struct {
+// AnswersJSON is the result of generate for several prompts.
+type AnswersJSON struct {
 	Answers []stages.GenerateResult `json:"answers"`
 }

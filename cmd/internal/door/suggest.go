@@ -1,13 +1,14 @@
-package cli
+package door
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/workflows/spec"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cultivar/cultivar/workflows/spec"
 )
 
 // otherWords are what other programs call our flags, where no likeness of letters leads there.
@@ -16,13 +17,13 @@ var otherWords = map[string]string{
 	"train-file": "data", "dataset": "data", "max-tokens": "max-new-tokens", "n-predict": "max-new-tokens", "text": "prompt", "dest": "out",
 }
 
-// flagError says which flag was meant by one that there is not.
-func flagError(c *cobra.Command, err error) error {
+// FlagError says which flag was meant by one that there is not.
+func FlagError(c *cobra.Command, err error) error {
 	// The flags of a verb that there is not are unknown before the verb is.
 	if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
-		return unknownCommand(c, args[0])
+		return UnknownCommand(c, args[0])
 	}
-	usage := usagef("%v; see `%s --help`", err, c.CommandPath())
+	usage := Usagef("%v; see `%s --help`", err, c.CommandPath())
 	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
 	if !unknown {
 		return usage
@@ -31,13 +32,13 @@ func flagError(c *cobra.Command, err error) error {
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	if word := otherWords[name]; slices.Contains(names, word) {
-		return hint(usage, "did you mean --%s?", word)
+		return Hint(usage, "did you mean --%s?", word)
 	}
 	if near := nearest(name, names); near != "" {
-		return hint(usage, "did you mean --%s?", near)
+		return Hint(usage, "did you mean --%s?", near)
 	}
 	if key := nearest(name, configKeys(c)); key != "" {
-		return hint(usage, "%s is a key of the configuration: --config FILE, see `cultivar config schema %s`", key, c.Name())
+		return Hint(usage, "%s is a key of the configuration: --config FILE, see `cultivar config schema %s`", key, c.Name())
 	}
 	return usage
 }
@@ -54,9 +55,9 @@ func configKeys(c *cobra.Command) []string {
 	return list
 }
 
-// unknownCommand says which verb was meant by one that there is not.
-func unknownCommand(c *cobra.Command, name string) error {
-	usage := usagef("unknown command %q for %q", name, c.CommandPath())
+// UnknownCommand says which verb was meant by one that there is not.
+func UnknownCommand(c *cobra.Command, name string) error {
+	usage := Usagef("unknown command %q for %q", name, c.CommandPath())
 	var names []string
 	for _, sub := range c.Commands() {
 		if sub.IsAvailableCommand() {
@@ -64,9 +65,9 @@ func unknownCommand(c *cobra.Command, name string) error {
 		}
 	}
 	if near := nearest(strings.ToLower(name), names); near != "" {
-		return hint(usage, "did you mean `%s %s`?", c.CommandPath(), near)
+		return Hint(usage, "did you mean `%s %s`?", c.CommandPath(), near)
 	}
-	return hint(usage, "`%s --help` lists the commands", c.CommandPath())
+	return Hint(usage, "`%s --help` lists the commands", c.CommandPath())
 }
 
 // nearest is the name that a word was meant to be, "" when none is near: one with few other letters, or

@@ -1,4 +1,5 @@
-package cli
+// Package modelverbs holds the verbs that open a base: train, eval, generate, export, inspect and the like.
+package modelverbs
 
 import (
 	"fmt"
@@ -7,14 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -31,7 +32,8 @@ type trainOptions struct {
 	otherBase               bool
 }
 
-func (a *app) trainCommand() *cobra.Command {
+// TrainCommand is train.
+func TrainCommand(a *door.App) *cobra.Command {
 	var o trainOptions
 	c := &cobra.Command{
 		Use:   "train --base BASE --data DATASET --out DIR",
@@ -51,11 +53,11 @@ EXIT STATUS
 		Example: `  cultivar train --base ./smollm --data handbook --out ./handbook-adapter
   cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter
   cultivar train --base ./smollm --data handbook --memory 4GB --plan`,
-		Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.runTrain(c, o) },
+		Args: door.ExactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error { return runTrain(a, c, o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.base, "base", "", baseUsage)
+	f.StringVar(&o.base, "base", "", door.BaseUsage)
 	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
 	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
 	f.StringVar(&o.out, "out", "", "output directory")
@@ -69,14 +71,14 @@ EXIT STATUS
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
 	f.Uint64Var(&o.seed, "seed", 0, "override seed")
-	allowOtherBase(c, &o.otherBase)
-	require(c, "base", "data")
+	door.AllowOtherBase(c, &o.otherBase)
+	door.Require(c, "base", "data")
 	return c
 }
 
-func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
+func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	if !o.plan && o.out == "" {
-		return usagef("--out is missing; see `cultivar train --help`")
+		return door.Usagef("--out is missing; see `cultivar train --help`")
 	}
 	if err := o.check(); err != nil {
 		return err
@@ -89,41 +91,41 @@ func (a *app) runTrain(c *cobra.Command, o trainOptions) error {
 	if err != nil {
 		return err
 	}
-	home, err := a.homeDir()
+	home, err := a.HomeDir()
 	if err != nil {
 		return err
 	}
-	if o.base, err = a.localBase(c.Context(), o.base); err != nil {
+	if o.base, err = a.LocalBase(c.Context(), o.base); err != nil {
 		return err
 	}
 	opts := training.Options{
 		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Memory: memory,
-		AllowOtherBase: o.otherBase, Warn: a.warn,
+		AllowOtherBase: o.otherBase, Warn: a.Warn,
 	}
 	if o.plan {
-		return a.planTraining(c.Context(), opts, o.show)
+		return planTraining(a, c.Context(), opts, o.show)
 	}
-	view := newTrainView(a)
-	opts.Hooks = view.hooks()
-	result, err := recorded(a, c, trainingRun(), training.Train, opts)
-	view.close()
+	view := NewTrainView(a)
+	opts.Hooks = view.Hooks()
+	result, err := door.Recorded(a, c, trainingRun(), training.Train, opts)
+	view.Close()
 	if err != nil {
 		return moreMemory(err)
 	}
-	if a.json {
-		return a.printJSON(trainReport(o.out, result))
+	if a.JSON {
+		return a.PrintJSON(trainReport(o.out, result))
 	}
-	a.printTrained(o.out, result)
+	printTrained(a, o.out, result)
 	return nil
 }
 
 // check refuses flags that name nothing there is. What a file says is for Config.Validate.
 func (o trainOptions) check() error {
 	if names := objective.Names(); o.objective != "" && !slices.Contains(names, o.objective) {
-		return usagef("--objective is %q, want one of %s", o.objective, strings.Join(names, ", "))
+		return door.Usagef("--objective is %q, want one of %s", o.objective, strings.Join(names, ", "))
 	}
 	if o.show < 0 || o.show > 0 && !o.plan {
-		return usagef("--show wants a number of rows, and --plan")
+		return door.Usagef("--show wants a number of rows, and --plan")
 	}
 	return checkQuantize(o.quantize)
 }
@@ -137,7 +139,7 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 			return cfg, err
 		}
 		if cfg, err = trainer.ParseConfig(text); err != nil {
-			return cfg, hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
+			return cfg, door.Hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
 		}
 	}
 	changed := c.Flags().Changed
@@ -160,13 +162,13 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 		cfg.Seed = o.seed
 	}
 	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag
-		return cfg, usageError(err)
+		return cfg, door.UsageError(err)
 	}
 	return cfg, nil
 }
 
-// trainJSON is the result of train --json.
-type trainJSON struct {
+// TrainJSON is the result of train --json.
+type TrainJSON struct {
 	Out             string   `json:"out"`
 	Digest          string   `json:"digest"`         // as publish says it
 	AdapterDigest   string   `json:"adapter_digest"` // of what the adapter computes
@@ -184,13 +186,13 @@ type trainJSON struct {
 	Windowed        int      `json:"windowed_rows"`
 }
 
-func trainReport(out string, r training.Result) trainJSON {
-	return trainJSON{out, r.Digest, r.AdapterDigest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
+func trainReport(out string, r training.Result) TrainJSON {
+	return TrainJSON{out, r.Digest, r.AdapterDigest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
 		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter, r.Dropped, r.Windowed}
 }
 
-func (a *app) printTrained(out string, r training.Result) {
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+func printTrained(a *door.App, out string, r training.Result) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
 	if r.Reused {
 		p("nothing to do: %s holds this run already", out)
 	}
@@ -215,61 +217,62 @@ func (a *app) printTrained(out string, r training.Result) {
 
 // trainView shows progress: a bar on a terminal, a line now and then elsewhere.
 type trainView struct {
-	app   *app
-	bar   *bar
+	app   *door.App
+	bar   *door.Bar
 	last  time.Time
 	total int
 }
 
-func newTrainView(a *app) *trainView { return &trainView{app: a} }
+// NewTrainView shows a training: a bar on a terminal, lines elsewhere.
+func NewTrainView(a *door.App) *trainView { return &trainView{app: a} }
 
-func (v *trainView) hooks() trainer.Hooks {
+func (v *trainView) Hooks() trainer.Hooks {
 	return trainer.Hooks{
 		OnStart: func(total, resumedAt int) {
 			v.total = total
 			if resumedAt > 0 {
-				v.app.note("going on after step %d of %d", resumedAt, total)
+				v.app.Note("going on after step %d of %d", resumedAt, total)
 			}
-			v.bar = newBar(v.app.err, "train", total, resumedAt)
+			v.bar = door.NewBar(v.app.Err, "train", total, resumedAt)
 		},
 		OnStep: v.step,
 		OnEval: func(step int, loss float64) {
-			v.bar.clear()
-			v.app.note("step %d: held-out loss %.4f", step, loss)
+			v.bar.Clear()
+			v.app.Note("step %d: held-out loss %.4f", step, loss)
 		},
 	}
 }
 
 func (v *trainView) step(s trainer.Step) {
 	text := fmt.Sprintf("loss %.3f  %.0f tok/s", s.Loss, s.TokensPerSecond)
-	if v.bar.set(s.Step, text) {
+	if v.bar.Set(s.Step, text) {
 		return
 	}
 	if s.Step == v.total || time.Since(v.last) > 10*time.Second {
 		v.last = time.Now()
-		v.app.note("step %d of %d: %s", s.Step, v.total, text)
+		v.app.Note("step %d of %d: %s", s.Step, v.total, text)
 	}
 }
 
-func (v *trainView) close() {
+func (v *trainView) Close() {
 	if v.bar != nil {
-		v.bar.clear()
+		v.bar.Clear()
 	}
 }
 
-func trainingRun() making[training.Options, training.Result] {
-	return making[training.Options, training.Result]{
-		kind: "train", config: func(o training.Options) any { return o.Config },
-		tell: func(l *run.Log, o training.Options, r training.Result) {
-			l.Input(artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
+func trainingRun() door.Making[training.Options, training.Result] {
+	return door.Making[training.Options, training.Result]{
+		Kind: "train", Config: func(o training.Options) any { return o.Config },
+		Tell: func(l *run.Log, o training.Options, r training.Result) {
+			l.Input(door.Artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
 			for _, d := range r.Lineage.Datasets {
 				ref := d.Name
 				if d.Version > 0 {
 					ref = fmt.Sprintf("%s@%d", d.Name, d.Version)
 				}
-				l.Input(artefact(workflows.Dataset, ref, d.Digest))
+				l.Input(door.Artefact(workflows.Dataset, ref, d.Digest))
 			}
-			l.Output(artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
+			l.Output(door.Artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package door
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 	"golang.org/x/term"
 )
 
-// screen writes text for people: what a terminal would obey, or what turns text around, is shown as a
+// Screen writes text for people: what a terminal would obey, or what turns text around, is shown as a
 // question mark. Names, titles, reasons and patterns come from strangers.
-type screen struct {
-	w    io.Writer
+type Screen struct {
+	W    io.Writer
 	rest []byte // the start of a character whose end is still to come
 }
 
 // Write implements io.Writer.
-func (s *screen) Write(p []byte) (int, error) {
+func (s *Screen) Write(p []byte) (int, error) {
 	text := append(s.rest, p...)
 	cut := len(text)
 	for i := 1; i <= min(utf8.UTFMax-1, len(text)); i++ {
@@ -32,7 +32,7 @@ func (s *screen) Write(p []byte) (int, error) {
 		}
 	}
 	s.rest = append([]byte(nil), text[cut:]...)
-	if _, err := io.WriteString(s.w, shown(string(text[:cut]))); err != nil {
+	if _, err := io.WriteString(s.W, shown(string(text[:cut]))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -48,8 +48,8 @@ func shown(s string) string {
 	}, s)
 }
 
-// printable replaces what could move the cursor or end the line.
-func printable(s string) string { return strings.Map(mark, s) }
+// Printable replaces what could move the cursor or end the line.
+func Printable(s string) string { return strings.Map(mark, s) }
 
 func mark(r rune) rune {
 	if unicode.IsGraphic(r) && r != utf8.RuneError {
@@ -76,30 +76,30 @@ func escaped(json []byte) []byte {
 	return []byte(b.String())
 }
 
-// exact is where text goes that is the result itself, to the byte, unless a terminal would obey it.
-func (a *app) exact() io.Writer {
-	if isTerminal(a.raw) {
-		return a.out
+// Exact is where text goes that is the result itself, to the byte, unless a terminal would obey it.
+func (a *App) Exact() io.Writer {
+	if IsTerminal(a.Raw) {
+		return a.Out
 	}
-	return a.raw
+	return a.Raw
 }
 
-// isTerminal reports whether a stream is a terminal.
-func isTerminal(stream any) bool {
-	if s, ok := stream.(*screen); ok {
-		stream = s.w
+// IsTerminal reports whether a stream is a terminal.
+func IsTerminal(stream any) bool {
+	if s, ok := stream.(*Screen); ok {
+		stream = s.W
 	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// terminalWidth is COLUMNS where the user has set it, else the terminal's width, or 80.
-func terminalWidth(w io.Writer) int {
+// TerminalWidth is COLUMNS where the user has set it, else the terminal's width, or 80.
+func TerminalWidth(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if s, ok := w.(*screen); ok {
-		w = s.w
+	if s, ok := w.(*Screen); ok {
+		w = s.W
 	}
 	if f, ok := w.(*os.File); ok {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {

@@ -1,4 +1,4 @@
-package cli
+package door
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ func TestScreen(t *testing.T) {
 	const in, want = "a\x1b[31m\u202e é\t✓\r\n\u0085\xff🦊", "a?[31m? é\t✓?\n??🦊"
 	for cut := range in { // as it may be written in two
 		var out bytes.Buffer
-		s := &screen{w: &out}
+		s := &Screen{W: &out}
 		for _, part := range []string{in[:cut], in[cut:]} {
 			if n, err := s.Write([]byte(part)); n != len(part) || err != nil {
 				t.Fatal(n, err)
@@ -40,11 +40,11 @@ func TestEscaped(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	t.Setenv("COLUMNS", "33")
-	if n := terminalWidth(&bytes.Buffer{}); n != 33 {
+	if n := TerminalWidth(&bytes.Buffer{}); n != 33 {
 		t.Errorf("width %d with COLUMNS=33", n)
 	}
 	t.Setenv("COLUMNS", "0")
-	if n := terminalWidth(&bytes.Buffer{}); n != 80 {
+	if n := TerminalWidth(&bytes.Buffer{}); n != 80 {
 		t.Errorf("width %d with COLUMNS=0 and no terminal", n)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package door
 
 import (
 	"context"
@@ -18,17 +18,17 @@ import (
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
-// usagef is an error for a command line that cannot be understood.
-func usagef(format string, args ...any) error { return usageError(fmt.Errorf(format, args...)) }
+// Usagef is an error for a command line that cannot be understood.
+func Usagef(format string, args ...any) error { return UsageError(fmt.Errorf(format, args...)) }
 
-// usageError says that an error is the command line's.
-func usageError(err error) error { return fault.Mark(fault.Usage, err) }
+// UsageError says that an error is the command line's.
+func UsageError(err error) error { return fault.Mark(fault.Usage, err) }
 
-// refusal says that an error is work which a gate or a check does not allow.
-func refusal(err error) error { return fault.Mark(fault.Refused, err) }
+// Refusal says that an error is work which a gate or a check does not allow.
+func Refusal(err error) error { return fault.Mark(fault.Refused, err) }
 
-// hint gives an error a way out.
-func hint(err error, format string, args ...any) error {
+// Hint gives an error a way out.
+func Hint(err error, format string, args ...any) error {
 	return fault.Hint(err, fmt.Sprintf(format, args...))
 }
 
@@ -54,8 +54,8 @@ var ways = []struct {
 	{fs.ErrPermission, "choose a place that can be written, with --out or --home"},
 }
 
-// fail prints an error and returns its exit code.
-func (a *app) fail(ctx context.Context, err error) int {
+// Fail prints an error and returns its exit code.
+func (a *App) Fail(ctx context.Context, err error) int {
 	f := fault.Of(ctx, err)
 	if f.Code == fault.Interrupted {
 		f.Hint = "run the same command again to go on"
@@ -67,19 +67,19 @@ func (a *app) fail(ctx context.Context, err error) int {
 	}
 	// A joined error is one finding a line.
 	for _, line := range strings.Split(f.Text, "\n") {
-		a.note("error: %s", line)
+		a.Note("error: %s", line)
 	}
 	if f.Hint != "" {
-		a.note("hint: %s", f.Hint)
+		a.Note("hint: %s", f.Hint)
 	}
-	if a.json {
-		_ = a.printJSON(failure{f.Text, f.Code.Exit(), f.Hint, f.Code})
+	if a.JSON {
+		_ = a.PrintJSON(Failure{f.Text, f.Code.Exit(), f.Hint, f.Code})
 	}
 	return f.Code.Exit()
 }
 
-// failure is what every verb prints with --json when it fails.
-type failure struct {
+// Failure is what every verb prints with --json when it fails.
+type Failure struct {
 	Error    string     `json:"error"`     // what went wrong; several findings are lines
 	ExitCode int        `json:"exit_code"` // of the process
 	Hint     string     `json:"hint"`      // a way out, if there is one

@@ -1,21 +1,22 @@
-package cli
+package adapterverbs
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
-func (a *app) publishCommand() *cobra.Command {
+// PublishCommand is publish.
+func PublishCommand(a *door.App) *cobra.Command {
 	var o stages.PublishOptions
 	c := &cobra.Command{
 		Use:   "publish ADAPTER --name NAME [--alias ALIAS]",
@@ -31,10 +32,10 @@ EXIT STATUS
   the store is not safe to publish to`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
   cultivar publish ./adapter --name support --to s3://models/adapters`,
-		Args: exactArgs("ADAPTER"),
+		Args: door.ExactArgs("ADAPTER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]
-			return a.runPublish(c, o)
+			return runPublish(a, c, o)
 		},
 	}
 	f := c.Flags()
@@ -44,12 +45,12 @@ EXIT STATUS
 	f.StringVar(&o.Store, "to", "", "store (default the home's registry)")
 	f.StringVar(&o.Who, "by", "", "who publishes (default $USER)")
 	f.StringVar(&o.Why, "why", "", "why, for the alias's history")
-	require(c, "name")
+	door.Require(c, "name")
 	return c
 }
 
-// publishJSON is the result of publish and pull with --json.
-type publishJSON struct {
+// PublishJSON is the result of publish and pull with --json.
+type PublishJSON struct {
 	Ref     string   `json:"ref"`
 	Name    string   `json:"name"`
 	Version int      `json:"version"`
@@ -62,57 +63,57 @@ type publishJSON struct {
 	Skipped []string `json:"skipped"`
 }
 
-func (a *app) runPublish(c *cobra.Command, o stages.PublishOptions) error {
+func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	var err error
-	if o.Home, err = a.homeDir(); err != nil {
+	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
 	if o.Version < 0 {
-		return usagef("--version is %d, want 1 or more", o.Version)
+		return door.Usagef("--version is %d, want 1 or more", o.Version)
 	}
-	o.Who = who(o.Who)
+	o.Who = door.Who(o.Who)
 	reg, err := home.Registry(c.Context(), o.Home, o.Store)
 	if err != nil {
 		return err
 	}
-	r, err := recorded(a, c, publishing(), stages.Publish, o)
+	r, err := door.Recorded(a, c, publishing(), stages.Publish, o)
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if a.JSON {
 		m := r.Manifest
-		return a.printJSON(publishJSON{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, reg.Bucket().URL(), m.Size(), len(m.Files), append([]string{}, r.Skipped...)})
+		return a.PrintJSON(PublishJSON{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, reg.Bucket().URL(), m.Size(), len(m.Files), append([]string{}, r.Skipped...)})
 	}
-	return a.printPublished(r, o, reg.Bucket().URL())
+	return printPublished(a, r, o, reg.Bucket().URL())
 }
 
-func (a *app) printPublished(r publish.Result, o stages.PublishOptions, store string) error {
+func printPublished(a *door.App, r publish.Result, o stages.PublishOptions, store string) error {
 	m := r.Manifest
 	if !r.Created {
-		if _, err := fmt.Fprintf(a.out, "nothing changed: %s has the same content\n", m.Ref()); err != nil {
+		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", m.Ref()); err != nil {
 			return err
 		}
 	}
-	var f fields
-	f.add("version", "%s", m.Ref())
-	f.add("digest", "%s", m.Digest)
-	f.add("store", "%s", store)
-	f.add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
+	var f door.Fields
+	f.Add("version", "%s", m.Ref())
+	f.Add("digest", "%s", m.Digest)
+	f.Add("store", "%s", store)
+	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	if o.Alias != "" {
-		f.add("alias", "%s:%s", m.Name, o.Alias)
+		f.Add("alias", "%s:%s", m.Name, o.Alias)
 	}
-	f.some("skipped", strings.Join(r.Skipped, ", "))
-	return a.printFields(&f)
+	f.Some("skipped", strings.Join(r.Skipped, ", "))
+	return a.PrintFields(&f)
 }
 
-func publishing() making[stages.PublishOptions, publish.Result] {
-	return making[stages.PublishOptions, publish.Result]{
-		kind: "publish", config: func(o stages.PublishOptions) any {
+func publishing() door.Making[stages.PublishOptions, publish.Result] {
+	return door.Making[stages.PublishOptions, publish.Result]{
+		Kind: "publish", Config: func(o stages.PublishOptions) any {
 			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
 		},
-		tell: func(l *run.Log, o stages.PublishOptions, r publish.Result) {
-			l.Input(artefact(workflows.Adapter, o.Dir, ""))
-			l.Output(artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
+		Tell: func(l *run.Log, o stages.PublishOptions, r publish.Result) {
+			l.Input(door.Artefact(workflows.Adapter, o.Dir, ""))
+			l.Output(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
 		},
 	}
 }

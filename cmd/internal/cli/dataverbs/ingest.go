@@ -1,4 +1,4 @@
-package cli
+package dataverbs
 
 import (
 	"fmt"
@@ -7,14 +7,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/pipeline"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -23,7 +23,8 @@ type ingestOptions struct {
 	validation, test float64
 }
 
-func (a *app) ingestCommand() *cobra.Command {
+// IngestCommand is ingest.
+func IngestCommand(a *door.App) *cobra.Command {
 	var o ingestOptions
 	c := &cobra.Command{
 		Use:   "ingest SOURCE… --out DATASET",
@@ -36,15 +37,15 @@ The same documents and configuration give the same bytes; when nothing changed, 
 A file .cultivarignore in a source, in the syntax of .gitignore, says what to leave out.`,
 		Example: `  cultivar ingest ./handbook --out handbook
   cultivar ingest ./wiki ./tickets.jsonl --config ingest.yaml --out support`,
-		Args: atLeastArgs("SOURCE"),
-		RunE: func(c *cobra.Command, args []string) error { return a.runIngest(c, args, o) },
+		Args: door.AtLeastArgs("SOURCE"),
+		RunE: func(c *cobra.Command, args []string) error { return runIngest(a, c, args, o) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "name of the dataset")
 	f.StringVar(&o.config, "config", "", "configuration (YAML); `cultivar config schema ingest` describes it")
 	f.Float64Var(&o.validation, "validation", 0, "override split.validation, a share of the documents")
 	f.Float64Var(&o.test, "test", 0, "override split.test, a share of the documents")
-	require(c, "out")
+	door.Require(c, "out")
 	return c
 }
 
@@ -57,7 +58,7 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 			return cfg, err
 		}
 		if cfg, err = stages.ParseIngestConfig(text); err != nil {
-			return cfg, hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
+			return cfg, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
 		}
 	}
 	if len(cfg.Pipeline.Source.Ignore) == 0 {
@@ -72,37 +73,37 @@ func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 	if c.Flags().Changed("test") {
 		cfg.Split.Test = o.test
 	}
-	return cfg, usageError(cfg.Validate()) // the file was sound: it is a flag
+	return cfg, door.UsageError(cfg.Validate()) // the file was sound: it is a flag
 }
 
-func (a *app) runIngest(c *cobra.Command, sources []string, o ingestOptions) error {
+func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions) error {
 	if err := catalog.CheckName(o.out); err != nil {
-		return usageError(err)
+		return door.UsageError(err)
 	}
 	cfg, err := o.resolve(c)
 	if err != nil {
 		return err
 	}
-	home, err := a.homeDir()
+	home, err := a.HomeDir()
 	if err != nil {
 		return err
 	}
 	view := newIngestView(a)
-	r, err := recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
+	r, err := door.Recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 	})
 	view.clear()
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(ingestReport(r))
+	if a.JSON {
+		return a.PrintJSON(ingestReport(r))
 	}
-	return a.printIngested(r)
+	return printIngested(a, r)
 }
 
-// ingestJSON is the result of ingest --json.
-type ingestJSON struct {
+// IngestJSON is the result of ingest --json.
+type IngestJSON struct {
 	Dataset  string           `json:"dataset"`
 	Digest   string           `json:"digest"`
 	Created  bool             `json:"created"`
@@ -118,60 +119,60 @@ type ingestJSON struct {
 	Splits   map[string]int64 `json:"splits"`
 }
 
-func ingestReport(r stages.IngestResult) ingestJSON {
+func ingestReport(r stages.IngestResult) IngestJSON {
 	s := r.Stats
-	return ingestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
+	return IngestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
 		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits}
 }
 
-func (a *app) printIngested(r stages.IngestResult) error {
+func printIngested(a *door.App, r stages.IngestResult) error {
 	s := r.Stats
 	if !r.Created {
-		if _, err := fmt.Fprintf(a.out, "nothing changed: %s has the same content\n", r.Dataset.Ref()); err != nil {
+		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", r.Dataset.Ref()); err != nil {
 			return err
 		}
 	}
-	var f fields
-	f.add("dataset", "%s", r.Dataset.Ref())
-	f.add("digest", "%s", r.Dataset.Manifest.Digest)
-	f.add("files", "%d (%s)", s.Files, humanize.Bytes(s.Bytes))
-	f.add("documents", "%d kept of %d (%s characters)", s.Out, s.In, humanize.Count(s.Runes))
+	var f door.Fields
+	f.Add("dataset", "%s", r.Dataset.Ref())
+	f.Add("digest", "%s", r.Dataset.Manifest.Digest)
+	f.Add("files", "%d (%s)", s.Files, humanize.Bytes(s.Bytes))
+	f.Add("documents", "%d kept of %d (%s characters)", s.Out, s.In, humanize.Count(s.Runes))
 	addCounts(&f, "dropped", s.Dropped)
 	if len(s.Spans) > 0 {
 		addCounts(&f, "cut out", s.Spans)
 	}
 	addCounts(&f, "redacted", s.Redactions)
 	addCounts(&f, "examples", r.Dataset.Manifest.Counts.Splits)
-	return a.printFields(&f)
+	return a.PrintFields(&f)
 }
 
 // addCounts appends a sum and, below it, what it is made of, the largest part first.
-func addCounts(f *fields, name string, by map[string]int64) {
+func addCounts(f *door.Fields, name string, by map[string]int64) {
 	var sum int64
 	keys := slices.Sorted(maps.Keys(by))
 	for _, n := range by {
 		sum += n
 	}
 	slices.SortStableFunc(keys, func(a, b string) int { return int(min(1, max(-1, by[b]-by[a]))) })
-	f.add(name, "%d", sum)
+	f.Add(name, "%d", sum)
 	width := len(fmt.Sprint(sum))
 	for _, key := range keys {
-		f.add("", "%*d  %s", width, by[key], key)
+		f.Add("", "%*d  %s", width, by[key], key)
 	}
 }
 
 // ingestView shows progress: one line on a terminal, a line now and then elsewhere.
 type ingestView struct {
-	app   *app
+	app   *door.App
 	began time.Time
 	last  time.Time
 	drawn bool
 	live  bool
 }
 
-func newIngestView(a *app) *ingestView {
+func newIngestView(a *door.App) *ingestView {
 	now := time.Now()
-	return &ingestView{app: a, began: now, last: now, live: isTerminal(a.err) && os.Getenv("TERM") != "dumb"}
+	return &ingestView{app: a, began: now, last: now, live: door.IsTerminal(a.Err) && os.Getenv("TERM") != "dumb"}
 }
 
 func (v *ingestView) show(s pipeline.Stats) {
@@ -186,27 +187,27 @@ func (v *ingestView) show(s pipeline.Stats) {
 	text := fmt.Sprintf("%s files, %s, %s kept, %s dropped", humanize.Count(s.Files), humanize.Rate(float64(s.Bytes)/time.Since(v.began).Seconds(), "B"),
 		humanize.Count(s.Out), humanize.Count(s.DroppedTotal()))
 	if !v.live {
-		v.app.note("%s", text)
+		v.app.Note("%s", text)
 		return
 	}
 	v.drawn = true
-	_, _ = fmt.Fprint(v.app.err, "\r\x1b[K"+shorten("ingest "+text, max(minColumn, terminalWidth(v.app.err)-1), 'e'))
+	_, _ = fmt.Fprint(v.app.Err, "\r\x1b[K"+door.Shorten("ingest "+text, max(door.MinColumn, door.TerminalWidth(v.app.Err)-1), 'e'))
 }
 
 func (v *ingestView) clear() {
 	if v.drawn {
-		_, _ = fmt.Fprint(v.app.err, "\r\x1b[K")
+		_, _ = fmt.Fprint(v.app.Err, "\r\x1b[K")
 	}
 }
 
-func ingesting() making[stages.IngestOptions, stages.IngestResult] {
-	return making[stages.IngestOptions, stages.IngestResult]{
-		kind: "ingest", config: func(o stages.IngestOptions) any { return o.Config },
-		tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
+func ingesting() door.Making[stages.IngestOptions, stages.IngestResult] {
+	return door.Making[stages.IngestOptions, stages.IngestResult]{
+		Kind: "ingest", Config: func(o stages.IngestOptions) any { return o.Config },
+		Tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
 			for _, s := range o.Sources {
-				l.Input(artefact(workflows.Documents, s, ""))
+				l.Input(door.Artefact(workflows.Documents, s, ""))
 			}
-			l.Output(artefact(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest))
+			l.Output(door.Artefact(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest))
 		},
 	}
 }

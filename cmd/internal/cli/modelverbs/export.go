@@ -1,21 +1,22 @@
-package cli
+package modelverbs
 
 import (
 	"context"
 	"fmt"
 	"slices"
 
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters/export"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
-func (a *app) exportCommand() *cobra.Command {
+// ExportCommand is export.
+func ExportCommand(a *door.App) *cobra.Command {
 	var o stages.ExportOptions
 	var format, dtype, outType string
 	c := &cobra.Command{
@@ -36,13 +37,13 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 			if format == mergedGGUF && len(args) == 0 {
 				return nil
 			}
-			return exactArgs("ADAPTER")(c, args)
+			return door.ExactArgs("ADAPTER")(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.Adapter = args[0]
 			}
-			return a.runExport(c, o, format, dtype, outType)
+			return runExport(a, c, o, format, dtype, outType)
 		},
 	}
 	f := c.Flags()
@@ -52,17 +53,17 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's (of what is quantised, that of its embeddings)")
 	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
-	allowOtherBase(c, &o.AllowOtherBase)
+	door.AllowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
-	require(c, "format", "out")
+	door.Require(c, "format", "out")
 	return c
 }
 
 // mergedGGUF is the format that needs no adapter.
 const mergedGGUF = "merged-gguf"
 
-func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype, outType string) error {
-	if err := oneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
+func runExport(a *door.App, c *cobra.Command, o stages.ExportOptions, format, dtype, outType string) error {
+	if err := door.OneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
 		return err
 	}
 	if err := exclusive(c, format); err != nil {
@@ -70,71 +71,71 @@ func (a *app) runExport(c *cobra.Command, o stages.ExportOptions, format, dtype,
 	}
 	var err error
 	if o.DType, err = export.ParseDType(dtype); err != nil {
-		return usageError(err)
+		return door.UsageError(err)
 	}
 	if outType != "" {
 		if o.OutType, err = export.ParseOutType(outType); err != nil {
-			return usageError(err)
+			return door.UsageError(err)
 		}
 	}
-	if o.Home, err = a.homeDir(); err != nil {
+	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
 	work := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
 		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
 	}[format]
-	o.Warn = a.warn
-	r, err := recorded(a, c, exporting(format), work, o)
+	o.Warn = a.Warn
+	r, err := door.Recorded(a, c, exporting(format), work, o)
 	if err != nil {
 		return err
 	}
 	for _, note := range r.Notes {
-		a.note("note: %s", note)
+		a.Note("note: %s", note)
 	}
-	return a.printExported(r, o, format)
+	return printExported(a, r, o, format)
 }
 
 // exclusive refuses flags that belong to another format, and wants those that the format needs.
 func exclusive(c *cobra.Command, format string) error {
 	takes := map[string][]string{
-		"peft": {"fold-rslora"}, "merged": {"base", "dtype", otherBaseFlag}, "gguf": {"base", "outtype", otherBaseFlag},
-		mergedGGUF: {"base", "outtype", otherBaseFlag},
+		"peft": {"fold-rslora"}, "merged": {"base", "dtype", door.OtherBaseFlag}, "gguf": {"base", "outtype", door.OtherBaseFlag},
+		mergedGGUF: {"base", "outtype", door.OtherBaseFlag},
 	}[format]
-	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora", otherBaseFlag} {
+	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora", door.OtherBaseFlag} {
 		if c.Flags().Changed(name) && !slices.Contains(takes, name) {
-			return usagef("--%s does not go with --format %s", name, format)
+			return door.Usagef("--%s does not go with --format %s", name, format)
 		}
 	}
 	if slices.Contains(takes, "base") && !c.Flags().Changed("base") {
 		if format == "gguf" {
-			return usagef("--base is missing: --format gguf needs the model that the adapter is for")
+			return door.Usagef("--base is missing: --format gguf needs the model that the adapter is for")
 		}
-		return usagef("--base is missing: --format %s needs the model to merge into", format)
+		return door.Usagef("--base is missing: --format %s needs the model to merge into", format)
 	}
 	return nil
 }
 
-func (a *app) printExported(r stages.ExportResult, o stages.ExportOptions, format string) error {
-	if a.json {
-		return a.printJSON(r)
+func printExported(a *door.App, r stages.ExportResult, o stages.ExportOptions, format string) error {
+	if a.JSON {
+		return a.PrintJSON(r)
 	}
 	if format == "peft" {
-		_, err := fmt.Fprintf(a.out, "%s in %s\n", r.Adapter, o.Out)
+		_, err := fmt.Fprintf(a.Out, "%s in %s\n", r.Adapter, o.Out)
 		return err
 	}
 	if format == "gguf" || r.Adapter == "" {
-		_, err := fmt.Fprintf(a.out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
+		_, err := fmt.Fprintf(a.Out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
+	_, err := fmt.Fprintf(a.Out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	return err
 }
 
-// exportedJSON is the result of export.
-type exportedJSON struct {
+// ExportedJSON is the result of export.
+type ExportedJSON struct {
 	Adapter string `json:"adapter"` // name@version, or the directory
 	Bytes   int64  `json:"bytes"`   // of the weights written; 0 for peft
 	Format  string `json:"format"`
@@ -144,19 +145,19 @@ type exportedJSON struct {
 	Tensors int    `json:"tensors"` // weights written; 0 for peft
 }
 
-func exporting(format string) making[stages.ExportOptions, stages.ExportResult] {
-	return making[stages.ExportOptions, stages.ExportResult]{
-		kind: "export", config: func(o stages.ExportOptions) any {
+func exporting(format string) door.Making[stages.ExportOptions, stages.ExportResult] {
+	return door.Making[stages.ExportOptions, stages.ExportResult]{
+		Kind: "export", Config: func(o stages.ExportOptions) any {
 			return map[string]any{"format": format, "dtype": fmt.Sprint(o.DType), "outtype": fmt.Sprint(o.OutType), "fold_rslora": o.FoldRSLoRA}
 		},
-		tell: func(l *run.Log, o stages.ExportOptions, r stages.ExportResult) {
+		Tell: func(l *run.Log, o stages.ExportOptions, r stages.ExportResult) {
 			if r.Adapter != "" {
-				l.Input(artefact(workflows.Adapter, r.Adapter, ""))
+				l.Input(door.Artefact(workflows.Adapter, r.Adapter, ""))
 			}
 			if o.Base != "" {
-				l.Input(artefact(workflows.Base, o.Base, ""))
+				l.Input(door.Artefact(workflows.Base, o.Base, ""))
 			}
-			l.Output(artefact(workflows.Files, o.Out, ""))
+			l.Output(door.Artefact(workflows.Files, o.Out, ""))
 		},
 	}
 }

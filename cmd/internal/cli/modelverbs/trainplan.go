@@ -1,4 +1,4 @@
-package cli
+package modelverbs
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/training"
@@ -22,7 +23,7 @@ func parseMemory(s string) (int64, error) {
 	}
 	n, err := humanize.ParseBytes(s)
 	if err != nil || n == 0 {
-		return 0, usagef("--memory is %q, want a size such as 1.2GB or 800MiB", s)
+		return 0, door.Usagef("--memory is %q, want a size such as 1.2GB or 800MiB", s)
 	}
 	return n, nil
 }
@@ -30,30 +31,30 @@ func parseMemory(s string) (int64, error) {
 // moreMemory names the flag that lets a run take more.
 func moreMemory(err error) error {
 	if errors.Is(err, trainer.ErrMemory) {
-		return hint(err, "--memory allows more")
+		return door.Hint(err, "--memory allows more")
 	}
 	return err
 }
 
 // planTraining prints what a run would train and take. A run that does not fit fails after that; as JSON
 // the error is all there is, since standard output holds one object.
-func (a *app) planTraining(ctx context.Context, o training.Options, show int) error {
+func planTraining(a *door.App, ctx context.Context, o training.Options, show int) error {
 	plan, err := training.PlanTraining(ctx, o, show)
 	switch {
-	case err != nil && (a.json || plan.Peak == 0):
+	case err != nil && (a.JSON || plan.Peak == 0):
 		return moreMemory(err)
-	case a.json:
-		return a.printJSON(plan)
+	case a.JSON:
+		return a.PrintJSON(plan)
 	}
-	a.printData(plan)
-	a.printPlan(plan.Plan)
-	a.printExamples(plan.Shown)
+	printData(a, plan)
+	printPlan(a, plan.Plan)
+	printExamples(a, plan.Shown)
 	return moreMemory(err)
 }
 
 // printData says what is trained.
-func (a *app) printData(p training.Plan) {
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+func printData(a *door.App, p training.Plan) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
 	line("objective  %s", p.Objective)
 	held := "none held out"
 	if p.HeldOut > 0 {
@@ -68,32 +69,32 @@ func (a *app) printData(p training.Plan) {
 		line("           %d have no tokens and are left out", p.Dropped)
 	}
 	if p.TrainOn != "" {
-		line("train_on   %s: %s", p.TrainOn, printable(p.TrainOnWhy))
+		line("train_on   %s: %s", p.TrainOn, door.Printable(p.TrainOnWhy))
 	}
 	if p.Clock != "" {
 		line("clock      %s, which the chat template writes", p.Clock)
 	}
 	for _, w := range p.Warnings {
-		line("warning    %s", printable(w))
+		line("warning    %s", door.Printable(w))
 	}
 }
 
 // printExamples prints rows with what is trained marked: in colour on a terminal, in brackets elsewhere.
-func (a *app) printExamples(rows []training.Shown) {
+func printExamples(a *door.App, rows []training.Shown) {
 	begin, end := "[", "]"
-	if isTerminal(a.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
+	if door.IsTerminal(a.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
 		begin, end = "\x1b[32m", "\x1b[0m"
 	}
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(a.out, "\n%s\n", printable(r.Row))
+		_, _ = fmt.Fprintf(a.Out, "\n%s\n", door.Printable(r.Row))
 		for _, piece := range r.Pieces {
 			text := visible(piece.Text)
 			if piece.Trained {
 				text = begin + text + end
 			}
-			_, _ = fmt.Fprint(a.out, text)
+			_, _ = fmt.Fprint(a.Out, text)
 		}
-		_, _ = fmt.Fprintln(a.out)
+		_, _ = fmt.Fprintln(a.Out)
 	}
 }
 
@@ -113,8 +114,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-func (a *app) printPlan(p trainer.Plan) {
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format+"\n", args...) }
+func printPlan(a *door.App, p trainer.Plan) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
 	line("steps      %d of %s tokens on average, at most %s at a time",
 		p.Steps, humanize.Count(int64(p.TokensPerStep)), humanize.Count(int64(p.MicroBatchTokens)))
 	line("trained    %s parameters", humanize.Count(p.Trainable))

@@ -1,4 +1,4 @@
-package cli
+package modelverbs
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
@@ -24,7 +25,8 @@ type evalOptions struct {
 	mapping                          []string
 }
 
-func (a *app) evalCommand() *cobra.Command {
+// EvalCommand is eval.
+func EvalCommand(a *door.App) *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
 		Use:   "eval --base BASE [--adapter ADAPTER] --data DATASET",
@@ -37,13 +39,13 @@ An adapter is measured as it was trained: with its max_seq_length, append_eos, q
 so that the loss of the validation split is the held-out loss of its training. Without an adapter, or
 one that does not say how it was trained, rows that are longer than the model's context are cut into
 windows of it.`,
-		Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.runEval(c, o) },
+		Args: door.ExactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error { return runEval(a, c, o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.Base, "base", "", baseUsage)
-	f.StringVar(&o.Adapter, "adapter", "", adapterUsage)
-	allowOtherBase(c, &o.AllowOtherBase)
+	f.StringVar(&o.Base, "base", "", door.BaseUsage)
+	f.StringVar(&o.Adapter, "adapter", "", door.AdapterUsage)
+	door.AllowOtherBase(c, &o.AllowOtherBase)
 	f.StringVar(&o.quantize, "quantize", "", quantizeUsage)
 	f.StringVar(&o.Data, "data", "", "dataset, or a file or directory of rows")
 	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")
@@ -53,33 +55,33 @@ windows of it.`,
 	f.BoolVar(&o.keepUnknown, "keep-unknown", false, "of a file: take keys that mean nothing here")
 	f.BoolVar(&o.appendEOS, "append-eos", true, "score the end-of-sequence token after each text")
 	f.BoolVar(&o.logprobs, "logprobs", false, "with --json: the log-probability of every token")
-	require(c, "base", "data")
+	door.Require(c, "base", "data")
 	return c
 }
 
-func (a *app) runEval(c *cobra.Command, o evalOptions) error {
+func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 	if err := o.resolve(c); err != nil {
 		return err
 	}
 	var err error
-	if o.Home, err = a.homeDir(); err != nil {
+	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	if o.Base, err = a.localBase(c.Context(), o.Base); err != nil {
+	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	o.Warn = a.warn
+	o.Warn = a.Warn
 	r, err := training.Eval(c.Context(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
-		return hint(err, "name its file with --chat-template")
+		return door.Hint(err, "name its file with --chat-template")
 	}
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(evalReport(r, o.logprobs))
+	if a.JSON {
+		return a.PrintJSON(evalReport(r, o.logprobs))
 	}
-	a.printEval(r)
+	printEval(a, r)
 	return nil
 }
 
@@ -96,7 +98,7 @@ func (o *evalOptions) resolve(c *cobra.Command) error {
 		o.Quantize = &o.quantize
 	}
 	if changed("max-seq-length") && o.MaxSeqLength < 2 {
-		return usagef("--max-seq-length is %d, want at least 2", o.MaxSeqLength)
+		return door.Usagef("--max-seq-length is %d, want at least 2", o.MaxSeqLength)
 	}
 	if changed("map") || changed("keep-unknown") {
 		o.Rows = &trainer.Data{Mapping: map[string]string{}, KeepUnknown: o.keepUnknown}
@@ -104,16 +106,16 @@ func (o *evalOptions) resolve(c *cobra.Command) error {
 	for _, m := range o.mapping {
 		field, key, ok := strings.Cut(m, "=")
 		if !ok || field == "" || key == "" {
-			return usagef("--map is %q, want FIELD=KEY", m)
+			return door.Usagef("--map is %q, want FIELD=KEY", m)
 		}
 		o.Rows.Mapping[field] = key
 	}
 	return nil
 }
 
-func (a *app) printEval(r training.EvalResult) {
+func printEval(a *door.App, r training.EvalResult) {
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(a.out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+		_, _ = fmt.Fprintf(a.Out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	if r.Loss == nil {
 		line("loss", "none: no token was scored")
@@ -138,7 +140,7 @@ const quantizeUsage = "quantise the linear weights on load: nf4 or int8"
 // checkQuantize refuses a flag that names no method.
 func checkQuantize(method string) error {
 	if methods := bases.QuantiseMethods(); method != "" && !slices.Contains(methods, method) {
-		return usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
+		return door.Usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
 	}
 	return nil
 }
@@ -148,8 +150,8 @@ type evalRowJSON struct {
 	Logprobs []float64 `json:"token_logprobs,omitempty"`
 }
 
-// evalJSON is the result of eval --json; what was not measured is null or not there.
-type evalJSON struct {
+// EvalJSON is the result of eval --json; what was not measured is null or not there.
+type EvalJSON struct {
 	Objective string        `json:"objective"`
 	MeanNLL   *float64      `json:"mean_nll,omitempty"` // where the loss is one
 	Loss      *float64      `json:"loss"`
@@ -161,8 +163,8 @@ type evalJSON struct {
 }
 
 // MarshalJSON puts the objective's metrics beside the rest.
-func (j evalJSON) MarshalJSON() ([]byte, error) {
-	type plain evalJSON
+func (j EvalJSON) MarshalJSON() ([]byte, error) {
+	type plain EvalJSON
 	data, err := json.Marshal(plain(j))
 	if err != nil {
 		return nil, err
@@ -170,8 +172,8 @@ func (j evalJSON) MarshalJSON() ([]byte, error) {
 	return j.metrics.Append(data)
 }
 
-func evalReport(r training.EvalResult, logprobs bool) evalJSON {
-	out := evalJSON{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []evalRowJSON{}, metrics: r.Metrics}
+func evalReport(r training.EvalResult, logprobs bool) EvalJSON {
+	out := EvalJSON{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []evalRowJSON{}, metrics: r.Metrics}
 	if r.Rows != nil {
 		out.MeanNLL = r.Loss
 	}

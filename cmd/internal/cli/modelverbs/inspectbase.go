@@ -1,4 +1,4 @@
-package cli
+package modelverbs
 
 import (
 	"fmt"
@@ -7,51 +7,52 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows/inspect"
 )
 
 // printBase says what a base is in lines of 80 columns: no label is longer than 7 characters, and a
 // digest has 71.
-func (a *app) printBase(i inspect.Base) error {
-	var f fields
+func printBase(a *door.App, i inspect.Base) error {
+	var f door.Fields
 	if i.Commit != "" {
-		f.add("base", "%s at commit %s", i.Name, i.Commit)
+		f.Add("base", "%s at commit %s", i.Name, i.Commit)
 	} else {
-		f.add("base", "%s", i.Path)
+		f.Add("base", "%s", i.Path)
 	}
-	f.add("digest", "%s", i.Digest)
-	f.add("family", "%s (%s)", orNone(i.ModelType), orNone(i.Architecture))
-	f.some("refused", i.Unsupported)
-	f.add("weights", "%s parameters, %s as %s", humanize.Count(i.Parameters), humanize.Bytes(i.WeightBytes), commas(slices.Sorted(maps.Keys(i.StoredTypes))))
-	f.add("shape", "%d layers, %d wide, MLP %d, %d heads of %d, %d for keys and values%s", i.Layers, i.HiddenSize, i.IntermediateSize,
+	f.Add("digest", "%s", i.Digest)
+	f.Add("family", "%s (%s)", door.OrNone(i.ModelType), door.OrNone(i.Architecture))
+	f.Some("refused", i.Unsupported)
+	f.Add("weights", "%s parameters, %s as %s", humanize.Count(i.Parameters), humanize.Bytes(i.WeightBytes), door.Commas(slices.Sorted(maps.Keys(i.StoredTypes))))
+	f.Add("shape", "%d layers, %d wide, MLP %d, %d heads of %d, %d for keys and values%s", i.Layers, i.HiddenSize, i.IntermediateSize,
 		i.Heads, i.HeadDim, i.KeyValueHeads, map[bool]string{true: ", tied embeddings"}[i.Tied])
-	f.add("context", "%s", contextText(i))
-	f.add("tokens", "%s", tokenizerText(i.Tokenizer))
+	f.Add("context", "%s", contextText(i))
+	f.Add("tokens", "%s", tokenizerText(i.Tokenizer))
 	for n, role := range i.Tokenizer.Roles() {
-		f.add(map[bool]string{true: "special"}[n == 0], "%s %d %s", role, i.Tokenizer.Special[role], i.Tokenizer.Text(role))
+		f.Add(map[bool]string{true: "special"}[n == 0], "%s %d %s", role, i.Tokenizer.Special[role], i.Tokenizer.Text(role))
 	}
-	f.add("chat", "%s", templateText(i.Chat))
+	f.Add("chat", "%s", templateText(i.Chat))
 	for n, t := range i.Targets {
-		f.add(map[bool]string{true: "targets"}[n == 0], "%s %d×%d, %d of them", t.Name, t.Out, t.In, t.Count)
+		f.Add(map[bool]string{true: "targets"}[n == 0], "%s %d×%d, %d of them", t.Name, t.Out, t.In, t.Count)
 	}
 	for n, t := range i.Weights {
 		of := ""
 		if t.Experts > 0 {
 			of = fmt.Sprintf("%d experts of ", t.Experts)
 		}
-		f.add(map[bool]string{true: "experts"}[n == 0], "%s %s%d×%d, %d of them", t.Name, of, t.Out, t.In, t.Count)
+		f.Add(map[bool]string{true: "experts"}[n == 0], "%s %s%d×%d, %d of them", t.Name, of, t.Out, t.In, t.Count)
 	}
-	f.add("serve", "%s and %s a token of context", humanize.Bytes(i.Memory.Serve), humanize.Bytes(i.Memory.CacheToken))
+	f.Add("serve", "%s and %s a token of context", humanize.Bytes(i.Memory.Serve), humanize.Bytes(i.Memory.CacheToken))
 	if m := i.Memory; m.Train > 0 {
-		f.add("train", "about %s, or %s with gradient_checkpointing (r %d, %d tokens at a time)",
+		f.Add("train", "about %s, or %s with gradient_checkpointing (r %d, %d tokens at a time)",
 			humanize.Bytes(m.Train), humanize.Bytes(m.TrainLess), m.AdapterRank, m.TrainTokens)
 	}
 	for _, odd := range i.Oddities {
-		f.add("note", "%s", odd)
+		f.Add("note", "%s", odd)
 	}
-	wrapFields(&f, min(terminalWidth(a.out), 100))
-	return a.printFields(&f)
+	wrapFields(&f, min(door.TerminalWidth(a.Out), 100))
+	return a.PrintFields(&f)
 }
 
 func contextText(i inspect.Base) string {
@@ -73,7 +74,7 @@ func tokenizerText(t inspect.Tokenizer) string {
 	if t.Vocabulary == 0 {
 		return "not readable"
 	}
-	text := fmt.Sprintf("%s, %d", orNone(t.Kind), t.Vocabulary)
+	text := fmt.Sprintf("%s, %d", door.OrNone(t.Kind), t.Vocabulary)
 	if len(t.Stop) > 0 {
 		text += "; a text ends at " + strings.Trim(strings.ReplaceAll(fmt.Sprint(t.Stop), " ", ", "), "[]")
 	}
@@ -87,7 +88,7 @@ func templateText(t *inspect.Template) string {
 	}
 	names := "template"
 	if len(t.Names) > 1 {
-		names = "templates " + commas(t.Names)
+		names = "templates " + door.Commas(t.Names)
 	}
 	marks := "by prefixes"
 	switch {
@@ -103,14 +104,14 @@ func yesNo(ok bool) string { return map[bool]string{true: "yes", false: "no"}[ok
 
 // wrapFields breaks values between words so that lines have at most width columns; a word that is longer
 // stays whole.
-func wrapFields(f *fields, width int) {
+func wrapFields(f *door.Fields, width int) {
 	label := 0
-	for _, row := range f.rows {
+	for _, row := range f.Rows {
 		label = max(label, utf8.RuneCountInString(row[0]))
 	}
-	room := width - label - len(gap)
+	room := width - label - len(door.Gap)
 	var out [][2]string
-	for _, row := range f.rows {
+	for _, row := range f.Rows {
 		line, name := "", row[0]
 		for _, word := range strings.Fields(row[1]) {
 			if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
@@ -121,5 +122,5 @@ func wrapFields(f *fields, width int) {
 		}
 		out = append(out, [2]string{name, line})
 	}
-	f.rows = out
+	f.Rows = out
 }

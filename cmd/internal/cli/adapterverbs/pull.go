@@ -1,0 +1,83 @@
+package adapterverbs
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/stages"
+)
+
+// PullCommand is pull.
+func PullCommand(a *door.App) *cobra.Command {
+	var o stages.PullOptions
+	c := &cobra.Command{
+		Use:   "pull NAME[@VERSION|:ALIAS] --out DIR",
+		Short: "Get a published adapter, verified, into a directory",
+		Long: `Get a published adapter into the directory DIR, as plain PEFT files for a serving engine. NAME is its
+highest version, NAME@3 the third, NAME:prod the one that the alias prod points at now.
+
+All digests are verified before DIR appears; it is there whole or not at all.`,
+		Example: `  cultivar pull handbook:prod --out ./handbook
+  cultivar pull support@12 --from s3://models/adapters --out ./support-12`,
+		Args: door.ExactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Ref = args[0]
+			return runPull(a, c, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Out, "out", "", "directory to make")
+	f.StringVar(&o.Store, "from", "", "store (default the home's registry)")
+	f.BoolVar(&o.Replace, "replace", false, "take the place of another adapter in the directory")
+	door.Require(c, "out")
+	return c
+}
+
+func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
+	var err error
+	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
+		return err
+	}
+	if o.Home, err = a.HomeDir(); err != nil {
+		return err
+	}
+	r, err := door.Recorded(a, c, pulling(), stages.Pull, o)
+	if err != nil {
+		return err
+	}
+	m := r.Manifest
+	if a.JSON {
+		return a.PrintJSON(PulledJSON{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)})
+	}
+	var f door.Fields
+	f.Add("version", "%s", m.Ref())
+	f.Add("digest", "%s", m.Digest)
+	f.Add("adapter", "%s", o.Out)
+	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
+	return a.PrintFields(&f)
+}
+
+// PulledJSON is the result of pull.
+type PulledJSON struct {
+	Ref     string `json:"ref"`
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Digest  string `json:"digest"`
+	Out     string `json:"out"`
+	Bytes   int64  `json:"bytes"`
+	Files   int    `json:"files"`
+}
+
+func pulling() door.Making[stages.PullOptions, publish.Result] {
+	return door.Making[stages.PullOptions, publish.Result]{
+		Kind: "pull", Config: func(o stages.PullOptions) any { return map[string]any{"from": o.Store} },
+		Tell: func(l *run.Log, o stages.PullOptions, r publish.Result) {
+			l.Input(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
+			l.Output(door.Artefact(workflows.Adapter, o.Out, r.Manifest.Digest))
+		},
+	}
+}

@@ -1,0 +1,151 @@
+// Package door is what all verbs share: the streams, the home, exit codes and hints, tables and bars, and the
+// record of what a verb made. It knows no verb.
+package door
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/store/open"
+	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/run"
+)
+
+// App is what every verb has: the streams and the flags that all share.
+type App struct {
+	In   io.Reader
+	Out  io.Writer // results for people
+	Raw  io.Writer // the same stream, for what must arrive to the byte
+	Err  io.Writer
+	Home string
+	JSON bool
+}
+
+// HomeDir resolves the home: the flag, the environment, the user's directory.
+func (a *App) HomeDir() (string, error) {
+	if a.Home != "" {
+		return a.Home, nil
+	}
+	if h := os.Getenv("CULTIVAR_HOME"); h != "" {
+		return h, nil
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the home directory: %w; set CULTIVAR_HOME or use --home", err)
+	}
+	return filepath.Join(user, ".cultivar"), nil
+}
+
+// PrintJSON prints a result as one JSON document.
+func (a *App) PrintJSON(v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.Raw.Write(escaped(b.Bytes()))
+	return err
+}
+
+// Note prints a line for people to standard error.
+func (a *App) Note(format string, args ...any) {
+	_, _ = io.WriteString(a.Err, "cultivar: "+Printable(fmt.Sprintf(format, args...))+"\n")
+}
+
+// ExactArgs is cobra.ExactArgs with errors that name what is missing.
+func ExactArgs(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return Usagef("%s is missing; see `%s --help`", names[len(args)], c.CommandPath())
+		}
+		if len(args) > len(names) {
+			return Usagef("unexpected argument %q; see `%s --help`", args[len(names)], c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// History opens the history of the home.
+func (a *App) History(ctx context.Context) (*run.History, error) {
+	location, err := a.HomeDir()
+	if err != nil {
+		return nil, err
+	}
+	h, err := home.Open(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	return run.NewHistory(h.Bucket, time.Now, Who(""), a.WarnError), nil
+}
+
+// OpenHome opens the home.
+func (a *App) OpenHome(ctx context.Context) (*home.Home, error) {
+	location, err := a.HomeDir()
+	if err != nil {
+		return nil, err
+	}
+	return home.Open(ctx, location)
+}
+
+// OrNone is a text, or says that there is none.
+func OrNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// Day is a date for people; "" when it is not known.
+func Day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// Commas lists texts on one line.
+func Commas(list []string) string { return strings.Join(list, ", ") }
+
+// LocalPath is the path that a flag gives for something on this machine, which may be a file:// URL; a
+// place elsewhere is refused, and never becomes a directory called "s3:".
+func LocalPath(flag, value string) (string, error) {
+	path, local, err := open.Directory(value)
+	if err != nil || !local {
+		return "", Usagef("--%s is %q, want a path on this machine", flag, value)
+	}
+	return path, nil
+}
+
+// Require marks flags as required, with an error in our voice.
+func Require(c *cobra.Command, names ...string) {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		for _, n := range names {
+			if !c.Flags().Changed(n) {
+				return Usagef("--%s is missing; see `%s --help`", n, c.CommandPath())
+			}
+		}
+		return run(c, args)
+	}
+}
+
+// WarnError tells what could not be done but does not matter to the result.
+func (a *App) WarnError(err error) { a.Warn(err.Error()) }
+
+// Who is who acts, for histories.
+func Who(by string) string {
+	if by != "" {
+		return by
+	}
+	return os.Getenv("USER")
+}
