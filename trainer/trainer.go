@@ -210,7 +210,7 @@ func (r *run) step(ctx context.Context) error {
 	seconds := time.Since(began).Seconds()
 	r.seconds += seconds
 	r.own += int64(tokens)
-	r.result.Loss = score.Loss
+	r.at.Loss = score.Loss
 	if r.at.Step%r.Config.LoggingSteps != 0 && r.at.Step != r.schedule.Total {
 		return nil
 	}
@@ -280,6 +280,7 @@ func (r *run) finish(ctx context.Context) error {
 	r.result.Steps = r.at.Step
 	r.result.Tokens = r.at.Tokens
 	r.result.TrainedTokens = r.at.TrainedTokens
+	r.result.Loss = r.at.Loss
 	r.result.EvalBefore, r.result.EvalAfter = r.at.LossBefore, after
 	if r.seconds > 0 {
 		r.result.TokensPerSecond = float64(r.own) / r.seconds

@@ -240,6 +240,23 @@ func checkMetrics(t *testing.T, dir string, steps int) {
 	}
 }
 
+// A run that was killed after its last step, before its adapter was written, reports what the run did.
+func TestResumeAfterTheLastStep(t *testing.T) {
+	rows, dir, c := sequences(t, 20, pack.BestFit), t.TempDir(), config()
+	run := func() trainer.Result {
+		m, params := attach(t, c)
+		r, err := trainer.Run(context.Background(), trainer.Job{Config: c, Model: m, Groups: optim.OneGroup(params, c.WeightDecay), Train: rows, Eval: rows.Rows[:2], RunDigest: "run", OutDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first, again := run(), run()
+	if first.Loss == 0 || again.ResumedAt != first.Steps || again.Loss != first.Loss || *again.EvalBefore != *first.EvalBefore || *again.EvalAfter != *first.EvalAfter || again.Tokens != first.Tokens || again.TrainedTokens != first.TrainedTokens {
+		t.Errorf("ran %+v, and again %+v", first, again)
+	}
+}
+
 func TestResumeRefusesAnotherRun(t *testing.T) {
 	rows := sequences(t, 20, pack.BestFit)
 	dir := t.TempDir()

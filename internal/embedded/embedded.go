@@ -44,20 +44,6 @@ func Unpack(files fs.FS, root, dir string) error {
 	})
 }
 
-// Check reports the first file below root that is missing from dir or has other content.
-func Check(files fs.FS, root, dir string) error {
-	return walk(files, root, func(path string, data []byte) error {
-		old, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(old, data) {
-			return fmt.Errorf("%s has been changed", path)
-		}
-		return nil
-	})
-}
-
 // walk visits the files in order of their paths, which are relative to root.
 func walk(files fs.FS, root string, visit func(path string, data []byte) error) error {
 	sub, err := fs.Sub(files, root)

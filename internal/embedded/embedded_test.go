@@ -14,14 +14,13 @@ func TestUnpack(t *testing.T) {
 		"other.txt":    {Data: []byte("x")},
 	}
 	dir := t.TempDir()
-	if err := Check(files, "root", dir); err == nil {
-		t.Error("an empty directory is intact")
-	}
 	if err := Unpack(files, "root", dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(files, "root", dir); err != nil {
-		t.Error(err)
+	for path, want := range map[string]string{"a.txt": "a", "b/c.txt": "c"} {
+		if got, err := os.ReadFile(filepath.Join(dir, path)); string(got) != want {
+			t.Errorf("%s holds %q (%v)", path, got, err)
+		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "other.txt")); err == nil {
 		t.Error("a file outside of the root is unpacked")
@@ -30,14 +29,11 @@ func TestUnpack(t *testing.T) {
 	if err := os.WriteFile(changed, []byte("z"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(files, "root", dir); err == nil {
-		t.Error("a changed file is not noticed")
-	}
 	if err := Unpack(files, "root", dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(files, "root", dir); err != nil {
-		t.Error(err)
+	if got, err := os.ReadFile(changed); string(got) != "c" {
+		t.Errorf("a changed file holds %q (%v) after unpacking again", got, err)
 	}
 }
 

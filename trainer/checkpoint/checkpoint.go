@@ -35,6 +35,7 @@ type Progress struct {
 	Step          int      `json:"step"`
 	Tokens        int64    `json:"tokens"`
 	TrainedTokens int64    `json:"trained_tokens"`
+	Loss          float64  `json:"loss"`             // of the last step: a run that goes on after it reports it, too
 	LossBefore    *float64 `json:"eval_loss_before"` // null when there is nothing to evaluate on
 }
 

@@ -67,6 +67,7 @@ var codes = []struct {
 	{publish.ErrUnsafe, Refused},
 	{stages.ErrInvalidAdapter, Refused},
 	{adapters.ErrOtherBase, Refused},
+	{adapters.ErrBaseMismatch, Refused},
 	{safetensors.ErrPickle, Refused},
 	{catalog.ErrCorrupt, Corrupt},
 	{registry.ErrCorrupt, Corrupt},

@@ -202,7 +202,8 @@ func (a *app) printRun(r run.Run) error {
 // artefacts appends what a run worked on or made, an entry a line.
 func (f *fields) artefacts(name string, list []workflows.Artefact) {
 	for _, x := range list {
-		f.add(name, "%s %s  %s", x.Type, x.Ref, shortDigest(x.Digest))
+		ref, _, _ := strings.Cut(x.Ref, "@sha256:") // of a tree, which its digest names
+		f.add(name, "%s %s  %s", x.Type, ref, shortDigest(x.Digest))
 		name = ""
 	}
 }
