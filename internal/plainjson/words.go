@@ -27,8 +27,7 @@ func Words(text string, err error) string {
 	return text
 }
 
-// wrongType says which key holds what, and what it should hold. The value of a number stands in
-// Value, that of anything else does not.
+// wrongType says which key holds what, and what it should hold.
 func wrongType(e *json.UnmarshalTypeError) string {
 	key := ""
 	if e.Field != "" {
@@ -44,6 +43,8 @@ func wrongType(e *json.UnmarshalTypeError) string {
 		value = "a list"
 	case "object":
 		value = "an object"
+	default: // a number, mostly with what it is
+		value = "a " + value
 	}
 	return fmt.Sprintf("%sis %s, want %s", key, value, kind(e.Type))
 }

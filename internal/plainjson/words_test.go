@@ -16,7 +16,7 @@ func TestWords(t *testing.T) {
 	}
 	for _, tt := range []struct{ in, want string }{
 		{`{"r":"8"}`, `a.json: "r" is a text, want a whole number in range`},
-		{`{"r":8.5}`, `a.json: "r" is number 8.5, want a whole number in range`},
+		{`{"r":8.5}`, `a.json: "r" is a number 8.5, want a whole number in range`},
 		{`{"on":[1]}`, `a.json: "on" is a list, want true or false`},
 		{`{"alpha_pattern":{"q":true}}`, `a.json: "alpha_pattern" is true or false, want a number`},
 		{`{"names":{}}`, `a.json: "names" is an object, want a list`},
