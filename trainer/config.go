@@ -163,6 +163,7 @@ func (c Config) Validate() error {
 	bad(c.BatchSize < 1, "batch_size is %d, want at least 1", c.BatchSize)
 	bad(c.MicroBatchSize < 1, "micro_batch_size is %d, want at least 1", c.MicroBatchSize)
 	bad(c.MaxSteps < 0, "max_steps is %d, want 0 or more", c.MaxSteps)
+	bad(!(c.NumEpochs >= 0), "num_epochs is %g, want 0 or more", c.NumEpochs)
 	bad(c.MaxSteps == 0 && !(c.NumEpochs > 0), "max_steps and num_epochs are both 0: nothing to train")
 	bad(!(c.LearningRate > 0), "learning_rate is %g, want more than 0", c.LearningRate)
 	bad(!slices.Contains(optim.ScheduleTypes, c.LRSchedulerType), "lr_scheduler_type is %q, want one of %s", c.LRSchedulerType, strings.Join(optim.ScheduleTypes, ", "))

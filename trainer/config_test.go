@@ -62,6 +62,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"lora: {r: 1.5}":                 "line 1: lora.r is 1.5, want a whole number",
 		"lora: {target_modules: {a: b}}": "target_modules must be a list",
 		"learning_rate: .nan":            "line 1: learning_rate",
+		"max_steps: 2\nnum_epochs: -1":   "num_epochs is -1, want 0 or more",
 	} {
 		if _, err := ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q", text, err, want)

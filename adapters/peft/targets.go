@@ -107,8 +107,8 @@ func Compile(pattern string) (*regexp.Regexp, error) {
 // errPythons means that an expression may be one in Python, and is none here.
 var errPythons = errors.New("not supported in a regular expression")
 
-// pythons are the mistakes that Python does not make.
-var pythons = []syntax.ErrorCode{syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidRepeatOp, syntax.ErrInvalidRepeatSize, syntax.ErrLarge, syntax.ErrNestingDepth}
+// pythons are the mistakes that Python does not make; a look-behind is read as a name of a group.
+var pythons = []syntax.ErrorCode{syntax.ErrInvalidPerlOp, syntax.ErrInvalidNamedCapture, syntax.ErrInvalidEscape, syntax.ErrInvalidRepeatOp, syntax.ErrInvalidRepeatSize, syntax.ErrLarge, syntax.ErrNestingDepth}
 
 const allLinear = "all-linear"
 

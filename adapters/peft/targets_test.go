@@ -63,7 +63,7 @@ func TestPatternOrder(t *testing.T) {
 
 func TestCompileSpeaksPlainly(t *testing.T) {
 	for pattern, want := range map[string]string{
-		`(?!vision).*`: `"(?!" is not supported`, `^(?:(q_proj)$`: "missing closing )", `(q)\1`: `"\\1" is not supported`,
+		`(?!vision).*`: `"(?!" is not supported`, `^(?:(q_proj)$`: "missing closing )", `(q)\1`: `"\\1" is not supported`, `.*(?<!vision)\.q`: `is not supported`, `(?P<a>q)(?P=a)`: `is not supported`,
 	} {
 		if _, err := Compile(pattern); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "regexp") {
 			t.Errorf("%s: %v, want %s", pattern, err, want)

@@ -152,6 +152,7 @@ func TestTools(t *testing.T) {
 		{"a string", strings.Replace(calling, "|tojson", "", 1), string(quoted), `<call>tide {"z": 1, "a": "ü"} c1<|im_end|>|2.4 m.<|im_end|>`, ""},
 		{"a string, and an object is needed", items, string(quoted), `<call>tide z=1,a=ü, c1<|im_end|>|2.4 m.<|im_end|>`, ""},
 		{"an object, and a string is needed", text, object, `<call>tide {"z": 1, "a": "ü"} c1<|im_end|>|2.4 m.<|im_end|>`, ""},
+		{"a large number", calling, `{"n":12345678901234567890}`, "", "message 2: tool_calls: the arguments of call 1 hold a number that is too large"},
 		{"no JSON", calling, `{`, "", "message 2: tool_calls: the arguments of call 1 are not JSON"},
 		{"no calls", strings.Replace(chatML, "for m in messages", "for m in messages if tools", 1), object, "", "leaves out its tool_calls"},
 		{"no tools", strings.Replace(calling, "{{ x.function.name }};", "", 1), object, "", "leaves out the tools"},

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -133,6 +134,9 @@ func (t *Template) calls(calls []datasets.ToolCall) (*jinja.List, error) {
 		if c.Arguments != "" {
 			v, err := t.arguments(c.Arguments)
 			if err != nil {
+				if json.Valid([]byte(c.Arguments)) {
+					return nil, fmt.Errorf("tool_calls: the arguments of call %d hold a number that is too large, or too many levels", i+1)
+				}
 				return nil, fmt.Errorf("tool_calls: the arguments of call %d are not JSON", i+1)
 			}
 			function.Set("arguments", v)

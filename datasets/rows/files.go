@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -119,7 +120,7 @@ func unpack(r io.Reader, packed string) (io.ReadCloser, error) {
 	case ".gz":
 		z, err := gzip.NewReader(r)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return nil, errors.New("is not compressed by gzip, as its name says, or cut")
 		}
 		r, closer = z, z
 	case ".zst":

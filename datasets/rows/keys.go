@@ -27,10 +27,10 @@ var messageKeys = []string{
 var callKeys = []string{"id", "type", "function", "name", "arguments"}
 
 // origins say where a row is from, or how a service was asked for it. They change nothing that is
-// trained and are kept: the first six as ids of ours, the others as metadata.
+// trained and are kept: the first six as ids of ours, the others as metadata. Pandas gives its index the names "__index_level_0__" and "Unnamed: 0".
 var origins = []string{
 	"example_id", "doc_id", "doc_version", "split", "start", "end",
-	"metadata", "id", "_id", "idx", "index", "row_id", "uuid", "uid", "hash", "prompt_id", "conversation_id", "conversation_hash", "question_id",
+	"metadata", "id", "_id", "__index_level_0__", "Unnamed: 0", "idx", "index", "row_id", "uuid", "uid", "hash", "prompt_id", "conversation_id", "conversation_hash", "question_id",
 	"source", "source_uri", "url", "dataset", "title", "lang", "language", "license", "category",
 	"source_etag", "mime", "lang_score", "acl", "retention_class", "modified_at", "ingested_at", "n_chars", "signals", "dup_cluster",
 	"created_at", "timestamp", "date", "model", "parallel_tool_calls",

@@ -275,6 +275,8 @@ func sound(m datasets.Message) error {
 		return fmt.Errorf(`has "tool_calls", which only the assistant makes`)
 	case m.ToolCallID != "" && m.Role != "tool":
 		return errors.New(`has a "tool_call_id", which only the answer of a tool has`)
+	case m.Reasoning != "" && m.Role != "assistant":
+		return errors.New(`has "reasoning_content", which only the assistant has`)
 	case len(m.ToolCalls) > 0:
 		return nil
 	case m.Null:

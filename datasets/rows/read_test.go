@@ -147,7 +147,7 @@ func TestReadRefuses(t *testing.T) {
 		{"i.txt", "\xff\xfd", "not UTF-8"},
 		{"j.txt", "s\x00e\x00", "UTF-16"},
 		{"k.docx", "", "not a format for training rows"},
-		{"l.jsonl.gz", "secret", "l.jsonl.gz: gzip"},
+		{"l.jsonl.gz", "secret", "l.jsonl.gz: is not compressed by gzip"},
 		{"m.parquet", "secret", "too short"},
 		{"n.parquet.gz", "secret", "not a format"},
 	} {

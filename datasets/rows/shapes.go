@@ -77,6 +77,9 @@ func (r *row) conversation(c *datasets.Conversation, name string) (err error) {
 		return fmt.Errorf("%q does not end with a question and the answer that the label is about", f.key)
 	}
 	c.Messages, c.Completion = c.Messages[:last], c.Messages[last:]
+	if unlearned(c.Completion[0]) {
+		return fmt.Errorf("%q ends with a message with a weight of 0: it is the answer that is judged", f.key)
+	}
 	return nil
 }
 
@@ -108,6 +111,9 @@ func (r *row) answered(c *datasets.Conversation) error {
 		}
 		c.Messages = slices.Concat(history, c.Messages, answer)
 		return nil
+	}
+	if c.Label != nil && slices.ContainsFunc(answer, unlearned) {
+		return fmt.Errorf("%q has a message with a weight of 0: what is judged is the whole answer", f.key)
 	}
 	c.Completion = answer
 	return nil
@@ -219,9 +225,15 @@ func (r *row) preference(c *datasets.Conversation) error {
 		if !isAssistant(side.answer[0]) || !isAssistant(side.answer[len(side.answer)-1]) {
 			return fmt.Errorf("%q is not an answer of the assistant to the prompt", side.key)
 		}
+		if slices.ContainsFunc(side.answer, unlearned) {
+			return fmt.Errorf("%q has a message with a weight of 0: what is compared is the whole answer", side.key)
+		}
 	}
 	return nil
 }
+
+// unlearned tells whether a message is marked as one to leave out of the training.
+func unlearned(m datasets.Message) bool { return m.Train != nil && !*m.Train }
 
 // common counts the messages with which both begin; of each at least one remains.
 func common(a, b []datasets.Message) int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
@@ -57,6 +58,7 @@ var ways = []struct {
 // Fail prints an error and returns its exit code.
 func (a *App) Fail(ctx context.Context, err error) int {
 	f := fault.Of(ctx, err)
+	f.Text = plainjson.Words(f.Text, err)
 	if f.Code == fault.Interrupted {
 		f.Hint = "run the same command again to go on"
 	}
