@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // calls reads "tool_calls", which a table may hold as the text of their JSON.
@@ -15,10 +16,10 @@ func (p *messageParser) calls(raw []byte) error {
 	if err != nil {
 		return errors.New("is a text that holds no JSON")
 	}
-	if k := kind(raw); k != "a list" {
+	if k := strictjson.Kind(raw); k != "a list" {
 		return fmt.Errorf("is %w, want a list of calls", k)
 	}
-	for i, raw := range values(raw) {
+	for i, raw := range strictjson.Values(raw) {
 		if err := p.call(raw); err != nil {
 			return fmt.Errorf("has a call %d that %w", i+1, err)
 		}
@@ -28,14 +29,14 @@ func (p *messageParser) calls(raw []byte) error {
 
 // call reads {"id", "type", "function": {"name", "arguments"}}, or the function alone.
 func (p *messageParser) call(raw []byte) error {
-	list, err := members(raw)
+	list, err := strictjson.Members(raw)
 	if err != nil {
 		return fmt.Errorf("is %w, want an object", err)
 	}
 	var c datasets.ToolCall
 	for _, m := range list {
-		if m.key == "function" && kind(m.value) == "an object" {
-			err = function(m.value, &c)
+		if m.Key == "function" && strictjson.Kind(m.Value) == "an object" {
+			err = function(m.Value, &c)
 		} else {
 			err = callKey(m, &c)
 		}
@@ -54,13 +55,13 @@ func (p *messageParser) call(raw []byte) error {
 }
 
 func function(raw []byte, c *datasets.ToolCall) error {
-	list, err := members(raw)
+	list, err := strictjson.Members(raw)
 	if err != nil {
 		return err
 	}
 	for _, m := range list {
-		if m.key != "name" && m.key != "arguments" {
-			return fmt.Errorf("has an unknown key %q%s", m.key, suggest(m.key, []string{"name", "arguments"}))
+		if m.Key != "name" && m.Key != "arguments" {
+			return fmt.Errorf("has an unknown key %q%s", m.Key, suggest(m.Key, []string{"name", "arguments"}))
 		}
 		if err := callKey(m, c); err != nil {
 			return err
@@ -69,37 +70,37 @@ func function(raw []byte, c *datasets.ToolCall) error {
 	return nil
 }
 
-func callKey(m member, c *datasets.ToolCall) (err error) {
-	if isNull(m.value) && m.key != "function" {
+func callKey(m strictjson.Member, c *datasets.ToolCall) (err error) {
+	if strictjson.IsNull(m.Value) && m.Key != "function" {
 		return nil
 	}
-	switch m.key {
+	switch m.Key {
 	case "id":
-		c.ID, err = text(m.value)
+		c.ID, err = strictjson.Text(m.Value)
 	case "name":
 		if c.Name != "" {
 			return errors.New(`has two names`)
 		}
-		c.Name, err = text(m.value)
+		c.Name, err = strictjson.Text(m.Value)
 	case "type":
-		if !bytes.Equal(m.value, []byte(`"function"`)) {
-			return fmt.Errorf("is of type %s, where only functions can be called", word(m.value))
+		if !bytes.Equal(m.Value, []byte(`"function"`)) {
+			return fmt.Errorf("is of type %s, where only functions can be called", word(m.Value))
 		}
 	case "arguments":
-		if k := kind(m.value); k != "an object" && k != "a text" {
+		if k := strictjson.Kind(m.Value); k != "an object" && k != "a text" {
 			return fmt.Errorf("has \"arguments\" that are %w, want an object, or a text that holds one", k)
 		}
 		if c.Arguments != "" {
 			return errors.New(`has two "arguments"`)
 		}
-		c.Arguments = compact(m.value)
+		c.Arguments = strictjson.Compact(m.Value)
 	case "function":
-		return fmt.Errorf("has a \"function\" that is %w, want an object", kind(m.value))
+		return fmt.Errorf("has a \"function\" that is %w, want an object", strictjson.Kind(m.Value))
 	default:
-		return fmt.Errorf("has an unknown key %q%s", m.key, suggest(m.key, callKeys))
+		return fmt.Errorf("has an unknown key %q%s", m.Key, suggest(m.Key, callKeys))
 	}
 	if err != nil {
-		return fmt.Errorf("has a %q that is %w, want a text", m.key, err)
+		return fmt.Errorf("has a %q that is %w, want a text", m.Key, err)
 	}
 	return nil
 }
@@ -107,11 +108,11 @@ func callKey(m member, c *datasets.ToolCall) (err error) {
 // callInContent reads ShareGPT's turn of a call: its value is the JSON of one call, or of a list.
 func (p *messageParser) callInContent() error {
 	raw := []byte(p.m.Content)
-	if err := check(raw); err != nil {
+	if err := strictjson.Check(raw); err != nil {
 		return fmt.Errorf("is a call whose value is no JSON: %w", err)
 	}
 	p.m.Content, p.m.Null = "", true
-	if kind(raw) == "a list" {
+	if strictjson.Kind(raw) == "a list" {
 		return p.calls(raw)
 	}
 	return p.call(bytes.TrimSpace(raw))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // roles are the names that others have for the roles of OpenAI's format.
@@ -27,20 +28,20 @@ func (r *row) messages(f *field) ([]datasets.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k := kind(raw); k != "a list" {
+	if k := strictjson.Kind(raw); k != "a list" {
 		return nil, fmt.Errorf("%q is %w, want a list of messages", f.key, k)
 	}
-	return r.list(f.key, values(raw))
+	return r.list(f.key, strictjson.Values(raw))
 }
 
 // embedded returns the JSON that stands in a text, or the value itself when it is no text.
 func embedded(f *field) ([]byte, error) {
-	if kind(f.raw) != "a text" {
+	if strictjson.Kind(f.raw) != "a text" {
 		return f.raw, nil
 	}
-	s, err := text(f.raw)
+	s, err := strictjson.Text(f.raw)
 	if err == nil {
-		err = check([]byte(s))
+		err = strictjson.Check([]byte(s))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%q is a text that holds no JSON: %w", f.key, err)
@@ -66,9 +67,9 @@ func (r *row) list(key string, values [][]byte) ([]datasets.Message, error) {
 // turns reads one side of a row: a text, a message, or a list of messages. A text is a message of
 // the given role.
 func (r *row) turns(f *field, role string) ([]datasets.Message, error) {
-	switch kind(f.raw) {
+	switch strictjson.Kind(f.raw) {
 	case "a text":
-		s, err := text(f.raw)
+		s, err := strictjson.Text(f.raw)
 		if err == nil && strings.TrimSpace(s) == "" {
 			err = errors.New("the content is empty")
 		}
@@ -77,16 +78,16 @@ func (r *row) turns(f *field, role string) ([]datasets.Message, error) {
 		}
 		return []datasets.Message{{Role: role, Content: s}}, nil
 	case "a list":
-		return r.list(f.key, values(f.raw))
+		return r.list(f.key, strictjson.Values(f.raw))
 	case "an object":
 		return r.list(f.key, [][]byte{f.raw})
 	}
-	return nil, fmt.Errorf("%q is %w, want a text or a list of messages", f.key, kind(f.raw))
+	return nil, fmt.Errorf("%q is %w, want a text or a list of messages", f.key, strictjson.Kind(f.raw))
 }
 
 // message reads one message; where is the beginning of the names of what is kept of it.
 func (r *row) message(raw []byte, where string) (datasets.Message, error) {
-	list, err := members(raw)
+	list, err := strictjson.Members(raw)
 	if err != nil {
 		return datasets.Message{}, fmt.Errorf("is %w, want an object with \"role\" and \"content\"", err)
 	}
@@ -94,15 +95,15 @@ func (r *row) message(raw []byte, where string) (datasets.Message, error) {
 	for _, m := range list {
 		known, err := p.key(m)
 		if err != nil {
-			return p.m, fmt.Errorf("%q %w", m.key, err)
+			return p.m, fmt.Errorf("%q %w", m.Key, err)
 		}
 		if known {
 			continue
 		}
 		if !r.opts.KeepUnknown {
-			return p.m, fmt.Errorf("unknown key %q%s", m.key, suggest(m.key, messageKeys))
+			return p.m, fmt.Errorf("unknown key %q%s", m.Key, suggest(m.Key, messageKeys))
 		}
-		if err := r.keep(where+"."+m.key, m.value); err != nil {
+		if err := r.keep(where+"."+m.Key, m.Value); err != nil {
 			return p.m, err
 		}
 	}
@@ -118,11 +119,11 @@ type messageParser struct {
 }
 
 // key takes a key of a message; false when nobody knows it.
-func (p *messageParser) key(m member) (known bool, err error) {
-	if isNull(m.value) {
-		return slices.Contains(messageKeys, m.key) || slices.Contains([]string{"refusal", "audio", "annotations"}, m.key), nil
+func (p *messageParser) key(m strictjson.Member) (known bool, err error) {
+	if strictjson.IsNull(m.Value) {
+		return slices.Contains(messageKeys, m.Key) || slices.Contains([]string{"refusal", "audio", "annotations"}, m.Key), nil
 	}
-	switch m.key {
+	switch m.Key {
 	case "role", "from":
 		err = p.once("role", m, &p.role)
 	case "content", "value":
@@ -130,7 +131,7 @@ func (p *messageParser) key(m member) (known bool, err error) {
 			return true, errors.New("is a second content")
 		}
 		p.content, p.m.Null = true, false
-		p.m.Content, p.m.Parts, err = content(m.value)
+		p.m.Content, p.m.Parts, err = content(m.Value)
 	case "reasoning_content", "reasoning", "thinking":
 		err = p.once("reasoning", m, &p.m.Reasoning)
 	case "name":
@@ -140,18 +141,18 @@ func (p *messageParser) key(m member) (known bool, err error) {
 	case "weight", "train", "training":
 		err = p.train(m)
 	case "tool_calls":
-		err = p.calls(m.value)
+		err = p.calls(m.Value)
 	case "function_call":
-		err = p.call(m.value)
+		err = p.call(m.Value)
 	default:
-		return m.key == "annotations" && compact(m.value) == "[]", nil
+		return m.Key == "annotations" && strictjson.Compact(m.Value) == "[]", nil
 	}
 	return true, err
 }
 
 // once sets a text that may have several names; two that differ are refused.
-func (p *messageParser) once(what string, m member, to *string) error {
-	s, err := text(m.value)
+func (p *messageParser) once(what string, m strictjson.Member, to *string) error {
+	s, err := strictjson.Text(m.Value)
 	if err != nil {
 		return fmt.Errorf("is %w, want a text", err)
 	}
@@ -165,11 +166,11 @@ func (p *messageParser) once(what string, m member, to *string) error {
 	return nil
 }
 
-func (p *messageParser) train(m member) error {
-	yes := bytes.Equal(m.value, []byte("true"))
-	switch k := kind(m.value); {
-	case m.key == "weight":
-		w, err := strconv.ParseFloat(string(m.value), 64)
+func (p *messageParser) train(m strictjson.Member) error {
+	yes := bytes.Equal(m.Value, []byte("true"))
+	switch k := strictjson.Kind(m.Value); {
+	case m.Key == "weight":
+		w, err := strconv.ParseFloat(string(m.Value), 64)
 		if err != nil || w != 0 && w != 1 {
 			return errors.New("is neither 0 nor 1")
 		}
@@ -186,9 +187,9 @@ func (p *messageParser) train(m member) error {
 
 // content reads a text, or a list of parts that are texts.
 func content(raw []byte) (string, []string, error) {
-	switch k := kind(raw); k {
+	switch k := strictjson.Kind(raw); k {
 	case "a text":
-		s, err := text(raw)
+		s, err := strictjson.Text(raw)
 		if err != nil {
 			err = fmt.Errorf("is %w", err)
 		}
@@ -198,7 +199,7 @@ func content(raw []byte) (string, []string, error) {
 		return "", nil, fmt.Errorf("is %w, want a text or a list of parts", k)
 	}
 	var parts []string
-	for i, raw := range values(raw) {
+	for i, raw := range strictjson.Values(raw) {
 		s, err := part(raw)
 		if err != nil {
 			return "", nil, fmt.Errorf("has a part %d that %w", i+1, err)
@@ -209,10 +210,10 @@ func content(raw []byte) (string, []string, error) {
 }
 
 func part(raw []byte) (string, error) {
-	if kind(raw) == "a text" {
-		return text(raw)
+	if strictjson.Kind(raw) == "a text" {
+		return strictjson.Text(raw)
 	}
-	list, err := members(raw)
+	list, err := strictjson.Members(raw)
 	if err != nil {
 		return "", fmt.Errorf("is %w, want an object with \"type\" and \"text\"", err)
 	}
@@ -220,16 +221,16 @@ func part(raw []byte) (string, error) {
 	found := false
 	for _, m := range list {
 		switch {
-		case m.key == "text" && kind(m.value) == "a text":
+		case m.Key == "text" && strictjson.Kind(m.Value) == "a text":
 			found = true
-			if s, err = text(m.value); err != nil {
+			if s, err = strictjson.Text(m.Value); err != nil {
 				return "", fmt.Errorf("is %w", err)
 			}
-		case m.key == "type" && string(m.value) == `"text"`, isNull(m.value):
-		case m.key == "type":
-			return "", fmt.Errorf("is of type %s: only text can be read", word(m.value))
+		case m.Key == "type" && string(m.Value) == `"text"`, strictjson.IsNull(m.Value):
+		case m.Key == "type":
+			return "", fmt.Errorf("is of type %s: only text can be read", word(m.Value))
 		default:
-			return "", fmt.Errorf("has the key %q: only text can be read", m.key)
+			return "", fmt.Errorf("has the key %q: only text can be read", m.Key)
 		}
 	}
 	if !found {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/cultivar/cultivar/datasets/table/parquetjson"
+
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
 )
@@ -121,7 +123,7 @@ func From(name string, r io.Reader, o Options) iter.Seq2[datasets.Example, error
 // errors. A file of examples as our datasets have them is read as it is.
 func FromParquet(name string, r io.ReaderAt, size int64, o Options) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
-		columns, err := table.Columns(name, r, size)
+		columns, err := parquetjson.Columns(name, r, size)
 		switch {
 		case err != nil:
 			yield(datasets.Example{}, err)
@@ -132,7 +134,7 @@ func FromParquet(name string, r io.ReaderAt, size int64, o Options) iter.Seq2[da
 				}
 			}
 		default:
-			understand(name, numbered(table.Objects(name, r, size)), o)(yield)
+			understand(name, numbered(parquetjson.Objects(name, r, size)), o)(yield)
 		}
 	}
 }

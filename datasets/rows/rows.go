@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // Options say how the keys of a file are understood.
@@ -62,10 +63,10 @@ func newRow(object []byte, o Options) (*row, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := check(object); err != nil {
+	if err := strictjson.Check(object); err != nil {
 		return nil, err
 	}
-	list, err := members(object)
+	list, err := strictjson.Members(object)
 	if err != nil {
 		return nil, fmt.Errorf("is %w, where a row is one JSON object", err)
 	}
@@ -75,10 +76,10 @@ func newRow(object []byte, o Options) (*row, error) {
 		names[key] = name
 	}
 	for _, m := range list {
-		f := field{name: m.key, key: m.key, raw: m.value}
-		if name, ok := names[m.key]; ok {
+		f := field{name: m.Key, key: m.Key, raw: m.Value}
+		if name, ok := names[m.Key]; ok {
 			f.name = name
-		} else if _, taken := o.Mapping[m.key]; taken {
+		} else if _, taken := o.Mapping[m.Key]; taken {
 			f.name = ""
 		}
 		r.fields = append(r.fields, f)
@@ -104,7 +105,7 @@ func (o Options) check() error {
 // get returns the field of that name, if there is one that is not null, and marks it as used.
 func (r *row) get(name string) *field {
 	for i := range r.fields {
-		if f := &r.fields[i]; f.name == name && !isNull(f.raw) {
+		if f := &r.fields[i]; f.name == name && !strictjson.IsNull(f.raw) {
 			f.used = true
 			return f
 		}
@@ -114,7 +115,7 @@ func (r *row) get(name string) *field {
 
 // has tells whether there is such a field, without using it.
 func (r *row) has(name string) bool {
-	return slices.ContainsFunc(r.fields, func(f field) bool { return f.name == name && !isNull(f.raw) })
+	return slices.ContainsFunc(r.fields, func(f field) bool { return f.name == name && !strictjson.IsNull(f.raw) })
 }
 
 // first returns the first of the names that the row has.
@@ -130,7 +131,7 @@ func (r *row) first(names ...string) string {
 // rest deals with the keys that the row's shape did not use.
 func (r *row) rest(e *datasets.Example) error {
 	for _, f := range r.fields {
-		if f.used || isNull(f.raw) && slices.Contains(rowKeys, f.name) {
+		if f.used || strictjson.IsNull(f.raw) && slices.Contains(rowKeys, f.name) {
 			continue
 		}
 		if ok, err := r.origin(e, f); ok || err != nil {
@@ -177,14 +178,14 @@ func (r *row) keep(key string, raw []byte) error {
 	if _, twice := r.kept[key]; twice {
 		return fmt.Errorf("key %q stands twice, the second time in the metadata", key)
 	}
-	if isNull(raw) {
+	if strictjson.IsNull(raw) {
 		return nil
 	}
 	if raw[0] != '"' {
-		r.kept[key] = compact(raw)
+		r.kept[key] = strictjson.Compact(raw)
 		return nil
 	}
-	s, err := text(raw)
+	s, err := strictjson.Text(raw)
 	r.kept[key] = s
 	return err
 }

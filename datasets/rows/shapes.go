@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // shape finds out what a row is, and reads it. Of a row that could be several things the earlier
@@ -25,7 +26,7 @@ func (r *row) shape(e *datasets.Example) error {
 		err = r.answered(c)
 	case r.has("text"):
 		f := r.get("text")
-		if e.Text, err = text(f.raw); err != nil {
+		if e.Text, err = strictjson.Text(f.raw); err != nil {
 			err = fmt.Errorf("%q is %w, want a text", f.key, err)
 		}
 		return err
@@ -48,9 +49,9 @@ var (
 // dropEmpty takes away a text or a list of messages that is empty beside the other, as a table with
 // rows of both kinds has them, and the empty keys of Alpaca's format.
 func (r *row) dropEmpty() {
-	empty := func(f *field) bool { s := compact(f.raw); return s == `""` || s == "[]" }
+	empty := func(f *field) bool { s := strictjson.Compact(f.raw); return s == `""` || s == "[]" }
 	content := slices.ContainsFunc(r.fields, func(f field) bool {
-		return !empty(&f) && !isNull(f.raw) && (f.name == "text" || slices.Contains(decisive, f.name))
+		return !empty(&f) && !strictjson.IsNull(f.raw) && (f.name == "text" || slices.Contains(decisive, f.name))
 	})
 	for i := range r.fields {
 		f := &r.fields[i]
@@ -128,8 +129,8 @@ func (r *row) prompt() ([]datasets.Message, error) {
 		return list, err
 	}
 	if in := r.get("input"); in != nil {
-		s, err := text(in.raw)
-		if err != nil || kind(f.raw) != "a text" {
+		s, err := strictjson.Text(in.raw)
+		if err != nil || strictjson.Kind(f.raw) != "a text" {
 			return nil, fmt.Errorf("%q and %q are not both texts", f.key, in.key)
 		}
 		list[0].Content += "\n" + s
@@ -147,17 +148,17 @@ func (r *row) history() ([]datasets.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k := kind(raw); k != "a list" {
+	if k := strictjson.Kind(raw); k != "a list" {
 		return nil, fmt.Errorf("%q is %w, want a list of questions and answers", f.key, k)
 	}
 	var list []datasets.Message
-	for i, pair := range values(raw) {
-		sides := values(pair)
+	for i, pair := range strictjson.Values(raw) {
+		sides := strictjson.Values(pair)
 		if len(sides) != 2 {
 			return nil, fmt.Errorf("turn %d of %q is not a question and an answer", i+1, f.key)
 		}
 		for side, role := range []string{"user", "assistant"} {
-			s, err := text(sides[side])
+			s, err := strictjson.Text(sides[side])
 			if err != nil || strings.TrimSpace(s) == "" {
 				return nil, fmt.Errorf("turn %d of %q: the content of the %s is empty or no text", i+1, f.key, role)
 			}
@@ -175,7 +176,7 @@ func (r *row) label() (*bool, error) {
 	}
 	f := r.get(name)
 	yes := false
-	switch strings.ToLower(strings.Trim(compact(f.raw), `"`)) {
+	switch strings.ToLower(strings.Trim(strictjson.Compact(f.raw), `"`)) {
 	case "true", "1", "1.0":
 		yes = true
 	case "false", "0", "0.0":
@@ -273,7 +274,7 @@ func (r *row) asked(chosen []datasets.Message) ([]datasets.Message, error) {
 // around reads what stands beside a conversation of any shape: the system's message and the tools.
 func (r *row) around(c *datasets.Conversation) (err error) {
 	if f := r.get("system"); f != nil {
-		s, err := text(f.raw)
+		s, err := strictjson.Text(f.raw)
 		if err != nil {
 			return fmt.Errorf("%q is %w, want a text", f.key, err)
 		}
@@ -300,16 +301,16 @@ func (r *row) tools() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if k := kind(raw); k != "a list" {
+	if k := strictjson.Kind(raw); k != "a list" {
 		return "", fmt.Errorf("%q is %w, want a list of schemas", f.key, k)
 	}
-	list := values(raw)
+	list := strictjson.Values(raw)
 	out := make([]string, len(list))
 	for i, raw := range list {
-		if k := kind(raw); k != "an object" {
+		if k := strictjson.Kind(raw); k != "an object" {
 			return "", fmt.Errorf("tool %d of %q is %w, want an object", i+1, f.key, k)
 		}
-		out[i] = compact(raw)
+		out[i] = strictjson.Compact(raw)
 		if name == "functions" {
 			out[i] = `{"type":"function","function":` + out[i] + `}`
 		}

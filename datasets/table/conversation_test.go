@@ -69,3 +69,10 @@ func TestPrivateColumnsExist(t *testing.T) {
 		}
 	}
 }
+
+func TestIsExamples(t *testing.T) {
+	all := []string{"example_id", "doc_id", "doc_version", "split", "start", "end", "text", "messages"}
+	if !IsExamples(all) || IsExamples(all[1:]) {
+		t.Error("examples are not told by their columns")
+	}
+}

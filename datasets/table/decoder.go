@@ -11,9 +11,9 @@ import (
 	footer "github.com/parquet-go/parquet-go/format"
 )
 
-// batch is how many rows come out of the library at once: enough to hide the cost of a call, few
+// Batch is how many rows come out of the library at once: enough to hide the cost of a call, few
 // enough that long documents do not pile up.
-const batch = 64
+const Batch = 64
 
 // parquetDecoder reads stored rows R of one row group and converts them to T.
 type parquetDecoder[T Row, R any] struct {
@@ -30,7 +30,7 @@ func newDecoder[T Row, R any](load func(R) T) func(parquet.RowGroup) decoder[T] 
 		d := &parquetDecoder[T, R]{
 			r:    parquet.NewGenericRowGroupReader[R](group),
 			load: load,
-			buf:  make([]parquet.Row, batch),
+			buf:  make([]parquet.Row, Batch),
 		}
 		d.schema = d.r.Schema()
 		for _, path := range d.schema.Columns() {
@@ -165,7 +165,7 @@ func ahead(group *footer.RowGroup) int {
 	if size > maxRowGroupSize {
 		return 1
 	}
-	return int(min(group.NumRows/batch+1, 1<<16))
+	return int(min(group.NumRows/Batch+1, 1<<16))
 }
 
 // stop ends the goroutines and waits for them: they read a file that the caller may close.
@@ -184,15 +184,15 @@ func (a *readAhead[T]) decode(group parquet.RowGroup, out chan<- decoded[T]) {
 		}
 	}
 	var d decoder[T]
-	if err := guard(func() error { d = formatOf[T]().newDecoder(group); return nil }); err != nil {
+	if err := Guard(func() error { d = formatOf[T]().newDecoder(group); return nil }); err != nil {
 		send(decoded[T]{err: err})
 		return
 	}
-	defer func() { _ = guard(d.close) }()
+	defer func() { _ = Guard(d.close) }()
 	for left := group.NumRows(); left > 0; {
-		rows := make([]T, batch)
+		rows := make([]T, Batch)
 		n := 0
-		err := guard(func() (err error) { n, err = d.read(rows); return err })
+		err := Guard(func() (err error) { n, err = d.read(rows); return err })
 		if err == nil && (n == 0 || int64(n) > left) {
 			err = fmt.Errorf("row group has other than %d rows", group.NumRows())
 		}

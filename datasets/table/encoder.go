@@ -85,7 +85,7 @@ func (e *parquetEncoder[T, R]) flush() error {
 }
 
 func encodeRowGroup[R any](rows []R) (result encoded) {
-	result.err = guard(func() error {
+	result.err = Guard(func() error {
 		var file bytes.Buffer
 		w := newParquetWriter[R](&file)
 		if _, err := w.Write(rows); err != nil {

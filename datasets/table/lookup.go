@@ -44,7 +44,7 @@ func findInFile(docID, path string) (datasets.Document, error) {
 
 // FindDocumentAt is FindDocument in one file that the caller has open; name stands for it in errors.
 func FindDocumentAt(docID, name string, r io.ReaderAt, size int64) (doc datasets.Document, err error) {
-	err = guard(func() (err error) { doc, err = find(docID, r, size); return err })
+	err = Guard(func() (err error) { doc, err = find(docID, r, size); return err })
 	if err != nil && !errors.Is(err, datasets.ErrNotFound) {
 		err = &CorruptError{name, err}
 	}
@@ -53,7 +53,7 @@ func FindDocumentAt(docID, name string, r io.ReaderAt, size int64) (doc datasets
 
 func find(docID string, r io.ReaderAt, size int64) (datasets.Document, error) {
 	var none datasets.Document
-	f, err := openParquet(r, size, documentFormat.needs)
+	f, err := OpenParquet(r, size, documentFormat.needs)
 	if err != nil {
 		return none, err
 	}

@@ -56,8 +56,8 @@ const (
 	maxRowGroup = 4 << 30 // bytes before compression; ours have at most 128 MiB
 )
 
-// openParquet reads and checks a footer. A file must have one of the columns it needs, if there are any.
-func openParquet(r io.ReaderAt, size int64, needs []string, opts ...parquet.FileOption) (*parquet.File, error) {
+// OpenParquet reads and checks a footer. A file must have one of the columns it needs, if there are any.
+func OpenParquet(r io.ReaderAt, size int64, needs []string, opts ...parquet.FileOption) (*parquet.File, error) {
 	if err := checkFooterSize(r, size); err != nil {
 		return nil, err
 	}
@@ -121,4 +121,14 @@ func checkRowGroups(f *parquet.File, size int64) error {
 		return fmt.Errorf("has %d rows in its row groups and claims %d", rows, f.NumRows())
 	}
 	return nil
+}
+
+// IsExamples tells whether columns are those of our own files of examples.
+func IsExamples(columns []string) bool {
+	for _, name := range []string{"example_id", "doc_id", "doc_version", "split", "start", "end", "text", "messages"} {
+		if !slices.Contains(columns, name) {
+			return false
+		}
+	}
+	return true
 }

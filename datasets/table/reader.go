@@ -95,17 +95,17 @@ func ReadAt[T Row](name string, r io.ReaderAt, size int64) iter.Seq2[T, error] {
 }
 
 func open[T Row](r io.ReaderAt, size int64) (f *parquet.File, err error) {
-	err = guard(func() error {
-		f, err = openParquet(r, size, formatOf[T]().needs, parquet.SkipBloomFilters(true))
+	err = Guard(func() error {
+		f, err = OpenParquet(r, size, formatOf[T]().needs, parquet.SkipBloomFilters(true))
 		return err
 	})
 	return f, err
 }
 
-// guard turns a panic of the Parquet library into an error: on some damaged files it indexes out of
+// Guard turns a panic of the Parquet library into an error: on some damaged files it indexes out of
 // range, and it reads through unsafe pointers, so that faults become panics too while f runs.
 // Runtime errors of ours inside f would be hidden, so f holds calls into the library and no more.
-func guard(f func() error) (err error) {
+func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {

@@ -114,7 +114,7 @@ func roundTrip[T Row](t *testing.T, rows []T) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	roundTrip(t, sampleDocuments(3*batch+1))
+	roundTrip(t, sampleDocuments(3*Batch+1))
 	roundTrip(t, []datasets.Exclusion{
 		{DocID: "a", SourceURI: "x.pdf", Stage: "filter", Rule: "min_chars", Reason: "too short", Value: 3, Threshold: 50, Start: -1, End: -1},
 		{SourceURI: "y.pdf", Stage: "extract", Rule: "broken", Reason: "not a PDF", Start: -1, End: -1},

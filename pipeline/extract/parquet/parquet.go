@@ -6,6 +6,8 @@ import (
 	"context"
 	"iter"
 
+	"github.com/cultivar/cultivar/datasets/table/parquetjson"
+
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/pipeline/extract"
@@ -31,7 +33,7 @@ func (f Format) Rows(ctx context.Context, in extract.Input) iter.Seq2[extract.Do
 			return
 		}
 		defer closer.Close()
-		columns, err := table.Columns(in.Path, at, in.Size())
+		columns, err := parquetjson.Columns(in.Path, at, in.Size())
 		if err != nil {
 			yield(extract.Document{}, err)
 			return
@@ -40,7 +42,7 @@ func (f Format) Rows(ctx context.Context, in extract.Input) iter.Seq2[extract.Do
 			send(ctx, table.ReadAt[datasets.Example](in.Path, at, in.Size()), f.Example, yield)
 			return
 		}
-		send(ctx, table.Objects(in.Path, at, in.Size()), f.Document, yield)
+		send(ctx, parquetjson.Objects(in.Path, at, in.Size()), f.Document, yield)
 	}
 }
 

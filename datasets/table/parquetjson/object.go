@@ -1,18 +1,18 @@
-package table
+// Package parquetjson reads Parquet of any columns as JSON objects, for rows that others wrote: what is called
+// training data has no columns that could be known beforehand.
+package parquetjson
 
 import (
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
+	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/parquet-go/parquet-go"
+
 	footer "github.com/parquet-go/parquet-go/format"
 )
-
-// Parquet of any columns, read as JSON: what others call training data has no columns that we could
-// know beforehand.
 
 // maxDepth bounds how deep columns may nest.
 const maxDepth = 64
@@ -21,7 +21,7 @@ const maxDepth = 64
 func Columns(name string, r io.ReaderAt, size int64) ([]string, error) {
 	f, err := openAny(r, size)
 	if err != nil {
-		return nil, &CorruptError{name, err}
+		return nil, &table.CorruptError{Path: name, Err: err}
 	}
 	var names []string
 	for _, field := range f.Schema().Fields() {
@@ -30,19 +30,9 @@ func Columns(name string, r io.ReaderAt, size int64) ([]string, error) {
 	return names, nil
 }
 
-// IsExamples tells whether columns are those of our own files of examples.
-func IsExamples(columns []string) bool {
-	for _, name := range []string{"example_id", "doc_id", "doc_version", "split", "start", "end", "text", "messages"} {
-		if !slices.Contains(columns, name) {
-			return false
-		}
-	}
-	return true
-}
-
 func openAny(r io.ReaderAt, size int64) (f *parquet.File, err error) {
-	err = guard(func() error {
-		f, err = openParquet(r, size, nil, parquet.SkipBloomFilters(true))
+	err = table.Guard(func() error {
+		f, err = table.OpenParquet(r, size, nil, parquet.SkipBloomFilters(true))
 		return err
 	})
 	return f, err
@@ -60,12 +50,12 @@ func Objects(name string, r io.ReaderAt, size int64) iter.Seq2[[]byte, error] {
 			o, err = newObjectReader(f.Schema())
 		}
 		if err != nil {
-			yield(nil, &CorruptError{name, err})
+			yield(nil, &table.CorruptError{Path: name, Err: err})
 			return
 		}
 		for _, group := range f.RowGroups() {
 			if more, err := o.group(group, yield); err != nil {
-				yield(nil, &CorruptError{name, err})
+				yield(nil, &table.CorruptError{Path: name, Err: err})
 				return
 			} else if !more {
 				return
@@ -157,11 +147,11 @@ func (c *column) fold(n parquet.Node) {
 
 func (o *objectReader) group(group parquet.RowGroup, yield func([]byte, error) bool) (more bool, err error) {
 	rows := group.Rows()
-	defer func() { _ = guard(rows.Close) }()
-	buf := make([]parquet.Row, batch)
+	defer func() { _ = table.Guard(rows.Close) }()
+	buf := make([]parquet.Row, table.Batch)
 	for left := group.NumRows(); left > 0; {
 		n := 0
-		err := guard(func() (err error) { n, err = rows.ReadRows(buf); return err })
+		err := table.Guard(func() (err error) { n, err = rows.ReadRows(buf); return err })
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
@@ -189,7 +179,7 @@ func (o *objectReader) object(row parquet.Row) (object []byte, err error) {
 		return nil, err
 	}
 	o.out = o.out[:0]
-	err = guard(func() error { return o.fields(o.root, leaves) })
+	err = table.Guard(func() error { return o.fields(o.root, leaves) })
 	return o.out, err
 }
 

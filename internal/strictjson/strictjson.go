@@ -1,4 +1,6 @@
-package rows
+// Package strictjson takes JSON apart in the order in which it is written, and refuses keys that stand twice in
+// an object: encoding/json keeps neither in Go values.
+package strictjson
 
 import (
 	"bytes"
@@ -9,17 +11,16 @@ import (
 	"unicode/utf8"
 )
 
-// The functions here keep the order of keys and see keys that stand twice, both of which
-// encoding/json loses in Go values. All but check take JSON that check has passed.
+// All functions but Check take JSON that Check has passed.
 
-// member is a key of an object with its value.
-type member struct {
-	key   string
-	value []byte
+// Member is a key of an object with its value.
+type Member struct {
+	Key   string
+	Value []byte
 }
 
-// check refuses what is not JSON in UTF-8, and keys that stand twice in an object.
-func check(raw []byte) error {
+// Check refuses what is not JSON in UTF-8, and keys that stand twice in an object.
+func Check(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("not UTF-8")
 	}
@@ -37,36 +38,37 @@ func check(raw []byte) error {
 func unique(raw []byte) error {
 	raw = bytes.TrimSpace(raw)
 	if raw[0] == '[' {
-		for _, element := range values(raw) {
+		for _, element := range Values(raw) {
 			if err := unique(element); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	list, err := members(raw)
+	list, err := Members(raw)
 	if err != nil {
 		return nil // not an object
 	}
 	seen := make(map[string]bool, len(list))
 	for _, m := range list {
-		if seen[m.key] {
-			return fmt.Errorf("duplicate key: %q stands twice in one object", m.key)
+		if seen[m.Key] {
+			return fmt.Errorf("duplicate key: %q stands twice in one object", m.Key)
 		}
-		seen[m.key] = true
-		if err := unique(m.value); err != nil {
+		seen[m.Key] = true
+		if err := unique(m.Value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// wrongKind is what a value is instead of what was wanted.
-type wrongKind string
+// WrongKind is what a value is instead of what was wanted.
+type WrongKind string
 
-func (k wrongKind) Error() string { return string(k) }
+func (k WrongKind) Error() string { return string(k) }
 
-func kind(raw []byte) wrongKind {
+// Kind says what a value is, in the words of JSON.
+func Kind(raw []byte) WrongKind {
 	switch raw = bytes.TrimSpace(raw); raw[0] {
 	case '{':
 		return "an object"
@@ -82,14 +84,15 @@ func kind(raw []byte) wrongKind {
 	return "a number"
 }
 
-func isNull(raw []byte) bool { return bytes.Equal(bytes.TrimSpace(raw), []byte("null")) }
+// IsNull tells whether a value is null.
+func IsNull(raw []byte) bool { return bytes.Equal(bytes.TrimSpace(raw), []byte("null")) }
 
-// members returns the keys of an object in order; a wrongKind when it is none.
-func members(raw []byte) ([]member, error) {
+// Members returns the keys of an object in order; a WrongKind when it is none.
+func Members(raw []byte) ([]Member, error) {
 	if raw = bytes.TrimSpace(raw); raw[0] != '{' {
-		return nil, kind(raw)
+		return nil, Kind(raw)
 	}
-	var list []member
+	var list []Member
 	for i := skipSpace(raw, 1); raw[i] != '}'; i = skipSpace(raw, i) {
 		if raw[i] == ',' {
 			i = skipSpace(raw, i+1)
@@ -101,14 +104,14 @@ func members(raw []byte) ([]member, error) {
 		}
 		i = skipSpace(raw, skipSpace(raw, end)+1) // over the colon
 		end = skipValue(raw, i)
-		list = append(list, member{key, raw[i:end:end]})
+		list = append(list, Member{key, raw[i:end:end]})
 		i = end
 	}
 	return list, nil
 }
 
-// values returns the elements of a list; none when it is no list.
-func values(raw []byte) [][]byte {
+// Values returns the elements of a list; none when it is no list.
+func Values(raw []byte) [][]byte {
 	if raw = bytes.TrimSpace(raw); raw[0] != '[' {
 		return nil
 	}
@@ -165,10 +168,10 @@ func skipText(raw []byte, i int) int {
 	return i + 1
 }
 
-// text decodes a JSON string.
-func text(raw []byte) (string, error) {
+// Text decodes a JSON string.
+func Text(raw []byte) (string, error) {
 	if raw = bytes.TrimSpace(raw); raw[0] != '"' {
-		return "", kind(raw)
+		return "", Kind(raw)
 	}
 	var s string
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -181,8 +184,8 @@ func text(raw []byte) (string, error) {
 	return s, nil
 }
 
-// compact returns JSON without white space between its parts.
-func compact(raw []byte) string {
+// Compact returns JSON without white space between its parts.
+func Compact(raw []byte) string {
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
 		return string(raw) // checked before: cannot happen
