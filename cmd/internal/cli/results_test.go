@@ -21,6 +21,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/datasets/export"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
@@ -43,7 +44,7 @@ func results() map[string][]any {
 		"generate": {stages.GenerateResult{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, dataverbs.ManifestJSON{}}, "publish": {adapterverbs.PublishJSON{}}, "pull": {adapterverbs.PulledJSON{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {dataverbs.ManifestJSON{}}, "dataset card": {dataverbs.CardJSON{}}, "dataset verify": {dataverbs.IntactJSON{}},
-		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {stages.DatasetDiff{}}, "dataset export": {dataverbs.RowsFileJSON{}},
+		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {export.DatasetDiff{}}, "dataset export": {dataverbs.RowsFileJSON{}},
 		"adapter ls": {[]registry.Listed{}}, "adapter show": {adapterverbs.ShownJSON{}}, "adapter history": {[]registry.Event{}},
 		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {adapterverbs.SoundJSON{}}, "adapter diff": {diff.Diff{}},
 		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]adapterverbs.ObjectJSON{}},

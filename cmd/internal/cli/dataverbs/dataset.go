@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/datasets/export"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
@@ -205,7 +206,7 @@ func datasetVerifyCommand(a *door.App) *cobra.Command {
 }
 
 func datasetExportCommand(a *door.App) *cobra.Command {
-	var o stages.RowsOptions
+	var o export.RowsOptions
 	var split string
 	c := &cobra.Command{
 		Use:   "export REF --format parquet|jsonl|arrow --out FILE",

@@ -10,10 +10,10 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/export"
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // screenful is how many rows are listed for people unless --limit says otherwise.
@@ -206,7 +206,7 @@ rows of a version.`,
 }
 
 func sample[T table.Row](a *door.App, rows iter.Seq2[T, error], n int, seed uint64, show func(T) error) error {
-	list, err := stages.Sample(rows, n, seed)
+	list, err := export.Sample(rows, n, seed)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func datasetDiffCommand(a *door.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := stages.DiffDatasets(left, right)
+			d, err := export.DiffDatasets(left, right)
 			if err != nil {
 				return err
 			}
@@ -272,7 +272,7 @@ func datasetDiffCommand(a *door.App) *cobra.Command {
 	return c
 }
 
-func printDatasetDiff(a *door.App, d stages.DatasetDiff, limit int) error {
+func printDatasetDiff(a *door.App, d export.DatasetDiff, limit int) error {
 	if d.Same {
 		_, err := fmt.Fprintf(a.Out, "%s and %s have the same content\n", d.A, d.B)
 		return err
@@ -283,7 +283,7 @@ func printDatasetDiff(a *door.App, d stages.DatasetDiff, limit int) error {
 	}
 	for _, part := range []struct {
 		mark string
-		list []stages.DocumentRef
+		list []export.DocumentRef
 	}{{"-", d.Removed}, {"+", d.Added}, {"~", d.Changed}} {
 		for i, doc := range part.list {
 			if limit > 0 && i == limit {
@@ -298,11 +298,11 @@ func printDatasetDiff(a *door.App, d stages.DatasetDiff, limit int) error {
 	return err
 }
 
-func runDatasetExport(a *door.App, c *cobra.Command, ref string, o stages.RowsOptions, split string) error {
-	if err := door.OneOf("format", o.Format, stages.RowFormats...); err != nil {
+func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOptions, split string) error {
+	if err := door.OneOf("format", o.Format, export.RowFormats...); err != nil {
 		return err
 	}
-	if err := door.OneOf("table", o.Table, stages.Tables...); err != nil {
+	if err := door.OneOf("table", o.Table, export.Tables...); err != nil {
 		return err
 	}
 	if split != "" {
@@ -321,7 +321,7 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o stages.RowsOp
 		return err
 	}
 	o.Split = datasets.Split(split)
-	n, err := stages.ExportRows(c.Context(), o)
+	n, err := export.ExportRows(c.Context(), o)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,6 @@
-package stages
+// Package export gives rows of a dataset version to people and to other programs: files of a table, samples, and
+// what differs between two versions.
+package export
 
 import (
 	"cmp"
