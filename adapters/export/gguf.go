@@ -13,7 +13,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/ggufarch"
-	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer/ggufvocab"
 	"github.com/cultivar/cultivar/internal/dtype"
@@ -75,11 +75,11 @@ func (o form) withWords(base *bases.Base) (form, error) {
 	}
 	c := base.Config()
 	o.words = ggufvocab.Model{Size: o.Vocabulary, BOS: c.BOS, Pad: c.Pad, EOS: base.EOS()}
-	tok, err := words.Tokenizer(base.Dir())
+	tok, err := open.Tokenizer(base.Dir())
 	if err != nil {
 		return o, err
 	}
-	template, err := words.Template(base.Dir(), tok)
+	template, err := open.Template(base.Dir(), tok)
 	if errors.Is(err, chat.ErrNoTemplate) {
 		return o, nil
 	}

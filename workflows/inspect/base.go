@@ -10,7 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/bases/hub"
-	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/dtype"
@@ -93,7 +93,7 @@ func OfBase(dir string) (Base, error) {
 	defer func() { _ = b.Close() }()
 	c := b.Config()
 	info := Base{
-		Kind: "base", Name: words.Name(dir), Path: dir, Architecture: strings.Join(c.Architectures, ", "), ModelType: c.ModelType,
+		Kind: "base", Name: open.Name(dir), Path: dir, Architecture: strings.Join(c.Architectures, ", "), ModelType: c.ModelType,
 		Layers: c.NumHiddenLayers, HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize,
 		Heads: c.NumAttentionHeads, KeyValueHeads: c.NumKeyValueHeads, HeadDim: c.HeadDim,
 		Context: c.MaxPositionEmbeddings, SlidingWindow: c.SlidingWindow, Tied: c.TieWordEmbeddings,
@@ -168,12 +168,12 @@ func (info *Base) target(b *bases.Base) {
 func (info *Base) describeWords(b *bases.Base) {
 	info.Tokenizer.Special, info.Tokenizer.Stop = map[string]int32{}, []int32{}
 	info.Tokenizer.texts = map[string]string{}
-	tok, err := words.Tokenizer(b.Dir())
+	tok, err := open.Tokenizer(b.Dir())
 	if err != nil {
 		info.odd("tokenizer: %v", err)
 		return
 	}
-	info.Tokenizer.Kind = words.Kind(b.Dir())
+	info.Tokenizer.Kind = open.Kind(b.Dir())
 	info.Tokenizer.Vocabulary = tok.VocabSize()
 	s := tok.Special()
 	for role, named := range map[string]tokenizer.Named{"bos": s.BOS, "eos": s.EOS, "pad": s.PAD, "unk": s.UNK} {
@@ -181,14 +181,14 @@ func (info *Base) describeWords(b *bases.Base) {
 			info.Tokenizer.Special[role], info.Tokenizer.texts[role] = named.ID, named.Token
 		}
 	}
-	tmpl, err := words.Template(b.Dir(), tok)
+	tmpl, err := open.Template(b.Dir(), tok)
 	switch {
 	case err == nil:
-		info.try(&words.Base{Base: b, Tokenizer: tok, Template: tmpl})
+		info.try(&open.Base{Base: b, Tokenizer: tok, Template: tmpl})
 	case !errors.Is(err, chat.ErrNoTemplate):
 		info.odd("the chat template cannot be read: %v", err)
 	}
-	info.Tokenizer.Stop = words.Stop(b, tok)
+	info.Tokenizer.Stop = open.Stop(b, tok)
 	info.compare(b, tok, s)
 }
 

@@ -1,7 +1,7 @@
 package inspect
 
 import (
-	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/datasets/chat"
 )
 
@@ -17,7 +17,7 @@ type Template struct {
 }
 
 // try tries the template.
-func (info *Base) try(b *words.Base) {
+func (info *Base) try(b *open.Base) {
 	e := b.Chat(chat.Auto)
 	a := e.Ability()
 	if b.Template.Err() == nil && !a.Tools {

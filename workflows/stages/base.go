@@ -9,18 +9,18 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
-	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
 // Base is an open base with its words, on which models run.
-type Base struct{ *words.Base }
+type Base struct{ *open.Base }
 
 // OpenBase opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
 // method of [bases.QuantiseMethods], unless quantize is empty.
 func OpenBase(path, quantize string) (*Base, error) {
-	b, err := words.Open(path, model.Families(), quantize)
+	b, err := open.Open(path, model.Families(), quantize)
 	if err != nil {
 		return nil, err
 	}

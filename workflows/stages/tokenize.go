@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/cultivar/cultivar/bases/words"
+	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 )
 
@@ -22,7 +22,7 @@ type TokenizeOptions struct {
 
 // Tokenize turns text into tokens, or tokens into text. It needs no weights.
 func Tokenize(o TokenizeOptions, in io.Reader, out io.Writer) error {
-	tok, err := words.Tokenizer(o.Base)
+	tok, err := open.Tokenizer(o.Base)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package words opens what a base speaks with, whatever its format: its tokenizer and its chat template.
-package words
+// Package open opens what a base speaks with, whatever its format: its tokenizer and its chat template.
+package open
 
 import (
 	"encoding/json"
