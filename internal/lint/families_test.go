@@ -17,7 +17,7 @@ const familiesRoot = "trainer/model"
 
 // familyNamesAllowed are where a family's name is another thing's. Tests and comments may name any.
 var familyNamesAllowed = []struct{ where, why string }{
-	{"trainer/model/families.go", "the explicit list"},
+	{"trainer/families", "the explicit list"},
 	{"datasets/tokenizer/...", "names of tokenizers and of values of GGUF's tokenizer.ggml.pre: a family has several, and families share them"},
 	{"workflows/pretraining/pretraining.go", "the base that it makes is of a family, and says so in its config.json"},
 	{"trainer/scratch", "it makes models of one family, whose weights it asks that family for"},
