@@ -26,9 +26,12 @@ func Files() *bases.Family {
 }
 
 func toGGUF(c *bases.Config, m *ggufarch.Model) error {
+	if err := bases.WithoutWindow(c, m); err != nil {
+		return err
+	}
 	k := c.Keys()
 	if !k.Bool("norm_topk_prob") || k.Int("decoder_sparse_step", 1, 1, 1<<20) != 1 || len(k.Ints("mlp_only_layers")) > 0 {
 		return errors.New("norm_topk_prob false, or layers without experts, cannot be written as GGUF's qwen3moe, which has neither")
 	}
-	return errors.Join(bases.WithoutWindow(c, m), k.Err())
+	return k.Err()
 }
