@@ -231,7 +231,7 @@ func (c *Catalog) show(ctx context.Context, name string, number int) error {
 	defer func() { _ = temp.remove() }()
 	for _, f := range m.Files {
 		path := filepath.Join(temp.path, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
 		if err := local.Expose(ctx, cas.Key(cas.Digest(f.Digest)), path); err != nil {
@@ -262,7 +262,7 @@ func (c *Catalog) reveal(ctx context.Context, m registry.Manifest, dir string) e
 		return err
 	}
 	target := c.versionDir(m.Name, m.Version)
-	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
 	}
 	err = os.Rename(dir, target)
@@ -292,7 +292,7 @@ func (c *Catalog) share(ctx context.Context, m registry.Manifest, dir, aside str
 			}
 		}
 		if err == nil {
-			err = os.Chmod(path, 0o444)
+			err = os.Chmod(path, readOnly)
 		}
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func (k Kind) parseAliasKey(key string) (name, alias string, seq uint64, ok bool
 	name, rest, _ := strings.Cut(strings.TrimPrefix(key, k.refPrefix()), "/")
 	alias, number, _ := strings.Cut(rest, "/")
 	seq, err := strconv.ParseUint(strings.TrimSuffix(number, suffix), 10, 64)
-	ok = err == nil && seq > 0 && CheckName(name) == nil && CheckName(alias) == nil && k.aliasKey(name, alias, seq) == key
+	ok = err == nil && seq > 0 && seq <= maxSeq && CheckName(name) == nil && CheckName(alias) == nil && k.aliasKey(name, alias, seq) == key
 	return name, alias, seq, ok
 }
 
