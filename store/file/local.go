@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
@@ -80,7 +81,9 @@ func (b *Bucket) adopt(ctx context.Context, key, from string) (store.Object, err
 		return store.Object{}, err
 	}
 	defer f.Close()
-	if err := f.Sync(); err != nil {
+	// An object is as young as its put, whatever it was made from.
+	now := time.Now()
+	if err := errors.Join(root.Chtimes(temp, now, now), f.Sync()); err != nil {
 		return store.Object{}, err
 	}
 	return b.commit(ctx, root, temp, key, store.Condition{})

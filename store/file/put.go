@@ -202,13 +202,29 @@ func syncDir(root *os.Root, dir string) error {
 
 // Delete removes an object and the directories that it leaves empty.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
-	if err := b.remove(ctx, key); err != nil {
+	if err := b.remove(ctx, key, func(*os.Root) error { return nil }); err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	return nil
 }
 
-func (b *Bucket) remove(ctx context.Context, key string) error {
+// DeleteIf removes an object unless it has changed since it was described.
+func (b *Bucket) DeleteIf(ctx context.Context, obj store.Object) error {
+	err := b.remove(ctx, obj.Key, func(root *os.Root) error {
+		now, err := stat(root, obj.Key, encode(obj.Key))
+		if err == nil && (now.ETag != obj.ETag || !now.Modified.Equal(obj.Modified)) {
+			return store.ErrPrecondition
+		}
+		return classify(err)
+	})
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", obj.Key, err)
+	}
+	return nil
+}
+
+// remove deletes an object if agree, which is asked under the lock, has no objection.
+func (b *Bucket) remove(ctx context.Context, key string, agree func(*os.Root) error) error {
 	if err := check(ctx, key); err != nil {
 		return err
 	}
@@ -228,6 +244,9 @@ func (b *Bucket) remove(ctx context.Context, key string) error {
 		return classifyWrite(err)
 	}
 	defer unlock()
+	if err := agree(root); err != nil {
+		return err
+	}
 	if err := root.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return classifyWrite(err)
 	}

@@ -193,14 +193,15 @@ func TestEventsAndRollback(t *testing.T) {
 	})
 }
 
-// meddler is a bucket in which somebody else acts just before the first change of an alias.
-type meddler struct {
+// before is a bucket in which somebody else acts just before the first change below a prefix.
+type before struct {
 	store.Bucket
-	act func()
+	prefix string
+	act    func()
 }
 
-func (m *meddler) Put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
-	if act := m.act; act != nil && strings.HasPrefix(key, "named/refs/") {
+func (m *before) Put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
+	if act := m.act; act != nil && strings.HasPrefix(key, m.prefix) {
 		m.act = nil
 		act()
 	}
@@ -218,7 +219,7 @@ func TestRollbackInItsTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	slow := registry.New(&meddler{b, func() {
+	slow := registry.New(&before{b, "named/refs/", func() {
 		if e, err := r.Rollback(t.Context(), "a", "prod", "bob", ""); err != nil || e.Version != 2 {
 			t.Errorf("the first: %+v, %v", e, err)
 		}
