@@ -16,9 +16,12 @@ type Row struct {
 	IDs     []int32 // vocabulary ids
 	Trained []bool  // whether to learn to predict IDs[i]; nil means all
 	// Begin is how many tokens at the start only begin a text, as <s> does: each window begins with them.
-	Begin  int
-	Good   bool // of a judged answer: whether it is a good one
-	Source Source
+	Begin int
+	Good  bool // of a judged answer: whether it is a good one
+	// Teacher, unless nil, is the same answer as whoever teaches it is asked for it: other tokens before
+	// the trained ones, of which there are as many.
+	Teacher *Row
+	Source  Source
 }
 
 // Targets counts the tokens that are learned to be predicted: the first of a row never is.

@@ -18,8 +18,10 @@ type MicroBatch struct {
 	LossScale float32 // 1 / number of labels in the whole step
 	// Weigh, unless nil, weighs each label's loss instead, see [ops.Run].
 	Weigh func(nll []float64, scales []float32)
-	Seed  uint64 // of dropout
-	Step  uint64
+	// Teacher, unless nil, has what each label's row is held to beside the label.
+	Teacher *ops.Teacher
+	Seed    uint64 // of dropout
+	Step    uint64
 }
 
 // Trainer runs forward and backward passes. Gradients are summed into the attachment's parameters.
