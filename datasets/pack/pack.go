@@ -19,7 +19,7 @@ type Row struct {
 	Begin int
 	Good  bool // of a judged answer: whether it is a good one
 	// Teacher, unless nil, is the same answer as whoever teaches it is asked for it: other tokens before
-	// the trained ones, of which there are as many.
+	// the trained ones, of which there are as many. Such a row is never cut.
 	Teacher *Row
 	Source  Source
 }
@@ -159,12 +159,12 @@ func (s *Sequences) take(i int, row Row, opts Options) error {
 		s.add(i, row)
 		return nil
 	}
-	switch opts.Overlong {
-	case Refuse, "":
+	switch {
+	case opts.Overlong == Refuse, opts.Overlong == "", opts.Overlong == Window && row.Teacher != nil:
 		return fmt.Errorf("%d tokens, limit %d: %w", len(row.IDs), opts.MaxLen, ErrTooLong)
-	case Drop:
+	case opts.Overlong == Drop:
 		s.Dropped = append(s.Dropped, i)
-	case Window:
+	case opts.Overlong == Window:
 		if opts.MaxLen < row.Begin+1 || opts.MaxLen < 2 {
 			return fmt.Errorf("%d tokens begin each window, limit %d: %w", row.Begin, opts.MaxLen, ErrTooLong)
 		}

@@ -57,24 +57,32 @@ func (c DistilConfig) validate() error {
 //
 // where q is the base's distribution with the passage in the prompt and the adapter off, p the adapter's
 // without the passage, both at temperature T, and c the weight of the cross-entropy. q has the likeliest
-// tokens and the mass of all others.
+// tokens and the mass of all others. In rows without a passage both see the same: the adapter learns to
+// leave the base as it is there (replay).
 type distil struct{ DistilConfig }
 
 // Facts implements Objective.
 func (distil) Facts() Facts {
 	return Facts{
-		Name: "distil", Kinds: []datasets.Kind{datasets.KindGrounded}, Unit: perToken,
-		Keys:  []string{"teacher_prompt_template", "distillation_topk", "distillation_temperature", "distillation_ce_weight", "train_on"},
-		Packs: true, Reference: true,
+		Name: "distil", Unit: perToken,
+		Kinds: []datasets.Kind{datasets.KindGrounded, datasets.KindText, datasets.KindConversation, datasets.KindCompletion},
+		Keys:  []string{"teacher_prompt_template", "distillation_topk", "distillation_temperature", "distillation_ce_weight", "train_on", "append_eos"},
+		Windows: true, Packs: true, Reference: true,
 	}
 }
 
 // Encode implements Objective.
 func (o distil) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 	return each(rows, func(x datasets.Example) ([]pack.Row, error) {
+		if x.Kind() == datasets.KindText {
+			return e.texts([]datasets.Example{x}), nil
+		}
 		closed, err := e.Conversation(x.Conversation)
 		if err != nil {
 			return nil, err
+		}
+		if x.PrivilegedContext == "" {
+			return sequences(closed), nil
 		}
 		open, err := e.Conversation(o.asked(x.Conversation))
 		if err != nil {
@@ -83,9 +91,9 @@ func (o distil) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 		if len(open) != len(closed) {
 			return nil, errAnswersDiffer
 		}
-		out := make([]pack.Row, len(closed))
-		for i, s := range closed {
-			out[i] = pack.Row{IDs: s.IDs, Trained: s.Trained, Teacher: &pack.Row{IDs: open[i].IDs, Trained: open[i].Trained}}
+		out, teachers := sequences(closed), sequences(open)
+		for i := range out {
+			out[i].Teacher = &teachers[i]
 			if !slices.Equal(trained(out[i]), trained(*out[i].Teacher)) {
 				return nil, errAnswersDiffer
 			}
@@ -121,6 +129,9 @@ func (o distil) asked(c datasets.Conversation) datasets.Conversation {
 
 // Prepare implements Objective.
 func (o distil) Prepare(_ context.Context, r Run) (Loss, error) {
+	if !slices.ContainsFunc(r.Train, func(r pack.Row) bool { return r.Teacher != nil }) {
+		return nil, errors.New("no row has a privileged_context: there is nothing that the base knows better")
+	}
 	return &lessons{DistilConfig: o.DistilConfig, run: r, teacher: r.Reference.NewEvaluator()}, nil
 }
 
@@ -159,7 +170,9 @@ func (l *lessons) teach(ctx context.Context, rows []pack.Row) (*ops.Teacher, err
 	seen := make([]pack.Row, len(rows))
 	labels := 0
 	for i, r := range rows {
-		seen[i] = *r.Teacher
+		if seen[i] = r; r.Teacher != nil {
+			seen[i] = *r.Teacher
+		}
 		labels += r.Targets()
 	}
 	t := ops.NewTeacher(labels, min(l.DistillationTopK, l.run.Reference.Vocab()), float32(l.DistillationTemperature))
