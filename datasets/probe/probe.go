@@ -44,8 +44,8 @@ type Probe struct {
 
 // Options of New.
 type Options struct {
-	PerDocument int    // statements of a document at most; 0 means 12
-	Rounds      int    // comparisons of a statement at most; 0 means 4
+	PerDocument int    // statements of a document at most; 0 means 6
+	Rounds      int    // comparisons of a statement at most; 0 means 2
 	Seed        uint64 // picks statements and partners
 }
 
@@ -58,7 +58,7 @@ const (
 // New makes a probe of documents. It depends on them, their order included, and the options alone.
 // Conversations have no statements.
 func New(docs []datasets.Document, o Options) Probe {
-	o.PerDocument, o.Rounds = cmp.Or(o.PerDocument, 12), cmp.Or(o.Rounds, 4)
+	o.PerDocument, o.Rounds = cmp.Or(o.PerDocument, 6), cmp.Or(o.Rounds, 2)
 	var p Probe
 	for i, d := range docs {
 		if d.Kind() == datasets.KindText {

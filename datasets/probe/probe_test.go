@@ -55,7 +55,7 @@ func company(n int) (docs []datasets.Document) {
 
 // Whoever scores a text by what words stand in it, wherever, is right in exactly half of the comparisons.
 func TestUnigramKnowsNothing(t *testing.T) {
-	p := New(company(20), Options{})
+	p := New(company(20), Options{Rounds: 8})
 	score := func(text string) (sum int) {
 		for i, r := range text {
 			_ = i
