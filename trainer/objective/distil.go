@@ -65,8 +65,8 @@ type distil struct{ DistilConfig }
 func (distil) Facts() Facts {
 	return Facts{
 		Name: "distil", Unit: perToken,
-		Kinds: []datasets.Kind{datasets.KindGrounded, datasets.KindText, datasets.KindConversation, datasets.KindCompletion},
-		Keys:  []string{"teacher_prompt_template", "distillation_topk", "distillation_temperature", "distillation_ce_weight", "train_on", "append_eos"},
+		Kinds:   []datasets.Kind{datasets.KindGrounded, datasets.KindText, datasets.KindConversation, datasets.KindCompletion},
+		Keys:    []string{"teacher_prompt_template", "distillation_topk", "distillation_temperature", "distillation_ce_weight", "train_on", "append_eos"},
 		Windows: true, Packs: true, Reference: true,
 	}
 }
