@@ -24,17 +24,20 @@ type Series struct {
 	Faint bool // the measured points behind a smoothed line
 }
 
-// Smooth is the exponential moving average of y with the bias of its beginning taken out (Kingma and Ba,
-// arXiv:1412.6980, section 3), each value keeping that share of the ones before.
-func Smooth(y []float64, keep float64) []float64 {
-	out := make([]float64, len(y))
-	mean, weight := 0.0, 0.0
+// Smooth is the mean of each value and up to so many on either side of it, fewer at the ends.
+func Smooth(y []float64, each int) []float64 {
+	sums, counts := make([]float64, len(y)+1), make([]int, len(y)+1)
 	for i, v := range y {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			mean = float64(keep*mean) + float64((1-keep)*v)
-			weight = float64(keep*weight) + (1 - keep)
+		sums[i+1], counts[i+1] = sums[i], counts[i]
+		if finite(v) {
+			sums[i+1], counts[i+1] = sums[i]+v, counts[i]+1
 		}
-		out[i] = mean / weight
+	}
+	out := make([]float64, len(y))
+	for i := range y {
+		reach := min(each, i, len(y)-1-i)
+		lo, hi := i-reach, i+reach+1
+		out[i] = (sums[hi] - sums[lo]) / float64(counts[hi]-counts[lo])
 	}
 	return out
 }
@@ -161,7 +164,9 @@ func (v *linesView) add(s Series, color int, x, y axis) {
 		if len(shown) <= mostDots {
 			v.Dots = append(v.Dots, dotView{percent(px), pixels(py), color})
 		}
-		line.Last = Number(s.Y[i])
+		if !s.Faint {
+			line.Last = Number(s.Y[i])
+		}
 	}
 	line.Path = path.String()
 	v.Drawn = append(v.Drawn, line)

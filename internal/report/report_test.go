@@ -26,7 +26,7 @@ func everything() Page {
 		Sections: []Section{
 			{"Curves", "Measured in every step.", []Block{
 				Lines{Title: "Loss", X: "step", Note: "The faint line is each step.", Series: []Series{
-					{Name: "each step", X: x, Y: y, Faint: true}, {Name: "train", X: x, Y: Smooth(y, 0.8)},
+					{Name: "each step", X: x, Y: y, Faint: true}, {Name: "train", X: x, Y: Smooth(y, 3)},
 					{Name: "held out", X: []float64{10, 30, 60}, Y: []float64{2.2, math.NaN(), 1.3}}}},
 				Lines{Title: "Learning rate", X: "step", Small: true, Zero: true, Series: []Series{{Name: "learning rate", X: x[:3], Y: []float64{1e-5, 2e-5, 1.5e-5}}}},
 				Lines{Title: "One point", X: "step", Small: true, Series: []Series{{Name: "loss", X: x[:1], Y: y[:1]}}},
