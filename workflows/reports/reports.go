@@ -12,8 +12,10 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/report"
@@ -22,7 +24,7 @@ import (
 )
 
 // File is the name of a report beside what it is about.
-const File = "report.html"
+const File = catalog.ReportName
 
 // Write writes a page to a file that its owner alone can read: it names documents, and may quote them.
 func Write(path string, p report.Page) error {
@@ -36,13 +38,18 @@ func Write(path string, p report.Page) error {
 // setting is a key of a configuration with its value, as YAML writes both.
 type setting struct{ key, value string }
 
-// settings lists the keys of a configuration in its own order, those of objects within it with a dot.
-func settings(config any) []setting {
+// settings lists the keys of a configuration in its own order, those of objects within it with a dot. Those of
+// the object called inline stand beside the others in YAML.
+func settings(config any, inline string) []setting {
 	data, err := json.Marshal(config)
 	if err != nil {
 		return nil // a configuration always encodes
 	}
-	return flatten("", data, nil)
+	list := flatten("", data, nil)
+	for i := range list {
+		list[i].key = strings.TrimPrefix(list[i].key, inline+".")
+	}
+	return list
 }
 
 func flatten(key string, value []byte, list []setting) []setting {
@@ -64,13 +71,13 @@ func flatten(key string, value []byte, list []setting) []setting {
 const fromDefault = "default"
 
 // configured is the section about a configuration: what was set, and from where, and all the rest.
-func configured(config, defaults any, origins map[string]string) report.Section {
+func configured(config, defaults []setting, origins map[string]string) report.Section {
 	usual := map[string]string{}
-	for _, s := range settings(defaults) {
+	for _, s := range defaults {
 		usual[s.key] = s.value
 	}
 	var set, all [][]string
-	for _, s := range settings(config) {
+	for _, s := range config {
 		origin, stated := origins[s.key]
 		switch {
 		case stated:

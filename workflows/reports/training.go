@@ -50,7 +50,7 @@ func (t Training) Page() report.Page {
 		Sections: []report.Section{
 			{Title: "Curves", Lead: "Losses are " + t.Unit + ".", Blocks: c.plots()},
 			t.samples(), t.cost(c),
-			configured(t.Config, trainer.DefaultConfig(), t.Origins),
+			configured(settings(t.Config, ""), settings(trainer.DefaultConfig(), ""), t.Origins),
 			t.made(),
 		},
 	}
