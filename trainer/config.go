@@ -250,12 +250,15 @@ func (c Config) withoutEffect() []string {
 	if c.WarmupSteps > 0 {
 		keys = append(keys, "warmup_ratio")
 	}
+	var own []string
 	for _, o := range objective.List(c.Config) {
-		if f := o.Facts(); f.Name != c.Objective {
+		if f := o.Facts(); f.Name == c.Objective {
+			own = f.Keys
+		} else {
 			keys = append(keys, f.Keys...)
 		}
 	}
-	return keys
+	return slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(own, key) })
 }
 
 // Digest identifies the configuration by what it computes.
