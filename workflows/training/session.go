@@ -35,6 +35,8 @@ type session struct {
 	rows      *pack.Sequences
 	held      []pack.Row
 	lineage   adapters.Lineage
+
+	weightBytes int64 // of the base, once it is bound
 }
 
 func open(ctx context.Context, o Options) (*session, error) {
