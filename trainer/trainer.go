@@ -175,6 +175,9 @@ func (r *run) loop(ctx context.Context) error {
 			return errors.Join(err, r.save())
 		}
 		if err := r.step(ctx); err != nil {
+			if ctx.Err() != nil { // in mid-step: what is trained is as the step before left it
+				return errors.Join(ctx.Err(), r.save())
+			}
 			return err
 		}
 		if due(r.at.Step, r.Config.EvalSteps) && r.at.Step < r.schedule.Total {
@@ -241,7 +244,7 @@ func (r *run) gradients(ctx context.Context, batch []pack.Batch, mbs []*model.Mi
 		if len(mb.Rows) == 0 {
 			continue
 		}
-		nll, err := r.trainer.Step(mb)
+		nll, err := r.trainer.Step(ctx, mb)
 		if err != nil {
 			return objective.Score{}, 0, err
 		}

@@ -84,8 +84,7 @@ func create[T table.Row](dir string) (*table.Writer[T], error) {
 	return table.Create[T](dir, table.Options{})
 }
 
-// Dir is the directory of the version to be. Files put there before Commit, such as a report,
-// become part of it.
+// Dir is the directory of the version to be. Files put there before Commit become part of it.
 func (b *Builder) Dir() string { return b.temp.path }
 
 // AddDocument appends a document that is kept.

@@ -116,7 +116,7 @@ func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) boo
 	if now.Manifest.Digest != m.Digest {
 		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
 	}
-	listed := map[string]bool{manifestName: true, cardName: true}
+	listed := map[string]bool{manifestName: true, cardName: true, ReportName: true}
 	for _, f := range m.Files {
 		if err := ctx.Err(); err != nil {
 			return []error{err}

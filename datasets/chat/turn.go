@@ -215,8 +215,8 @@ func (p *plan) answer(i int, before, after string) (string, error) {
 	if at := strings.LastIndex(after, prompt); at >= 0 && slices.ContainsFunc(p.e.Tokenizer.Encode(prompt, false), p.e.Tokenizer.IsSpecial) {
 		return after[at+len(prompt):], nil
 	}
-	return "", fmt.Errorf("message %d: the template's generation prompt %q is not how it begins an assistant's turn (they part at byte %d of %d): train with a chat_template of which it is%s",
-		i+1, humanize.Excerpt(prompt, 80), common(before, after), len(before), p.outline())
+	return "", fmt.Errorf("message %d: the template's generation prompt%s is not how it begins an assistant's turn (they part at byte %d of %d): train with a chat_template of which it is%s",
+		i+1, p.shownPrompt(i), common(before, after), len(before), p.outline())
 }
 
 // prompt returns what the template adds to a conversation to have message i written.
@@ -251,18 +251,10 @@ func (p *plan) shown(i int, t turn) error {
 	return nil
 }
 
-// refusal is why the template does not render a conversation up to message i. What a template says
-// may quote a message: then it is left out.
+// refusal is why the template does not render a conversation up to message i.
 func (p *plan) refusal(i int, err error) error {
 	var said *jinja.Exception
 	if errors.As(err, &said) {
-		for _, m := range p.messages {
-			for _, words := range append([]string{m.Content, m.Reasoning}, m.Parts...) {
-				if words = strings.TrimSpace(words); words != "" && strings.Contains(said.Msg, words) {
-					return fmt.Errorf("message %d: the template refuses the conversation up to it", i+1)
-				}
-			}
-		}
 		return fmt.Errorf("message %d: the template refuses the conversation up to it: %w", i+1, err)
 	}
 	return fmt.Errorf("message %d: %w", i+1, err)
@@ -272,15 +264,33 @@ func (p *plan) refusal(i int, err error) error {
 // of each message's words, which belong into no error. It is "" when the template refuses that.
 func (p *plan) outline() string {
 	const most = 6 // messages: what is wrong shows in the first turns
-	numbered := make([]datasets.Message, min(len(p.messages), most))
-	for i := range numbered {
-		numbered[i] = datasets.Message{Role: p.messages[i].Role, Content: fmt.Sprintf("[message %d]", i+1)}
-	}
-	text, err := p.e.Template.Render(Input{Messages: numbered})
+	text, err := p.e.Template.Render(Input{Messages: p.numbered(most)})
 	if err != nil || text == "" {
 		return ""
 	}
 	return fmt.Sprintf("; it renders %q", humanize.Excerpt(text, 400))
+}
+
+// shownPrompt is the generation prompt before message i for errors, "" when the template gives none to an outline.
+func (p *plan) shownPrompt(i int) string {
+	in := Input{Messages: p.numbered(i)}
+	before, err := p.e.Template.Render(in)
+	in.AddGenerationPrompt = true
+	after, err2 := p.e.Template.Render(in)
+	prompt, ok := strings.CutPrefix(after, before)
+	if err != nil || err2 != nil || !ok {
+		return ""
+	}
+	return fmt.Sprintf(" %q", humanize.Excerpt(prompt, 80))
+}
+
+// numbered are the first n messages with a number in place of their words.
+func (p *plan) numbered(n int) []datasets.Message {
+	list := make([]datasets.Message, min(len(p.messages), n))
+	for i := range list {
+		list[i] = datasets.Message{Role: p.messages[i].Role, Content: fmt.Sprintf("[message %d]", i+1)}
+	}
+	return list
 }
 
 // common returns how many bytes a and b have in common at the start.

@@ -71,7 +71,8 @@ func (v *addedVocabulary) cut(text string, norm normalizer, out *sink, words fun
 
 // find writes the tokens of one trie to out and hands what lies between them to rest.
 func (v *addedVocabulary) find(t *trie, p piece, out *sink, rest func(piece)) {
-	done := 0 // everything before is written
+	done := 0  // everything before is written
+	space := 0 // the end of the white space that was gone through last
 	for i := 0; i < len(p.s); {
 		start, stop, id := t.next(p.s, i)
 		if id < 0 {
@@ -86,10 +87,14 @@ func (v *addedVocabulary) find(t *trie, p piece, out *sink, rest func(piece)) {
 			continue
 		}
 		if a.LStrip {
-			start = max(trimSpaceRight(p.s[:start]), done)
+			// Not beyond what is written: a text of nothing but spaces would be gone through for each of them.
+			start = max(done+trimSpaceRight(p.s[min(done, start):start]), done)
 		}
 		if a.RStrip {
-			stop += leadingSpace(p.s[stop:])
+			if stop >= space {
+				space = stop + leadingSpace(p.s[stop:])
+			}
+			stop = max(stop, space)
 		}
 		if start >= stop {
 			continue // all of it is white space that the one before has taken

@@ -88,6 +88,11 @@ func (b blueprint) build() (*Tokenizer, error) {
 }
 
 func (b *blueprint) setComponents(t *Tokenizer) (err error) {
+	for _, data := range []json.RawMessage{b.normalizer, b.preTokenizer, b.postProcessor, b.decoder} {
+		if err := checkNesting(data); err != nil {
+			return err
+		}
+	}
 	if b.norm != nil {
 		t.norm = b.norm
 		b.normalizer = b.norm.describe()
@@ -97,8 +102,10 @@ func (b *blueprint) setComponents(t *Tokenizer) (err error) {
 	if t.pre, err = parsePreTokenizer(b.preTokenizer); err != nil {
 		return err
 	}
-	t.decode, err = parseDecoder(b.decoder)
-	return err
+	if t.decode, err = parseDecoder(b.decoder); err != nil {
+		return err
+	}
+	return t.checkGrowth()
 }
 
 // addTokens builds the table of tokens by id from the model's vocabulary and the added tokens.

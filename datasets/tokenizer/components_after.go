@@ -131,6 +131,9 @@ func templatePost(data json.RawMessage) (post, error) {
 			} else {
 				p.suffix = append(p.suffix, t.IDs...)
 			}
+			if max(len(p.prefix), len(p.suffix)) > maxAround {
+				return post{}, errAround
+			}
 		default:
 			return post{}, errors.New("template for one text holds something else than a token or A")
 		}
@@ -140,6 +143,8 @@ func templatePost(data json.RawMessage) (post, error) {
 	}
 	return p, nil
 }
+
+var errAround = fmt.Errorf("more than %d tokens go around a text", maxAround)
 
 // tokenRef is a token with its id, written as an array of two.
 type tokenRef struct {
@@ -198,6 +203,9 @@ func sequencePost(data json.RawMessage) (post, error) {
 		}
 		all.prefix = slices.Concat(p.prefix, all.prefix)
 		all.suffix = slices.Concat(all.suffix, p.suffix)
+		if max(len(all.prefix), len(all.suffix)) > maxAround {
+			return post{}, errAround
+		}
 	}
 	return all, nil
 }

@@ -9,6 +9,7 @@ import (
 // decoder rewrites a list of tokens on its way to text.
 type decoder interface {
 	decode(tokens []string) []string
+	grow(g *growth)
 }
 
 // byteLevelDecoder reads tokens in GPT-2's alphabet.

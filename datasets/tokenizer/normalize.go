@@ -9,6 +9,7 @@ import (
 // normalizer rewrites a text before it is cut into words.
 type normalizer interface {
 	normalize(p piece) piece
+	grow(g *growth) // before the step, from what is after it
 }
 
 // normalizers applies several in turn.

@@ -9,6 +9,7 @@ import (
 // splitter is a pre-tokenizer: it cuts a piece into smaller ones, in order, none empty.
 type splitter interface {
 	split(p piece, emit func(piece))
+	grow(g *growth)
 }
 
 // behavior says what becomes of the matches of a Split, the delimiters.

@@ -150,9 +150,8 @@ func (r *Registry) check(d *Document) {
 	}
 }
 
-// contain runs a format so that neither a panic nor an endless loop in it harms the run. A parser
-// that outlives its time is left behind: its input is bounded, so it ends some day, and nobody
-// waits for it.
+// contain runs a format so that neither a panic nor an endless loop in it harms the run. Formats stop soon
+// after their time is over; nobody waits for one that does not.
 func (r *Registry) contain(ctx context.Context, f Whole, in Input) ([]Document, error) {
 	type outcome struct {
 		docs []Document

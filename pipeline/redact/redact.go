@@ -134,8 +134,9 @@ func (r *Redactor) Redact(text string) (string, []Finding) {
 		if len(found) == 0 {
 			break
 		}
+		from := origin{taken: taken}
 		for i := range found {
-			found[i].start, found[i].end = origin(taken, found[i].start), origin(taken, found[i].end)
+			found[i].start, found[i].end = from.at(found[i].start), from.at(found[i].end)
 		}
 		taken = append(taken, found...)
 		slices.SortFunc(taken, func(a, b match) int { return a.start - b.start })

@@ -60,17 +60,23 @@ func render(text string, taken []match) string {
 	return out.String()
 }
 
-// origin maps an offset in the rendered text, which lies in no replacement, to the text it was
-// rendered from.
-func origin(taken []match, at int) int {
-	shift := 0 // original minus rendered offset, behind the replacements so far
-	for _, m := range taken {
-		if at < m.start-shift+len(m.replacement()) {
+// origin maps offsets in a rendered text to the text that it was rendered from. They come in ascending order, and lie
+// in no replacement.
+type origin struct {
+	taken []match // those that no offset has passed yet
+	shift int     // original minus rendered offset, behind those that one has
+}
+
+func (o *origin) at(offset int) int {
+	for len(o.taken) > 0 {
+		m := o.taken[0]
+		if offset < m.start-o.shift+len(m.replacement()) {
 			break
 		}
-		shift += m.end - m.start - len(m.replacement())
+		o.shift += m.end - m.start - len(m.replacement())
+		o.taken = o.taken[1:]
 	}
-	return at + shift
+	return offset + o.shift
 }
 
 // findings turns matches into ledger entries with rune offsets.

@@ -51,22 +51,15 @@ type EvalResult struct {
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
 func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
-	var found stages.FoundAdapter
-	if o.Adapter != "" {
-		var err error
-		if found, err = stages.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
-			return EvalResult{}, err
-		}
-	}
-	c, err := o.config(found)
-	if err != nil {
-		return EvalResult{}, err
-	}
-	b, err := stages.OpenBase(o.Base, c.Quantize)
+	b, found, err := o.open(ctx)
 	if err != nil {
 		return EvalResult{}, err
 	}
 	defer func() { _ = b.Close() }()
+	c, err := o.config(found)
+	if err != nil {
+		return EvalResult{}, err
+	}
 	m, err := o.model(b, found)
 	if err != nil {
 		return EvalResult{}, err
@@ -87,6 +80,21 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 		return EvalResult{}, err
 	}
 	return e.score(ctx, m)
+}
+
+// open opens the base as the adapter, if there is one, was trained on it.
+func (o EvalOptions) open(ctx context.Context) (b *stages.Base, found stages.FoundAdapter, err error) {
+	if o.Adapter != "" {
+		if found, err = stages.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
+			return nil, found, err
+		}
+	}
+	c, err := o.config(found)
+	if err != nil {
+		return nil, found, err
+	}
+	b, err = stages.OpenBase(o.Base, c.Quantize)
+	return b, found, err
 }
 
 // model binds the base, with the adapter if there is one.

@@ -16,6 +16,7 @@ import (
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/filelock"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/reports"
 )
 
 // What the output directory may be instead of this run's.
@@ -34,7 +35,7 @@ const configFile = "training_config.json"
 // The files of a run: those that are there from its beginning, and those that are there at its end.
 var (
 	early = []string{trainer.MetricsFile, "checkpoints"}
-	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name}
+	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name, reports.File}
 )
 
 // output is the directory that a run writes to, and nobody else.

@@ -35,6 +35,8 @@ type session struct {
 	rows      *pack.Sequences
 	held      []pack.Row
 	lineage   adapters.Lineage
+
+	weightBytes int64 // of the base, once it is bound
 }
 
 func open(ctx context.Context, o Options) (*session, error) {
@@ -110,8 +112,8 @@ func newEncoder(b *stages.Base, c trainer.Config) (objective.Encoder, error) {
 	if e.Template != nil {
 		e.Template = e.Template.WithNow(clock)
 	}
-	if !c.AppendEOS || c.Objective != objective.Default {
-		return e, nil
+	if o, err := objective.ByName(c.Objective, c.Config); err != nil || !c.AppendEOS || !slices.Contains(o.Facts().Keys, "append_eos") {
+		return e, err
 	}
 	eos := b.Tokenizer.Special().EOS
 	switch {

@@ -7,12 +7,9 @@
 package cli
 
 import (
-	"context"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -31,15 +28,13 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 		// usual 100 would double the memory for nothing.
 		debug.SetGCPercent(25)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	a := &door.App{In: in, Out: &door.Screen{W: out}, Raw: out, Err: errw}
 	root := root(a)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(a.Out)
 	root.SetErr(errw)
-	err := root.ExecuteContext(ctx)
+	ctx, err := untilTold(root.ExecuteContext)
 	if err == nil {
 		return 0
 	}

@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {dataverbs.IngestJSON{}}, "train": {modelverbs.TrainJSON{}, training.Plan{}}, "eval": {modelverbs.EvalJSON{}},
+		"quickstart": {quickstart.Report{}}, "ingest": {dataverbs.IngestJSON{}}, "train": {modelverbs.TrainJSON{}, training.Plan{}}, "eval": {modelverbs.EvalJSON{}, training.Knowledge{}},
 		"generate": {stages.GenerateResult{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, dataverbs.ManifestJSON{}}, "publish": {adapterverbs.PublishJSON{}}, "pull": {adapterverbs.PulledJSON{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {dataverbs.ManifestJSON{}}, "dataset card": {dataverbs.CardJSON{}}, "dataset verify": {dataverbs.IntactJSON{}},

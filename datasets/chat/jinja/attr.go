@@ -19,7 +19,7 @@ func (r *renderer) attr(of any, name string) (any, error) {
 			return v, nil
 		}
 	}
-	return &undefined{fmt.Sprintf("'%s' has no attribute '%s'", objectName(of), name)}, nil
+	return &undefined{fmt.Sprintf("'%s' has no attribute '%s'", objectName(of), r.name(name))}, nil
 }
 
 func objectName(v any) string {
@@ -39,7 +39,7 @@ var unsafe = map[string][]string{
 func (r *renderer) member(of any, name string) (any, bool) {
 	kind := typeName(of)
 	if strings.HasPrefix(name, "__") || slices.Contains(unsafe[kind], name) {
-		return &undefined{fmt.Sprintf("access to attribute '%s' of '%s' object is unsafe", name, kind)}, true
+		return &undefined{fmt.Sprintf("access to attribute '%s' of '%s' object is unsafe", r.name(name), kind)}, true
 	}
 	switch v := of.(type) {
 	case string:
@@ -208,11 +208,7 @@ func (r *renderer) item(of, i any) (any, error) {
 			return v, nil
 		}
 	}
-	text, err := r.repr(i)
-	if err != nil {
-		return nil, err
-	}
-	return &undefined{fmt.Sprintf("'%s' has no attribute %s", objectName(of), text)}, nil
+	return &undefined{fmt.Sprintf("'%s' has no attribute %s", objectName(of), r.key(i))}, nil
 }
 
 // slice is value[start:stop:step].

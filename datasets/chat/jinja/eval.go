@@ -52,7 +52,7 @@ func (r *renderer) eval(e expr) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.call(fn, args)
+		return r.called(e, fn, args)
 	case *filterExpr:
 		of, err := r.eval(e.of)
 		if err != nil {
@@ -285,7 +285,7 @@ func (a *callArgs) bind(fn string, params ...string) (map[string]any, error) {
 	}
 	for _, name := range a.names {
 		if _, twice := out[name]; twice || !slices.Contains(params, name) {
-			return nil, fmt.Errorf("%s() got an unexpected argument %q", fn, name)
+			return nil, fmt.Errorf("%s() got an unexpected argument", fn)
 		}
 		out[name] = a.named[name]
 	}
@@ -334,6 +334,15 @@ func (r *renderer) arguments(e arguments) (*callArgs, error) {
 		}
 	}
 	return a, nil
+}
+
+// called is call with the expression at hand, which shows what an exception may say.
+func (r *renderer) called(e *callExpr, fn any, a *callArgs) (any, error) {
+	v, err := r.call(fn, a)
+	if x, ok := err.(*Exception); ok && x.raw != "" {
+		x.Msg, x.raw = r.raised(x.raw, e.args), ""
+	}
+	return v, err
 }
 
 func (r *renderer) call(fn any, a *callArgs) (any, error) {

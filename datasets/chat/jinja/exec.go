@@ -181,7 +181,7 @@ func (r *renderer) assign(target expr, v any) error {
 		if !ok {
 			return r.fail("cannot assign attribute %q on something that is no namespace", t.name)
 		}
-		if err := namespaceName(t.name); err != nil {
+		if err := r.namespaceName(t.name); err != nil {
 			return err
 		}
 		n.attrs.Set(t.name, v)
@@ -290,7 +290,7 @@ func (r *renderer) bindParams(m *macroStmt, a *callArgs) error {
 	kwargs := NewDict()
 	for _, name := range a.names {
 		if !m.kwargs {
-			return r.fail("macro %q takes no argument %q", m.name, name)
+			return r.fail("macro %q takes no argument %q", m.name, r.name(name))
 		}
 		kwargs.Set(name, a.named[name])
 	}

@@ -43,7 +43,7 @@ func (r *renderer) filter(e *filterExpr, v any) (any, error) {
 func (r *renderer) filterNamed(name string, v any, a *callArgs) (any, error) {
 	f, ok := filters[name]
 	if !ok {
-		return nil, r.fail("filter %q is not supported", name)
+		return nil, r.fail("filter %q is not supported", r.name(name))
 	}
 	return f(r, v, a)
 }
@@ -157,7 +157,7 @@ func attrFilter(r *renderer, v any, a *callArgs) (any, error) {
 	if m, ok := r.member(v, name); ok {
 		return m, nil
 	}
-	return &undefined{"'" + objectName(v) + "' has no attribute '" + name + "'"}, nil
+	return &undefined{"'" + objectName(v) + "' has no attribute '" + r.name(name) + "'"}, nil
 }
 
 func lengthFilter(r *renderer, v any, a *callArgs) (any, error) {

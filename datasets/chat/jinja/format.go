@@ -51,7 +51,7 @@ func (r *renderer) percent(format string, args any) (any, error) {
 				return nil, r.fail("format requires a mapping")
 			}
 			if v, ok = d.Get(name); !ok {
-				return nil, r.fail("format has no argument %q", name)
+				return nil, r.fail("format has no argument %q", r.name(name))
 			}
 			used = len(list)
 		} else {
@@ -164,7 +164,7 @@ func (r *renderer) convert(spec string, verb byte, v any) (string, error) {
 			}
 		}
 	}
-	return "", r.fail("format %%%s%c does not take a %s", spec, verb, typeName(v))
+	return "", r.fail("a placeholder of the format does not take a %s", typeName(v))
 }
 
 // formatDecimal is C's %f, %e and %g. Go differs in the default precision of %g.
@@ -336,7 +336,7 @@ func (r *renderer) fieldArgument(name string, f *fields) (any, error) {
 	case err != nil:
 		v, ok := f.args.named[name]
 		if !ok {
-			return nil, r.fail("format has no argument %q", name)
+			return nil, r.fail("format has no argument %q", r.name(name))
 		}
 		return v, nil
 	default:

@@ -96,7 +96,7 @@ func (r *renderer) format(v any, spec string) (string, error) {
 }
 
 func (f formatSpec) unknown(of string) error {
-	return fmt.Errorf("unknown format code '%c' for object of type '%s'", f.kind, of)
+	return fmt.Errorf("unknown format code for object of type '%s'", of)
 }
 
 func (f formatSpec) text(s string) (string, error) {

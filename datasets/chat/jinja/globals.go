@@ -97,7 +97,7 @@ func namespaceGlobal(r *renderer, a *callArgs) (any, error) {
 		return nil, err
 	}
 	for _, k := range d.keys {
-		if err := namespaceName(k); err != nil {
+		if err := r.namespaceName(k); err != nil {
 			return nil, err
 		}
 	}
@@ -105,9 +105,9 @@ func namespaceGlobal(r *renderer, a *callArgs) (any, error) {
 }
 
 // namespaceName refuses what transformers' sandbox does.
-func namespaceName(name any) error {
+func (r *renderer) namespaceName(name any) error {
 	if s, ok := name.(string); ok && strings.HasPrefix(s, "_") {
-		return fmt.Errorf("a namespace cannot hold %q, which begins with an underscore", s)
+		return fmt.Errorf("a namespace cannot hold %q, which begins with an underscore", r.name(s))
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func raiseGlobal(r *renderer, a *callArgs) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, &Exception{msg}
+	return nil, &Exception{raw: msg}
 }
 
 func strftimeGlobal(r *renderer, a *callArgs) (any, error) {

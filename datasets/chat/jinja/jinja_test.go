@@ -175,3 +175,62 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+// TestErrorsQuoteNothing: what a template is given stands in none of its errors, what it says itself does.
+func TestErrorsQuoteNothing(t *testing.T) {
+	vars, err := FromJSON([]byte(`{"m": "Quillwort", "d": {"Quillwort": {"_Quillwort": 1}, "ok": 1}, "n": 77123}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for source, shows := range map[string]string{
+		"{{ raise_exception('no such role') }}":                                       "no such role",
+		"{{ raise_exception('unexpected: ' + m) }}":                                   "unexpected: …",
+		"{{ raise_exception(m ~ ' is bad: ' ~ m) }}":                                  "… is bad: …",
+		"{{ raise_exception('a' ~ (' b' if m else 'c')) }}":                           "a b",
+		"{{ raise_exception('role {} is unknown'.format(m)) }}":                       "role … is unknown",
+		"{{ raise_exception('%s has role %(x)s'|format(m, x=m)) }}":                   "… has role …",
+		"{{ raise_exception('%-8s is no role' % m) }}":                                "… is no role",
+		"{{ raise_exception(m) }}":                                                    "template line 1: the template raises an exception",
+		"\n{% set f = raise_exception %}{{ f(m|upper) }}":                             "template line 2: the template raises an exception",
+		"{% macro e(x) %}{{ raise_exception(x) }}{% endmacro %}{{ e('two system') }}": "two system",
+		"{% macro e(x) %}{{ raise_exception(x) }}{% endmacro %}{{ e(m) }}":            "raises an exception",
+		"{% call raise_exception(m) %}{% endcall %}":                                  "line 1",
+		"{{ {'a': 1}[m].b }}":                                                         "'dict object' has no attribute '…'",
+		"{{ {'a': 1}['c'].b }}":                                                       "'c'",
+		"{{ {'a': 1}[n].b }}":                                                         "line 1",
+		"{{ [1][n].b }}":                                                              "line 1",
+		"{{ (m|attr(m)).b }}":                                                         "line 1",
+		"{{ (m|attr('__class__')).b }}":                                               "__class__",
+		"{{ m.nothing.b }}":                                                           "nothing",
+		"{{ [1]|map(m)|list }}":                                                       "line 1",
+		"{{ [1]|select(m)|list }}":                                                    "line 1",
+		"{{ [d]|map(attribute='ok.x.' ~ m)|list|first|length }}":                      "line 1",
+		"{{ '%(a)s' % d }}":                                                           "argument \"…\"",
+		"{{ ('%(' ~ m ~ 'x)s') % d }}":                                                "line 1",
+		"{{ ('{' ~ m ~ '}').format(1) }}":                                             "line 1",
+		"{{ ('{:' ~ m ~ '}').format(1) }}":                                            "line 1",
+		"{{ ('%' ~ m ~ 'd') % 'x' }}":                                                 "line 1",
+		"{{ strftime_now('%Q' ~ m) }}":                                                "line 1",
+		"{{ namespace(d.Quillwort) }}":                                                "line 1",
+		"{{ range(**d.Quillwort) }}":                                                  "line 1",
+		"{{ dict.fromkeys(**d) }}":                                                    "line 1",
+		"{% macro e() %}{% endmacro %}{{ e(**d) }}":                                   "macro \"e\" takes no argument",
+		"{{ m|int(**d) }}":                                                            "line 1",
+		"{{ m + 1 }}":                                                                 "line 1",
+		"{{ m|round }}":                                                               "line 1",
+		"{% for a, b in [[m]] %}{% endfor %}":                                         "line 1",
+		"{{ m.split(1) }}":                                                            "line 1",
+		"{{ m.index('x') }}":                                                          "line 1",
+		"{{ m() }}":                                                                   "line 1",
+		"{{ m < 1 }}":                                                                 "line 1",
+	} {
+		got, err := render(source, vars.(*Dict))
+		if err == nil {
+			t.Errorf("%s gives %q", source, got)
+			continue
+		}
+		if s := err.Error(); strings.Contains(strings.ToLower(s), "quillwort") || strings.Contains(s, "77123") || !strings.Contains(s, shows) {
+			t.Errorf("%s: %s, want %s", source, s, shows)
+		}
+	}
+}

@@ -181,6 +181,7 @@ func (p *parser) primary() (expr, error) {
 		for p.cur().kind == tokString {
 			s += p.next().text
 		}
+		p.words[s] = true
 		return &literalExpr{s}, nil
 	case tokInt:
 		n, err := strconv.ParseInt(strings.ReplaceAll(t.text, "_", ""), 0, 64)

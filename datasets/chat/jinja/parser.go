@@ -16,6 +16,7 @@ type Template struct {
 	body       []stmt
 	generation bool
 	names      map[string]bool
+	words      map[string]bool // names and literal texts, which errors may show
 }
 
 // Generation reports whether the template marks what the assistant says with {% generation %}.
@@ -32,6 +33,7 @@ type parser struct {
 	loops      int // {% for %} around the current statement
 	generation bool
 	names      map[string]bool // that are read
+	words      map[string]bool // names and literal texts
 }
 
 // Parse reads a template.
@@ -43,7 +45,12 @@ func Parse(source string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{toks: toks, names: map[string]bool{}}
+	p := &parser{toks: toks, names: map[string]bool{}, words: map[string]bool{}}
+	for _, t := range toks {
+		if t.kind == tokName || t.kind == tokString {
+			p.words[t.text] = true
+		}
+	}
 	body, err := p.statements()
 	if err != nil {
 		return nil, err
@@ -51,7 +58,7 @@ func Parse(source string) (*Template, error) {
 	if t := p.cur(); t.kind != tokEOF {
 		return nil, p.fail("unexpected %v", t)
 	}
-	return &Template{body, p.generation, p.names}, nil
+	return &Template{body, p.generation, p.names, p.words}, nil
 }
 
 func (p *parser) cur() token { return p.toks[p.i] }

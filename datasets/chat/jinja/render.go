@@ -34,10 +34,19 @@ type Output struct {
 	Generation []Span
 }
 
-// Exception is the message of raise_exception: the template itself refuses its input.
-type Exception struct{ Msg string }
+// Exception is raise_exception: the template itself refuses its input.
+type Exception struct {
+	Line int
+	Msg  string // as far as it stands in the template
+	raw  string // all of it, until it is known what may be shown
+}
 
-func (e *Exception) Error() string { return e.Msg }
+func (e *Exception) Error() string {
+	if strings.Trim(e.Msg, hidden+" ") == "" {
+		return fmt.Sprintf("template line %d: the template raises an exception", e.Line)
+	}
+	return e.Msg
+}
 
 // ErrLimit means that a template was stopped.
 var ErrLimit = errors.New("template exceeds its limits")
@@ -54,6 +63,7 @@ func (e *RenderError) Unwrap() error { return e.Err }
 // renderer is one rendering.
 type renderer struct {
 	opt    Options
+	words  map[string]bool // of the template
 	scope  *scope
 	out    *strings.Builder
 	main   *strings.Builder // the text itself; out differs while a block is captured
@@ -100,10 +110,11 @@ func (t *Template) Render(vars *Dict, opt Options) (Output, error) {
 		}
 	}
 	out := &strings.Builder{}
-	r := &renderer{opt: opt, scope: &scope{parent: top}, out: out, main: out}
+	r := &renderer{opt: opt, words: t.words, scope: &scope{parent: top}, out: out, main: out}
 	if _, err := r.exec(t.body); err != nil {
 		var x *Exception
 		if errors.As(err, &x) {
+			x.Line = r.line
 			return Output{}, x
 		}
 		return Output{}, &RenderError{r.line, err}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func strftime(format string, t time.Time) (string, error) {
 		}
 		s, ok := directive(format[i], t)
 		if !ok {
-			return "", fmt.Errorf("strftime: directive %%%c is not supported", format[i])
+			return "", errors.New("strftime: a directive of the format is not supported")
 		}
 		if plain {
 			if s = strings.TrimLeft(s, "0 "); s == "" {

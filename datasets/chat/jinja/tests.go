@@ -130,7 +130,7 @@ func (r *renderer) test(e *testExpr) (any, error) {
 func (r *renderer) testNamed(name string, v any, a *callArgs) (bool, error) {
 	f, ok := tests[name]
 	if !ok {
-		return false, r.fail("test %q is not supported", name)
+		return false, r.fail("test %q is not supported", r.name(name))
 	}
 	want := 0
 	if takesArgument[name] {

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -251,13 +252,13 @@ func number(s string) (any, error) {
 	if !strings.ContainsAny(s, ".eE") {
 		i, err := n.Int64()
 		if err != nil {
-			return nil, fmt.Errorf("integer %s is out of range", s)
+			return nil, errors.New("an integer is out of range")
 		}
 		return i, nil
 	}
 	f, err := n.Float64()
 	if err != nil {
-		return nil, fmt.Errorf("number %s is out of range", s)
+		return nil, errors.New("a number is out of range")
 	}
 	return f, nil
 }

@@ -26,32 +26,47 @@ func (Format) Accepts(mime string) bool {
 	return mime == extract.MIMEHTML || mime == "application/xhtml+xml"
 }
 
-// Extract returns the page as one document.
-func (f Format) Extract(_ context.Context, in extract.Input) ([]extract.Document, error) {
+// Extract returns the page as one document. It takes at most about a kilobyte for each tag, and keeps of a page of more
+// than half a million tags the text alone; what tables, lists and quotes add to the text is bounded by the page as well.
+func (f Format) Extract(ctx context.Context, in extract.Input) ([]extract.Document, error) {
 	text, charset, err := extract.Decode(extract.Input{Path: in.Path, MIME: extract.MIMEHTML, Raw: in.Raw})
 	if err != nil {
 		return nil, err
 	}
 	var doc extract.Document
-	root, err := html.Parse(strings.NewReader(text))
-	if err != nil { // nested deeper than the parser allows
-		doc.Text = plain(text)
-	} else {
-		describe(&doc, root)
-		published := isPublished(root)
-		scope := prepare(root)
-		if f.MainContent {
-			scope = mainContent(scope, published)
-		}
-		if doc.Text, err = markdown(scope, !published); err != nil {
-			return nil, err
-		}
+	if doc.Text, err = f.render(ctx, &doc, text); err != nil {
+		return nil, err
 	}
 	if doc.Title == "" {
 		doc.Title = extract.TitleFromPath(in.Path)
 	}
 	doc.NoteCharset(charset)
 	return []extract.Document{doc}, nil
+}
+
+// render returns the text of a page and files what it says of itself.
+func (f Format) render(ctx context.Context, doc *extract.Document, page string) (string, error) {
+	page, ok := bounded(page)
+	var root *html.Node
+	if ok {
+		var err error
+		if root, err = parse(ctx, page); ctx.Err() != nil {
+			return "", ctx.Err()
+		} else if err != nil { // nested deeper than the parser allows
+			ok = false
+		}
+	}
+	if !ok {
+		return plain(page), nil
+	}
+	describe(doc, root)
+	published := isPublished(root)
+	scope := prepare(root)
+	if f.MainContent {
+		scope = mainContent(scope, published)
+	}
+	flattenNested(scope, 0)
+	return markdown(ctx, scope, !published)
 }
 
 // plain is the text between the tags, for pages that no tree can be built of.

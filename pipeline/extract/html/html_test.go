@@ -2,11 +2,14 @@ package html
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/pipeline/extract"
 )
 
@@ -130,6 +133,64 @@ func TestHostilePages(t *testing.T) {
 	wide := "<table>" + strings.Repeat("<tr><td colspan=9999999 rowspan=9999999>x<td colspan=1000 rowspan=1000>y", 200) + "</table>"
 	if doc := read(t, wide); len(doc.Text) > 4<<20 {
 		t.Errorf("spans: %d bytes of text", len(doc.Text))
+	}
+}
+
+// TestBounds: a small page that stands for a large one takes no more than what Extract promises.
+func TestBounds(t *testing.T) {
+	var fonts strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&fonts, "<font id=%d>", i)
+	}
+	items := strings.Repeat("<li>x", 5000)
+	for name, page := range map[string]string{
+		"ragged table":      "<table><tr><td>a<td>b</tr><tr>" + strings.Repeat("<td>x", 25000) + "</tr>" + strings.Repeat("<tr><td>y</tr>", 5000) + "</table>",
+		"wide and long":     "<table><tr>" + strings.Repeat("<th>", 3000) + strings.Repeat("<tr><td>", 3000) + "</table>",
+		"spans":             "<table>" + strings.Repeat("<tr><td colspan=9999999 rowspan=9999999>x<td colspan=1000 rowspan=1000>y", 200) + "</table>",
+		"spans of texts":    strings.Repeat("<table><tr><td colspan=900>"+strings.Repeat("x", 1900)+"<td>y</table>", 50),
+		"rows that are not": strings.Repeat("<table><tr><td rowspan=1000>x<td>y</table>", 500),
+		"open fonts":        "<p>" + fonts.String() + strings.Repeat("<p>x", 5000),
+		"fonts in cells":    "<table>" + strings.Repeat("<td><font id=1></td><b>", 5000) + "</table>" + strings.Repeat("<p>x", 5000),
+		"sealed fonts":      fonts.String() + "<table><td>" + strings.Repeat("</font>", 400) + "</table>" + strings.Repeat("<p>x", 5000),
+		"ends in no order":  strings.Repeat("<b><i><p>", 150) + strings.Repeat("</b>x", 5000),
+		"quotes":            strings.Repeat("<blockquote>", 400) + strings.Repeat("x<br>", 5000),
+		"lists":             strings.Repeat("<ul><li>", 200) + items,
+		"both":              strings.Repeat("<ul><li><blockquote>", 150) + items,
+		"deep":              strings.Repeat("<div>", 200_000) + "x",
+		"tags":              strings.Repeat("<p>x", 100_000),
+	} {
+		// A tag is three bytes and takes a kilobyte at most; what is made while that is read is several times as much.
+		if got, bound := testkit.Allocated(func() { read(t, page) }), 1500*uint64(len(page))+32<<20; got > bound {
+			t.Errorf("%s: %d bytes are made of %d, want at most %d", name, got, len(page), bound)
+		}
+	}
+}
+
+// TestStops: a page that is being read is given up when the time is over.
+func TestStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := Format{}.Extract(ctx, extract.Input{MIME: extract.MIMEHTML, Raw: []byte("<p>text")})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	root, err := parse(context.Background(), "<p>text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := markdown(ctx, root, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("rendering: %v", err)
+	}
+}
+
+func TestFormattingGoesBeforeThePage(t *testing.T) {
+	var fonts strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&fonts, "<font id=%d>", i)
+	}
+	page := fonts.String() + "<table><tr><td><b>one</b><td>two</table><p><code>three</code>"
+	if text := read(t, page).Text; !strings.Contains(text, "| one | two |") || !strings.Contains(text, "three") {
+		t.Errorf("got %q", text)
 	}
 }
 

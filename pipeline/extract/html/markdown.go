@@ -1,6 +1,8 @@
 package html
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"sync"
 
@@ -14,7 +16,7 @@ import (
 // convert is made on first use: a run without HTML does not pay for it. Text is not escaped: the
 // reader is a language model, to which "snake\_case" is a different word.
 var convert = sync.OnceValue(func() *converter.Converter {
-	return converter.NewConverter(
+	c := converter.NewConverter(
 		converter.WithEscapeMode(converter.EscapeModeDisabled),
 		converter.WithPlugins(
 			base.NewBasePlugin(),
@@ -28,7 +30,17 @@ var convert = sync.OnceValue(func() *converter.Converter {
 			),
 		),
 	)
+	c.Register.Renderer(untilDone, converter.PriorityEarly-1)
+	return c
 })
+
+// untilDone leaves out what would be rendered after the context is done.
+func untilDone(ctx converter.Context, _ converter.Writer, _ *html.Node) converter.RenderStatus {
+	if ctx.Err() != nil {
+		return converter.RenderSuccess
+	}
+	return converter.RenderTryNext
+}
 
 // The converter turns "<" in text into "&lt;", for browsers, leaves "|" in cells as it is, and puts
 // a backslash over the letter before "#" at the end of a heading ("C#"), or crashes where there is
@@ -43,7 +55,7 @@ var (
 
 // markdown renders a tree, which it changes. Links keep their words and lose their address, which is
 // noise to learn from and often private; pictures keep their description, if they are to.
-func markdown(scope *html.Node, pictures bool) (string, error) {
+func markdown(ctx context.Context, scope *html.Node, pictures bool) (string, error) {
 	texts := collect(scope, func(n *html.Node) bool { return n.Type == html.TextNode })
 	for _, n := range texts {
 		n.Data = noHidden.Replace(n.Data)
@@ -65,8 +77,8 @@ func markdown(scope *html.Node, pictures bool) (string, error) {
 	for _, n := range collect(scope, func(n *html.Node) bool { return n.Type == html.TextNode && inHeading(n) }) {
 		n.Data = hidePounds.Replace(n.Data)
 	}
-	out, err := convert().ConvertNode(scope)
-	return showHidden.Replace(string(out)), err
+	out, err := convert().ConvertNode(scope, converter.WithContext(ctx))
+	return showHidden.Replace(string(out)), errors.Join(err, ctx.Err())
 }
 
 func inHeading(n *html.Node) bool {

@@ -8,10 +8,12 @@ import (
 )
 
 const (
-	// maxSpan bounds rowspan and colspan, maxSpanned the cells that all spans of a page add: a few
-	// bytes of HTML must not stand for millions of cells.
-	maxSpan    = 1000
-	maxSpanned = 50_000
+	// maxSpan bounds rowspan and colspan, maxAdded the cells that all tables of a page add to those that are
+	// there and four times as many: a few bytes of HTML must not stand for millions of cells.
+	maxSpan  = 1000
+	maxAdded = 50_000
+	// maxSpanned is the width from which a table has no spans: each shifts the rest of its row.
+	maxSpanned = 2000
 	// maxCellRunes is the length from which a cell holds a text, not a value.
 	maxCellRunes = 2000
 )
@@ -19,14 +21,26 @@ const (
 // flattenTables makes tables such that Markdown can hold them. Layout tables become plain blocks; the
 // cells of data tables become one line each.
 func flattenTables(scope *html.Node) {
-	budget := maxSpanned
+	budget := maxAdded
 	for _, t := range collect(scope, func(n *html.Node) bool { return n.Type == html.ElementNode && n.Data == "table" }) {
 		if isLayout(t) {
 			dissolve(t)
 			continue
 		}
-		for _, cell := range collect(t, isCell) {
+		all := collect(t, isCell)
+		for _, cell := range all {
 			boundSpans(cell, &budget)
+		}
+		if !fits(t, len(all), &budget) {
+			for _, cell := range all {
+				dropSpans(cell)
+			}
+			if !fits(t, len(all), &budget) {
+				dissolve(t)
+				continue
+			}
+		}
+		for _, cell := range all {
 			flattenCell(cell)
 		}
 	}
@@ -47,7 +61,6 @@ func isLayout(t *html.Node) bool {
 	if role := attr(t, "role"); role == "presentation" || role == "none" {
 		return true
 	}
-	widest := 0
 	for d := range t.Descendants() {
 		if d.Type != html.ElementNode {
 			continue
@@ -57,11 +70,9 @@ func isLayout(t *html.Node) bool {
 			return true
 		case isCell(d) && runesOf(textOf(d)) > maxCellRunes:
 			return true
-		case d.Data == "tr":
-			widest = max(widest, cells(d))
 		}
 	}
-	return widest < 2
+	return widest(t) < 2
 }
 
 func cells(row *html.Node) (n int) {
@@ -83,22 +94,94 @@ func dissolve(n *html.Node) {
 	}
 }
 
-// boundSpans takes away spans that are out of proportion.
+// boundSpans takes away spans that are out of proportion. What is shown again costs by its length.
 func boundSpans(cell *html.Node, budget *int) {
-	area := 1
+	area, each := 1, 0
 	for i := range cell.Attr {
 		a := &cell.Attr[i]
 		if a.Key != "rowspan" && a.Key != "colspan" {
 			continue
 		}
-		n, err := strconv.Atoi(strings.TrimSpace(a.Val))
-		if err != nil || n < 1 || n > maxSpan || area*n > *budget {
+		if each == 0 {
+			each = 1 + len(textOf(cell))/64
+		}
+		n := spanOf(*a)
+		if n > maxSpan || (area*n-1)*each > *budget {
 			n = 1
 		}
 		a.Val = strconv.Itoa(n)
 		area *= n
 	}
-	*budget -= area - 1
+	*budget -= (area - 1) * each
+}
+
+// spanOf is the number in a rowspan or colspan, 1 where there is none.
+func spanOf(a html.Attribute) int {
+	n, err := strconv.Atoi(strings.TrimSpace(a.Val))
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+func dropSpans(cell *html.Node) {
+	for i, a := range cell.Attr {
+		if a.Key == "rowspan" || a.Key == "colspan" {
+			cell.Attr[i].Val = "1"
+		}
+	}
+}
+
+// fits reports whether the rectangle that a table of so many cells becomes, with every row as wide as the widest, is
+// in proportion to it, and takes what is not from the budget.
+func fits(t *html.Node, cells int, budget *int) bool {
+	height, width := rectangle(t)
+	over := max(0, height*width-5*cells)
+	if over > *budget || width > maxSpanned && width > widest(t) {
+		return false
+	}
+	*budget -= over
+	return true
+}
+
+// rectangle is the size of a table with its spans. Spans are bounded.
+func rectangle(t *html.Node) (height, width int) {
+	var widths []int
+	rows := collect(t, func(n *html.Node) bool { return n.Type == html.ElementNode && n.Data == "tr" })
+	for y, row := range rows {
+		for c := row.FirstChild; c != nil; c = c.NextSibling {
+			if !isCell(c) {
+				continue
+			}
+			down, right := 1, 1
+			for _, a := range c.Attr {
+				switch a.Key {
+				case "rowspan":
+					down = spanOf(a)
+				case "colspan":
+					right = spanOf(a)
+				}
+			}
+			for len(widths) < y+down {
+				widths = append(widths, 0)
+			}
+			for k := range down {
+				widths[y+k] += right
+				width = max(width, widths[y+k])
+			}
+		}
+	}
+	return max(len(widths), len(rows)) + 1, width // one more may stand for a header
+}
+
+// widest is the number of cells in the widest row, without spans.
+func widest(t *html.Node) (n int) {
+	for d := range t.Descendants() {
+		if d.Type == html.ElementNode && d.Data == "tr" {
+			n = max(n, cells(d))
+		}
+	}
+	return n
 }
 
 // flattenCell takes the blocks out of a cell and leaves their text on one line.
