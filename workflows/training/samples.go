@@ -9,7 +9,7 @@ import (
 	"github.com/cultivar/cultivar/internal/report"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // How samples are bounded. A token that is generated reads all weights, as a batch of dozens does in training:
@@ -82,7 +82,7 @@ func (s *session) samples(ctx context.Context, trained int64) (list []report.Sam
 		return nil, fmt.Sprintf("they are taken of runs over at least %s tokens, where they cost little, and this one had %s.",
 			humanize.Comma(least), humanize.Comma(trained)), nil
 	}
-	alone, err := s.base.Model(ctx, stages.AdapterRef{})
+	alone, err := s.base.Model(ctx, models.AdapterRef{})
 	if err != nil {
 		return nil, "", err
 	}

@@ -26,10 +26,10 @@ import (
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/doctor"
+	"github.com/cultivar/cultivar/workflows/generation"
 	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "write the generated files")
 func results() map[string][]any {
 	return map[string][]any{
 		"quickstart": {quickstart.Report{}}, "ingest": {dataverbs.IngestJSON{}}, "train": {modelverbs.TrainJSON{}, training.Plan{}}, "eval": {modelverbs.EvalJSON{}, training.Knowledge{}},
-		"generate": {stages.GenerateResult{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
+		"generate": {generation.Answer{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, dataverbs.ManifestJSON{}}, "publish": {adapterverbs.PublishJSON{}}, "pull": {adapterverbs.PulledJSON{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {dataverbs.ManifestJSON{}}, "dataset card": {dataverbs.CardJSON{}}, "dataset verify": {dataverbs.IntactJSON{}},
 		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {export.DatasetDiff{}}, "dataset export": {dataverbs.RowsFileJSON{}},

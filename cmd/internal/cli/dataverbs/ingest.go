@@ -16,8 +16,8 @@ import (
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 type ingestOptions struct {
@@ -52,14 +52,14 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 }
 
 // resolve reads the configuration file and applies the flags over it.
-func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
-	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
+func (o ingestOptions) resolve(c *cobra.Command) (cfg ingestion.Config, origins map[string]string, err error) {
+	cfg, origins = ingestion.DefaultConfig(), map[string]string{}
 	if o.config != "" {
 		text, err := os.ReadFile(o.config)
 		if err != nil {
 			return cfg, nil, err
 		}
-		if cfg, err = stages.ParseIngestConfig(text); err != nil {
+		if cfg, err = ingestion.ParseConfig(text); err != nil {
 			return cfg, nil, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
 		}
 		for _, key := range yamlerr.Stated(text) {
@@ -94,7 +94,7 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 		return err
 	}
 	view := newIngestView(a)
-	r, err := door.Recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
+	r, err := door.Recorded(a, c, ingesting(), ingestion.Ingest, ingestion.Options{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 		Origins: origins, Warn: a.Warn,
 	})
@@ -126,13 +126,13 @@ type IngestJSON struct {
 	Report   string           `json:"report,omitempty"` // file of the page about it, where the version is shown on this machine
 }
 
-func ingestReport(r stages.IngestResult) IngestJSON {
+func ingestReport(r ingestion.Result) IngestJSON {
 	s := r.Stats
 	return IngestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
 		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits, r.Report}
 }
 
-func printIngested(a *door.App, r stages.IngestResult) error {
+func printIngested(a *door.App, r ingestion.Result) error {
 	s := r.Stats
 	if !r.Created {
 		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", r.Dataset.Ref()); err != nil {
@@ -208,10 +208,10 @@ func (v *ingestView) clear() {
 	}
 }
 
-func ingesting() door.Making[stages.IngestOptions, stages.IngestResult] {
-	return door.Making[stages.IngestOptions, stages.IngestResult]{
-		Kind: "ingest", Config: func(o stages.IngestOptions) any { return o.Config },
-		Tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
+func ingesting() door.Making[ingestion.Options, ingestion.Result] {
+	return door.Making[ingestion.Options, ingestion.Result]{
+		Kind: "ingest", Config: func(o ingestion.Options) any { return o.Config },
+		Tell: func(l *run.Log, o ingestion.Options, r ingestion.Result) {
 			for _, s := range o.Sources {
 				l.Input(door.Artefact(workflows.Documents, s, ""))
 			}

@@ -1,10 +1,9 @@
-package stages
+package publication
 
 import (
 	"context"
 
 	"github.com/cultivar/cultivar/adapters/publish"
-	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 )
 
@@ -28,13 +27,4 @@ func Pull(ctx context.Context, o PullOptions) (publish.Result, error) {
 		return publish.Replace(ctx, reg, o.Ref, o.Out, validAdapter)
 	}
 	return publish.Pull(ctx, reg, o.Ref, o.Out, validAdapter)
-}
-
-// FoundAdapter is an adapter that was named by a directory or by a version in a registry.
-type FoundAdapter = publish.Found
-
-// FindAdapter reads the adapter that ref names: a directory, or a version in the registry, of which
-// the files are verified.
-func FindAdapter(ctx context.Context, location, store, ref string) (FoundAdapter, error) {
-	return publish.Find(ctx, ref, func() (*registry.Registry, error) { return home.Registry(ctx, location, store) })
 }
