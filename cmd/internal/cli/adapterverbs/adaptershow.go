@@ -37,7 +37,7 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := ShownJSON{m, m.Ref().String(), registry.AliasesAt(aliases, m.Version, false)}
+			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false)}
 			if a.JSON {
 				return a.PrintJSON(shown)
 			}
@@ -46,14 +46,7 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 	}
 }
 
-// ShownJSON is a version with the aliases that point at it.
-type ShownJSON struct {
-	registry.Manifest
-	Ref     string   `json:"ref"`
-	Aliases []string `json:"aliases"`
-}
-
-func printShown(a *door.App, s ShownJSON) error {
+func printShown(a *door.App, s registry.Shown) error {
 	body, err := publish.ParseBody(s.Body)
 	if err != nil {
 		return err
@@ -169,9 +162,8 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			digest := peft.Digest(found.Adapter)
 			if a.JSON {
-				return a.PrintJSON(SoundJSON{found.Name, digest, len(found.Adapter.Tensors), found.Size})
+				return a.PrintJSON(found.Sound())
 			}
 			_, err = fmt.Fprintf(a.Out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
 			return err
@@ -231,12 +223,4 @@ func printAdapterDiff(a *door.App, d diff.Diff) error {
 		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})
 	}
 	return a.PrintTable(columns, rows)
-}
-
-// SoundJSON is the result of adapter verify.
-type SoundJSON struct {
-	Adapter string `json:"adapter"` // name@version, or the directory
-	Digest  string `json:"adapter_digest"`
-	Tensors int    `json:"tensors"`
-	Bytes   int64  `json:"bytes"` // as float32
 }
