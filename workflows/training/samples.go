@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -28,7 +29,7 @@ type opening struct {
 	written []int32 // how the row goes on
 }
 
-// open finds the prompt of a row; it has none where nothing or too much comes before the answer.
+// openRow finds the prompt of a row; it has none where nothing or too much comes before the answer.
 func openRow(row pack.Row) (opening, bool) {
 	at, end := min(sampleOpening, len(row.IDs)/2), len(row.IDs)
 	if row.Trained != nil {
@@ -99,7 +100,9 @@ func (s *session) samples(ctx context.Context, trained int64) (list []report.Sam
 		return nil, "", err
 	}
 	for i, o := range rows {
-		sample := report.Sample{Name: o.row.Source.ExampleID, Prompt: s.base.Tokenizer.Decode(o.prompt, true)}
+		// The tokens of a template are what a conversation looks like; those that only begin a text are not shown.
+		prompt := s.base.Tokenizer.Decode(o.prompt, o.row.Trained == nil)
+		sample := report.Sample{Name: o.row.Source.ExampleID, Prompt: strings.TrimSpace(prompt)}
 		before[i].By, after[i].By = "base", "with the adapter"
 		written := report.Answer{By: "as written", Text: s.base.Tokenizer.Decode(o.written, true), Short: len(o.written) == sampleTokens}
 		sample.Answers = []report.Answer{before[i], after[i], written}
