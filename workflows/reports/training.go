@@ -7,18 +7,17 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/report"
-	"github.com/cultivar/cultivar/trainer"
 )
 
 // Training is what is known of a training when it is done.
 type Training struct {
-	Name    string // as people know it
-	Lineage adapters.Lineage
-	Adapter adapters.Config
-	Config  trainer.Config
-	Origins map[string]string // where a key of the configuration was set, "" and absent for nowhere
-	Log     []byte            // metrics.jsonl
-	Unit    string            // of the loss
+	Name             string // as people know it
+	Lineage          adapters.Lineage
+	Adapter          adapters.Config
+	Config, Defaults any               // as far as it is worth a look, with the same keys
+	Origins          map[string]string // where a key of the configuration was set; what is not there was not, or nobody knows
+	Log              []byte            // metrics.jsonl
+	Unit             string            // of the loss
 
 	Digest, AdapterDigest string
 	Trainable             int64 // values that were trained
@@ -50,7 +49,7 @@ func (t Training) Page() report.Page {
 		Sections: []report.Section{
 			{Title: "Curves", Lead: "Losses are " + t.Unit + ".", Blocks: c.plots()},
 			t.samples(), t.cost(c),
-			configured(settings(t.Config, ""), settings(trainer.DefaultConfig(), ""), t.Origins),
+			configured(settings(t.Config, ""), settings(t.Defaults, ""), t.Origins),
 			t.made(),
 		},
 	}

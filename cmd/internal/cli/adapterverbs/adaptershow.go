@@ -24,8 +24,8 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show REF",
 		Short: "Say what a version is and what it was made from",
-		Long: `Say what a version is and what it was made from. With --html it is written as a page as well: curves of
-the training, lineage, settings and files, to look at in a browser or to hand on; it quotes no data.`,
+		Long: `Say what a version is and what it was made from. With --html a page is written as well: curves of the
+training, lineage, settings and files, to look at in a browser or to hand on; it quotes no data.`,
 		Example: `  cultivar adapter show handbook:prod
   cultivar adapter show handbook@3 --html handbook.html`,
 		Args: door.ExactArgs("REF"),
