@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 )
 
@@ -41,11 +43,11 @@ func (s attentionShape) flops() float64 {
 
 func (s attentionShape) repeats() int { return max(1, int(math.Ceil(5e9/s.flops()))) }
 
-func newAttentionWorker(json.RawMessage) (runner, error) {
-	return func(name string) (sample, error) {
+func newAttention(json.RawMessage) (contest.Runner, error) {
+	return func(name string) (contest.Sample, error) {
 		s, err := parseAttention(name)
 		if err != nil {
-			return sample{}, err
+			return contest.Sample{}, err
 		}
 		pass := s.buffers()
 		pass()
@@ -53,7 +55,7 @@ func newAttentionWorker(json.RawMessage) (runner, error) {
 		for range s.repeats() {
 			pass()
 		}
-		return sample{Seconds: time.Since(began).Seconds(), Work: s.flops() * float64(s.repeats())}, nil
+		return contest.Sample{Seconds: time.Since(began).Seconds(), Work: s.flops() * float64(s.repeats())}, nil
 	}, nil
 }
 
@@ -79,4 +81,20 @@ func (s attentionShape) buffers() func() {
 			attention.Backward(dq, dk, dv, dout, out, lse, q, k, v, segments, cfg)
 		}
 	}
+}
+
+// AttentionCases are the shapes of the step, of a longer row, and of a model of some billions of parameters.
+func AttentionCases() []string {
+	var cases []string
+	for _, s := range []attentionShape{
+		{fixture.Batch, fixture.Sequence, fixture.Heads, fixture.KVHeads, fixture.Hidden / fixture.Heads, "forward"},
+		{fixture.Batch, fixture.Sequence, fixture.Heads, fixture.KVHeads, fixture.Hidden / fixture.Heads, "training"},
+		{1, 2048, fixture.Heads, fixture.KVHeads, fixture.Hidden / fixture.Heads, "forward"},
+		{1, 2048, fixture.Heads, fixture.KVHeads, fixture.Hidden / fixture.Heads, "training"},
+		{1, 1024, 32, 32, 128, "forward"},
+		{1, 1024, 32, 32, 128, "training"},
+	} {
+		cases = append(cases, s.String())
+	}
+	return cases
 }

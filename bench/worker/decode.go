@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/bases"
-	"github.com/cultivar/cultivar/internal/kernels/vec"
-	"github.com/cultivar/cultivar/internal/parallel"
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
-// decodeArgs say what is decoded from.
-type decodeArgs struct {
+// DecodeArgs say what is decoded from.
+type DecodeArgs struct {
 	Base  string `json:"base"`
 	DType string `json:"dtype"` // of the peer's weights
 }
@@ -29,14 +29,14 @@ const promptTokens = 16
 func decodePrompt() []int32 {
 	ids := make([]int32, promptTokens)
 	for i := range ids {
-		ids[i] = int32(firstWord + i*2999%(vocabulary-firstWord))
+		ids[i] = int32(fixture.FirstWord + i*2999%(fixture.Vocabulary-fixture.FirstWord))
 	}
 	return ids
 }
 
-// newDecodeWorker decodes greedily, one sequence; a case is the number of tokens.
-func newDecodeWorker(text json.RawMessage) (runner, error) {
-	var args decodeArgs
+// newDecode decodes greedily, one sequence; a case is the number of tokens.
+func newDecode(text json.RawMessage) (contest.Runner, error) {
+	var args DecodeArgs
 	if err := json.Unmarshal(text, &args); err != nil {
 		return nil, err
 	}
@@ -48,10 +48,10 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(name string) (sample, error) {
+	return func(name string) (contest.Sample, error) {
 		var n int
 		if _, err := fmt.Sscanf(name, "%d tokens", &n); err != nil {
-			return sample{}, fmt.Errorf("read case %q: %w", name, err)
+			return contest.Sample{}, fmt.Errorf("read case %q: %w", name, err)
 		}
 		var ids []int32
 		var began time.Time
@@ -63,9 +63,9 @@ func newDecodeWorker(text json.RawMessage) (runner, error) {
 			return true
 		})
 		if err != nil {
-			return sample{}, err
+			return contest.Sample{}, err
 		}
-		return sample{Seconds: time.Since(began).Seconds(), Work: float64(len(ids) - 1), Check: digestOf(ids)}, nil
+		return contest.Sample{Seconds: time.Since(began).Seconds(), Work: float64(len(ids) - 1), Check: digestOf(ids)}, nil
 	}, nil
 }
 
@@ -78,21 +78,4 @@ func digestOf(ids []int32) string {
 		_, _ = h.Write(word[:]) // a hash takes everything
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// sweepRuns over memory are measured after a turn, and take as long as some tens of tokens.
-const sweepRuns = 11
-
-// readBandwidth is the median rate of some sweeps over memory on all threads, in bytes a second: what
-// decoding, which reads every weight once for a token, can reach.
-func readBandwidth(data []float32) float64 {
-	const grain = 1 << 16
-	sums := make([]float32, len(data)/grain+1)
-	var rates []float64
-	for range sweepRuns {
-		began := time.Now()
-		parallel.For(len(data), grain, func(lo, hi int) { sums[lo/grain] = vec.Sum(data[lo:hi]) })
-		rates = append(rates, float64(4*len(data))/time.Since(began).Seconds())
-	}
-	return median(rates)
 }

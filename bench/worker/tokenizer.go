@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"crypto/sha256"
@@ -10,17 +10,18 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cultivar/cultivar/bench/contest"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 )
 
-// tokenizerArgs say which vocabulary is tried on which texts.
-type tokenizerArgs struct {
+// TokenizerArgs say which vocabulary is tried on which texts.
+type TokenizerArgs struct {
 	Dir   string `json:"dir"`   // of a model
 	Texts string `json:"texts"` // file of a JSON array of strings
 }
 
-func newTokenizerWorker(text json.RawMessage) (runner, error) {
-	var args tokenizerArgs
+func newTokenizer(text json.RawMessage) (contest.Runner, error) {
+	var args TokenizerArgs
 	if err := json.Unmarshal(text, &args); err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func newTokenizerWorker(text json.RawMessage) (runner, error) {
 	if err := json.Unmarshal(data, &texts); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Base(args.Texts), err)
 	}
-	return func(string) (sample, error) {
+	return func(string) (contest.Sample, error) {
 		ids := make([][]int32, len(texts))
 		size := 0
 		began := time.Now()
@@ -45,7 +46,7 @@ func newTokenizerWorker(text json.RawMessage) (runner, error) {
 			size += len(t)
 		}
 		seconds := time.Since(began).Seconds()
-		return sample{Seconds: seconds, Work: float64(size), Check: digestOfAll(ids)}, nil
+		return contest.Sample{Seconds: seconds, Work: float64(size), Check: digestOfAll(ids)}, nil
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package main
+package contest
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 	"github.com/cultivar/cultivar/internal/version"
 )
 
-// machine is where figures are from: without it they say nothing.
-type machine struct {
+// Machine is where figures are from: without it they say nothing.
+type Machine struct {
 	Platform string   `json:"platform"`
 	CPU      string   `json:"cpu"`
 	Threads  int      `json:"threads"`
@@ -24,9 +24,9 @@ type machine struct {
 	Kernels  string   `json:"kernels"` // ours
 }
 
-func describeMachine() machine {
+func describeMachine() Machine {
 	info := procFields("/proc/cpuinfo")
-	m := machine{
+	m := Machine{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: info["model name"], Threads: parallel.Workers(),
 		Flags: telling(strings.Fields(info["flags"] + " " + info["Features"])), Kernels: cpu.Current().String(),
 	}
@@ -76,7 +76,7 @@ func highWater(pid int) int64 {
 }
 
 // String is a line for people.
-func (m machine) String() string {
+func (m Machine) String() string {
 	name := m.CPU
 	if name == "" {
 		name = "unknown processor"

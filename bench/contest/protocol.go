@@ -1,4 +1,4 @@
-package main
+package contest
 
 import (
 	"bufio"
@@ -17,8 +17,8 @@ type request struct {
 	Case string `json:"case"`
 }
 
-// sample is the answer: what one run took.
-type sample struct {
+// Sample is the answer: what one run took.
+type Sample struct {
 	Seconds float64 `json:"seconds"`
 	Work    float64 `json:"work"`  // in the row's unit: tokens, floating-point operations, bytes
 	Check   string  `json:"check"` // digest of the result, when both sides must agree to the bit
@@ -32,26 +32,19 @@ type greeting struct {
 	Versions string `json:"versions"` // of the libraries that are measured
 }
 
-// A runner does one run of a case.
-type runner func(name string) (sample, error)
+// A Runner does one run of a case.
+type Runner func(name string) (Sample, error)
 
-// workers are our sides by name, each made from the arguments that its row gives it.
-var workers = map[string]func(args json.RawMessage) (runner, error){
-	"train":     newTrainWorker,
-	"gemm":      newGemmWorker,
-	"attention": newAttentionWorker,
-	"decode":    newDecodeWorker,
-	"tokenizer": newTokenizerWorker,
-	"startup":   newStartupWorker,
-}
+// Workers are our sides by name, each made from the arguments that its row gives it.
+type Workers map[string]func(args json.RawMessage) (Runner, error)
 
-// workerArg is the first argument of a process that is a side.
-const workerArg = "worker"
+// WorkerArg is the first argument of a process that is a side of ours.
+const WorkerArg = "worker"
 
-// serve is a side: it answers requests until there are no more.
-func serve(args []string, in io.Reader, out io.Writer) error {
+// Serve is a side: it answers requests until there are no more.
+func (workers Workers) Serve(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 2 || workers[args[0]] == nil {
-		return fmt.Errorf("%s wants the name of a worker and its arguments: it is started by the harness", workerArg)
+		return fmt.Errorf("%s wants the name of a worker and its arguments: it is started by the harness", WorkerArg)
 	}
 	debug.SetGCPercent(25) // as the command line sets it: memory is part of what is measured
 	run, err := workers[args[0]](json.RawMessage(args[1]))

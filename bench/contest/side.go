@@ -1,4 +1,4 @@
-package main
+package contest
 
 import (
 	"bufio"
@@ -14,18 +14,18 @@ import (
 	"strconv"
 )
 
-// A side says how to start a process of a contest.
-type side struct {
-	label   string
-	peer    bool
-	program string // a worker of ours, or a script in peer/ without its extension
-	args    any
-	threads int // 0: as many as the machine has
+// A Side says how to start a process of a contest.
+type Side struct {
+	Label   string
+	Peer    bool
+	Program string // a worker of ours, or a script of the peer's without its extension
+	Args    any
+	Threads int // 0: as many as the machine has
 }
 
 // A process is a side that runs.
 type process struct {
-	side
+	Side
 	versions string
 	cmd      *exec.Cmd
 	in       io.WriteCloser
@@ -35,27 +35,27 @@ type process struct {
 }
 
 // start starts a side and waits until it is loaded.
-func (b *bench) start(ctx context.Context, s side) (*process, error) {
-	args, err := json.Marshal(s.args)
+func (h *Harness) start(ctx context.Context, s Side) (*process, error) {
+	args, err := json.Marshal(s.Args)
 	if err != nil {
 		return nil, err
 	}
 	var cmd *exec.Cmd
-	if s.peer {
-		cmd = exec.CommandContext(ctx, b.python, filepath.Join(b.dir, "peer", s.program+".py"), string(args))
+	if s.Peer {
+		cmd = exec.CommandContext(ctx, h.Python, filepath.Join(h.Scripts, s.Program+".py"), string(args))
 	} else {
 		self, err := os.Executable()
 		if err != nil {
 			return nil, err
 		}
-		cmd = exec.CommandContext(ctx, self, workerArg, s.program, string(args))
+		cmd = exec.CommandContext(ctx, self, WorkerArg, s.Program, string(args))
 	}
 	cmd.Env = append(os.Environ(), "TOKENIZERS_PARALLELISM=false", "HF_HUB_OFFLINE=1")
-	if s.threads > 0 {
-		n := strconv.Itoa(s.threads)
+	if s.Threads > 0 {
+		n := strconv.Itoa(s.Threads)
 		cmd.Env = append(cmd.Env, "GOMAXPROCS="+n, "OMP_NUM_THREADS="+n, "MKL_NUM_THREADS="+n)
 	}
-	p := &process{side: s, cmd: cmd, errors: new(bytes.Buffer)}
+	p := &process{Side: s, cmd: cmd, errors: new(bytes.Buffer)}
 	cmd.Stderr = p.errors
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (b *bench) start(ctx context.Context, s side) (*process, error) {
 	}
 	p.out = bufio.NewReader(out)
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.label, err)
+		return nil, fmt.Errorf("start %s: %w", s.Label, err)
 	}
 	var g greeting
 	if err := p.read(&g); err != nil {
@@ -77,23 +77,23 @@ func (b *bench) start(ctx context.Context, s side) (*process, error) {
 }
 
 // run asks for one run of a case.
-func (p *process) run(name string) (sample, error) {
+func (p *process) run(name string) (Sample, error) {
 	line, err := json.Marshal(request{name})
 	if err != nil {
-		return sample{}, err
+		return Sample{}, err
 	}
 	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return sample{}, p.failed(err)
+		return Sample{}, p.failed(err)
 	}
-	var s sample
+	var s Sample
 	if err := p.read(&s); err != nil {
 		return s, err
 	}
 	if s.Error != "" {
-		return s, fmt.Errorf("%s: %s: %s", p.label, name, s.Error)
+		return s, fmt.Errorf("%s: %s: %s", p.Label, name, s.Error)
 	}
 	if !(s.Seconds > 0) {
-		return s, fmt.Errorf("%s: %s: took %g seconds", p.label, name, s.Seconds)
+		return s, fmt.Errorf("%s: %s: took %g seconds", p.Label, name, s.Seconds)
 	}
 	return s, nil
 }
@@ -117,7 +117,7 @@ func (p *process) failed(err error) error {
 	if len(said) > most {
 		said = said[len(said)-most:]
 	}
-	return fmt.Errorf("%s: %w\n%s", p.label, errors.Join(err, stopErr), said)
+	return fmt.Errorf("%s: %w\n%s", p.Label, errors.Join(err, stopErr), said)
 }
 
 // stop ends a process and returns the most memory that it had resident, in bytes.
@@ -131,7 +131,7 @@ func (p *process) stop() (peak int64, err error) {
 	p.ended = true
 	peak = highWater(p.cmd.Process.Pid)
 	if err := errors.Join(p.in.Close(), p.cmd.Wait()); err != nil {
-		return 0, fmt.Errorf("%s: %w", p.label, err)
+		return 0, fmt.Errorf("%s: %w", p.Label, err)
 	}
 	if peak == 0 {
 		peak = peakMemory(p.cmd.ProcessState)

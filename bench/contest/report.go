@@ -1,4 +1,4 @@
-package main
+package contest
 
 import (
 	"bytes"
@@ -9,14 +9,14 @@ import (
 	"text/tabwriter"
 )
 
-// A unit says how a sample becomes a figure.
-type unit struct {
+// A Unit says how a sample becomes a figure.
+type Unit struct {
 	Name  string  `json:"name"`
 	Scale float64 `json:"scale"` // the figure is Scale·work/seconds; or Scale·seconds/work if Less
 	Less  bool    `json:"less"`  // less is better
 }
 
-func (u unit) figure(s sample) float64 {
+func (u Unit) figure(s Sample) float64 {
 	if u.Less {
 		return u.Scale * s.Seconds / s.Work
 	}
@@ -24,33 +24,38 @@ func (u unit) figure(s sample) float64 {
 }
 
 // ratio is how many times better ours is.
-func (u unit) ratio(ours, peer float64) float64 {
+func (u Unit) ratio(ours, peer float64) float64 {
 	if u.Less {
 		return peer / ours
 	}
 	return ours / peer
 }
 
-// A report is what one command measured.
-type report struct {
-	Row      string       `json:"row"`
-	About    string       `json:"about"`
-	Unit     unit         `json:"unit"`
-	Machine  machine      `json:"machine"`
-	Versions []string     `json:"versions"`
-	Cases    []caseResult `json:"cases"`
-	Notes    []string     `json:"notes"`
+// A Report is what one command measured.
+type Report struct {
+	Row      string   `json:"row"`
+	About    string   `json:"about"`
+	Unit     Unit     `json:"unit"`
+	Machine  Machine  `json:"machine"`
+	Versions []string `json:"versions"`
+	Cases    []Case   `json:"cases"`
+	Notes    []string `json:"notes"`
 }
 
-// A caseResult is one case of a contest.
-type caseResult struct {
+// NewReport is the report of a row on this machine, of which nothing is measured yet.
+func NewReport(row, about string, u Unit) *Report {
+	return &Report{Row: row, About: about, Unit: u, Machine: describeMachine()}
+}
+
+// A Case is one case of a contest.
+type Case struct {
 	Contest string     `json:"contest"`
 	Name    string     `json:"name"`
-	Sides   []measured `json:"sides"` // ours first
+	Sides   []Measured `json:"sides"` // ours first
 }
 
-// measured is what a side did in a case: figures in the row's unit.
-type measured struct {
+// Measured is what a side did in a case: figures in the row's unit.
+type Measured struct {
 	Label   string    `json:"label"`
 	Peer    bool      `json:"peer"`
 	Median  float64   `json:"median"`
@@ -61,18 +66,18 @@ type measured struct {
 	Note    string    `json:"note,omitempty"`
 }
 
-func summarise(label string, peer bool, samples []sample, u unit) measured {
-	m := measured{Label: label, Peer: peer}
+func summarise(label string, peer bool, samples []Sample, u Unit) Measured {
+	m := Measured{Label: label, Peer: peer}
 	for _, s := range samples {
 		m.Figures = append(m.Figures, u.figure(s))
 		m.Note = s.Note
 	}
-	m.Median, m.Low, m.High = median(m.Figures), slices.Min(m.Figures), slices.Max(m.Figures)
+	m.Median, m.Low, m.High = Median(m.Figures), slices.Min(m.Figures), slices.Max(m.Figures)
 	return m
 }
 
-// median is the middle value, or the mean of the two in the middle.
-func median(v []float64) float64 {
+// Median is the middle value, or the mean of the two in the middle.
+func Median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	n := len(s)
 	if n == 0 {
@@ -81,18 +86,19 @@ func median(v []float64) float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-func (r *report) note(format string, args ...any) {
+// Note adds a line that follows from the figures.
+func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-func (r *report) version(v string) {
+func (r *Report) version(v string) {
 	if v != "" && !slices.Contains(r.Versions, v) {
 		r.Versions = append(r.Versions, v)
 	}
 }
 
-// side returns what a side did in a case, nil when it was not measured.
-func (r *report) side(contest, name, label string) *measured {
+// Side returns what a side did in a case, nil when it was not measured.
+func (r *Report) Side(contest, name, label string) *Measured {
 	for i := range r.Cases {
 		if c := &r.Cases[i]; c.Contest == contest && c.Name == name {
 			for j := range c.Sides {
@@ -105,8 +111,8 @@ func (r *report) side(contest, name, label string) *measured {
 	return nil
 }
 
-// print writes the report for people: a line a side, ratios of ours over each peer.
-func (r *report) print(out io.Writer) error {
+// Print writes the report for people: a line a side, ratios of ours over each peer.
+func (r *Report) Print(out io.Writer) error {
 	var text bytes.Buffer
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format, args...) }
 	p("%s: %s\n%s\n", r.Row, r.About, r.Machine)
@@ -138,7 +144,7 @@ func (r *report) print(out io.Writer) error {
 }
 
 // against is ours over a peer's figure, on the peer's line.
-func (r *report) against(c caseResult, s measured) string {
+func (r *Report) against(c Case, s Measured) string {
 	if !s.Peer || c.Sides[0].Peer {
 		return ""
 	}

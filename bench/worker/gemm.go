@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
 	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/rng"
 )
@@ -49,15 +51,16 @@ func (p product) operands(a, b []float32) (x, y gemm.Matrix, err error) {
 	return x, y, fmt.Errorf("product %s: want forward, backward or weights", p)
 }
 
-func newGemmWorker(json.RawMessage) (runner, error) {
-	return func(name string) (sample, error) {
+// NewGemm is the worker of matrix products; a case is a product.
+func NewGemm(json.RawMessage) (contest.Runner, error) {
+	return func(name string) (contest.Sample, error) {
 		p, err := parseProduct(name)
 		if err != nil {
-			return sample{}, err
+			return contest.Sample{}, err
 		}
 		x, y, err := p.operands(random("a", p.m*p.k), random("b", p.k*p.n))
 		if err != nil {
-			return sample{}, err
+			return contest.Sample{}, err
 		}
 		c := make([]float32, p.m*p.n)
 		gemm.Gemm(c, p.n, x, y, false) // c's pages, and the kernels' own memory
@@ -65,7 +68,7 @@ func newGemmWorker(json.RawMessage) (runner, error) {
 		for range p.repeats() {
 			gemm.Gemm(c, p.n, x, y, false)
 		}
-		return sample{Seconds: time.Since(began).Seconds(), Work: p.flops() * float64(p.repeats())}, nil
+		return contest.Sample{Seconds: time.Since(began).Seconds(), Work: p.flops() * float64(p.repeats())}, nil
 	}, nil
 }
 
@@ -77,4 +80,33 @@ func random(purpose string, n int) []float32 {
 		v[i] = draw.Uniform(-1, 1)
 	}
 	return v
+}
+
+// BigProducts are the frozen matrices of the step and the squares around them.
+func BigProducts() []string {
+	var list []string
+	for _, k := range []int{576, 1536, 2048} {
+		for _, n := range []int{576, 1536, 2048} {
+			list = append(list, product{2048, n, k, "forward"}.String())
+		}
+	}
+	return append(list, product{2048, fixture.Hidden, fixture.Inner, "backward"}.String(), product{512, fixture.Vocabulary, fixture.Hidden, "forward"}.String())
+}
+
+// OddProducts are what LoRA adds, and others that no tile fits.
+func OddProducts() []string {
+	var list []string
+	for _, p := range []product{
+		{2048, 16, 576, "forward"}, {2048, 16, 1536, "forward"}, // x·Aᵀ
+		{2048, 576, 16, "forward"}, {2048, 1536, 16, "forward"}, // h·Bᵀ
+		{2048, 16, 1536, "backward"}, {2048, 576, 16, "backward"}, // dy·B, dh·A
+		{16, 576, 2048, "weights"}, {1536, 16, 2048, "weights"}, // gradients of A and B
+		{2048, 8, 576, "forward"}, {8, 576, 2048, "weights"}, // rank 8
+		{2048, 64, 576, "forward"}, {2048, 576, 64, "forward"}, // rank 64
+		{1, 1536, 576, "forward"}, {7, 1536, 576, "forward"}, {33, 1536, 576, "forward"}, // few rows
+		{2047, 575, 577, "forward"}, {511, 1535, 577, "backward"},
+	} {
+		list = append(list, p.String())
+	}
+	return list
 }
