@@ -25,11 +25,17 @@ type Training struct {
 	Sequences             int // of the rows, in an epoch
 	Dropped, Windowed     int // rows
 
-	Samples   []report.Sample
+	Samples   []Sample
 	NoSamples string // why there are none, a sentence
 
 	Cost Cost
 }
+
+// Sample is a prompt with its answers.
+type (
+	Sample = report.Sample
+	Answer = report.Answer
+)
 
 // Cost is what the process took beside time; 0 is not known.
 type Cost struct {
