@@ -24,6 +24,7 @@ type Shown struct {
 	Manifest
 	Ref     string   `json:"ref"`
 	Aliases []string `json:"aliases"`
+	Report  string   `json:"report,omitempty"` // file of the page that was asked for
 }
 
 // List describes all versions of a name or, without one, the highest of each name. One that is damaged

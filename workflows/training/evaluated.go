@@ -20,6 +20,7 @@ type Evaluated struct {
 	Tokens    int            `json:"tokens"`
 	Windowed  int            `json:"windowed_rows"`
 	Rows      []EvaluatedRow `json:"rows"`
+	Report    string         `json:"report,omitempty"` // file of the page about the result
 
 	metrics objective.Metrics
 }
@@ -36,7 +37,7 @@ func (j Evaluated) MarshalJSON() ([]byte, error) {
 
 // Evaluated sums the result up, with the log-probability of every token where they are asked for.
 func (r EvalResult) Evaluated(logprobs bool) Evaluated {
-	out := Evaluated{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []EvaluatedRow{}, metrics: r.Metrics}
+	out := Evaluated{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []EvaluatedRow{}, Report: r.Report, metrics: r.Metrics}
 	if r.Rows != nil {
 		out.MeanNLL = r.Loss
 	}

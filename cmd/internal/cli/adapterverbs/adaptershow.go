@@ -20,10 +20,15 @@ import (
 )
 
 func adapterShowCommand(a *door.App, store *string) *cobra.Command {
-	return &cobra.Command{
+	var page string
+	c := &cobra.Command{
 		Use:   "show REF",
 		Short: "Say what a version is and what it was made from",
-		Args:  door.ExactArgs("REF"),
+		Long: `Say what a version is and what it was made from. With --html a page is written as well: curves of the
+training, lineage, settings and files, to look at in a browser or to hand on; it quotes no data.`,
+		Example: `  cultivar adapter show handbook:prod
+  cultivar adapter show handbook@3 --html handbook.html`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := toRead(a, c.Context(), *store)
 			if err != nil {
@@ -37,13 +42,20 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false)}
+			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
+			if page != "" {
+				if err := stages.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
+					return err
+				}
+			}
 			if a.JSON {
 				return a.PrintJSON(shown)
 			}
 			return printShown(a, shown)
 		},
 	}
+	c.Flags().StringVar(&page, "html", "", "write a page about the version to this file, too")
+	return c
 }
 
 func printShown(a *door.App, s registry.Shown) error {
@@ -72,6 +84,7 @@ func printShown(a *door.App, s registry.Shown) error {
 	for i, file := range s.Files {
 		f.Add(map[bool]string{true: "files"}[i == 0], "%s  %s  %s", door.ShortDigest(file.Digest), file.Path, humanize.Bytes(file.Size))
 	}
+	f.Some("report", s.Report)
 	return a.PrintFields(&f)
 }
 

@@ -41,7 +41,9 @@ windows of it.
 With --knowledge the documents of a dataset are what is measured: how often the model, which does not
 see them, finds a statement of theirs likelier than the same with a number, date, name or role of
 another document in it. Who knows nothing is right in half. Documents below 0.75 are listed as not
-learnt.`,
+learnt.
+
+The loss of rows leaves a page to look at in a browser: in the home's reports, or where --report says.`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(a, c, o) },
 	}
@@ -58,6 +60,7 @@ learnt.`,
 	f.BoolVar(&o.keepUnknown, "keep-unknown", false, "of a file: take keys that mean nothing here")
 	f.BoolVar(&o.appendEOS, "append-eos", true, "score the end-of-sequence token after each text")
 	f.BoolVar(&o.knowledge, "knowledge", false, "of a dataset: what is known of its documents, base against adapter")
+	f.StringVar(&o.Report, "report", "", "file of the page about the result (default one in the home's reports)")
 	f.BoolVar(&o.logprobs, "logprobs", false, "with --json: the log-probability of every token")
 	door.Require(c, "base", "data")
 	return c
@@ -75,9 +78,17 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return err
 	}
 	if o.knowledge {
+		if o.Report != "" {
+			return door.Usagef("--report is for the loss of rows, and --knowledge measures none")
+		}
 		return runKnowledge(a, c, o)
 	}
 	o.Warn = a.Warn
+	if o.Report == "" {
+		if o.Report, err = o.ReportFile(c.Context()); err != nil {
+			return err
+		}
+	}
 	r, err := training.Eval(c.Context(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
 		return door.Hint(err, "name its file with --chat-template")
@@ -138,6 +149,9 @@ func printEval(a *door.App, r training.EvalResult) {
 	line("tokens", "%s in %d rows", humanize.Count(int64(r.Tokens)), r.Count)
 	if r.Windowed > 0 {
 		line("note", "%d rows were cut into windows", r.Windowed)
+	}
+	if r.Report != "" {
+		line("report", "%s", r.Report)
 	}
 }
 
