@@ -19,3 +19,6 @@ func Memory() (total, free int64) {
 	}
 	return int64(n), 0
 }
+
+// AddressSpace is 0: nothing bounds it.
+func AddressSpace() int64 { return 0 }
