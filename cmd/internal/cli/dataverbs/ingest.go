@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/workflows"
@@ -53,7 +54,7 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
 	cfg := stages.DefaultIngestConfig()
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, err
 		}

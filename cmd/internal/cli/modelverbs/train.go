@@ -3,7 +3,6 @@ package modelverbs
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
@@ -134,7 +134,7 @@ func (o trainOptions) check() error {
 func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 	cfg := trainer.DefaultConfig()
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, err
 		}
