@@ -47,20 +47,24 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return refuse("malformed", fmt.Sprintf("row %d holds more than one value", number))
 	}
-	if rows.Known(sortedKeys(object), r.Rows) {
+	if len(object) > maxFields {
+		return Document{Row: RowName(number), Refused: tooManyFields(len(object))}
+	}
+	keys := sortedKeys(object)
+	if rows.Known(keys, r.Rows) {
 		if doc, ok := r.training(raw, number); ok {
 			return doc
 		}
 	}
-	text, ok := take(object, r.Fields.Text)
+	text, ok := take(object, keys, r.Fields.Text)
 	if !ok {
 		return refuse("no_text", r.textless(raw, number))
 	}
 	doc := Document{Row: RowName(number), Text: text}
-	if id, ok := take(object, r.Fields.ID); ok && id != "" {
+	if id, ok := take(object, keys, r.Fields.ID); ok && id != "" {
 		doc.Row = id
 	}
-	if title, ok := take(object, r.Fields.Title); ok {
+	if title, ok := take(object, keys, r.Fields.Title); ok {
 		doc.Title = title
 	}
 	doc.SetFields(object)
@@ -119,10 +123,11 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number.
-func take(object map[string]any, names []string) (string, bool) {
+// take removes the first of the named fields that holds a string or number. Of two keys that differ in case the first in
+// order counts.
+func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
-		for _, key := range sortedKeys(object) {
+		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
 			}

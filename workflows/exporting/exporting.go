@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/models"
 )
@@ -31,6 +32,7 @@ type Result struct {
 	Adapter string `json:"adapter"` // "name@3", or the directory
 	Format  string `json:"format"`
 	Out     string `json:"out"`
+	Digest  string `json:"digest"` // of the file or of the directory's files
 	*export.Report
 	Notes []string `json:"notes,omitempty"` // what the reader of the files should know
 }
@@ -52,7 +54,8 @@ func PEFT(ctx context.Context, o Options) (Result, error) {
 	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
 		return Result{}, fmt.Errorf("export %s: %w", a.Name, err)
 	}
-	return Result{Adapter: a.Name, Format: FormatPEFT, Out: o.Out}, nil
+	digest, err := tree.DigestOf(ctx, o.Out)
+	return Result{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest)}, err
 }
 
 // Merged writes the base with an adapter merged into it as a model directory.
@@ -107,6 +110,11 @@ func onBase(ctx context.Context, o Options, format string, write func(*bases.Bas
 	if err != nil {
 		return r, err
 	}
+	digest, err := tree.DigestOf(ctx, o.Out)
+	if err != nil {
+		return r, err
+	}
+	r.Digest = string(digest)
 	r.Report, r.Notes = &report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, nil
 }

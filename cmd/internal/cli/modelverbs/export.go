@@ -134,17 +134,6 @@ func printExported(a *door.App, r exporting.Result, o exporting.Options, format 
 	return err
 }
 
-// ExportedJSON is the result of export.
-type ExportedJSON struct {
-	Adapter string `json:"adapter"` // name@version, or the directory
-	Bytes   int64  `json:"bytes"`   // of the weights written; 0 for peft
-	Format  string `json:"format"`
-	Modules int    `json:"modules"` // weights that were updated; 0 for peft
-	Out     string `json:"out"`
-	Shards  int    `json:"shards"`  // files they are in
-	Tensors int    `json:"tensors"` // weights written; 0 for peft
-}
-
 func exportRun(format string) door.Making[exporting.Options, exporting.Result] {
 	return door.Making[exporting.Options, exporting.Result]{
 		Kind: "export", Config: func(o exporting.Options) any {
@@ -157,7 +146,7 @@ func exportRun(format string) door.Making[exporting.Options, exporting.Result] {
 			if o.Base != "" {
 				l.Input(door.Artefact(workflows.Base, o.Base, ""))
 			}
-			l.Output(door.Artefact(workflows.Files, o.Out, ""))
+			l.Output(door.Artefact(workflows.Files, o.Out, r.Digest))
 		},
 	}
 }
