@@ -41,6 +41,8 @@ type Hooks struct {
 	OnStep  func(Step)
 	OnEval  func(step int, loss float64)
 	OnSave  func(step int)
+	// OnDamage hears of a checkpoint that is not gone on from, because it is not what was saved.
+	OnDamage func(error)
 }
 
 // Step is what a logged step reports; the names are those of metrics.jsonl.
@@ -124,7 +126,7 @@ func start(ctx context.Context, job Job) (*run, error) {
 	if r.learned, err = job.prepare(ctx, trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
 		return nil, err
 	}
-	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt)
+	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt, r.damaged)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +155,12 @@ func (j Job) prepare(ctx context.Context, policy *model.Evaluator, atOnce int) (
 }
 
 func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints") }
+
+func (r *run) damaged(err error) {
+	if r.Hooks.OnDamage != nil {
+		r.Hooks.OnDamage(err)
+	}
+}
 
 func (r *run) loop(ctx context.Context) error {
 	if r.at.Step == 0 {

@@ -129,6 +129,9 @@ func (r *Registry) Events(ctx context.Context, name, alias string) ([]Event, err
 	var events []Event
 	for _, v := range versions {
 		m, err := r.Get(ctx, name, v)
+		if errors.Is(err, ErrCorrupt) {
+			continue // store check tells of it, and the others have their history
+		}
 		if err != nil {
 			return nil, err
 		}

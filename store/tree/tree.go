@@ -22,6 +22,7 @@ import (
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/reap"
 )
 
 // ErrBadTree means that a list of files is none, or names a path outside of its directory.
@@ -45,9 +46,13 @@ type list struct {
 // Put stores the regular files of a file system and returns the tree's name. Links and other things
 // that are no regular files are refused, since they would mean something else elsewhere.
 func Put(ctx context.Context, b store.Bucket, files fs.FS) (cas.Digest, error) {
-	blobs := blobsOf(b)
+	marks, err := reap.Read(ctx, b)
+	if err != nil {
+		return "", fmt.Errorf("store tree: %w", err)
+	}
+	blobs := blobsOf(b).Renewing(marks.Under(Prefix))
 	all := list{Files: []File{}}
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
