@@ -18,6 +18,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
+	"github.com/cultivar/cultivar/bench/worker"
 	"github.com/cultivar/cultivar/internal/cpu"
 )
 
@@ -37,10 +40,10 @@ func main() {
 // A row is one line of the table: contests between us and the peer.
 type row struct {
 	name, about string
-	unit        unit
+	unit        contest.Unit
 	runs        int // measured runs of each case, unless --runs says otherwise
-	contests    func(*bench) ([]contest, error)
-	notes       func(*bench, *report) error // adds what follows from the figures; may be nil
+	contests    func(*bench) ([]contest.Contest, error)
+	notes       func(*bench, *contest.Report) error // adds what follows from the figures; may be nil
 }
 
 // rows are the lines of the table in the order of README.md.
@@ -53,25 +56,22 @@ func rows() []row {
 
 // A bench is what the flags say.
 type bench struct {
-	dir    string // generated models and data, kept between calls
-	python string // of the peer's environment, "" when there is none
-	runs   int    // 0: as the row says
-	only   string // cases whose name contains this
-	shared string // files that are not ours, for the tokenizer
-	log    io.Writer
+	harness  contest.Harness
+	fixtures fixture.Dir
+	shared   string // files that are not ours, for the tokenizer
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) error {
-	if len(args) > 0 && args[0] == workerArg {
-		return serve(args[1:], in, out)
+	if len(args) > 0 && args[0] == contest.WorkerArg {
+		return worker.All().Serve(args[1:], in, out)
 	}
-	b := &bench{log: log}
+	b := &bench{harness: contest.Harness{Log: log}, fixtures: fixture.Dir{Log: log}}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(log)
-	f.StringVar(&b.dir, "dir", cached("cultivar-bench"), "where generated models and data are kept")
-	f.StringVar(&b.python, "python", "", "interpreter of the peer's environment (default: CULTIVAR_PEER, or where peer/setup puts it)")
-	f.IntVar(&b.runs, "runs", 0, "measured runs of each case (default: the row's)")
-	f.StringVar(&b.only, "only", "", "only cases whose name contains this")
+	f.StringVar(&b.fixtures.Path, "dir", cached("cultivar-bench"), "where generated models and data are kept")
+	f.StringVar(&b.harness.Python, "python", "", "interpreter of the peer's environment (default: CULTIVAR_PEER, or where peer/setup puts it)")
+	f.IntVar(&b.harness.Runs, "runs", 0, "measured runs of each case (default: the row's)")
+	f.StringVar(&b.harness.Only, "only", "", "only cases whose name contains this")
 	f.StringVar(&b.shared, "shared", sharedDir(), "directory with published tokenizers and texts")
 	alone := f.Bool("alone", false, "measure us without the peer")
 	asJSON := f.Bool("json", false, "print the report as JSON")
@@ -106,7 +106,30 @@ func run(ctx context.Context, args []string, in io.Reader, out, log io.Writer) e
 		enc.SetIndent("", "  ")
 		return enc.Encode(rep)
 	}
-	return rep.print(out)
+	return rep.Print(out)
+}
+
+// measure runs the contests of a row.
+func (b *bench) measure(ctx context.Context, r row) (*contest.Report, error) {
+	contests, err := r.contests(b)
+	if err != nil {
+		return nil, err
+	}
+	rep := contest.NewReport(r.name, r.about, r.unit)
+	h := b.harness
+	if h.Runs <= 0 {
+		h.Runs = r.runs
+	}
+	if err := h.Run(ctx, contests, rep); err != nil {
+		return nil, err
+	}
+	if h.Python == "" {
+		rep.Note("the peer was not there: run bench/peer/setup to have it measured beside us")
+	}
+	if r.notes != nil {
+		return rep, r.notes(b, rep)
+	}
+	return rep, nil
 }
 
 func find(name string) (row, error) {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// The peer's side of the contests: small Python programs that speak the protocol of side.go.
+// The peer's side of the contests: small Python programs that speak the protocol of package contest.
 //
 //go:embed peer/*.py
 var peerPrograms embed.FS
@@ -19,23 +19,24 @@ const peerEnv = "CULTIVAR_PEER"
 // findPeer looks for the peer's environment and lays out its programs. That there is none is no
 // error, unless it was asked for by name.
 func (b *bench) findPeer(alone bool) error {
-	named := b.python
+	named := b.harness.Python
 	if named == "" {
 		named = os.Getenv(peerEnv)
 	}
-	b.python = named
+	b.harness.Python = named
 	if named == "" {
-		b.python = filepath.Join(cached("cultivar-peer"), "bin", "python")
+		b.harness.Python = filepath.Join(cached("cultivar-peer"), "bin", "python")
 	}
 	if alone {
-		b.python = ""
-	} else if _, err := os.Stat(b.python); err != nil {
+		b.harness.Python = ""
+	} else if _, err := os.Stat(b.harness.Python); err != nil {
 		if named != "" {
 			return fmt.Errorf("find the peer's interpreter: %w", err)
 		}
-		b.python = ""
+		b.harness.Python = ""
 	}
-	return writePeers(b.dir)
+	b.harness.Scripts = filepath.Join(b.fixtures.Path, "peer")
+	return writePeers(b.fixtures.Path)
 }
 
 func writePeers(dir string) error {

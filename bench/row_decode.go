@@ -3,8 +3,13 @@ package main
 import (
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/worker"
+	"github.com/cultivar/cultivar/internal/kernels/vec"
 	"github.com/cultivar/cultivar/internal/mapped"
+	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
@@ -13,27 +18,27 @@ func decodeRow() row {
 	return row{
 		name: "decode", about: "greedy decoding of one sequence, 135M Llama shape, beside what memory bandwidth allows",
 		unit: tokensPerSecond, runs: 5,
-		contests: func(b *bench) ([]contest, error) { return decodeContests(b, bounds) },
-		notes:    func(_ *bench, r *report) error { return decodeNotes(r, bounds) },
+		contests: func(b *bench) ([]contest.Contest, error) { return decodeContests(b, bounds) },
+		notes:    func(_ *bench, r *contest.Report) error { return decodeNotes(r, bounds) },
 	}
 }
 
 const decodeCase = "64 tokens"
 
-func decodeContests(b *bench, bounds map[string]*bandwidths) ([]contest, error) {
-	var list []contest
+func decodeContests(b *bench, bounds map[string]*bandwidths) ([]contest.Contest, error) {
+	var list []contest.Contest
 	for _, dtype := range decodeTypes {
-		dir, err := b.baseDir(dtype)
+		dir, err := b.fixtures.Base(dtype)
 		if err != nil {
 			return nil, err
 		}
 		bounds[dtype] = &bandwidths{dir: dir}
-		args := decodeArgs{Base: dir, DType: dtype}
-		list = append(list, contest{
-			name: dtype, cases: []string{decodeCase}, unlike: dtype != "float32", after: bounds[dtype].measure,
-			sides: []side{
-				{label: "cultivar", program: "decode", args: args},
-				{label: "torch", peer: true, program: "decode", args: args},
+		args := worker.DecodeArgs{Base: dir, DType: dtype}
+		list = append(list, contest.Contest{
+			Name: dtype, Cases: []string{decodeCase}, Unlike: dtype != "float32", After: bounds[dtype].measure,
+			Sides: []contest.Side{
+				{Label: "cultivar", Program: "decode", Args: args},
+				{Label: "torch", Peer: true, Program: "decode", Args: args},
 			},
 		})
 	}
@@ -63,10 +68,27 @@ func (w *bandwidths) measure() error {
 	return unmap()
 }
 
+// sweepRuns over memory are measured after a turn, and take as long as some tens of tokens.
+const sweepRuns = 11
+
+// readBandwidth is the median rate of some sweeps over memory on all threads, in bytes a second: what
+// decoding, which reads every weight once for a token, can reach.
+func readBandwidth(data []float32) float64 {
+	const grain = 1 << 16
+	sums := make([]float32, len(data)/grain+1)
+	var rates []float64
+	for range sweepRuns {
+		began := time.Now()
+		parallel.For(len(data), grain, func(lo, hi int) { sums[lo/grain] = vec.Sum(data[lo:hi]) })
+		rates = append(rates, float64(4*len(data))/time.Since(began).Seconds())
+	}
+	return contest.Median(rates)
+}
+
 // decodeNotes relates the rates to reading every weight once for every token, in the same turn.
-func decodeNotes(r *report, bounds map[string]*bandwidths) error {
+func decodeNotes(r *contest.Report, bounds map[string]*bandwidths) error {
 	for _, dtype := range decodeTypes {
-		ours := r.side(dtype, decodeCase, "cultivar")
+		ours := r.Side(dtype, decodeCase, "cultivar")
 		if ours == nil {
 			continue
 		}
@@ -78,9 +100,9 @@ func decodeNotes(r *report, bounds map[string]*bandwidths) error {
 			return shares
 		}
 		mapped, own := share(w.mapped), share(w.own)
-		r.note("%s: %.0f MB of weights a token, which the same turns read at %.1f GB/s: %.0f %% of that bound of %.0f tokens/s, in single turns %.0f to %.0f %%; %.0f %% of what a copy of them gives, %.1f GB/s",
-			dtype, float64(w.size)/1e6, median(w.mapped)/1e9, median(mapped), median(w.mapped)/float64(w.size),
-			slices.Min(mapped), slices.Max(mapped), median(own), median(w.own)/1e9)
+		r.Note("%s: %.0f MB of weights a token, which the same turns read at %.1f GB/s: %.0f %% of that bound of %.0f tokens/s, in single turns %.0f to %.0f %%; %.0f %% of what a copy of them gives, %.1f GB/s",
+			dtype, float64(w.size)/1e6, contest.Median(w.mapped)/1e9, contest.Median(mapped), contest.Median(w.mapped)/float64(w.size),
+			slices.Min(mapped), slices.Max(mapped), contest.Median(own), contest.Median(w.own)/1e9)
 	}
 	return nil
 }

@@ -1,6 +1,11 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/worker"
+)
 
 func attentionRow() row {
 	return row{
@@ -9,25 +14,14 @@ func attentionRow() row {
 	}
 }
 
-func attentionContests(*bench) ([]contest, error) {
-	var cases []string
-	for _, s := range []attentionShape{
-		{batch, sequence, heads, kvHeads, hidden / heads, "forward"},
-		{batch, sequence, heads, kvHeads, hidden / heads, "training"},
-		{1, 2048, heads, kvHeads, hidden / heads, "forward"},
-		{1, 2048, heads, kvHeads, hidden / heads, "training"},
-		{1, 1024, 32, 32, 128, "forward"},
-		{1, 1024, 32, 32, 128, "training"},
-	} {
-		cases = append(cases, s.String())
-	}
-	var list []contest
+func attentionContests(*bench) ([]contest.Contest, error) {
+	var list []contest.Contest
 	for _, threads := range threadCounts() {
-		list = append(list, contest{
-			name: fmt.Sprintf("threads/%d", threads), cases: cases,
-			sides: []side{
-				{label: "cultivar", program: "attention", threads: threads},
-				{label: "torch", peer: true, program: "attention", threads: threads},
+		list = append(list, contest.Contest{
+			Name: fmt.Sprintf("threads/%d", threads), Cases: worker.AttentionCases(),
+			Sides: []contest.Side{
+				{Label: "cultivar", Program: "attention", Threads: threads},
+				{Label: "torch", Peer: true, Program: "attention", Threads: threads},
 			},
 		})
 	}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
+	"github.com/cultivar/cultivar/bench/worker"
 	"github.com/cultivar/cultivar/internal/safetensors"
 )
 
@@ -25,36 +28,36 @@ var baseTypes = []struct {
 }
 
 // quantisedContests are ours on all types in turns, and each type against the peer.
-func quantisedContests(b *bench) ([]contest, error) {
-	ours := contest{name: "ours", cases: []string{full.name}, unlike: true}
-	var list []contest
+func quantisedContests(b *bench) ([]contest.Contest, error) {
+	ours := contest.Contest{Name: "ours", Training: true, Cases: []string{fixture.Full().Name}, Unlike: true}
+	var list []contest.Contest
 	for _, t := range baseTypes {
-		dir, err := b.baseDir(t.name)
+		dir, err := b.fixtures.Base(t.name)
 		if err != nil {
 			return nil, err
 		}
-		data, ids, err := full.write(b, dir)
+		data, ids, err := fixture.Full().Write(b.fixtures, dir)
 		if err != nil {
 			return nil, err
 		}
-		here := side{label: "cultivar " + t.name, program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(full)}}
-		ours.sides = append(ours.sides, here)
-		list = append(list, contest{
-			name: t.name, cases: []string{full.name}, tolerance: t.tolerance,
-			sides: []side{here, {label: "torch " + t.name, peer: true, program: "step",
-				args: gradientArgs{Base: dir, Steps: ids, DType: t.peer, Rank: rank, MicroBatch: batch}}},
+		here := contest.Side{Label: "cultivar " + t.name, Program: "train", Args: worker.TrainArgs{Base: dir, Data: data, Config: fixture.Full().Config()}}
+		ours.Sides = append(ours.Sides, here)
+		list = append(list, contest.Contest{
+			Name: t.name, Training: true, Cases: []string{fixture.Full().Name}, Tolerance: t.tolerance,
+			Sides: []contest.Side{here, {Label: "torch " + t.name, Peer: true, Program: "step",
+				Args: gradientArgs{Base: dir, Steps: ids, DType: t.peer, Rank: fixture.Rank, MicroBatch: fixture.Batch}}},
 		})
 	}
-	return append([]contest{ours}, list[1:]...), nil // float32 is the row step
+	return append([]contest.Contest{ours}, list[1:]...), nil // float32 is the row step
 }
 
-func quantisedNotes(b *bench, r *report) error {
-	plain := r.side("ours", full.name, "cultivar float32")
+func quantisedNotes(b *bench, r *contest.Report) error {
+	plain := r.Side("ours", fixture.Full().Name, "cultivar float32")
 	if plain == nil {
 		return nil
 	}
 	for _, t := range baseTypes {
-		dir, err := b.baseDir(t.name)
+		dir, err := b.fixtures.Base(t.name)
 		if err != nil {
 			return err
 		}
@@ -62,8 +65,8 @@ func quantisedNotes(b *bench, r *report) error {
 		if err != nil {
 			return err
 		}
-		here := r.side("ours", full.name, "cultivar "+t.name)
-		r.note("%s: %.2f× the speed of float32, weights of %d MB", t.name, here.Median/plain.Median, info.Size()/1_000_000)
+		here := r.Side("ours", fixture.Full().Name, "cultivar "+t.name)
+		r.Note("%s: %.2f× the speed of float32, weights of %d MB", t.name, here.Median/plain.Median, info.Size()/1_000_000)
 	}
 	return nil
 }

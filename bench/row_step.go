@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
+	"github.com/cultivar/cultivar/bench/worker"
 )
 
-var tokensPerSecond = unit{Name: "tokens/s", Scale: 1}
+var tokensPerSecond = contest.Unit{Name: "tokens/s", Scale: 1}
 
 // stepTolerance is of the first step's loss: both sides have the same weights and B = 0, and differ
 // in rounding alone.
@@ -15,45 +19,55 @@ func stepRow() row {
 	p := new(products)
 	return row{
 		name: "step", about: "a LoRA r16 all-linear training step, 135M Llama shape, 4×512 tokens, float32",
-		unit: tokensPerSecond, runs: 3, contests: stepContests(full, p.measure), notes: p.utilisation,
+		unit: tokensPerSecond, runs: 3, contests: stepContests(fixture.Full(), p.measure), notes: p.utilisation,
 	}
 }
 
 func sftRow() row {
 	return row{
 		name: "sft", about: "the same step when 30 % of the tokens are trained",
-		unit: tokensPerSecond, runs: 3, contests: stepContests(chats, nil),
+		unit: tokensPerSecond, runs: 3, contests: stepContests(fixture.Chats(), nil),
 	}
+}
+
+// gradientArgs say what the peer trains.
+type gradientArgs struct {
+	Base          string `json:"base"`
+	Steps         string `json:"steps"` // file of rows as ids
+	DType         string `json:"dtype"` // in which the base is held
+	Checkpointing bool   `json:"checkpointing"`
+	Rank          int    `json:"rank"`
+	MicroBatch    int    `json:"micro_batch"` // rows, padded to the longest
 }
 
 // stepContests are our fast mode against plain PyTorch, and our small mode against its
 // checkpointing. After each turn of the first, after is called.
-func stepContests(d dataset, after func() error) func(*bench) ([]contest, error) {
-	return func(b *bench) ([]contest, error) {
-		dir, err := b.baseDir("float32")
+func stepContests(d fixture.Dataset, after func() error) func(*bench) ([]contest.Contest, error) {
+	return func(b *bench) ([]contest.Contest, error) {
+		dir, err := b.fixtures.Base("float32")
 		if err != nil {
 			return nil, err
 		}
-		data, ids, err := d.write(b, dir)
+		data, ids, err := d.Write(b.fixtures, dir)
 		if err != nil {
 			return nil, err
 		}
-		peer := gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: rank, MicroBatch: batch}
+		peer := gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: fixture.Rank, MicroBatch: fixture.Batch}
 		plain, checkpointing := peer, peer
 		checkpointing.Checkpointing = true
-		return []contest{
+		return []contest.Contest{
 			{
-				name: "fast", cases: []string{d.name}, tolerance: stepTolerance, after: after,
-				sides: []side{
-					{label: "cultivar", program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(d)}},
-					{label: "torch", peer: true, program: "step", args: plain},
+				Name: "fast", Training: true, Cases: []string{d.Name}, Tolerance: stepTolerance, After: after,
+				Sides: []contest.Side{
+					{Label: "cultivar", Program: "train", Args: worker.TrainArgs{Base: dir, Data: data, Config: d.Config()}},
+					{Label: "torch", Peer: true, Program: "step", Args: plain},
 				},
 			},
 			{
-				name: "small", cases: []string{d.name}, tolerance: stepTolerance,
-				sides: []side{
-					{label: "cultivar", program: "train", args: trainArgs{Base: dir, Data: data, Config: configFor(d), Memory: smallMemory}},
-					{label: "torch checkpointing", peer: true, program: "step", args: checkpointing},
+				Name: "small", Training: true, Cases: []string{d.Name}, Tolerance: stepTolerance,
+				Sides: []contest.Side{
+					{Label: "cultivar", Program: "train", Args: worker.TrainArgs{Base: dir, Data: data, Config: d.Config(), Memory: smallMemory}},
+					{Label: "torch checkpointing", Peer: true, Program: "step", Args: checkpointing},
 				},
 			},
 		}, nil
@@ -62,20 +76,6 @@ func stepContests(d dataset, after func() error) func(*bench) ([]contest, error)
 
 // smallMemory is the budget of our small mode, in bytes, of which the weights are 540 MB.
 const smallMemory = 1_200_000_000
-
-// stepFLOPs counts the floating-point operations that a training step's mathematics needs for a
-// token, a multiply-add being two: forward, and backward to both factors of every LoRA module and to the
-// inputs of every frozen matrix but the first layer's queries, keys and values, below which nothing is
-// trained. What is computed again to save memory is not counted, nor the scores that attention computes
-// again (Chowdhery et al., "PaLM", 2022, appendix B).
-func stepFLOPs(sequence int) float64 {
-	const q, kv = heads * (hidden / heads), kvHeads * (hidden / heads)
-	const frozen = layers*(hidden*q+2*hidden*kv+q*hidden+3*hidden*inner) + vocabulary*hidden
-	const factors = layers * rank * ((hidden + q) + 2*(hidden+kv) + (q + hidden) + 3*(hidden+inner))
-	const unneeded = hidden*(q+2*kv) + rank*3*hidden
-	attention := float64(layers) * 2 * q * float64(sequence+1) / 2 * 2 // scores and values, a token sees half on average
-	return 2*(2*frozen+3*factors-unneeded) + 3*attention
-}
 
 // products are the rates, in GFLOP/s, of our matrix product of the step's most frequent shape, one of each
 // turn.
@@ -86,33 +86,33 @@ const productRuns = 50
 
 // measure adds the median rate of some products.
 func (p *products) measure() error {
-	run, err := newGemmWorker(nil)
+	run, err := worker.NewGemm(nil)
 	if err != nil {
 		return err
 	}
 	var rates []float64
 	for range productRuns {
-		s, err := run(fmt.Sprintf("%d %d %d forward", batch*sequence, inner, hidden))
+		s, err := run(fmt.Sprintf("%d %d %d forward", fixture.Batch*fixture.Sequence, fixture.Inner, fixture.Hidden))
 		if err != nil {
 			return err
 		}
 		rates = append(rates, s.Work/s.Seconds/1e9)
 	}
-	*p = append(*p, median(rates))
+	*p = append(*p, contest.Median(rates))
 	return nil
 }
 
 // utilisation relates the step's rate to that of the product in the same turn.
-func (p *products) utilisation(_ *bench, r *report) error {
-	ours := r.side("fast", full.name, "cultivar")
+func (p *products) utilisation(_ *bench, r *contest.Report) error {
+	ours := r.Side("fast", fixture.Full().Name, "cultivar")
 	if ours == nil {
 		return nil
 	}
 	var shares []float64
 	for i, tokens := range ours.Figures {
-		shares = append(shares, tokens*stepFLOPs(sequence)/1e9/(*p)[i])
+		shares = append(shares, tokens*fixture.StepFLOPs(fixture.Sequence)/1e9/(*p)[i])
 	}
-	r.note("step: %.0f GFLOP/s of the model's mathematics, our matrix product %.0f (2048×576×1536, same threads, same turns): %.0f %%, in single turns %.0f to %.0f %%",
-		ours.Median*stepFLOPs(sequence)/1e9, median(*p), 100*median(shares), 100*slices.Min(shares), 100*slices.Max(shares))
+	r.Note("step: %.0f GFLOP/s of the model's mathematics, our matrix product %.0f (2048×576×1536, same threads, same turns): %.0f %%, in single turns %.0f to %.0f %%",
+		ours.Median*fixture.StepFLOPs(fixture.Sequence)/1e9, contest.Median(*p), 100*contest.Median(shares), 100*slices.Min(shares), 100*slices.Max(shares))
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/worker"
 	"github.com/cultivar/cultivar/internal/corpus"
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
@@ -16,14 +18,14 @@ import (
 func tokenizerRow() row {
 	return row{
 		name: "tokenizer", about: "encoding documents on one core, ours and the tokenizers library, same ids",
-		unit: unit{Name: "MB/s", Scale: 1e-6}, runs: 3, contests: tokenizerContests, notes: gemmNotes,
+		unit: contest.Unit{Name: "MB/s", Scale: 1e-6}, runs: 3, contests: tokenizerContests, notes: gemmNotes,
 	}
 }
 
 // textBytes is how much text is encoded: enough to leave a tokenizer's cache of words behind.
 const textBytes = 6 << 20
 
-func tokenizerContests(b *bench) ([]contest, error) {
+func tokenizerContests(b *bench) ([]contest.Contest, error) {
 	vocabularies, err := b.vocabularies()
 	if err != nil {
 		return nil, err
@@ -36,18 +38,18 @@ func tokenizerContests(b *bench) ([]contest, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(b.dir, "texts-"+name+".json")
+	path := filepath.Join(b.fixtures.Path, "texts-"+name+".json")
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		return nil, err
 	}
-	var list []contest
+	var list []contest.Contest
 	for _, dir := range vocabularies {
-		args := tokenizerArgs{Dir: dir, Texts: path}
-		list = append(list, contest{
-			name: filepath.Base(dir), cases: []string{name},
-			sides: []side{
-				{label: "cultivar", program: "tokenizer", args: args, threads: 1},
-				{label: "tokenizers", peer: true, program: "tokenizer", args: args, threads: 1},
+		args := worker.TokenizerArgs{Dir: dir, Texts: path}
+		list = append(list, contest.Contest{
+			Name: filepath.Base(dir), Cases: []string{name},
+			Sides: []contest.Side{
+				{Label: "cultivar", Program: "tokenizer", Args: args, Threads: 1},
+				{Label: "tokenizers", Peer: true, Program: "tokenizer", Args: args, Threads: 1},
 			},
 		})
 	}
@@ -56,7 +58,7 @@ func tokenizerContests(b *bench) ([]contest, error) {
 
 // vocabularies are the directories of published tokenizers, where there are any, and ours.
 func (b *bench) vocabularies() ([]string, error) {
-	ours := filepath.Join(b.dir, basefiles.Name)
+	ours := filepath.Join(b.fixtures.Path, basefiles.Name)
 	if _, err := os.Stat(ours); errors.Is(err, fs.ErrNotExist) {
 		if err := embedded.Unpack(basefiles.FS, basefiles.Name, ours); err != nil {
 			return nil, err

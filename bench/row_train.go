@@ -3,6 +3,10 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"github.com/cultivar/cultivar/bench/contest"
+	"github.com/cultivar/cultivar/bench/fixture"
+	"github.com/cultivar/cultivar/bench/worker"
 )
 
 func packedRow() row {
@@ -14,33 +18,33 @@ func packedRow() row {
 
 // packedContests are one contest of ours alone, mixed rows in turns with full ones, and one with
 // the peer.
-func packedContests(b *bench) ([]contest, error) {
-	dir, err := b.baseDir("float32")
+func packedContests(b *bench) ([]contest.Contest, error) {
+	dir, err := b.fixtures.Base("float32")
 	if err != nil {
 		return nil, err
 	}
-	lengths, ids, err := mixed.write(b, dir)
+	lengths, ids, err := fixture.Mixed().Write(b.fixtures, dir)
 	if err != nil {
 		return nil, err
 	}
-	plain, _, err := full.write(b, dir)
+	plain, _, err := fixture.Full().Write(b.fixtures, dir)
 	if err != nil {
 		return nil, err
 	}
-	packed := side{label: "cultivar packed", program: "train", args: trainArgs{Base: dir, Data: lengths, Config: configFor(mixed)}}
-	whole := side{label: "cultivar full", program: "train", args: trainArgs{Base: dir, Data: plain, Config: configFor(full)}}
-	peer := side{label: "torch padded", peer: true, program: "step",
-		args: gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: rank, MicroBatch: batch}}
-	return []contest{
-		{name: "ours", cases: []string{"mixed"}, sides: []side{packed, whole}, unlike: true},
-		{name: "peer", cases: []string{"mixed"}, sides: []side{packed, peer}, tolerance: stepTolerance},
+	packed := contest.Side{Label: "cultivar packed", Program: "train", Args: worker.TrainArgs{Base: dir, Data: lengths, Config: fixture.Mixed().Config()}}
+	whole := contest.Side{Label: "cultivar full", Program: "train", Args: worker.TrainArgs{Base: dir, Data: plain, Config: fixture.Full().Config()}}
+	peer := contest.Side{Label: "torch padded", Peer: true, Program: "step",
+		Args: gradientArgs{Base: dir, Steps: ids, DType: "float32", Rank: fixture.Rank, MicroBatch: fixture.Batch}}
+	return []contest.Contest{
+		{Name: "ours", Training: true, Cases: []string{"mixed"}, Sides: []contest.Side{packed, whole}, Unlike: true},
+		{Name: "peer", Training: true, Cases: []string{"mixed"}, Sides: []contest.Side{packed, peer}, Tolerance: stepTolerance},
 	}, nil
 }
 
-func packedNotes(_ *bench, r *report) error {
-	packed, whole := r.side("ours", "mixed", "cultivar packed"), r.side("ours", "mixed", "cultivar full")
+func packedNotes(_ *bench, r *contest.Report) error {
+	packed, whole := r.Side("ours", "mixed", "cultivar packed"), r.Side("ours", "mixed", "cultivar full")
 	if packed != nil && whole != nil {
-		r.note("packed rows reach %.0f %% of the tokens/s of full ones", 100*packed.Median/whole.Median)
+		r.Note("packed rows reach %.0f %% of the tokens/s of full ones", 100*packed.Median/whole.Median)
 	}
 	return nil
 }
@@ -52,30 +56,30 @@ func scalingRow() row {
 	}
 }
 
-func scalingContests(b *bench) ([]contest, error) {
-	steps, err := stepContests(full, nil)(b)
+func scalingContests(b *bench) ([]contest.Contest, error) {
+	steps, err := stepContests(fixture.Full(), nil)(b)
 	if err != nil {
 		return nil, err
 	}
-	var list []contest
+	var list []contest.Contest
 	for _, threads := range threadCounts() {
 		c := steps[0]
-		c.name, c.sides = fmt.Sprintf("threads/%d", threads), slices.Clone(c.sides)
-		for i := range c.sides {
-			c.sides[i].threads = threads
+		c.Name, c.Sides = fmt.Sprintf("threads/%d", threads), slices.Clone(c.Sides)
+		for i := range c.Sides {
+			c.Sides[i].Threads = threads
 		}
 		list = append(list, c)
 	}
 	return list, nil
 }
 
-func scalingNotes(_ *bench, r *report) error {
+func scalingNotes(_ *bench, r *contest.Report) error {
 	counts := threadCounts()
 	most := counts[len(counts)-1]
 	for _, label := range []string{"cultivar", "torch"} {
-		one, all := r.side("threads/1", full.name, label), r.side(fmt.Sprintf("threads/%d", most), full.name, label)
+		one, all := r.Side("threads/1", fixture.Full().Name, label), r.Side(fmt.Sprintf("threads/%d", most), fixture.Full().Name, label)
 		if one != nil && all != nil && most > 1 {
-			r.note("%s: %.2f× from 1 to %d threads", label, all.Median/one.Median, most)
+			r.Note("%s: %.2f× from 1 to %d threads", label, all.Median/one.Median, most)
 		}
 	}
 	return nil

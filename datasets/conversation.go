@@ -14,6 +14,9 @@ type Conversation struct {
 	Chosen, Rejected []Message
 	// Label says whether Completion is a good answer (KTO); nil where nobody judged.
 	Label *bool
+	// PrivilegedContext is a passage that whoever teaches the answers sees and the learner does not
+	// (context distillation; the name is TRL's). "" when there is none.
+	PrivilegedContext string
 }
 
 // Message is one turn of a conversation, in the fields of OpenAI's chat format.
@@ -52,6 +55,7 @@ const (
 	KindText         Kind = "text"         // a text: every token
 	KindConversation Kind = "conversation" // the assistant's turns
 	KindCompletion   Kind = "completion"   // the answer to a prompt
+	KindGrounded     Kind = "grounded"     // answers that were given with a passage at hand
 	KindPreference   Kind = "preference"   // which of two answers is better
 	KindJudged       Kind = "judged"       // whether an answer is good
 )
@@ -63,6 +67,8 @@ func (c Conversation) Kind() Kind {
 		return KindPreference
 	case c.Label != nil:
 		return KindJudged
+	case c.PrivilegedContext != "":
+		return KindGrounded
 	case len(c.Completion) > 0:
 		return KindCompletion
 	case len(c.Messages) > 0:

@@ -15,9 +15,14 @@ func (d *draft) isConversation() bool { return d.Kind() != datasets.KindText }
 // cleanConversation cleans every text of a conversation and fixes the version. Layout stays as it is:
 // how an answer ends and breaks its lines is what a model learns from it.
 func (r *run) cleanConversation(d *draft) {
+	kind := d.Kind()
 	turns.Walk(&d.Conversation, func(_, _, text string) string { return r.cfg.Clean.Characters(text) })
 	if slices.ContainsFunc(slices.Concat(d.Messages, d.Completion, d.Chosen, d.Rejected), saysNothing) {
 		d.reject(stageClean, "empty", "a message holds no text", 0, 0)
+		return
+	}
+	if d.Kind() != kind || strings.TrimSpace(d.PrivilegedContext) == "" && kind == datasets.KindGrounded {
+		d.reject(stageClean, "empty", "the privileged context holds no text", 0, 0)
 		return
 	}
 	content, err := rows.Marshal(datasets.Example{Conversation: d.Conversation})

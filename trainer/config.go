@@ -93,6 +93,10 @@ type Config struct {
 	// Write a line of metrics.jsonl every so many steps.
 	LoggingSteps int `yaml:"logging_steps" json:"logging_steps"`
 
+	// Held-out rows that the report quotes, answered by the base and by the adapter; with 0 it has no text of the
+	// data.
+	ReportSamples int `yaml:"report_samples" json:"report_samples"`
+
 	// Compute activations again in the backward pass: less memory, slower, the same result.
 	GradientCheckpointing bool `yaml:"gradient_checkpointing" json:"gradient_checkpointing"`
 }
@@ -137,6 +141,7 @@ func DefaultConfig() Config {
 		EvalSteps:       50,
 		SaveSteps:       50,
 		LoggingSteps:    1,
+		ReportSamples:   3,
 	}
 }
 
@@ -178,8 +183,12 @@ func (c Config) Validate() error {
 	bad(c.EvalSteps < 0, "eval_steps is %d, want 0 or more", c.EvalSteps)
 	bad(c.SaveSteps < 0, "save_steps is %d, want 0 or more", c.SaveSteps)
 	bad(c.LoggingSteps < 1, "logging_steps is %d, want at least 1", c.LoggingSteps)
+	bad(c.ReportSamples < 0 || c.ReportSamples > maxSamples, "report_samples is %d, want 0 to %d", c.ReportSamples, maxSamples)
 	return errors.Join(errs...)
 }
+
+// maxSamples keeps a report a page.
+const maxSamples = 16
 
 func trainOns() string {
 	var names []string
@@ -223,6 +232,7 @@ func (c Config) Effect() json.RawMessage {
 func (c Config) withoutEffect() []string {
 	keys := []string{
 		"micro_batch_size", "save_steps", "logging_steps", "eval_steps", "gradient_checkpointing",
+		"report_samples",
 		"init_adapter", "chat_template",
 	}
 	if c.Clock == "" {
@@ -240,12 +250,15 @@ func (c Config) withoutEffect() []string {
 	if c.WarmupSteps > 0 {
 		keys = append(keys, "warmup_ratio")
 	}
+	var own []string
 	for _, o := range objective.List(c.Config) {
-		if f := o.Facts(); f.Name != c.Objective {
+		if f := o.Facts(); f.Name == c.Objective {
+			own = f.Keys
+		} else {
 			keys = append(keys, f.Keys...)
 		}
 	}
-	return keys
+	return slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(own, key) })
 }
 
 // Digest identifies the configuration by what it computes.

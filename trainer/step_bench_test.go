@@ -1,6 +1,7 @@
 package trainer_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -102,7 +103,7 @@ func BenchmarkLoRAStep(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := tr.Step(mbs[0]); err != nil {
+				if _, err := tr.Step(context.Background(), mbs[0]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -139,7 +140,7 @@ func TestStepsLeaveNoGarbage(t *testing.T) {
 		for i := range 8 {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			if _, err := tr.Step(mbs[0]); err != nil {
+			if _, err := tr.Step(context.Background(), mbs[0]); err != nil {
 				t.Fatal(err)
 			}
 			runtime.ReadMemStats(&after)

@@ -41,6 +41,8 @@ type Hooks struct {
 	OnStep  func(Step)
 	OnEval  func(step int, loss float64)
 	OnSave  func(step int)
+	// OnDamage hears of a checkpoint that is not gone on from, because it is not what was saved.
+	OnDamage func(error)
 }
 
 // Step is what a logged step reports; the names are those of metrics.jsonl.
@@ -124,7 +126,7 @@ func start(ctx context.Context, job Job) (*run, error) {
 	if r.learned, err = job.prepare(ctx, trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
 		return nil, err
 	}
-	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt)
+	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt, r.damaged)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +156,12 @@ func (j Job) prepare(ctx context.Context, policy *model.Evaluator, atOnce int) (
 
 func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints") }
 
+func (r *run) damaged(err error) {
+	if r.Hooks.OnDamage != nil {
+		r.Hooks.OnDamage(err)
+	}
+}
+
 func (r *run) loop(ctx context.Context) error {
 	if r.at.Step == 0 {
 		before, err := r.evaluate(ctx, 0)
@@ -167,6 +175,9 @@ func (r *run) loop(ctx context.Context) error {
 			return errors.Join(err, r.save())
 		}
 		if err := r.step(ctx); err != nil {
+			if ctx.Err() != nil { // in mid-step: what is trained is as the step before left it
+				return errors.Join(ctx.Err(), r.save())
+			}
 			return err
 		}
 		if due(r.at.Step, r.Config.EvalSteps) && r.at.Step < r.schedule.Total {
@@ -233,7 +244,7 @@ func (r *run) gradients(ctx context.Context, batch []pack.Batch, mbs []*model.Mi
 		if len(mb.Rows) == 0 {
 			continue
 		}
-		nll, err := r.trainer.Step(mb)
+		nll, err := r.trainer.Step(ctx, mb)
 		if err != nil {
 			return objective.Score{}, 0, err
 		}

@@ -213,6 +213,40 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// expiring is a context that is done once it was asked a number of times.
+type expiring struct {
+	context.Context
+	left int
+}
+
+func (c *expiring) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whoever is told to end in the middle of a step leaves the state of the step before.
+func TestResumeAfterHalfAStep(t *testing.T) {
+	rows := sequences(t, 20, pack.BestFit)
+	want := mustTrain(t, config(), rows)
+	resumed := make(map[int]bool)
+	for _, asked := range []int{3, 17, 31, 44, 60} {
+		dir := t.TempDir()
+		if _, err := train(t, &expiring{context.Background(), asked}, config(), rows, dir, trainer.Hooks{}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("told to end after %d questions: %v", asked, err)
+		}
+		got, err := train(t, context.Background(), config(), rows, dir, trainer.Hooks{OnStart: func(_, at int) { resumed[at] = true }})
+		if err != nil || got != want {
+			t.Errorf("told to end after %d questions: same bits is %v, %v", asked, got == want, err)
+		}
+		checkMetrics(t, dir, 5)
+	}
+	if len(resumed) < 3 {
+		t.Errorf("resumed at steps %v only", resumed)
+	}
+}
+
 // checkMetrics wants every step once, in order.
 func checkMetrics(t *testing.T, dir string, steps int) {
 	t.Helper()
@@ -369,7 +403,7 @@ func BenchmarkStep(b *testing.B) {
 	mbs, _ := trainer.MicroBatches(s.Step([]int{0, 1, 2, 3, 4, 5, 6, 7}, 8), 1, 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := tr.Step(mbs[0]); err != nil {
+		if _, err := tr.Step(context.Background(), mbs[0]); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/registry"
@@ -27,21 +28,28 @@ func contentDigest(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var files []registry.File
-	for _, name := range found.names { // in order, as a directory is read
-		if isRecord(name) {
-			continue
-		}
-		f, err := found.root.Open(name)
-		if err != nil {
-			return "", err
-		}
-		d, size, err := cas.DigestOf(ctx, f)
-		f.Close()
-		if err != nil {
-			return "", fmt.Errorf("read %s: %w", name, err)
-		}
-		files = append(files, registry.File{Path: name, Digest: string(d), Size: size})
+	content := slices.DeleteFunc(slices.Clone(found.names), isRecord)
+	files, err := found.files(ctx, content)
+	if err != nil {
+		return "", err
 	}
 	return registry.ContentDigest(files, body)
+}
+
+// files describes files of a directory, in order, as it was read.
+func (d *directory) files(ctx context.Context, names []string) ([]registry.File, error) {
+	var files []registry.File
+	for _, name := range names {
+		f, err := d.root.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		digest, size, err := cas.DigestOf(ctx, f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		files = append(files, registry.File{Path: name, Digest: string(digest), Size: size})
+	}
+	return files, nil
 }

@@ -135,6 +135,15 @@ func Pull(ctx context.Context, reg *registry.Registry, ref, out string, validate
 }
 
 func pull(ctx context.Context, reg *registry.Registry, ref, out string, validate func(dir string) error) (registry.Manifest, error) {
+	m, err := resolve(ctx, reg, ref)
+	if err != nil {
+		return m, err
+	}
+	return m, reg.Fetch(ctx, m, out, checks(validate)...)
+}
+
+// resolve finds the version of an adapter, and refuses one that Publish would not have made.
+func resolve(ctx context.Context, reg *registry.Registry, ref string) (registry.Manifest, error) {
 	m, err := reg.Resolve(ctx, ref)
 	if err != nil {
 		return registry.Manifest{}, err
@@ -142,12 +151,12 @@ func pull(ctx context.Context, reg *registry.Registry, ref, out string, validate
 	if _, err := ParseBody(m.Body); err != nil {
 		return registry.Manifest{}, err
 	}
-	if err := checkManifest(m); err != nil {
-		return registry.Manifest{}, err
+	return m, checkManifest(m)
+}
+
+func checks(validate func(dir string) error) []func(string) error {
+	if validate == nil {
+		return nil
 	}
-	var checks []func(string) error
-	if validate != nil {
-		checks = append(checks, validate)
-	}
-	return m, reg.Fetch(ctx, m, out, checks...)
+	return []func(string) error{validate}
 }

@@ -366,4 +366,14 @@ func TestReplace(t *testing.T) {
 	if now := names(t, out); len(now) != len(before)+1 {
 		t.Errorf("left %v", now)
 	}
+	// An adapter that was trained there, or edited, is in no store.
+	if err := errors.Join(os.Remove(note), os.WriteFile(filepath.Join(out, "adapter_model.safetensors"), []byte("own"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publish.Replace(t.Context(), reg, "a@1", out, nil); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "adapter_model.safetensors") {
+		t.Errorf("over an adapter that is not in the store: %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(out, "adapter_model.safetensors")); string(got) != "own" || err != nil {
+		t.Errorf("it holds %q, %v", got, err)
+	}
 }

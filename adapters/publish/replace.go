@@ -5,52 +5,42 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/registry"
 )
 
-// Replace is Pull into a directory that may hold another adapter, which makes room. A directory that
-// holds anything else is left as it is: whoever put a note there wants to keep it.
+// Replace is Pull into a directory that may hold another adapter, which makes room in one step: whoever looks
+// finds the old one or the new one. A directory that holds anything that the store has not, be it a note or an
+// adapter that was trained there, is left as it is.
 func Replace(ctx context.Context, reg *registry.Registry, ref, out string, validate func(dir string) error) (Result, error) {
 	r, err := Pull(ctx, reg, ref, out, validate)
 	if !errors.Is(err, fs.ErrExist) || !IsAdapter(out) {
 		return r, err
 	}
-	if r, err = replace(ctx, reg, ref, filepath.Clean(out), validate); err != nil {
+	m, err := replace(ctx, reg, ref, out, validate)
+	if err != nil {
 		return Result{}, fmt.Errorf("replace adapter in %s: %w", out, err)
 	}
-	return r, nil
+	return Result{Manifest: m}, nil
 }
 
-// replace pulls beside the old directory, so that a failure leaves the old one.
-func replace(ctx context.Context, reg *registry.Registry, ref, out string, validate func(dir string) error) (Result, error) {
-	if err := onlyAdapter(out); err != nil {
-		return Result{}, err
-	}
-	scratch, err := os.MkdirTemp(filepath.Dir(out), ".pull.tmp-")
+func replace(ctx context.Context, reg *registry.Registry, ref, out string, validate func(dir string) error) (registry.Manifest, error) {
+	m, err := resolve(ctx, reg, ref)
 	if err != nil {
-		return Result{}, err
+		return m, err
 	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	fresh, old := filepath.Join(scratch, "new"), filepath.Join(scratch, "old")
-	r, err := Pull(ctx, reg, ref, fresh, validate)
-	if err != nil {
-		return Result{}, err
+	spare := func(dir string) error { return stored(ctx, reg, dir) }
+	if err := spare(out); err != nil { // before anything is fetched
+		return m, err
 	}
-	if err := os.Rename(out, old); err != nil {
-		return Result{}, err
-	}
-	if err := os.Rename(fresh, out); err != nil {
-		return Result{}, errors.Join(err, os.Rename(old, out))
-	}
-	return r, nil
+	return m, reg.FetchOver(ctx, m, out, spare, checks(validate)...)
 }
 
-// onlyAdapter refuses a directory in which there is more than Pull puts there.
-func onlyAdapter(dir string) error {
+// stored refuses a directory in which there is what could not be pulled again.
+func stored(ctx context.Context, reg *registry.Registry, dir string) error {
 	d, err := scan(dir)
 	if err != nil {
 		return err
@@ -58,6 +48,20 @@ func onlyAdapter(dir string) error {
 	defer d.root.Close()
 	if len(d.skipped) > 0 {
 		return fmt.Errorf("it holds other files (%s): %w", strings.Join(d.skipped, ", "), fs.ErrExist)
+	}
+	files, err := d.files(ctx, d.names)
+	if err != nil {
+		return err
+	}
+	blobs := cas.New(reg.Bucket())
+	for _, f := range files {
+		obj, err := blobs.Stat(ctx, cas.Digest(f.Digest))
+		if errors.Is(err, store.ErrNotExist) || err == nil && obj.Size != f.Size {
+			return fmt.Errorf("it holds a %s that is not in the store, and would be lost: %w", f.Path, fs.ErrExist)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-"""The other end of bench/side.go: one request a line on standard input, one answer a line."""
+"""The other end of package bench/contest: one request a line on standard input, one answer a line."""
 import json
 import os
 import sys

@@ -78,14 +78,13 @@ func (b *Builder) start() (err error) {
 
 func create[T table.Row](dir string) (*table.Writer[T], error) {
 	dir = filepath.Join(dir, table.Name[T]())
-	if err := os.Mkdir(dir, 0o777); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
 	return table.Create[T](dir, table.Options{})
 }
 
-// Dir is the directory of the version to be. Files put there before Commit, such as a report,
-// become part of it.
+// Dir is the directory of the version to be. Files put there before Commit become part of it.
 func (b *Builder) Dir() string { return b.temp.path }
 
 // AddDocument appends a document that is kept.
@@ -204,6 +203,9 @@ func finish[T table.Row](w *table.Writer[T], rows map[string]int64) error {
 	return err
 }
 
+// readOnly are the permissions of a version's files: they never change, and documents are their owner's.
+const readOnly = 0o400
+
 // hashFiles lists the files below dir, makes them durable and read-only.
 func hashFiles(dir string, rows map[string]int64) (files []File, err error) {
 	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -245,7 +247,7 @@ func sealFile(path string) (digest string, size int64, err error) {
 	if err := f.Sync(); err != nil {
 		return "", 0, err
 	}
-	return digestOf(h), size, f.Chmod(0o444)
+	return digestOf(h), size, f.Chmod(readOnly)
 }
 
 // publish makes the version, and then shows it.
@@ -292,7 +294,7 @@ func writeFile(path string, data []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, readOnly)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (c *Catalog) List(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list datasets: %w", err)
 	}
-	shown, err := c.shown()
+	shown, err := c.shown(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list datasets: %w", err)
 	}
@@ -155,7 +155,7 @@ func (c *Catalog) get(ctx context.Context, name string, number int) (*Dataset, e
 	if err == nil {
 		return c.dataset(ctx, m)
 	}
-	if errors.Is(err, registry.ErrNoVersion) && c.place.Dir != "" {
+	if errors.Is(err, registry.ErrNoVersion) && !errors.Is(err, registry.ErrRemoved) && c.place.Dir != "" {
 		if d, dirErr := openDir(c.versionDir(name, number)); !errors.Is(dirErr, datasets.ErrNotFound) {
 			return d, dirErr
 		}
@@ -211,7 +211,7 @@ func (c *Catalog) numbers(ctx context.Context, name string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := c.shownNumbers(name)
+	old, err := c.shownNumbers(ctx, name)
 	if err != nil {
 		return nil, err
 	}

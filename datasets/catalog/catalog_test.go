@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/file"
 	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/store/storetest"
@@ -405,6 +408,45 @@ func TestVerifyFindsDamage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestTurnedBit: rows are not believed for the length of their file.
+func TestTurnedBit(t *testing.T) {
+	onEach(t, func(t *testing.T, c *Catalog) {
+		d, _ := commit(t, c, "a", 3, Info{})
+		key := ""
+		for _, f := range d.Manifest.Files {
+			if strings.HasPrefix(f.Path, "examples/") {
+				key = cas.Key(cas.Digest(f.Digest))
+			}
+		}
+		r, obj, err := c.place.Bucket.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		r.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/2] ^= 1
+		if _, err := c.place.Bucket.Put(t.Context(), key, bytes.NewReader(data), obj.Size, store.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := c.Open(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			err = nil
+			for _, rowErr := range again.Examples() {
+				err = rowErr
+			}
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("rows of a damaged file: %v", err)
+			}
+		}
+	})
 }
 
 // edit replaces a read-only file.

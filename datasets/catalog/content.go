@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,14 +9,17 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 )
 
 // content is where the files of a version are.
 type content interface {
-	// open opens a file; the caller compares its size.
+	// open opens a file; the caller compares its digest.
 	open(f File) (*os.File, error)
+	// context ends the reading of rows.
+	context() context.Context
 	// verify reads everything again and returns all that is wrong.
 	verify(ctx context.Context, d *Dataset) []error
 }
@@ -35,6 +37,8 @@ func (b *blobs) open(f File) (*os.File, error) {
 	}
 	return file, err
 }
+
+func (b *blobs) context() context.Context { return b.ctx }
 
 // verify reads the bucket, never a cache.
 func (b *blobs) verify(ctx context.Context, d *Dataset) []error {
@@ -86,8 +90,11 @@ func (p plain) open(f File) (*os.File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return root.Open(filepath.FromSlash(f.Path))
+	file, _, err := plainfile.OpenIn(root, filepath.FromSlash(f.Path))
+	return file, err
 }
+
+func (p plain) context() context.Context { return context.Background() }
 
 func (p plain) verify(ctx context.Context, d *Dataset) []error {
 	return verifyDir(ctx, d.Manifest, p.dir, func(File) bool { return false })
@@ -109,7 +116,7 @@ func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) boo
 	if now.Manifest.Digest != m.Digest {
 		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
 	}
-	listed := map[string]bool{manifestName: true, cardName: true}
+	listed := map[string]bool{manifestName: true, cardName: true, ReportName: true}
 	for _, f := range m.Files {
 		if err := ctx.Err(); err != nil {
 			return []error{err}
@@ -118,28 +125,32 @@ func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) boo
 		if known(f) {
 			continue
 		}
-		if err := verifyFile(root, f); err != nil {
+		if err := verifyFile(ctx, root, f); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	return append(problems, unlisted(root, listed)...)
 }
 
-func verifyFile(root *os.Root, entry File) error {
-	f, err := root.Open(filepath.FromSlash(entry.Path))
+func verifyFile(ctx context.Context, root *os.Root, entry File) error {
+	f, _, err := plainfile.OpenIn(root, filepath.FromSlash(entry.Path))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	defer f.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, f)
+	digest, size, err := cas.DigestOf(ctx, f)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", entry.Path, err)
 	}
-	if digest := digestOf(h); size != entry.Size || digest != entry.Digest {
-		return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
+	if size != entry.Size || string(digest) != entry.Digest {
+		return damagedFile(entry, size, string(digest))
 	}
 	return nil
+}
+
+// damagedFile says that a file has other bytes than its manifest says.
+func damagedFile(entry File, size int64, digest string) error {
+	return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
 }
 
 func unlisted(root *os.Root, listed map[string]bool) []error {

@@ -201,7 +201,7 @@ func killCommits(t *testing.T, location string) {
 	if c.place.Dir == "" {
 		return
 	}
-	if shown, err := c.shownNumbers("a"); err != nil || len(shown) != versions+1 {
+	if shown, err := c.viewNumbers("a"); err != nil || len(shown) != versions+1 {
 		t.Errorf("%d of %d versions are shown, %v", len(shown), versions+1, err)
 	}
 }

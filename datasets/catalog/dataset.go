@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/bounded"
+	"github.com/cultivar/cultivar/internal/plainfile"
+	"github.com/cultivar/cultivar/store/cas"
 )
 
 // Dataset is one version, open for reading. It is safe for concurrent use.
@@ -21,14 +24,20 @@ type Dataset struct {
 	Manifest Manifest
 	dir      string // "" when it is shown nowhere
 	content  content
+	whole    sync.Map // paths of files that were read and have their digest
 }
 
 // openDir reads and checks the manifest of a directory.
 func openDir(dir string) (*Dataset, error) {
-	data, err := bounded.ReadFile(filepath.Join(dir, manifestName), maxManifest)
+	f, _, err := plainfile.Open(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no %s: %w", dir, manifestName, datasets.ErrNotFound)
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := bounded.Read(f, maxManifest)
 	if _, large := errors.AsType[*bounded.TooLargeError](err); large {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
@@ -133,14 +142,27 @@ func (d *Dataset) shard(entry File, use func(string, *os.File, int64) error) err
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	if err := d.isWhole(entry, f); err != nil {
+		return err
+	}
+	return use(d.Ref()+" "+entry.Path, f, entry.Size)
+}
+
+// isWhole holds a file to its digest, once while the version is open: rows are not believed for the length of the
+// file that they are in.
+func (d *Dataset) isWhole(entry File, f *os.File) error {
+	if _, done := d.whole.Load(entry.Path); done {
+		return nil
+	}
+	digest, size, err := cas.DigestOf(d.content.context(), f)
 	if err != nil {
 		return err
 	}
-	if info.Size() != entry.Size {
-		return fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, entry.Path, info.Size(), entry.Size)
+	if size != entry.Size || string(digest) != entry.Digest {
+		return damagedFile(entry, size, string(digest))
 	}
-	return use(d.Ref()+" "+entry.Path, f, info.Size())
+	d.whole.Store(entry.Path, true)
+	return nil
 }
 
 // Verify reads everything and compares it with the manifest, which is read anew. It reports all

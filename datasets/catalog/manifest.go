@@ -22,6 +22,8 @@ import (
 const (
 	manifestName = "manifest.json"
 	cardName     = "card.md"
+	// ReportName is the file of a page about a version that may lie in its directory: derived, and no part of it.
+	ReportName = "report.html"
 	// schemaVersion is the version of the manifest's meaning. Readers refuse others.
 	schemaVersion = 1
 	// maxManifest bounds what is read into memory: room for a million files.

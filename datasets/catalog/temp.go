@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/cultivar/cultivar/internal/filelock"
 )
 
 // tempDir is a directory that belongs to one living process, which holds a lock on the file
@@ -42,20 +44,20 @@ func makeScratch(dir string, shared bool) error {
 func newTempDir(scratch string) (*tempDir, error) {
 	for {
 		path := filepath.Join(scratch, rand.Text())
-		lock, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		lock, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return nil, err
 		}
-		locked, err := tryLock(lock)
+		locked, err := filelock.Take(lock)
 		if err != nil {
 			return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
 		}
-		if !locked || !stillThere(lock) {
+		if !locked || !filelock.Named(lock, lock.Name()) {
 			// A sweep took it for a dead one in the instant before the lock.
 			_ = lock.Close()
 			continue
 		}
-		if err := os.Mkdir(path, 0o777); err != nil {
+		if err := os.Mkdir(path, 0o700); err != nil {
 			return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
 		}
 		return &tempDir{path, lock}, nil
@@ -87,33 +89,7 @@ func sweepOne(dir string) {
 		return
 	}
 	defer lock.Close()
-	if locked, _ := tryLock(lock); locked && stillThere(lock) && os.RemoveAll(dir) == nil {
+	if locked, _ := filelock.Take(lock); locked && filelock.Named(lock, lock.Name()) && os.RemoveAll(dir) == nil {
 		_ = os.Remove(lock.Name())
 	}
-}
-
-// tryLock takes flock(2)'s exclusive lock, which belongs to the open file. It is false when another
-// one has it, and an error where the file system has no locks.
-func tryLock(f *os.File) (bool, error) {
-	for {
-		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err {
-		case nil:
-			return true, nil
-		case syscall.EWOULDBLOCK:
-			return false, nil
-		case syscall.EINTR:
-		default:
-			return false, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
-		}
-	}
-}
-
-// stillThere reports whether the file's name still leads to it: a lock on a removed file is none.
-func stillThere(f *os.File) bool {
-	open, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Lstat(f.Name())
-	return err == nil && os.SameFile(open, named)
 }

@@ -48,7 +48,7 @@ func (c *Catalog) viewDir(m Manifest) string {
 }
 
 // shown lists the names with directories of versions.
-func (c *Catalog) shown() (map[string][]int, error) {
+func (c *Catalog) shown(ctx context.Context) (map[string][]int, error) {
 	shown := map[string][]int{}
 	if c.place.Dir == "" {
 		return shown, nil
@@ -61,7 +61,7 @@ func (c *Catalog) shown() (map[string][]int, error) {
 		if !e.IsDir() || CheckName(e.Name()) != nil {
 			continue
 		}
-		numbers, err := c.shownNumbers(e.Name())
+		numbers, err := c.shownNumbers(ctx, e.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -72,8 +72,17 @@ func (c *Catalog) shown() (map[string][]int, error) {
 	return shown, nil
 }
 
-// shownNumbers lists the directories of versions of a name, ascending.
-func (c *Catalog) shownNumbers(name string) ([]int, error) {
+// shownNumbers lists the directories of versions of a name, ascending, without those that were removed.
+func (c *Catalog) shownNumbers(ctx context.Context, name string) ([]int, error) {
+	numbers, err := c.viewNumbers(name)
+	if err != nil || len(numbers) == 0 {
+		return nil, err
+	}
+	gone, err := c.reg.RemovedVersions(ctx, name)
+	return slices.DeleteFunc(numbers, func(n int) bool { return gone[n] }), err
+}
+
+func (c *Catalog) viewNumbers(name string) ([]int, error) {
 	if c.place.Dir == "" {
 		return nil, nil
 	}
@@ -111,7 +120,7 @@ func (c *Catalog) settle(ctx context.Context) error {
 	if c.place.Dir == "" {
 		return nil
 	}
-	shown, err := c.shown()
+	shown, err := c.shown(ctx)
 	if err != nil {
 		return err
 	}
@@ -198,7 +207,7 @@ func (c *Catalog) moveIn(ctx context.Context, name string, number int) error {
 // unmoved is the highest number among directories that are no version of the bucket, 0 when there is
 // none: new versions come after it.
 func (c *Catalog) unmoved(ctx context.Context, name string) (int, error) {
-	numbers, err := c.shownNumbers(name)
+	numbers, err := c.shownNumbers(ctx, name)
 	if err != nil {
 		return 0, err
 	}
@@ -231,7 +240,7 @@ func (c *Catalog) show(ctx context.Context, name string, number int) error {
 	defer func() { _ = temp.remove() }()
 	for _, f := range m.Files {
 		path := filepath.Join(temp.path, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
 		if err := local.Expose(ctx, cas.Key(cas.Digest(f.Digest)), path); err != nil {
@@ -262,7 +271,7 @@ func (c *Catalog) reveal(ctx context.Context, m registry.Manifest, dir string) e
 		return err
 	}
 	target := c.versionDir(m.Name, m.Version)
-	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
 	}
 	err = os.Rename(dir, target)
@@ -292,7 +301,7 @@ func (c *Catalog) share(ctx context.Context, m registry.Manifest, dir, aside str
 			}
 		}
 		if err == nil {
-			err = os.Chmod(path, 0o444)
+			err = os.Chmod(path, readOnly)
 		}
 		if err != nil {
 			return err
@@ -319,7 +328,7 @@ func (c *Catalog) isBlob(ctx context.Context, local store.Local, f registry.File
 // CheckViews compares the directories with the versions that they show. What it finds breaks no version,
 // but whoever reads the directories is told something else than the catalog.
 func (c *Catalog) CheckViews(ctx context.Context) ([]registry.Problem, error) {
-	shown, err := c.shown()
+	shown, err := c.shown(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,12 @@ type Row struct {
 	IDs     []int32 // vocabulary ids
 	Trained []bool  // whether to learn to predict IDs[i]; nil means all
 	// Begin is how many tokens at the start only begin a text, as <s> does: each window begins with them.
-	Begin  int
-	Good   bool // of a judged answer: whether it is a good one
-	Source Source
+	Begin int
+	Good  bool // of a judged answer: whether it is a good one
+	// Teacher, unless nil, is the same answer as whoever teaches it is asked for it: other tokens before
+	// the trained ones, of which there are as many. Such a row is never cut.
+	Teacher *Row
+	Source  Source
 }
 
 // Targets counts the tokens that are learned to be predicted: the first of a row never is.
@@ -156,12 +159,12 @@ func (s *Sequences) take(i int, row Row, opts Options) error {
 		s.add(i, row)
 		return nil
 	}
-	switch opts.Overlong {
-	case Refuse, "":
+	switch {
+	case opts.Overlong == Refuse, opts.Overlong == "", opts.Overlong == Window && row.Teacher != nil:
 		return fmt.Errorf("%d tokens, limit %d: %w", len(row.IDs), opts.MaxLen, ErrTooLong)
-	case Drop:
+	case opts.Overlong == Drop:
 		s.Dropped = append(s.Dropped, i)
-	case Window:
+	case opts.Overlong == Window:
 		if opts.MaxLen < row.Begin+1 || opts.MaxLen < 2 {
 			return fmt.Errorf("%d tokens begin each window, limit %d: %w", row.Begin, opts.MaxLen, ErrTooLong)
 		}

@@ -10,11 +10,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cultivar/cultivar/datasets"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/cultivar/cultivar/datasets"
 )
 
 const formats = ".jsonl, .ndjson, .json, .csv, .tsv, .parquet, .txt, .md"

@@ -3,6 +3,8 @@ package rows
 import (
 	"fmt"
 	"slices"
+
+	"github.com/cultivar/cultivar/internal/nearest"
 )
 
 // rowKeys are the keys of a row that are understood; a mapping may give them other names.
@@ -10,12 +12,12 @@ var rowKeys = []string{
 	"text",
 	"messages", "conversations", "conversation", "system", "tools", "functions", "history",
 	"prompt", "question", "query", "instruction", "input",
-	"completion", "response", "answer", "output", "label", "kto_tag",
+	"completion", "response", "answer", "output", "label", "kto_tag", "privileged_context",
 	"chosen", "rejected",
 }
 
 // decisive are the keys that make a row something else than a text.
-var decisive = []string{"messages", "conversations", "conversation", "prompt", "completion", "chosen", "rejected", "tools"}
+var decisive = []string{"messages", "conversations", "conversation", "prompt", "completion", "chosen", "rejected", "tools", "privileged_context"}
 
 // messageKeys are the keys of a message.
 var messageKeys = []string{
@@ -59,7 +61,7 @@ func Known(keys []string, o Options) bool {
 
 // suggest names the nearest of the known keys, if one is near.
 func suggest(key string, known []string) string {
-	if near := nearest(key, known, reach(key)); near != "" {
+	if near := nearest.Of(key, known, reach(key)); near != "" {
 		return fmt.Sprintf(", did you mean %q?", near)
 	}
 	return ""
@@ -67,40 +69,3 @@ func suggest(key string, known []string) string {
 
 // reach is how many letters may be wrong in a key that is taken for another.
 func reach(key string) int { return max(1, len(key)/3) }
-
-// nearest returns the known key with the fewest wrong letters, at most limit; "" when none is near.
-func nearest(key string, known []string, limit int) string {
-	best := ""
-	for _, k := range known {
-		if d := distance(key, k); d <= limit && d < len(k) {
-			best, limit = k, d-1
-		}
-	}
-	return best
-}
-
-// distance counts letters inserted, left out, replaced or swapped with their neighbour.
-func distance(a, b string) int {
-	if max(len(a), len(b)) > 64 {
-		return 64
-	}
-	var before, last, row [65]int
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, last = last, row
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(b)]
-}

@@ -37,13 +37,13 @@ func (w *writer) done() ([]byte, error) {
 }
 
 func (w *writer) conversation(c datasets.Conversation) {
-	switch c.Kind() {
-	case datasets.KindConversation:
-		w.messages("messages", c.Messages)
-	case datasets.KindPreference:
+	switch {
+	case c.Kind() == datasets.KindPreference:
 		w.turns("prompt", c.Messages, "user")
 		w.turns("chosen", c.Chosen, "assistant")
 		w.turns("rejected", c.Rejected, "assistant")
+	case len(c.Completion) == 0:
+		w.messages("messages", c.Messages)
 	default:
 		w.turns("prompt", c.Messages, "user")
 		w.turns("completion", c.Completion, "assistant")
@@ -54,6 +54,7 @@ func (w *writer) conversation(c datasets.Conversation) {
 	if c.Tools != "" {
 		w.raw("tools", c.Tools)
 	}
+	w.optional("privileged_context", c.PrivilegedContext)
 }
 
 // writer writes JSON with the keys in the order of the calls, and tools and arguments as they are.

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
-	"github.com/klauspost/compress/zstd"
 )
 
 func put(t testing.TB, path string, data []byte) string {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/nearest"
 	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
@@ -153,7 +154,7 @@ func (r *row) rest(e *datasets.Example) error {
 // isAside tells whether a key beside a text can be no misspelling of a key that would have changed
 // what is trained.
 func isAside(key string) bool {
-	return nearest(key, decisive, 1) == "" && (key == "weight" || nearest(key, []string{"weight"}, 1) == "")
+	return nearest.Of(key, decisive, 1) == "" && (key == "weight" || nearest.Of(key, []string{"weight"}, 1) == "")
 }
 
 func (r *row) unknown(f field, e *datasets.Example) error {
@@ -169,6 +170,7 @@ func (r *row) unknown(f field, e *datasets.Example) error {
 func article(k datasets.Kind) string {
 	return map[datasets.Kind]string{
 		datasets.KindText: "a text", datasets.KindConversation: "a conversation", datasets.KindCompletion: "a prompt with its answer",
+		datasets.KindGrounded:   "an answer with its passage",
 		datasets.KindPreference: "a preference", datasets.KindJudged: "a judged answer",
 	}[k]
 }
@@ -197,7 +199,7 @@ func (r *row) noShape() error {
 		if f.name == "" || slices.Contains(origins, f.key) {
 			continue
 		}
-		if !slices.Contains(rowKeys, f.name) && nearest(f.key, rowKeys, reach(f.key)) != "" {
+		if !slices.Contains(rowKeys, f.name) && nearest.Of(f.key, rowKeys, reach(f.key)) != "" {
 			return fmt.Errorf("unknown key %q%s", f.key, suggest(f.key, rowKeys))
 		}
 		keys = append(keys, fmt.Sprintf("%q", f.key))

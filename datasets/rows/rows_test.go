@@ -206,3 +206,34 @@ func FuzzParse(f *testing.F) {
 		again(t, e)
 	})
 }
+
+// A passage goes with an answer that is learned, and with nothing else.
+func TestPrivilegedContext(t *testing.T) {
+	for _, c := range []struct{ row, want string }{
+		{`{"prompt":"p","completion":"c","privileged_context":"passage"}`, ""},
+		{`{"messages":[{"role":"user","content":"p"},{"role":"assistant","content":"c"}],"privileged_context":"passage"}`, ""},
+		{`{"prompt":"p","completion":"c","privileged_context":" "}`, "is empty"},
+		{`{"prompt":"p","completion":"c","privileged_context":["passage"]}`, "want a text"},
+		{`{"prompt":"p","chosen":"c","rejected":"d","privileged_context":"passage"}`, "does not go with"},
+		{`{"prompt":"p","completion":"c","label":true,"privileged_context":"passage"}`, "does not go with"},
+		{`{"text":"t","privileged_context":"passage"}`, "does not go with"},
+		{`{"messages":[{"role":"assistant","content":"c"}],"privileged_context":"passage"}`, "there is none"},
+		{`{"prompt":"p","completion":"c","priviledged_context":"passage"}`, `did you mean "privileged_context"`},
+	} {
+		e, err := Parse([]byte(c.row), Options{})
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: error is %v, want one with %q", c.row, err, c.want)
+			}
+			continue
+		}
+		if err != nil || e.Kind() != datasets.KindGrounded || e.PrivilegedContext != "passage" {
+			t.Errorf("%s: %+v, %v", c.row, e, err)
+			continue
+		}
+		again, err := Marshal(e)
+		if err != nil || string(again) != c.row {
+			t.Errorf("%s is written as %s, %v", c.row, again, err)
+		}
+	}
+}

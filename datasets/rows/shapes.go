@@ -55,7 +55,7 @@ func (r *row) dropEmpty() {
 	})
 	for i := range r.fields {
 		f := &r.fields[i]
-		optional := slices.Contains([]string{"system", "input", "history", "tools", "functions"}, f.name)
+		optional := slices.Contains([]string{"system", "input", "history", "tools", "functions", "privileged_context"}, f.name)
 		if empty(f) && (optional || content && (f.name == "text" || f.name == "messages")) {
 			f.raw = []byte("null")
 		}
@@ -285,8 +285,33 @@ func (r *row) around(c *datasets.Conversation) (err error) {
 			return fmt.Errorf("%q is another than the message of the system", f.key)
 		}
 	}
+	if c.PrivilegedContext, err = r.privileged(c); err != nil {
+		return err
+	}
 	c.Tools, err = r.tools()
 	return err
+}
+
+// privileged reads the passage that only a teacher sees.
+func (r *row) privileged(c *datasets.Conversation) (string, error) {
+	f := r.get("privileged_context")
+	if f == nil {
+		return "", nil
+	}
+	if k := c.Kind(); k != datasets.KindConversation && k != datasets.KindCompletion {
+		return "", fmt.Errorf("%q does not go with the other keys, which make %s", f.key, article(k))
+	}
+	if !slices.ContainsFunc(c.Messages, func(m datasets.Message) bool { return m.Role == "user" }) {
+		return "", fmt.Errorf("%q goes with a question of the user's, and there is none", f.key)
+	}
+	s, err := strictjson.Text(f.raw)
+	if err != nil {
+		return "", fmt.Errorf("%q is %w, want a text", f.key, err)
+	}
+	if strings.TrimSpace(s) == "" {
+		return "", fmt.Errorf("%q is empty", f.key)
+	}
+	return s, nil
 }
 
 // tools returns the list of schemas as it was written, without white space around its parts. The

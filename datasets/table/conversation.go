@@ -40,7 +40,7 @@ func unbounded() (options []parquet.WriterOption) {
 }
 
 func privateColumns() [][]string {
-	paths := [][]string{{"text"}, {"tools"}, {"metadata", "key_value", "value"}}
+	paths := [][]string{{"text"}, {"tools"}, {"privileged_context"}, {"metadata", "key_value", "value"}}
 	for _, side := range sides {
 		message := []string{side, "list", "element"}
 		for _, leaf := range [][]string{
@@ -112,7 +112,7 @@ var (
 	arrowTurns        = arrow.ListOfNonNullable(arrowMessage)
 	arrowConversation = []arrow.Field{
 		field("messages", arrowTurns), field("tools", arrowText), field("completion", arrowTurns), field("chosen", arrowTurns),
-		field("rejected", arrowTurns), nullable("label", arrow.FixedWidthTypes.Boolean),
+		field("rejected", arrowTurns), nullable("label", arrow.FixedWidthTypes.Boolean), field("privileged_context", arrowText),
 	}
 )
 
@@ -123,6 +123,7 @@ func (c *columns) conversation(x datasets.Conversation) {
 	c.messages(x.Chosen)
 	c.messages(x.Rejected)
 	appendBool(c.field().(*array.BooleanBuilder), x.Label)
+	c.text(x.PrivilegedContext)
 }
 
 func appendBool(b *array.BooleanBuilder, yes *bool) {

@@ -36,6 +36,7 @@ type documentRow struct {
 	Chosen         []messageRow       `parquet:"chosen,list"`
 	Rejected       []messageRow       `parquet:"rejected,list"`
 	Label          *bool              `parquet:"label,optional"`
+	Privileged     string             `parquet:"privileged_context,dict"`
 }
 
 type exclusionRow struct {
@@ -77,6 +78,7 @@ type exampleRow struct {
 	Chosen     []messageRow      `parquet:"chosen,list"`
 	Rejected   []messageRow      `parquet:"rejected,list"`
 	Label      *bool             `parquet:"label,optional"`
+	Privileged string            `parquet:"privileged_context,dict"`
 	Metadata   map[string]string `parquet:"metadata" parquet-key:",dict"`
 }
 
@@ -134,6 +136,7 @@ func storeDocument(d datasets.Document, m *meter) documentRow {
 		Messages: storeMessages("messages", d.Messages, m), Tools: m.str("tools", d.Tools),
 		Completion: storeMessages("completion", d.Completion, m), Chosen: storeMessages("chosen", d.Chosen, m),
 		Rejected: storeMessages("rejected", d.Rejected, m), Label: d.Label,
+		Privileged: m.str("privileged_context", d.PrivilegedContext),
 	}
 }
 
@@ -145,14 +148,14 @@ func loadDocument(r documentRow) datasets.Document {
 		CreatedAt: loadTime(r.CreatedAt), ModifiedAt: loadTime(r.ModifiedAt), IngestedAt: loadTime(r.IngestedAt),
 		NChars: int(r.NChars), Signals: emptyIsNil(r.Signals), DupCluster: r.DupCluster,
 		Metadata:     emptyIsNil(r.Metadata),
-		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Label),
+		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Privileged, r.Label),
 	}
 }
 
-func loadConversation(messages, completion, chosen, rejected []messageRow, tools string, label *bool) datasets.Conversation {
+func loadConversation(messages, completion, chosen, rejected []messageRow, tools, privileged string, label *bool) datasets.Conversation {
 	return datasets.Conversation{
 		Messages: loadMessages(messages), Tools: tools, Completion: loadMessages(completion),
-		Chosen: loadMessages(chosen), Rejected: loadMessages(rejected), Label: label,
+		Chosen: loadMessages(chosen), Rejected: loadMessages(rejected), Label: label, PrivilegedContext: privileged,
 	}
 }
 
@@ -190,6 +193,7 @@ func storeExample(e datasets.Example, m *meter) exampleRow {
 		Messages: storeMessages("messages", e.Messages, m), Tools: m.str("tools", e.Tools),
 		Completion: storeMessages("completion", e.Completion, m), Chosen: storeMessages("chosen", e.Chosen, m),
 		Rejected: storeMessages("rejected", e.Rejected, m), Label: e.Label,
+		Privileged: m.str("privileged_context", e.PrivilegedContext),
 	}
 }
 
@@ -197,7 +201,7 @@ func loadExample(r exampleRow) datasets.Example {
 	return datasets.Example{
 		ExampleID: r.ExampleID, DocID: r.DocID, DocVersion: r.DocVersion, Split: datasets.Split(r.Split),
 		Start: r.Start, End: r.End, Text: r.Text, Metadata: emptyIsNil(r.Metadata),
-		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Label),
+		Conversation: loadConversation(r.Messages, r.Completion, r.Chosen, r.Rejected, r.Tools, r.Privileged, r.Label),
 	}
 }
 

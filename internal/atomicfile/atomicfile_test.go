@@ -234,3 +234,118 @@ func TestReadOnlyDirectory(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// left makes what a killed process leaves of writing to path.
+func left(t *testing.T, path string, dir bool) {
+	t.Helper()
+	name := tempName(path)
+	if dir {
+		if err := os.Mkdir(name, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		name = filepath.Join(name, "part")
+	}
+	if err := os.WriteFile(name, []byte("half"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLeftovers: what dead processes left goes with the next writing to the path; what a living one writes,
+// and what was left of another path, stays.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	living, err := Create(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left(t, a, false)
+	left(t, a, true)
+	left(t, b, false)
+	if err := WriteFile(a, write("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Fields(names(t, dir)); len(got) != 3 || !strings.HasPrefix(got[0], ".a.tmp-") || !strings.HasPrefix(got[1], ".b.tmp-") || got[2] != "a" {
+		t.Errorf("directory holds %q", got)
+	}
+	if _, err := living.Write([]byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	if err := living.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteDir(b, func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir) + content(t, a); got != "a by" {
+		t.Errorf("directory holds %q", got)
+	}
+}
+
+func TestReplaceDir(t *testing.T) {
+	parent := t.TempDir()
+	path := filepath.Join(parent, "served")
+	agree := func(string) error { return nil }
+	put := func(s string) func(string) error {
+		return func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte(s), 0o666) }
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := names(t, parent) + " " + content(t, filepath.Join(path, "a")); got != want {
+			t.Errorf("there is %q, want %q", got, want)
+		}
+	}
+	for _, s := range []string{"one", "two"} {
+		if err := ReplaceDir(path, agree, put(s)); err != nil {
+			t.Fatal(err)
+		}
+		check("served " + s)
+	}
+	kept := errors.New("kept")
+	refuse := func(old string) error {
+		if got := content(t, filepath.Join(old, "a")); got != "two" {
+			t.Errorf("asked about %q", got)
+		}
+		return kept
+	}
+	if err := ReplaceDir(path, refuse, put("three")); !errors.Is(err, kept) {
+		t.Errorf("error is %v", err)
+	}
+	check("served two")
+	if err := ReplaceDir(path, agree, func(string) error { return kept }); !errors.Is(err, kept) {
+		t.Errorf("error is %v", err)
+	}
+	check("served two")
+	// Where names cannot be exchanged a process is killed between two renames, or after both.
+	if err := os.Rename(path, asideName(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ReplaceDir(path, agree, func(string) error { return kept }); !errors.Is(err, kept) {
+		t.Errorf("error is %v", err)
+	}
+	check("served two")
+	left(t, path, true)
+	if err := os.Mkdir(asideName(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := ReplaceDir(path, agree, put("four")); err != nil {
+		t.Fatal(err)
+	}
+	check("served four")
+}
+
+func TestByRenames(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	for _, d := range []string{a, b} {
+		if err := os.MkdirAll(filepath.Join(d, "of-"+filepath.Base(d)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := byRenames(a, b); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, a) + " " + names(t, b) + " " + names(t, dir); got != "of-b of-a a b" {
+		t.Errorf("there is %q", got)
+	}
+}

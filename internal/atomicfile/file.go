@@ -11,14 +11,14 @@ import (
 // safe for concurrent use.
 type File struct {
 	path string
-	temp *os.File         // nil once it is over
+	temp *os.File         // nil once it is over; held until then
 	buf  *hugepage.Writer // weights are mapped when they are read
 }
 
 // Create begins a file that is to appear at path, with permissions 0666 less the umask. The path's
 // directory must exist. Every File ends with Commit or Abort.
 func Create(path string) (*File, error) {
-	temp, err := os.OpenFile(tempName(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	temp, err := makeTemp(path, createFile)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,12 @@ func (f *File) Commit() error {
 	if err := os.Rename(f.temp.Name(), f.path); err != nil {
 		return err
 	}
+	temp := f.temp
 	f.temp = nil
+	// Only now, since a file that nobody holds is a dead process's.
+	if err := temp.Close(); err != nil {
+		return err
+	}
 	return SyncDir(filepath.Dir(f.path))
 }
 
@@ -46,18 +51,15 @@ func (f *File) Abort() {
 	if f.temp == nil {
 		return
 	}
-	_ = f.temp.Close()
 	_ = os.Remove(f.temp.Name())
+	_ = f.temp.Close()
 	f.temp = nil
 }
 
-// seal writes what is left, syncs and closes: a full disk may be reported by any of the three.
+// seal writes what is left and syncs: a full disk may be reported by either.
 func seal(buf *hugepage.Writer, f *os.File) error {
 	if err := buf.Flush(); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
+	return f.Sync()
 }

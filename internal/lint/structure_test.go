@@ -18,17 +18,6 @@ const (
 // largeByNature are packages of many small things that belong together, each read by itself.
 var largeByNature = []string{"internal/kernels/...", "datasets/tokenizer", "datasets/chat/jinja", "trainer/ops"}
 
-// largePackages are larger still than they should be, for the reason given. The list only gets shorter.
-var largePackages = map[string]string{
-	"bench": "it measures every room, a file a row of its table",
-}
-
-// knowing packages import more of the house than they should, for the reason given. The list only gets
-// shorter.
-var knowing = map[string]string{
-	"bench": "it measures every room",
-}
-
 func TestPackageSize(t *testing.T) {
 	lines, imports := make(map[string]int), make(map[string][]string)
 	for _, f := range sources(t) {
@@ -43,21 +32,11 @@ func TestPackageSize(t *testing.T) {
 		}
 	}
 	for pkg, n := range lines {
-		over := n > maxPackage && !within(pkg, largeByNature...)
-		if over && largePackages[pkg] == "" {
+		if n > maxPackage && !within(pkg, largeByNature...) {
 			t.Errorf("%s has %d lines, more than %d: cut it where the subject changes", pkg, n, maxPackage)
 		}
-		if !over && largePackages[pkg] != "" {
-			t.Errorf("%s needs no exception any more (%s)", pkg, largePackages[pkg])
-		}
-	}
-	for pkg := range lines {
-		n := len(imports[pkg])
-		if n > maxImports && knowing[pkg] == "" {
+		if n := len(imports[pkg]); n > maxImports {
 			t.Errorf("%s imports %d packages of this module, more than %d", pkg, n, maxImports)
-		}
-		if n <= maxImports && knowing[pkg] != "" {
-			t.Errorf("%s needs no exception any more (%s)", pkg, knowing[pkg])
 		}
 	}
 }

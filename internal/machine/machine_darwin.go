@@ -20,5 +20,17 @@ func Memory() (total, free int64) {
 	return int64(n), 0
 }
 
+// Peak is the most memory that this process has had at a time, in bytes; 0 when the system does not say.
+func Peak() int64 {
+	var use unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &use); err != nil {
+		return 0
+	}
+	return use.Maxrss
+}
+
+// powercap is empty: this system has no counters that a program may read.
+const powercap = ""
+
 // AddressSpace is 0: nothing bounds it.
 func AddressSpace() int64 { return 0 }

@@ -72,3 +72,15 @@ func procField(path, name string) string {
 	}
 	return ""
 }
+
+// Peak is the most memory that this process has had at a time, in bytes; 0 when the system does not say.
+func Peak() int64 {
+	n, err := strconv.ParseInt(strings.TrimSuffix(procField("/proc/self/status", "VmHWM"), " kB"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n << 10
+}
+
+// powercap is where the kernel keeps the counters of processors (docs.kernel.org/power/powercap).
+const powercap = "/sys/class/powercap"

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/cultivar/cultivar/internal/nearest"
 )
 
 // Explain describes an error of decoding into a value of config's type.
@@ -31,7 +33,7 @@ func Explain(err error, config any) error {
 
 func unknownKey(key string, line int, keys []string) error {
 	meant := ""
-	if near := nearest(key, keys); near != "" {
+	if near := nearest.Of(key, keys, len(key)/3); near != "" {
 		meant = fmt.Sprintf("; did you mean %q?", near)
 	}
 	return fmt.Errorf("line %d: unknown key %q%s", line, key, meant)
@@ -75,36 +77,4 @@ func Keys(config any) []string {
 	}
 	walk(reflect.TypeOf(config))
 	return keys
-}
-
-// nearest returns the candidate within a third of the word's length in edits, "" when there is none.
-func nearest(word string, candidates []string) string {
-	best, bestDistance := "", len(word)/3+1
-	for _, c := range candidates {
-		if d := distance(word, c); d < bestDistance {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := prev
-			if a[i] != b[j] {
-				cost++
-			}
-			prev = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

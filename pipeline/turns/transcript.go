@@ -10,8 +10,8 @@ import (
 // share them, and they say nothing of what a row is about.
 func Transcript(c datasets.Conversation) string { return transcript(c, false) }
 
-// Comparable is the transcript without what the system says, by which near-duplicates are found: an
-// instruction that all rows share would make all of them alike.
+// Comparable is the transcript without what the system says and without a privileged context, by which
+// near-duplicates are found: what many rows share would make all of them alike.
 func Comparable(c datasets.Conversation) string { return transcript(c, true) }
 
 func transcript(c datasets.Conversation, comparable bool) string {
@@ -28,6 +28,9 @@ func transcript(c datasets.Conversation, comparable bool) string {
 	write(c.Completion, "")
 	write(c.Chosen, "chosen ")
 	write(c.Rejected, "rejected ")
+	if c.PrivilegedContext != "" && !comparable {
+		out.WriteString("## privileged context\n\n" + c.PrivilegedContext + "\n\n")
+	}
 	return strings.TrimRight(out.String(), "\n")
 }
 

@@ -24,6 +24,9 @@ func Walk(c *datasets.Conversation, edit Edit) {
 			message(&side.list[i], fmt.Sprintf("%s[%d]", side.name, i), edit)
 		}
 	}
+	if c.PrivilegedContext != "" {
+		c.PrivilegedContext = edit("privileged_context", "", c.PrivilegedContext)
+	}
 	if c.Tools != "" {
 		c.Tools = editJSON(c.Tools, func(key, text string) string { return edit("tools", key, text) })
 	}

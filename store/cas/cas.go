@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/store"
+	"github.com/cultivar/cultivar/store/reap"
 )
 
 // ErrCorrupt means that stored bytes are not those that their name promises.
@@ -27,10 +28,17 @@ const prefix = "blobs/sha256/"
 func Key(d Digest) string { return prefix + d.Hex() }
 
 // Store keeps blobs in a bucket. It is safe for concurrent use.
-type Store struct{ b store.Bucket }
+type Store struct {
+	b     store.Bucket
+	marks *reap.Marks // of what is about to be deleted
+}
 
 // New returns the blobs of a bucket.
-func New(b store.Bucket) *Store { return &Store{b} }
+func New(b store.Bucket) *Store { return &Store{b: b} }
+
+// Renewing is the same blobs for whoever is going to refer to what it puts: a blob that is there, but is marked
+// to be deleted, is put again.
+func (s *Store) Renewing(marks *reap.Marks) *Store { return &Store{b: s.b, marks: marks} }
 
 // Put stores the content of r, from its start, and returns its digest and object. The content is read
 // again and again: to name it, to compare it with a blob that is there already, to send it. A source that
@@ -73,7 +81,7 @@ func (s *Store) present(ctx context.Context, d Digest, size int64, r io.ReadSeek
 	if errors.Is(err, store.ErrNotExist) {
 		return obj, false, nil
 	}
-	if err != nil || obj.Size != size {
+	if err != nil || obj.Size != size || s.marks.Has(Key(d)) {
 		return obj, false, err
 	}
 	if c, ok := s.b.(store.Comparer); ok {

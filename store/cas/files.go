@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 )
 
@@ -49,7 +50,7 @@ func (f *Files) Open(ctx context.Context, d Digest) (*os.File, error) {
 		return local.OpenFile(ctx, Key(d))
 	}
 	name := filepath.Join(f.cache, d.Hex())
-	file, err := os.Open(name)
+	file, _, err := plainfile.Open(name)
 	if err == nil {
 		now := time.Now()
 		_ = os.Chtimes(name, now, now) // the oldest go first

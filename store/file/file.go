@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 )
 
@@ -32,7 +33,7 @@ const (
 // Bucket is a store.Bucket in a directory. The directory is created by the first put.
 type Bucket struct {
 	dir  string      // absolute
-	mode fs.FileMode // of the directory and those above it, when they are made
+	mode fs.FileMode // of directories that are made; files have its bits for reading and writing
 
 	mu    sync.Mutex // guards what follows
 	root  *os.Root   // nil until the directory has been seen to exist
@@ -42,8 +43,8 @@ type Bucket struct {
 // Open returns the bucket in dir. The directory need not exist.
 func Open(dir string) (*Bucket, error) { return open(dir, 0o777) }
 
-// OpenPrivate is Open for what is nobody else's business: a directory that has to be made cannot be
-// entered by other users.
+// OpenPrivate is Open for what is nobody else's business: other users can neither enter the directories nor
+// read the files that are made.
 func OpenPrivate(dir string) (*Bucket, error) { return open(dir, 0o700) }
 
 func open(dir string, mode fs.FileMode) (*Bucket, error) {
@@ -128,16 +129,8 @@ func stat(root *os.Root, key, path string) (store.Object, error) {
 // the object is small and from the file otherwise; either way it is one version of the object,
 // because puts replace files and never write into them.
 func openObject(root *os.Root, key, path string) (io.ReadCloser, store.Object, error) {
-	f, err := root.Open(path)
+	f, info, err := plainfile.OpenIn(root, path)
 	if err != nil {
-		return nil, store.Object{}, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: %s is not a plain file", fs.ErrNotExist, path)
-	}
-	if err != nil {
-		f.Close()
 		return nil, store.Object{}, err
 	}
 	obj := store.Object{Key: key, Size: info.Size(), Modified: info.ModTime()}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/file"
@@ -170,25 +171,96 @@ func TestOpenPlainFile(t *testing.T) {
 	}
 }
 
-// TestOldTemporaryFilesAreSwept leaves what killed writers leave: old files go, a living writer's stay.
-func TestOldTemporaryFilesAreSwept(t *testing.T) {
+// TestSweep: what a killed writer left goes at once, however young; a living writer's stays.
+func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	tmp := filepath.Join(dir, ".tmp")
 	if err := os.Mkdir(tmp, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for name, age := range map[string]time.Duration{"old": 25 * time.Hour, "young": 23 * time.Hour} {
-		path := filepath.Join(tmp, name)
-		when := time.Now().Add(-age)
-		if err := errors.Join(os.WriteFile(path, []byte("half"), 0o666), os.Chtimes(path, when, when)); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(tmp, "dead"), []byte("half"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// A writer that is waiting for its body, and a second handle that sweeps meanwhile.
+	body, feed := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := open(t, dir).Put(t.Context(), "slow", body, 2, store.Condition{})
+		done <- err
+	}()
+	if _, err := feed.Write([]byte("x")); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := open(t, dir).Put(t.Context(), "k", strings.NewReader("x"), 1, store.Condition{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := files(t, dir); !slices.Equal(got, []string{".tmp/young", "k"}) {
+	if got := files(t, dir); len(got) != 2 || !strings.HasPrefix(got[0], ".tmp/") || got[0] == ".tmp/dead" || got[1] != "k" {
 		t.Errorf("left: %q", got)
+	}
+	_, err := feed.Write([]byte("y"))
+	if err := errors.Join(err, feed.Close(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{"k", "slow"}) {
+		t.Errorf("left: %q", got)
+	}
+}
+
+// TestOddFiles: a pipe where an object would be is none, and nobody waits for its writer; neither is a link, even
+// to another object. Put takes their place.
+func TestOddFiles(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	if _, err := b.Put(t.Context(), "plain", strings.NewReader("x"), 1, store.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o666), os.Symlink("plain", filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"pipe", "link"} {
+		if _, _, err := b.Get(t.Context(), key); !errors.Is(err, store.ErrNotExist) {
+			t.Errorf("Get(%q): %v", key, err)
+		}
+		if _, err := b.OpenFile(t.Context(), key); !errors.Is(err, store.ErrNotExist) {
+			t.Errorf("OpenFile(%q): %v", key, err)
+		}
+	}
+	for obj, err := range b.List(t.Context(), "") {
+		if err != nil || obj.Key != "plain" {
+			t.Errorf("listed %q, %v", obj.Key, err)
+		}
+	}
+	for _, key := range []string{"pipe", "link"} {
+		if _, err := b.Put(t.Context(), key, strings.NewReader("new"), 3, store.Condition{}); err != nil {
+			t.Errorf("Put(%q): %v", key, err)
+		}
+	}
+	if obj, err := b.Stat(t.Context(), "plain"); err != nil || obj.Size != 1 {
+		t.Errorf("a put over a link wrote through it: %+v, %v", obj, err)
+	}
+}
+
+// TestPrivate: nobody else can enter or read what a private bucket makes, and the umask may take more.
+func TestPrivate(t *testing.T) {
+	b, err := file.OpenPrivate(filepath.Join(t.TempDir(), "home", "registry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Put(t.Context(), "a/b", strings.NewReader("x"), 1, store.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(b.URL())
+	err = filepath.WalkDir(filepath.Dir(u.Path), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err != nil || info.Mode()&0o077 != 0 {
+			t.Errorf("%s has mode %v, %v", path, info.Mode(), err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

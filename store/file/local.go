@@ -11,7 +11,9 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
+	"time"
 
+	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 )
 
@@ -34,15 +36,8 @@ func (b *Bucket) openFile(ctx context.Context, key string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := root.Open(encode(key))
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, errors.Join(err, fmt.Errorf("%w: not a plain file", fs.ErrNotExist))
-	}
-	return f, nil
+	f, _, err := plainfile.OpenIn(root, encode(key))
+	return f, err
 }
 
 // adoptTries bounds the repetition of an adoption whose temporary name another handle has swept: a
@@ -70,10 +65,9 @@ func (b *Bucket) adopt(ctx context.Context, key, from string) (store.Object, err
 	if err != nil {
 		return store.Object{}, classifyWrite(err)
 	}
-	if err := root.Mkdir(tempDir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := b.makeTempDir(root); err != nil {
 		return store.Object{}, classifyWrite(err)
 	}
-	b.sweep(root)
 	temp := path.Join(tempDir, rand.Text())
 	if err := os.Link(from, filepath.Join(b.dir, filepath.FromSlash(temp))); noLinks(err) {
 		return b.copyFrom(ctx, key, from)
@@ -82,7 +76,14 @@ func (b *Bucket) adopt(ctx context.Context, key, from string) (store.Object, err
 	}
 	// Renaming a file over another name of itself does nothing and leaves both.
 	defer root.Remove(temp)
-	if err := syncFile(root, temp); err != nil {
+	f, err := openLink(root, temp)
+	if err != nil {
+		return store.Object{}, err
+	}
+	defer f.Close()
+	// An object is as young as its put, whatever it was made from.
+	now := time.Now()
+	if err := errors.Join(root.Chtimes(temp, now, now), f.Sync()); err != nil {
 		return store.Object{}, err
 	}
 	return b.commit(ctx, root, temp, key, store.Condition{})
@@ -111,13 +112,17 @@ func noLinks(err error) bool {
 	return false
 }
 
-func syncFile(root *os.Root, name string) error {
-	f, err := root.Open(name)
+// openLink opens and holds a temporary name that was just made; errGone when a sweep was faster.
+func openLink(root *os.Root, temp string) (*os.File, error) {
+	f, err := root.Open(temp)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errGone, err)
+		return nil, fmt.Errorf("%w: %w", errGone, err)
 	}
-	defer f.Close()
-	return f.Sync()
+	held, err := hold(root, f, temp)
+	if err == nil && held == nil {
+		err = errGone
+	}
+	return held, err
 }
 
 // Expose makes path another name of the object's file.
@@ -129,7 +134,7 @@ func (b *Bucket) Expose(ctx context.Context, key, path string) error {
 	defer f.Close()
 	err = os.Link(filepath.Join(b.dir, filepath.FromSlash(encode(key))), path)
 	if noLinks(err) {
-		err = copyTo(path, f)
+		err = copyTo(path, f, b.mode&0o444)
 	}
 	if err != nil {
 		return fmt.Errorf("expose %s: %w", key, err)
@@ -137,8 +142,8 @@ func (b *Bucket) Expose(ctx context.Context, key, path string) error {
 	return nil
 }
 
-func copyTo(path string, r io.Reader) error {
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+func copyTo(path string, r io.Reader, mode fs.FileMode) error {
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

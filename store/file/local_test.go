@@ -24,7 +24,7 @@ func TestLocal(t *testing.T) {
 	if err := os.WriteFile(from, []byte("content"), 0o444); err != nil {
 		t.Fatal(err)
 	}
-	old := time.Now().Add(-48 * time.Hour) // as old as what a sweep takes
+	old := time.Now().Add(-48 * time.Hour) // older than any sweep waits
 	if err := os.Chtimes(from, old, old); err != nil {
 		t.Fatal(err)
 	}

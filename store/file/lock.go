@@ -13,7 +13,7 @@ import (
 // one; each call opens the file anew, so that it also holds between goroutines. Polling, rather than
 // a blocking flock, lets ctx end the wait for a stopped process.
 func (b *Bucket) lock(ctx context.Context, root *os.Root) (unlock func(), err error) {
-	f, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, b.mode&0o666)
 	if err != nil {
 		return nil, err
 	}

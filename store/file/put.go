@@ -10,14 +10,9 @@ import (
 	"os"
 	"path"
 	"syscall"
-	"time"
 
 	"github.com/cultivar/cultivar/store"
 )
-
-// abandoned is the age at which a temporary file is taken for the rest of a killed writer. A living
-// writer touches its file with every write.
-const abandoned = 24 * time.Hour
 
 // errGone means that a temporary file was taken for that of a killed writer.
 var errGone = errors.New("temporary file is gone")
@@ -45,10 +40,11 @@ func (b *Bucket) put(ctx context.Context, key string, r io.Reader, size int64, c
 			return store.Object{}, err
 		}
 	}
-	temp, err := b.writeTemp(ctx, root, r, size)
+	temp, held, err := b.writeTemp(ctx, root, r, size)
 	if err != nil {
 		return store.Object{}, err
 	}
+	defer held.Close()
 	obj, err := b.commit(ctx, root, temp, key, cond)
 	if err != nil {
 		root.Remove(temp)
@@ -56,29 +52,33 @@ func (b *Bucket) put(ctx context.Context, key string, r io.Reader, size int64, c
 	return obj, err
 }
 
-// writeTemp stores exactly size bytes of r in a new, synced file and returns its path.
-func (b *Bucket) writeTemp(ctx context.Context, root *os.Root, r io.Reader, size int64) (string, error) {
-	if err := root.Mkdir(tempDir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", classifyWrite(err)
+// writeTemp stores exactly size bytes of r in a new, synced file. Until that is closed it is held: no sweep takes
+// it for a dead writer's.
+func (b *Bucket) writeTemp(ctx context.Context, root *os.Root, r io.Reader, size int64) (name string, held *os.File, err error) {
+	if err := b.makeTempDir(root); err != nil {
+		return "", nil, classifyWrite(err)
 	}
-	b.sweep(root)
-	name := path.Join(tempDir, rand.Text())
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return "", classifyWrite(err)
+	for held == nil {
+		name = path.Join(tempDir, rand.Text())
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, b.mode&0o666)
+		if err != nil {
+			return "", nil, classifyWrite(err)
+		}
+		if held, err = hold(root, f, name); err != nil {
+			root.Remove(name)
+			return "", nil, err
+		}
 	}
-	err = copyExactly(f, &contextReader{ctx, r}, size)
+	err = copyExactly(held, &contextReader{ctx, r}, size)
 	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+		err = held.Sync()
 	}
 	if err != nil {
+		held.Close()
 		root.Remove(name)
-		return "", err
+		return "", nil, err
 	}
-	return name, nil
+	return name, held, nil
 }
 
 // copyExactly copies size bytes and makes sure that r ends there.
@@ -133,7 +133,7 @@ func (b *Bucket) commit(ctx context.Context, root *os.Root, temp, key string, co
 	if err := holds(root, key, cond); err != nil {
 		return store.Object{}, err
 	}
-	if err := makeParents(root, path.Dir(target)); err != nil {
+	if err := b.makeParents(root, path.Dir(target)); err != nil {
 		return store.Object{}, classifyWrite(err)
 	}
 	obj, err := stat(root, key, temp)
@@ -171,17 +171,17 @@ func move(root *os.Root, temp, target string, createOnly bool) error {
 }
 
 // makeParents creates dir and what is above it, and syncs every directory it adds an entry to.
-func makeParents(root *os.Root, dir string) error {
+func (b *Bucket) makeParents(root *os.Root, dir string) error {
 	if dir == "." {
 		return nil
 	}
 	if _, err := root.Lstat(dir); err == nil {
 		return nil
 	}
-	if err := makeParents(root, path.Dir(dir)); err != nil {
+	if err := b.makeParents(root, path.Dir(dir)); err != nil {
 		return err
 	}
-	if err := root.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := root.Mkdir(dir, b.mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(root, path.Dir(dir))
@@ -202,13 +202,29 @@ func syncDir(root *os.Root, dir string) error {
 
 // Delete removes an object and the directories that it leaves empty.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
-	if err := b.remove(ctx, key); err != nil {
+	if err := b.remove(ctx, key, func(*os.Root) error { return nil }); err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	return nil
 }
 
-func (b *Bucket) remove(ctx context.Context, key string) error {
+// DeleteIf removes an object unless it has changed since it was described.
+func (b *Bucket) DeleteIf(ctx context.Context, obj store.Object) error {
+	err := b.remove(ctx, obj.Key, func(root *os.Root) error {
+		now, err := stat(root, obj.Key, encode(obj.Key))
+		if err == nil && (now.ETag != obj.ETag || !now.Modified.Equal(obj.Modified)) {
+			return store.ErrPrecondition
+		}
+		return classify(err)
+	})
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", obj.Key, err)
+	}
+	return nil
+}
+
+// remove deletes an object if agree, which is asked under the lock, has no objection.
+func (b *Bucket) remove(ctx context.Context, key string, agree func(*os.Root) error) error {
 	if err := check(ctx, key); err != nil {
 		return err
 	}
@@ -228,6 +244,9 @@ func (b *Bucket) remove(ctx context.Context, key string) error {
 		return classifyWrite(err)
 	}
 	defer unlock()
+	if err := agree(root); err != nil {
+		return err
+	}
 	if err := root.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return classifyWrite(err)
 	}
@@ -239,26 +258,4 @@ func (b *Bucket) remove(ctx context.Context, key string) error {
 		return classifyWrite(err)
 	}
 	return nil
-}
-
-// sweep removes, once per handle, temporary files that killed writers left. Failures do not
-// matter: the next handle tries again.
-func (b *Bucket) sweep(root *os.Root) {
-	b.mu.Lock()
-	done := b.swept
-	b.swept = true
-	b.mu.Unlock()
-	if done {
-		return
-	}
-	entries, err := fs.ReadDir(root.FS(), tempDir)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > abandoned {
-			root.Remove(path.Join(tempDir, entry.Name()))
-		}
-	}
 }

@@ -26,64 +26,99 @@ type AliasEntry struct {
 	WriteID       string    `json:"write_id"` // unique to one attempt
 }
 
+// ErrMoved means that an alias is not any more where it was when a move was decided on.
+var ErrMoved = errors.New("the alias was moved meanwhile")
+
+// maxSeq is the highest number of an entry, 2^53-1: what every reader of JSON holds.
+const maxSeq = 1<<53 - 1
+
 // aliasTries bounds how often a mover finds its place in the log taken by another one.
 const aliasTries = 256
 
 // SetAlias points an alias at a version that exists, by a new entry at the end of its log. Version 0
 // withdraws the alias. Concurrent calls are put into one order, and each gets an entry of its own.
 func (r *Registry) SetAlias(ctx context.Context, name, alias string, version int, who, why string) (AliasEntry, error) {
-	fail := func(err error) (AliasEntry, error) {
-		return AliasEntry{}, fmt.Errorf("set %s:%s: %w", name, alias, err)
-	}
-	if err := errors.Join(CheckName(name), CheckName(alias)); err != nil {
+	return r.move(ctx, AliasEntry{Name: name, Alias: alias, Version: version, Who: who, Why: why}, func(uint64) error { return nil })
+}
+
+// setAliasAfter is SetAlias by whoever has looked at the entry seq and decided by it: ErrMoved when there is a
+// later one.
+func (r *Registry) setAliasAfter(ctx context.Context, seq uint64, name, alias string, version int, who, why string) (AliasEntry, error) {
+	return r.move(ctx, AliasEntry{Name: name, Alias: alias, Version: version, Who: who, Why: why}, func(last uint64) error {
+		if last != seq {
+			return ErrMoved
+		}
+		return nil
+	})
+}
+
+// move appends an entry, whose rest it fills in, if its author agrees to come after the last one.
+func (r *Registry) move(ctx context.Context, e AliasEntry, agree func(last uint64) error) (AliasEntry, error) {
+	if err := errors.Join(CheckName(e.Name), CheckName(e.Alias)); err != nil {
 		return AliasEntry{}, err
 	}
-	e := AliasEntry{
-		SchemaVersion: SchemaVersion, Name: name, Alias: alias, Version: version,
-		Who: who, Why: why, At: time.Now().UTC().Truncate(time.Millisecond), WriteID: rand.Text(),
-	}
-	if version != 0 {
-		m, err := r.Get(ctx, name, version)
+	e.SchemaVersion, e.At, e.WriteID = SchemaVersion, time.Now().UTC().Truncate(time.Millisecond), rand.Text()
+	if e.Version != 0 {
+		m, err := r.Get(ctx, e.Name, e.Version)
 		if err != nil {
-			return fail(err)
+			return AliasEntry{}, fmt.Errorf("set %s:%s: %w", e.Name, e.Alias, err)
 		}
 		e.Digest = m.Digest
 	}
 	for range aliasTries {
-		last, err := r.lastSeq(ctx, name, alias)
+		won, err := r.append(ctx, &e, agree)
 		if err != nil {
-			return fail(err)
-		}
-		if last == 0 && version == 0 {
-			return fail(ErrNoAlias)
-		}
-		e.Seq = last + 1
-		body, err := plainjson.MarshalFile(e)
-		if err != nil {
-			return fail(err)
-		}
-		won, err := r.create(ctx, r.kind.aliasKey(name, alias, e.Seq), e.WriteID, body)
-		if err != nil {
-			return fail(err)
+			return AliasEntry{}, fmt.Errorf("set %s:%s: %w", e.Name, e.Alias, err)
 		}
 		if won {
 			return e, nil
 		}
 	}
-	return fail(errors.New("too many movers at once"))
+	return AliasEntry{}, fmt.Errorf("set %s:%s: too many movers at once", e.Name, e.Alias)
+}
+
+// append tries to make e the entry after the last one.
+func (r *Registry) append(ctx context.Context, e *AliasEntry, agree func(last uint64) error) (won bool, err error) {
+	last, err := r.lastSeq(ctx, e.Name, e.Alias)
+	switch {
+	case err != nil:
+		return false, err
+	case last == 0 && e.Version == 0:
+		return false, ErrNoAlias
+	case last >= maxSeq:
+		return false, fmt.Errorf("%w: %s is the last number that an entry can have", ErrCorrupt, r.kind.aliasKey(e.Name, e.Alias, last))
+	}
+	if err := agree(last); err != nil {
+		return false, err
+	}
+	e.Seq = last + 1
+	body, err := plainjson.MarshalFile(e)
+	if err != nil {
+		return false, err
+	}
+	return r.create(ctx, r.kind.aliasKey(e.Name, e.Alias, e.Seq), e.WriteID, body)
 }
 
 // lastSeq returns the number of an alias's last entry, 0 when there is none.
-func (r *Registry) lastSeq(ctx context.Context, name, alias string) (last uint64, err error) {
+func (r *Registry) lastSeq(ctx context.Context, name, alias string) (uint64, error) {
+	seqs, err := r.seqs(ctx, name, alias)
+	if err != nil || len(seqs) == 0 {
+		return 0, err
+	}
+	return seqs[len(seqs)-1], nil
+}
+
+// seqs lists the numbers of an alias's entries, ascending.
+func (r *Registry) seqs(ctx context.Context, name, alias string) (seqs []uint64, err error) {
 	for obj, err := range r.b.List(ctx, r.kind.refPrefix()+name+"/"+alias+"/") {
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if _, _, seq, ok := r.kind.parseAliasKey(obj.Key); ok {
-			last = max(last, seq)
+			seqs = append(seqs, seq)
 		}
 	}
-	return last, nil
+	return seqs, nil
 }
 
 // Alias returns where an alias points.
@@ -141,20 +176,21 @@ func (r *Registry) Aliases(ctx context.Context, name string) ([]AliasEntry, erro
 	return entries, nil
 }
 
-// History returns all moves of an alias, the oldest first.
+// History returns all moves of an alias, the oldest first. Entries that are missing are left out, as are the
+// numbers that they had.
 func (r *Registry) History(ctx context.Context, name, alias string) ([]AliasEntry, error) {
 	if err := errors.Join(CheckName(name), CheckName(alias)); err != nil {
 		return nil, err
 	}
-	last, err := r.lastSeq(ctx, name, alias)
+	seqs, err := r.seqs(ctx, name, alias)
 	if err != nil {
 		return nil, err
 	}
-	if last == 0 {
+	if len(seqs) == 0 {
 		return nil, fmt.Errorf("%s:%s: %w", name, alias, ErrNoAlias)
 	}
 	var entries []AliasEntry
-	for seq := uint64(1); seq <= last; seq++ {
+	for _, seq := range seqs {
 		e, err := r.entry(ctx, name, alias, seq)
 		if err != nil {
 			return nil, err

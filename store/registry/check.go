@@ -48,12 +48,14 @@ type checker struct {
 	needed    map[cas.Digest]File // a file that a blob is needed for
 	neededBy  map[cas.Digest]string
 	entries   []pointer
+	removed   map[string]bool // manifest keys of versions that were removed
 }
 
 // pointer is an alias entry and the keys of its own and of what it points at.
 type pointer struct {
 	AliasEntry
 	key, target string
+	last        bool // where the alias points now
 }
 
 // Check follows every alias of the kinds to its manifest and every manifest to its blobs; with readData
@@ -62,7 +64,8 @@ type pointer struct {
 func Check(ctx context.Context, b store.Bucket, readData bool, kinds ...Kind) (Report, error) {
 	c := &checker{
 		b: b, blobs: cas.New(b), manifests: map[string]string{}, needed: map[cas.Digest]File{}, neededBy: map[cas.Digest]string{},
-		report: Report{Read: readData, Problems: []Problem{}, Orphans: []string{}},
+		removed: map[string]bool{},
+		report:  Report{Read: readData, Problems: []Problem{}, Orphans: []string{}},
 	}
 	if err := c.check(ctx, kinds); err != nil {
 		return Report{}, fmt.Errorf("check %s: %w", b.URL(), err)
@@ -83,6 +86,9 @@ func (c *checker) check(ctx context.Context, kinds []Kind) error {
 		}
 	}
 	for _, kind := range kinds {
+		if err := c.readRemovals(ctx, kind); err != nil {
+			return err
+		}
 		if err := c.readManifests(ctx, New(c.b, kind)); err != nil {
 			return err
 		}
@@ -108,6 +114,7 @@ func (c *checker) broken(key string, err error) error {
 
 func (c *checker) readAliases(ctx context.Context, r *Registry) error {
 	next := map[string]uint64{}
+	last := map[string]int{} // place in entries, by alias
 	for obj, err := range c.b.List(ctx, r.kind.refPrefix()) {
 		if err != nil {
 			return err
@@ -122,15 +129,39 @@ func (c *checker) readAliases(ctx context.Context, r *Registry) error {
 			c.problem(obj.Key, "entries are missing: number %d follows %d", seq, next[log])
 		}
 		next[log] = seq
+		delete(last, log)
 		e, err := r.entry(ctx, name, alias, seq)
 		if err := c.broken(obj.Key, err); err != nil {
 			return err
 		}
 		if err == nil && e.Version != 0 {
-			c.entries = append(c.entries, pointer{e, obj.Key, r.kind.manifestKey(name, e.Version)})
+			last[log] = len(c.entries)
+			c.entries = append(c.entries, pointer{e, obj.Key, r.kind.manifestKey(name, e.Version), false})
 		}
 	}
+	for _, i := range last {
+		c.entries[i].last = true
+	}
 	c.report.Aliases += len(next)
+	return nil
+}
+
+func (c *checker) readRemovals(ctx context.Context, k Kind) error {
+	for obj, err := range c.b.List(ctx, k.removalPrefix()) {
+		if err != nil {
+			return err
+		}
+		name, version, ok := k.parseRemovalKey(obj.Key)
+		if !ok {
+			c.problem(obj.Key, "not the key of a removal")
+			continue
+		}
+		c.removed[k.manifestKey(name, version)] = true
+		_, err := New(c.b, k).removal(ctx, Ref{Name: name, Version: version})
+		if err := c.broken(obj.Key, err); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -147,7 +178,7 @@ func (c *checker) readManifests(ctx context.Context, r *Registry) error {
 		}
 		names[name] = true
 		c.report.Versions++
-		m, err := r.Get(ctx, name, version)
+		m, err := r.get(ctx, name, version)
 		if err := c.broken(obj.Key, err); err != nil {
 			return err
 		}
@@ -174,6 +205,7 @@ func (c *checker) followAliases() {
 	for _, e := range c.entries {
 		digest, ok := c.manifests[e.target]
 		switch {
+		case !ok && c.removed[e.target] && !e.last: // history, of what was swept
 		case !ok:
 			c.problem(e.key, "points at version %d, which does not exist", e.Version)
 		case digest != e.Digest && digest != "": // a corrupt manifest is a problem already

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +9,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/store/cas"
 )
-
-// abandoned is the age at which a private directory is taken for that of a killed fetch.
-const abandoned = 24 * time.Hour
 
 // Fetch makes dir hold exactly the files of a version. They are written and verified in a private
 // directory beside it, which is synced and renamed into place when everything, including the checks,
@@ -47,25 +40,38 @@ func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []f
 	if present {
 		return runChecks(checks, dir)
 	}
-	private, err := makePrivate(dir)
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err
 	}
-	defer os.RemoveAll(private) // nothing there any more after the rename
-	if err := r.fill(ctx, m, private); err != nil {
-		return err
-	}
-	if err := runChecks(checks, private); err != nil {
-		return err
-	}
-	_ = syscall.Rmdir(dir) // an empty directory makes room, anything else stays
-	if err := os.Rename(private, dir); err != nil {
+	err = atomicfile.WriteDir(dir, func(private string) error { return r.fillAndCheck(ctx, m, private, checks) })
+	if errors.Is(err, fs.ErrExist) {
 		// Another fetch may have been first; then its directory is as good.
 		if present, holdsErr := holds(ctx, m, dir); !present {
 			return errors.Join(err, holdsErr)
 		}
+		return nil
 	}
-	return atomicfile.SyncDir(filepath.Dir(dir))
+	return err
+}
+
+// FetchOver is Fetch in the place of a directory that holds something else, which goes if spare, asked when
+// nobody finds it by its path any more, has no objection.
+func (r *Registry) FetchOver(ctx context.Context, m Manifest, dir string, spare func(old string) error, checks ...func(dir string) error) error {
+	err := checkFiles(m.Files)
+	if err == nil {
+		err = atomicfile.ReplaceDir(dir, spare, func(private string) error { return r.fillAndCheck(ctx, m, private, checks) })
+	}
+	if err != nil {
+		return fmt.Errorf("fetch %s: %w", m.Ref(), err)
+	}
+	return nil
+}
+
+func (r *Registry) fillAndCheck(ctx context.Context, m Manifest, dir string, checks []func(string) error) error {
+	if err := r.fill(ctx, m, dir); err != nil {
+		return err
+	}
+	return runChecks(checks, dir)
 }
 
 func runChecks(checks []func(string) error, dir string) error {
@@ -77,50 +83,19 @@ func runChecks(checks []func(string) error, dir string) error {
 	return nil
 }
 
-// makePrivate creates an empty directory beside dir, and removes old ones of killed fetches.
-func makePrivate(dir string) (string, error) {
-	parent, base := filepath.Split(dir)
-	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return "", err
-	}
-	prefix := "." + base + ".fetch-"
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return "", err
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), prefix) && time.Since(info.ModTime()) > abandoned {
-			os.RemoveAll(filepath.Join(parent, e.Name()))
-		}
-	}
-	private := filepath.Join(parent, prefix+strings.ToLower(rand.Text()))
-	return private, os.Mkdir(private, 0o777)
-}
-
-// fill writes all files below dir, verified and synced.
+// fill writes all files below dir, verified.
 func (r *Registry) fill(ctx context.Context, m Manifest, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	dirs := map[string]bool{".": true}
 	for _, f := range m.Files {
-		parent := path.Dir(f.Path)
-		if err := root.MkdirAll(parent, 0o777); err != nil {
+		if err := root.MkdirAll(path.Dir(f.Path), 0o777); err != nil {
 			return err
-		}
-		for d := parent; !dirs[d]; d = path.Dir(d) {
-			dirs[d] = true
 		}
 		if err := r.fetchFile(ctx, root, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
-		}
-	}
-	for d := range dirs {
-		if err := atomicfile.SyncDir(filepath.Join(dir, filepath.FromSlash(d))); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -140,9 +115,6 @@ func (r *Registry) fetchFile(ctx context.Context, root *os.Root, f File) error {
 		return err
 	}
 	_, err = io.Copy(out, body) // the reader ends with ErrCorrupt unless the digest is right
-	if err == nil {
-		err = out.Sync()
-	}
 	return errors.Join(err, out.Close())
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
@@ -181,23 +180,30 @@ func TestConcurrentFetches(t *testing.T) {
 	}
 }
 
-func TestKilledFetchesAreSwept(t *testing.T) {
+// TestFetchOver: the old directory goes whole or stays whole.
+func TestFetchOver(t *testing.T) {
 	b := directory(t)
 	r := registry.New(b, registry.Kind{})
-	m := publish(t, r, draft("a", 1))
+	one, two := publish(t, r, draft("a", 1)), publish(t, r, draft("a", 2))
 	parent := t.TempDir()
-	for name, age := range map[string]time.Duration{".a.fetch-old": 25 * time.Hour, ".a.fetch-young": time.Hour, ".b.fetch-old": 25 * time.Hour} {
-		when := time.Now().Add(-age)
-		path := filepath.Join(parent, name)
-		if err := errors.Join(os.Mkdir(path, 0o777), os.WriteFile(filepath.Join(path, "half"), nil, 0o666), os.Chtimes(path, when, when)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := r.Fetch(t.Context(), m, filepath.Join(parent, "a")); err != nil {
+	dir := filepath.Join(parent, "a")
+	if err := r.Fetch(t.Context(), one, dir); err != nil {
 		t.Fatal(err)
 	}
-	want := append([]string{".a.fetch-young/half=", ".b.fetch-old/half="}, prefixed("a/", fetched)...)
-	if got := tree(t, parent); !slices.Equal(got, want) {
-		t.Errorf("left %q, want %q", got, want)
+	before := tree(t, parent)
+	mine := errors.New("mine")
+	wantErr(t, "FetchOver", r.FetchOver(t.Context(), two, dir, func(string) error { return mine }), mine)
+	wantErr(t, "FetchOver", r.FetchOver(t.Context(), two, dir, func(string) error { return nil }, func(string) error { return mine }), mine)
+	if got := tree(t, parent); !slices.Equal(got, before) {
+		t.Errorf("there is %q", got)
+	}
+	if err := r.FetchOver(t.Context(), two, dir, func(old string) error { return r.Fetch(t.Context(), one, old) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Fetch(t.Context(), two, dir); err != nil {
+		t.Errorf("another version is there: %v", err)
+	}
+	if got := tree(t, parent); len(got) != len(before) {
+		t.Errorf("there is %q", got)
 	}
 }

@@ -21,6 +21,7 @@ type Kind struct {
 const (
 	manifests = "manifests/"
 	refs      = "refs/"
+	removals  = "removed/"
 	suffix    = ".json"
 )
 
@@ -34,10 +35,26 @@ func (k Kind) manifestKey(name string, version int) string {
 
 // parseManifestKey is the inverse of manifestKey.
 func (k Kind) parseManifestKey(key string) (name string, version int, ok bool) {
-	name, number, _ := strings.Cut(strings.TrimPrefix(key, k.manifestPrefix()), "/")
+	name, version, ok = parseNumbered(strings.TrimPrefix(key, k.manifestPrefix()))
+	return name, version, ok && k.manifestKey(name, version) == key
+}
+
+func parseNumbered(key string) (name string, version int, ok bool) {
+	name, number, _ := strings.Cut(key, "/")
 	version, err := strconv.Atoi(strings.TrimSuffix(number, suffix))
-	ok = err == nil && version > 0 && version <= maxVersion && CheckName(name) == nil && k.manifestKey(name, version) == key
-	return name, version, ok
+	return name, version, err == nil && version > 0 && version <= maxVersion && CheckName(name) == nil
+}
+
+func (k Kind) removalPrefix() string { return k.Prefix + removals }
+
+func (k Kind) removalKey(name string, version int) string {
+	return fmt.Sprintf("%s%s/%08d%s", k.removalPrefix(), name, version, suffix)
+}
+
+// parseRemovalKey is the inverse of removalKey.
+func (k Kind) parseRemovalKey(key string) (name string, version int, ok bool) {
+	name, version, ok = parseNumbered(strings.TrimPrefix(key, k.removalPrefix()))
+	return name, version, ok && k.removalKey(name, version) == key
 }
 
 func (k Kind) aliasKey(name, alias string, seq uint64) string {
@@ -49,7 +66,7 @@ func (k Kind) parseAliasKey(key string) (name, alias string, seq uint64, ok bool
 	name, rest, _ := strings.Cut(strings.TrimPrefix(key, k.refPrefix()), "/")
 	alias, number, _ := strings.Cut(rest, "/")
 	seq, err := strconv.ParseUint(strings.TrimSuffix(number, suffix), 10, 64)
-	ok = err == nil && seq > 0 && CheckName(name) == nil && CheckName(alias) == nil && k.aliasKey(name, alias, seq) == key
+	ok = err == nil && seq > 0 && seq <= maxSeq && CheckName(name) == nil && CheckName(alias) == nil && k.aliasKey(name, alias, seq) == key
 	return name, alias, seq, ok
 }
 

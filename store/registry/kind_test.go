@@ -1,9 +1,12 @@
 package registry_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,8 +182,84 @@ func TestEventsAndRollback(t *testing.T) {
 		if got != "moved 1 ann; moved 2 ann; moved 1 bob; withdrawn 0 bob; " || err != nil {
 			t.Errorf("events %q, %v", got, err)
 		}
+		write(t, b, "named/manifests/b/00000001.json", "{")
+		publish(t, r, draft("b", 2))
+		if all, err := r.Events(ctx, "b", ""); err != nil || len(all) != 1 {
+			t.Errorf("events beside a damaged version %+v, %v", all, err)
+		}
 		if all, err := r.Events(ctx, "a", ""); err != nil || len(all) != 2 || all[0].Event != registry.Published {
 			t.Errorf("events of the name %+v, %v", all, err)
 		}
 	})
+}
+
+// before is a bucket in which somebody else acts just before the first change below a prefix.
+type before struct {
+	store.Bucket
+	prefix string
+	act    func()
+}
+
+func (m *before) Put(ctx context.Context, key string, r io.Reader, size int64, cond store.Condition) (store.Object, error) {
+	if act := m.act; act != nil && strings.HasPrefix(key, m.prefix) {
+		m.act = nil
+		act()
+	}
+	return m.Bucket.Put(ctx, key, r, size, cond)
+}
+
+// TestRollbackInItsTurn: where a rollback leads was decided by a history that is another one now. Two that undo
+// one version do not go back two.
+func TestRollbackInItsTurn(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b, named)
+	for v := 1; v <= 3; v++ {
+		publish(t, r, draft("a", v))
+		if _, err := r.Promote(t.Context(), registry.Ref{Name: "a", Version: v}, "prod", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := registry.New(&before{b, "named/refs/", func() {
+		if e, err := r.Rollback(t.Context(), "a", "prod", "bob", ""); err != nil || e.Version != 2 {
+			t.Errorf("the first: %+v, %v", e, err)
+		}
+	}}, named)
+	if e, err := slow.Rollback(t.Context(), "a", "prod", "cia", ""); !errors.Is(err, registry.ErrMoved) {
+		t.Errorf("the second: %+v, %v", e, err)
+	}
+	if e, err := r.Alias(t.Context(), "a", "prod"); err != nil || e.Version != 2 || e.Seq != 4 {
+		t.Errorf("prod is %+v, %v", e, err)
+	}
+}
+
+// TestOddNumbers: entries whose numbers nobody gave neither make numbers wrap round nor keep anybody reading.
+func TestOddNumbers(t *testing.T) {
+	b := directory(t)
+	r := registry.New(b, named)
+	publish(t, r, draft("a", 1))
+	entry := func(seq uint64) string {
+		return fmt.Sprintf(`{"schema_version": 1, "name": "a", "alias": "prod", "seq": %d, "version": 1, "who": "x", "why": ""}`, seq)
+	}
+	if _, err := r.SetAlias(t.Context(), "a", "prod", 1, "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	write(t, b, "named/refs/a/prod/18446744073709551615.json", entry(math.MaxUint64))
+	if e, err := r.SetAlias(t.Context(), "a", "prod", 1, "ann", ""); err != nil || e.Seq != 2 {
+		t.Errorf("after a number that is too high: %+v, %v", e, err)
+	}
+	report, err := registry.Check(t.Context(), b, false, named)
+	if err != nil || len(report.Problems) != 1 {
+		t.Errorf("check finds %+v, %v", report.Problems, err)
+	}
+	last := uint64(1<<53 - 1)
+	write(t, b, fmt.Sprintf("named/refs/a/prod/%020d.json", last), entry(last))
+	if _, err := r.SetAlias(t.Context(), "a", "prod", 1, "ann", ""); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("after the last number: %v", err)
+	}
+	if history, err := r.History(t.Context(), "a", "prod"); err != nil || len(history) != 3 {
+		t.Errorf("history has %d entries, %v", len(history), err)
+	}
+	if _, err := r.Rollback(t.Context(), "a", "prod", "ann", ""); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("rolled back by a history with holes: %v", err)
+	}
 }

@@ -28,17 +28,25 @@ func (r *Registry) Promote(ctx context.Context, ref Ref, alias, who, why string)
 
 // Rollback points an alias at the version before the present one. The history is read as a stack: a
 // move to the version below the top takes the top away, any other move puts a version on it. So a
-// second rollback goes back further, instead of to what the first one left.
+// second rollback goes back further, instead of to what the first one left. Where it leads is decided by the
+// history: when somebody adds to that meanwhile, such as another rollback from the same version, it is ErrMoved.
 func (r *Registry) Rollback(ctx context.Context, name, alias, who, why string) (AliasEntry, error) {
 	entries, err := r.History(ctx, name, alias)
 	if err != nil {
 		return AliasEntry{}, err
 	}
+	last := entries[len(entries)-1].Seq
+	if last != uint64(len(entries)) {
+		return AliasEntry{}, fmt.Errorf("roll back %s:%s: %w: %d of %d entries of its history are missing", name, alias, ErrCorrupt, last-uint64(len(entries)), last)
+	}
 	to, ok := earlier(entries)
 	if !ok {
 		return AliasEntry{}, fmt.Errorf("roll back %s:%s: %w", name, alias, ErrNoEarlier)
 	}
-	return r.Promote(ctx, Ref{Name: name, Version: to}, alias, who, why)
+	if err := probe.Ensure(ctx, r.b); err != nil {
+		return AliasEntry{}, err
+	}
+	return r.setAliasAfter(ctx, last, name, alias, to, who, why)
 }
 
 // earlier returns the version that a rollback leads to. From a withdrawn alias it leads to where

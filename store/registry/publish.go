@@ -19,6 +19,7 @@ import (
 	"github.com/cultivar/cultivar/internal/plainjson"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/reap"
 )
 
 // Source is where a file of a draft comes from.
@@ -124,36 +125,62 @@ func (d Draft) manifest() (Manifest, error) {
 
 // store puts the files' blobs and looks at each of them again.
 func (r *Registry) store(ctx context.Context, sources map[string]Source) ([]File, error) {
+	marks, err := reap.Read(ctx, r.b)
+	if err != nil {
+		return nil, err
+	}
+	blobs := r.blobs.Renewing(marks)
 	files := []File{}
 	etags := make(map[string]string, len(sources))
+	renewed := false
 	for _, path := range slices.Sorted(maps.Keys(sources)) {
 		source := sources[path]
-		d, obj, err := r.put(ctx, source)
+		d, obj, err := put(ctx, blobs, source)
 		if err != nil {
 			return nil, fmt.Errorf("store %s: %w", path, err)
 		}
 		files = append(files, File{Path: path, Digest: string(d), Size: obj.Size, Record: source.Record})
 		etags[path] = obj.ETag
+		renewed = renewed || marks.Has(cas.Key(d))
 	}
 	sortFiles(files)
 	if err := checkFiles(files); err != nil {
 		return nil, err
 	}
+	if renewed && reap.Waits(r.b) {
+		if err := wait(ctx, reap.Settle); err != nil {
+			return nil, err
+		}
+	}
+	return files, r.verify(ctx, files, etags)
+}
+
+// verify looks whether blobs are as they were put.
+func (r *Registry) verify(ctx context.Context, files []File, etags map[string]string) error {
 	for _, f := range files {
 		obj, err := r.blobs.Stat(ctx, cas.Digest(f.Digest))
 		if err != nil {
-			return nil, fmt.Errorf("verify %s: %w", f.Path, err)
+			return fmt.Errorf("verify %s: %w", f.Path, err)
 		}
 		if obj.Size != f.Size || obj.ETag != etags[f.Path] {
-			return nil, fmt.Errorf("verify %s: stored %d bytes with ETag %s, found %d with %s", f.Path, f.Size, etags[f.Path], obj.Size, obj.ETag)
+			return fmt.Errorf("verify %s: stored %d bytes with ETag %s, found %d with %s", f.Path, f.Size, etags[f.Path], obj.Size, obj.ETag)
 		}
 	}
-	return files, nil
+	return nil
 }
 
-func (r *Registry) put(ctx context.Context, s Source) (cas.Digest, store.Object, error) {
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func put(ctx context.Context, blobs *cas.Store, s Source) (cas.Digest, store.Object, error) {
 	if f := s.sealed; f != nil {
-		obj, err := r.blobs.PutFile(ctx, f.path, f.digest, f.size)
+		obj, err := blobs.PutFile(ctx, f.path, f.digest, f.size)
 		return f.digest, obj, err
 	}
 	body, err := s.Open()
@@ -161,7 +188,7 @@ func (r *Registry) put(ctx context.Context, s Source) (cas.Digest, store.Object,
 		return "", store.Object{}, err
 	}
 	defer body.Close()
-	return r.blobs.Put(ctx, body)
+	return blobs.Put(ctx, body)
 }
 
 // claim creates the manifest under the version asked for, or under the first free one. It puts a
@@ -221,9 +248,16 @@ func (r *Registry) same(known map[int]string, digest string, asked, last, above 
 }
 
 // survey adds the digests of versions that are not known yet, and returns the highest version. A
-// manifest that is corrupt takes its number but equals nothing.
+// manifest that is corrupt, or was removed, takes its number but equals nothing.
 func (r *Registry) survey(ctx context.Context, name string, known map[int]string) (last int, err error) {
-	versions, err := r.Versions(ctx, name)
+	gone, err := r.RemovedVersions(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	for version := range gone {
+		last, known[version] = max(last, version), ""
+	}
+	versions, err := r.numbers(ctx, name)
 	if err != nil {
 		return 0, err
 	}
@@ -239,7 +273,7 @@ func (r *Registry) survey(ctx context.Context, name string, known map[int]string
 			continue
 		}
 		g.Go(func() error {
-			m, err := r.Get(ctx, name, version)
+			m, err := r.get(ctx, name, version)
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				return err
 			}

@@ -4,19 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cultivar/cultivar/store"
 )
 
 // Names returns the names that have a version, in order.
 func (r *Registry) Names(ctx context.Context) ([]string, error) {
+	gone := map[string]bool{}
+	for obj, err := range r.b.List(ctx, r.kind.removalPrefix()) {
+		if err != nil {
+			return nil, fmt.Errorf("list names: %w", err)
+		}
+		if name, version, ok := r.kind.parseRemovalKey(obj.Key); ok {
+			gone[r.kind.manifestKey(name, version)] = true
+		}
+	}
 	var names []string
 	for obj, err := range r.b.List(ctx, r.kind.manifestPrefix()) {
 		if err != nil {
 			return nil, fmt.Errorf("list names: %w", err)
 		}
 		name, _, ok := r.kind.parseManifestKey(obj.Key)
-		if ok && (len(names) == 0 || names[len(names)-1] != name) {
+		if ok && !gone[obj.Key] && (len(names) == 0 || names[len(names)-1] != name) {
 			names = append(names, name)
 		}
 	}
@@ -28,20 +38,46 @@ func (r *Registry) Versions(ctx context.Context, name string) ([]int, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	var versions []int
+	gone, err := r.RemovedVersions(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := r.numbers(ctx, name)
+	return slices.DeleteFunc(numbers, func(n int) bool { return gone[n] }), err
+}
+
+// numbers lists the manifests of a name, of versions that were removed as well.
+func (r *Registry) numbers(ctx context.Context, name string) ([]int, error) {
+	var numbers []int
 	for obj, err := range r.b.List(ctx, r.kind.manifestPrefix()+name+"/") {
 		if err != nil {
 			return nil, fmt.Errorf("list versions of %s: %w", name, err)
 		}
 		if _, version, ok := r.kind.parseManifestKey(obj.Key); ok {
-			versions = append(versions, version)
+			numbers = append(numbers, version)
 		}
 	}
-	return versions, nil
+	return numbers, nil
 }
 
-// Get returns the manifest of a version.
+// Get returns the manifest of a version; ErrRemoved, which is an ErrNoVersion, when it was removed.
 func (r *Registry) Get(ctx context.Context, name string, version int) (Manifest, error) {
+	m, err := r.get(ctx, name, version)
+	if err != nil && !errors.Is(err, ErrNoVersion) || version < 1 || version > maxVersion {
+		return m, err
+	}
+	gone, goneErr := r.isRemoved(ctx, name, version)
+	switch {
+	case goneErr != nil:
+		return Manifest{}, goneErr
+	case gone:
+		return Manifest{}, fmt.Errorf("%s@%d: %w", name, version, ErrRemoved)
+	}
+	return m, err
+}
+
+// get is Get of what is there, removed or not: an alias that points at a version is older than its removal.
+func (r *Registry) get(ctx context.Context, name string, version int) (Manifest, error) {
 	if err := CheckName(name); err != nil {
 		return Manifest{}, err
 	}
@@ -78,7 +114,7 @@ func (r *Registry) Resolve(ctx context.Context, reference string) (Manifest, err
 	if len(versions) == 0 {
 		return Manifest{}, fmt.Errorf("%s: %w", ref.Name, ErrNoVersion)
 	}
-	return r.Get(ctx, ref.Name, versions[len(versions)-1])
+	return r.get(ctx, ref.Name, versions[len(versions)-1])
 }
 
 func (r *Registry) resolveAlias(ctx context.Context, ref Ref) (Manifest, error) {
@@ -86,7 +122,7 @@ func (r *Registry) resolveAlias(ctx context.Context, ref Ref) (Manifest, error) 
 	if err != nil {
 		return Manifest{}, err
 	}
-	m, err := r.Get(ctx, ref.Name, entry.Version)
+	m, err := r.get(ctx, ref.Name, entry.Version)
 	if err == nil && m.Digest != entry.Digest {
 		err = fmt.Errorf("%s points at %s, but version %d is %s: %w", ref, entry.Digest, m.Version, m.Digest, ErrCorrupt)
 	}

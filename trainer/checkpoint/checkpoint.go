@@ -6,14 +6,13 @@ package checkpoint
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,28 +49,31 @@ func Save(dir string, p Progress, params []*ops.Param, opt *optim.AdamW) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("create checkpoint directory: %w", err)
 	}
-	path := filepath.Join(dir, fmt.Sprintf("%s%08d", prefix, p.Step))
-	if err := os.RemoveAll(path); err != nil { // of a run that went on from an earlier checkpoint
-		return fmt.Errorf("replace checkpoint: %w", err)
-	}
-	err := atomicfile.WriteDir(path, func(tmp string) error {
-		var entries []safetensors.Entry
-		for i, param := range params {
-			shape := []int{param.Rows, param.Cols}
-			entries = append(entries,
-				floats("value."+param.Name, shape, param.Value),
-				floats("m."+param.Name, shape, opt.State[i].M),
-				floats("v."+param.Name, shape, opt.State[i].V))
-		}
-		if err := safetensors.WriteFile(filepath.Join(tmp, stateFile), nil, entries); err != nil {
+	atomicfile.Sweep(dir)
+	path := filepath.Join(dir, stepName(p.Step))
+	// What is there is of a run that went on from an earlier checkpoint.
+	err := atomicfile.ReplaceDir(path, func(string) error { return nil }, func(tmp string) error {
+		if err := writeState(filepath.Join(tmp, stateFile), params, opt); err != nil {
 			return err
 		}
-		return atomicfile.WriteJSON(filepath.Join(tmp, infoFile), p)
+		return seal(tmp, p)
 	})
 	if err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
-	return prune(dir)
+	return prune(dir, p.Step)
+}
+
+func writeState(path string, params []*ops.Param, opt *optim.AdamW) error {
+	var entries []safetensors.Entry
+	for i, param := range params {
+		shape := []int{param.Rows, param.Cols}
+		entries = append(entries,
+			floats("value."+param.Name, shape, param.Value),
+			floats("m."+param.Name, shape, opt.State[i].M),
+			floats("v."+param.Name, shape, opt.State[i].V))
+	}
+	return safetensors.WriteFile(path, nil, entries)
 }
 
 // floats is an entry whose bytes are made when they are written.
@@ -85,58 +87,70 @@ func floats(name string, shape []int, x []float32) safetensors.Entry {
 	}}
 }
 
-// Load restores the newest checkpoint under dir that is whole. It reports false when there is none,
-// and ErrOtherRun when the newest belongs to another run.
-func Load(dir, runDigest string, params []*ops.Param, opt *optim.AdamW) (Progress, bool, error) {
+// Load restores the newest checkpoint under dir that is whole, and tells damaged of each newer one that is not:
+// going on from an older one, or from the beginning, ends with the same bits. It reports false when there is
+// none, and ErrOtherRun when the checkpoint belongs to another run.
+func Load(dir, runDigest string, params []*ops.Param, opt *optim.AdamW, damaged func(error)) (Progress, bool, error) {
 	steps, err := list(dir)
-	if err != nil || len(steps) == 0 {
+	if err != nil {
 		return Progress{}, false, err
 	}
-	for i := len(steps) - 1; i >= 0; i-- {
-		path := filepath.Join(dir, steps[i])
-		var p Progress
-		data, err := os.ReadFile(filepath.Join(path, infoFile))
-		if err != nil {
-			continue
-		}
-		if err := json.Unmarshal(data, &p); err != nil {
-			return Progress{}, false, fmt.Errorf("read checkpoint %s: %w", path, err)
-		}
-		if p.RunDigest != runDigest {
+	for _, step := range slices.Backward(steps) {
+		path := filepath.Join(dir, step)
+		p, err := open(path)
+		if err == nil && p.RunDigest != runDigest {
 			return Progress{}, false, fmt.Errorf("%w in %s", ErrOtherRun, dir)
 		}
-		if err := restore(filepath.Join(path, stateFile), params, opt); err != nil {
-			return Progress{}, false, fmt.Errorf("read checkpoint %s: %w", path, err)
+		if err == nil {
+			err = restore(filepath.Join(path, stateFile), params, opt)
 		}
-		opt.Steps = p.Step
-		return p, true, nil
+		if err == nil {
+			opt.Steps = p.Step
+			return p, true, nil
+		}
+		damaged(fmt.Errorf("read checkpoint %s: %w", path, err))
 	}
 	return Progress{}, false, nil
 }
 
+// restore reads the state into the parameters and the optimizer: all of it or, after an error, nothing.
 func restore(path string, params []*ops.Param, opt *optim.AdamW) error {
 	f, err := safetensors.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	defer f.Close()
-	for i, p := range params {
-		for name, dst := range map[string][]float32{"value.": p.Value, "m.": opt.State[i].M, "v.": opt.State[i].V} {
-			t, ok := f.Tensor(name + p.Name)
-			if !ok {
-				return fmt.Errorf("tensor %q is missing", name+p.Name)
-			}
-			x, err := safetensors.Float32s(t)
+	for _, use := range []func(string, []float32) error{
+		func(name string, dst []float32) error { return fits(f, name, len(dst)) },
+		func(name string, dst []float32) error { return fill(f, name, dst) },
+	} {
+		for i, p := range params {
+			err := errors.Join(use("value."+p.Name, p.Value), use("m."+p.Name, opt.State[i].M), use("v."+p.Name, opt.State[i].V))
 			if err != nil {
 				return err
 			}
-			if len(x) != len(dst) {
-				return fmt.Errorf("tensor %q has %d elements, want %d", name+p.Name, len(x), len(dst))
-			}
-			copy(dst, x)
 		}
 	}
 	return nil
+}
+
+// fits says whether the file has a tensor that fill can read.
+func fits(f *safetensors.File, name string, n int) error {
+	t, ok := f.Tensor(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: tensor %q is missing", ErrDamaged, name)
+	case t.DType != safetensors.F32 || t.Len() != n:
+		return fmt.Errorf("%w: tensor %q has %d elements of %s, want %d of %s", ErrDamaged, name, t.Len(), t.DType, n, safetensors.F32)
+	}
+	return nil
+}
+
+func fill(f *safetensors.File, name string, dst []float32) error {
+	t, _ := f.Tensor(name)
+	x, err := safetensors.Float32s(t)
+	copy(dst, x)
+	return err
 }
 
 // list returns the names of checkpoints, oldest first.
@@ -155,20 +169,27 @@ func list(dir string) ([]string, error) {
 			names = append(names, e.Name())
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
 }
 
-func prune(dir string) error {
+// prune removes old checkpoints, and those after step: a run that stands at step would have gone on from them if
+// they were whole.
+func prune(dir string, step int) error {
 	names, err := list(dir)
 	if err != nil {
 		return err
 	}
-	for len(names) > Keep {
-		if err := os.RemoveAll(filepath.Join(dir, names[0])); err != nil {
+	now := slices.Index(names, stepName(step))
+	for i, name := range names {
+		if i > now-Keep && i <= now {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("remove old checkpoint: %w", err)
 		}
-		names = names[1:]
 	}
 	return nil
 }
+
+func stepName(step int) string { return fmt.Sprintf("%s%08d", prefix, step) }

@@ -4,6 +4,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
@@ -41,18 +42,13 @@ const TokensAtOnce = 2048
 // so the result depends neither on that nor on their order.
 func NLL(ctx context.Context, e *model.Evaluator, rows []pack.Row, atOnce int) (Summary, error) {
 	var s Summary
-	for lo := 0; lo < len(rows); {
+	for lot := range Lots(rows, atOnce) {
 		if err := ctx.Err(); err != nil {
 			return Summary{}, err
 		}
-		hi, n := lo, 0
-		for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= atOnce) {
-			n += len(rows[hi].IDs)
-			hi++
-		}
-		scored, err := score(e, rows[lo:hi])
+		scored, err := score(e, lot)
 		if err != nil {
-			return Summary{}, fmt.Errorf("evaluate rows %d–%d: %w", lo+1, hi, err)
+			return Summary{}, fmt.Errorf("evaluate rows %d–%d: %w", len(s.Rows)+1, len(s.Rows)+len(lot), err)
 		}
 		for _, r := range scored {
 			for _, lp := range r.Logprobs {
@@ -61,12 +57,29 @@ func NLL(ctx context.Context, e *model.Evaluator, rows []pack.Row, atOnce int) (
 			s.Tokens += len(r.Logprobs)
 		}
 		s.Rows = append(s.Rows, scored...)
-		lo = hi
 	}
 	return s, nil
 }
 
-func score(e *model.Evaluator, rows []pack.Row) ([]Row, error) {
+// Lots divides rows into as many at a time as have no more than atOnce tokens; a longer row is alone.
+func Lots(rows []pack.Row, atOnce int) iter.Seq[[]pack.Row] {
+	return func(yield func([]pack.Row) bool) {
+		for lo := 0; lo < len(rows); {
+			hi, n := lo, 0
+			for hi < len(rows) && (hi == lo || n+len(rows[hi].IDs) <= atOnce) {
+				n += len(rows[hi].IDs)
+				hi++
+			}
+			if !yield(rows[lo:hi]) {
+				return
+			}
+			lo = hi
+		}
+	}
+}
+
+// MicroBatch lays rows end to end, with their trained tokens as labels.
+func MicroBatch(rows []pack.Row) *model.MicroBatch {
 	mb := &model.MicroBatch{}
 	for _, r := range rows {
 		start := len(mb.Tokens)
@@ -81,6 +94,11 @@ func score(e *model.Evaluator, rows []pack.Row) ([]Row, error) {
 		end := len(mb.Tokens)
 		mb.Layout.Segments = append(mb.Layout.Segments, attention.Segment{Q0: start, Q1: end, K0: start, K1: end})
 	}
+	return mb
+}
+
+func score(e *model.Evaluator, rows []pack.Row) ([]Row, error) {
+	mb := MicroBatch(rows)
 	if len(mb.Tokens) == 0 {
 		return make([]Row, len(rows)), nil
 	}

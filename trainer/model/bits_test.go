@@ -52,7 +52,7 @@ func gradientsOf(t *testing.T, dir string, micro, recompute int) (all []float32)
 	}
 	mbs, _ := trainer.MicroBatches(s.Step(sequences, micro), 7, 0)
 	for _, mb := range mbs {
-		if _, err := tr.Step(mb); err != nil {
+		if _, err := tr.Step(context.Background(), mb); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -107,6 +107,7 @@ func (f *forwardPass) lossHead(mb *MicroBatch, grads ops.Gradients) (*ops.Machin
 	}
 	run := mach.Tape().Run
 	run.Labels, run.LossScale, run.Weigh, run.NLL = mb.Labels, mb.LossScale, mb.Weigh, make([]float64, len(mb.Rows))
+	run.Teacher, run.Record = mb.Teacher, nil
 	return mach, run.NLL, nil
 }
 
@@ -117,7 +118,16 @@ type Evaluator struct{ pass *forwardPass }
 func (m *Model) NewEvaluator() *Evaluator { return &Evaluator{pass: m.newForwardPass()} }
 
 // NLL returns the negative log-likelihood of each label of a micro-batch.
-func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
+func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) { return e.head(mb, nil) }
+
+// Record sets t to the model's distribution at each row of a micro-batch that has a label.
+func (e *Evaluator) Record(mb *MicroBatch, t *ops.Teacher) error {
+	_, err := e.head(mb, t)
+	return err
+}
+
+// head runs a micro-batch without gradients.
+func (e *Evaluator) head(mb *MicroBatch, record *ops.Teacher) ([]float64, error) {
 	x, err := e.pass.run(mb.Tokens, mb.Layout, nil)
 	if err != nil || len(mb.Rows) == 0 {
 		return nil, err
@@ -126,6 +136,7 @@ func (e *Evaluator) NLL(mb *MicroBatch) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	mach.Tape().Run.Record = record
 	_, err = mach.Forward(x, nil)
 	return nll, err
 }

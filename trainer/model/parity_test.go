@@ -221,7 +221,7 @@ func gradients(t *testing.T, tr *model.Trainer, docs [][]int32) float64 {
 	mbs, labels := trainer.MicroBatches(s.Step([]int{0}, 1), 0, 0)
 	var loss float64
 	for _, mb := range mbs {
-		nll, err := tr.Step(mb)
+		nll, err := tr.Step(context.Background(), mb)
 		if err != nil {
 			t.Fatal(err)
 		}

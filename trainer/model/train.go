@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -18,8 +19,10 @@ type MicroBatch struct {
 	LossScale float32 // 1 / number of labels in the whole step
 	// Weigh, unless nil, weighs each label's loss instead, see [ops.Run].
 	Weigh func(nll []float64, scales []float32)
-	Seed  uint64 // of dropout
-	Step  uint64
+	// Teacher, unless nil, has what each label's row is held to beside the label.
+	Teacher *ops.Teacher
+	Seed    uint64 // of dropout
+	Step    uint64
 }
 
 // Trainer runs forward and backward passes. Gradients are summed into the attachment's parameters.
@@ -123,8 +126,9 @@ func (t *Trainer) Bytes() int64 {
 	return n
 }
 
-// Step runs a micro-batch forward and backward and returns the negative log-likelihood of each label.
-func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
+// Step runs a micro-batch forward and backward and returns the negative log-likelihood of each label. It
+// ends between two layers when ctx is done; gradients are spoilt then.
+func (t *Trainer) Step(ctx context.Context, mb *MicroBatch) ([]float64, error) {
 	if len(mb.Rows) == 0 {
 		return nil, errors.New("no row of the micro-batch has a label")
 	}
@@ -133,10 +137,13 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 		return nil, err
 	}
 	m.growRope(mb.Layout.Longest())
-	if err := t.start(mb); err != nil {
+	if err := t.start(ctx, mb); err != nil {
 		return nil, err
 	}
 	for i := t.first; i < len(m.layers); i++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if err := t.forward(i, mb); err != nil {
 			return nil, err
 		}
@@ -147,6 +154,9 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 	}
 	held := make(map[*ops.Arena]bool) // arenas that have served a layer's backward pass
 	for i := len(m.layers) - 1; i >= t.first; i-- {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if dx, err = t.backward(i, mb, dx, held[t.arenas[i]]); err != nil {
 			return nil, err
 		}
@@ -157,7 +167,7 @@ func (t *Trainer) Step(mb *MicroBatch) ([]float64, error) {
 }
 
 // start computes the input of the first layer that is trained.
-func (t *Trainer) start(mb *MicroBatch) error {
+func (t *Trainer) start(ctx context.Context, mb *MicroBatch) error {
 	m := t.model
 	t.resize(len(mb.Tokens))
 	if t.first == 0 {
@@ -166,6 +176,9 @@ func (t *Trainer) start(mb *MicroBatch) error {
 	}
 	x := m.embedTokens(t.grads[0], mb.Tokens)
 	for i := range t.first {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		y := t.grads[(i+1)%2]
 		if i == t.first-1 {
 			y = t.inputs[t.first]

@@ -13,21 +13,23 @@ import (
 type Config struct {
 	DPOConfig `yaml:",inline"`
 	KTOConfig `yaml:",inline"`
+
+	DistilConfig `yaml:",inline"`
 }
 
 // DefaultConfig is TRL's.
 func DefaultConfig() Config {
-	return Config{DPOConfig: defaultDPO(), KTOConfig: defaultKTO()}
+	return Config{DPOConfig: defaultDPO(), KTOConfig: defaultKTO(), DistilConfig: defaultDistil()}
 }
 
 // List is every objective there is.
 func List(c Config) []Objective {
-	return []Objective{clm{}, sft{}, dpo{c.DPOConfig}, kto{c.KTOConfig}}
+	return []Objective{clm{}, sft{}, dpo{c.DPOConfig}, kto{c.KTOConfig}, distil{c.DistilConfig}}
 }
 
 // Validate joins everything that is wrong with the keys.
 func (c Config) Validate() error {
-	return errors.Join(c.DPOConfig.validate(), c.KTOConfig.validate())
+	return errors.Join(c.DPOConfig.validate(), c.KTOConfig.validate(), c.DistilConfig.validate())
 }
 
 // Default is the objective of a configuration that names none.
@@ -80,6 +82,8 @@ func Describe(kind datasets.Kind) string {
 		return "conversation"
 	case datasets.KindCompletion:
 		return "prompt with its completion"
+	case datasets.KindGrounded:
+		return "answer with its passage"
 	case datasets.KindPreference:
 		return "pair of answers"
 	case datasets.KindJudged:

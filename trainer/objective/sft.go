@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/pack"
 )
 
@@ -23,12 +24,16 @@ func (sft) Facts() Facts {
 func (sft) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 	return each(rows, func(x datasets.Example) ([]pack.Row, error) {
 		list, err := e.Conversation(x.Conversation)
-		out := make([]pack.Row, len(list))
-		for i, s := range list {
-			out[i] = pack.Row{IDs: s.IDs, Trained: s.Trained}
-		}
-		return out, err
+		return sequences(list), err
 	})
+}
+
+func sequences(list []chat.Sequence) []pack.Row {
+	out := make([]pack.Row, len(list))
+	for i, s := range list {
+		out[i] = pack.Row{IDs: s.IDs, Trained: s.Trained}
+	}
+	return out
 }
 
 // Prepare implements Objective.

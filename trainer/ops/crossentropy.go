@@ -146,7 +146,8 @@ func logits(dst []float32, stride int, h, w gemm.Matrix, cfg HeadConfig) {
 // row records the loss of one row and turns its logits into their gradient.
 func (o *crossEntropy) row(logits []float32, r int, scales []float32) {
 	lse := o.loss(logits, r)
-	if !o.grad {
+	if o.run.Record != nil {
+		o.run.Record.record(logits, r)
 		return
 	}
 	s := o.run.LossScale
@@ -156,23 +157,31 @@ func (o *crossEntropy) row(logits []float32, r int, scales []float32) {
 	if o.cfg.LogitScale != 0 {
 		s *= o.cfg.LogitScale
 	}
-	if o.cfg.SoftCap != 0 {
-		o.softCapRow(logits, o.run.Labels[r], lse, s)
-		return
+	slope := o.slope(logits)
+	switch {
+	case o.run.Teacher != nil:
+		o.taught(logits, r, lse, s)
+	case o.grad:
+		vec.CrossEntropyBackward(logits, int(o.run.Labels[r]), lse, s)
 	}
-	vec.CrossEntropyBackward(logits, int(o.run.Labels[r]), lse, s)
+	if slope != nil {
+		vec.Mul(logits, logits, slope)
+	}
 }
 
-// softCapRow is the gradient through cap·tanh(x/cap), whose derivative is 1 − (y/cap)².
-func (o *crossEntropy) softCapRow(logits []float32, label int32, lse, s float32) {
+// slope is the derivative of cap·tanh(x/cap) where its value is given, 1 − (y/cap)²; nil without a
+// gradient or a cap.
+func (o *crossEntropy) slope(logits []float32) []float32 {
 	c := o.cfg.SoftCap
+	if c == 0 || !o.grad {
+		return nil
+	}
 	slope := make([]float32, len(logits))
 	for i, y := range logits {
 		t := y / c
 		slope[i] = 1 - float32(t*t)
 	}
-	vec.CrossEntropyBackward(logits, int(label), lse, s)
-	vec.Mul(logits, logits, slope)
+	return slope
 }
 
 // DiffWRT implements gorgonia.SDOp.

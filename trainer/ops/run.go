@@ -41,6 +41,10 @@ type Run struct {
 	// Weigh, unless nil, is told the losses of all rows and says what each counts, in place of
 	// LossScale: for objectives in which the weight of a token depends on the others.
 	Weigh func(nll []float64, scales []float32)
+	// Teacher, unless nil, has a distribution for each row to be held to, beside its label.
+	Teacher *Teacher
+	// Record, unless nil, is set to the distribution of each row; there is no gradient then.
+	Record *Teacher
 
 	// Of dropout: off unless Training; masks are keyed, never drawn from a shared stream.
 	Training bool

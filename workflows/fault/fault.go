@@ -61,6 +61,7 @@ var codes = []struct {
 	{training.ErrBusy, Busy},
 	{checkpoint.ErrOtherRun, Conflict},
 	{registry.ErrVersionExists, Conflict},
+	{registry.ErrMoved, Conflict},
 	{registry.ErrBadName, Usage},
 	{workflows.ErrInvalid, Usage},
 	{store.ErrNoConditions, Refused},

@@ -158,7 +158,7 @@ func TestOldHome(t *testing.T) {
 	blob := filepath.Join(dir, "registry", "blobs.d", "sha256.d", cas.Digest(f.Digest).Hex())
 	a, err := os.Stat(blob)
 	b, bErr := os.Stat(filepath.Join(dir, "datasets", "d", "v2", f.Path))
-	if err != nil || bErr != nil || !os.SameFile(a, b) || a.Mode().Perm() != 0o444 {
+	if err != nil || bErr != nil || !os.SameFile(a, b) || a.Mode().Perm() != 0o400 {
 		t.Errorf("%s and %s: %v, %v, %v", blob, f.Path, a, err, bErr)
 	}
 	if d := commit(t, h, "d", "x"); d.Ref() != "d@4" {

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -73,7 +74,7 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tr.Step(microBatch(2, 256)); err != nil {
+		if _, err := tr.Step(context.Background(), microBatch(2, 256)); err != nil {
 			t.Fatal(err)
 		}
 		got := tr.Bytes() + other

@@ -33,7 +33,7 @@ func train(hooks trainer.Hooks) workflows.Kind {
 			// The directory is the task's own: killed and run again, training goes on from what is there.
 			dir, began := env.WorkDir(t), env.Now()
 			r, err := training.Train(ctx, training.Options{
-				Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Config: *t.Config.(*trainer.Config), OutDir: dir, Hooks: hooks,
+				Home: env.Home, Base: base, Data: t.Inputs["data"].Ref, Config: *t.Config.(*trainer.Config), OutDir: dir, Name: t.Inputs["data"].Ref, Hooks: hooks,
 			})
 			if err != nil {
 				return workflows.Result{}, err

@@ -200,7 +200,7 @@ func gradients(t *testing.T, path, adapter string) []float32 {
 	}
 	batches, _ := trainer.MicroBatches(packed.Step([]int{0}, 1), 0, 0)
 	for _, mb := range batches {
-		if _, err := tr.Step(mb); err != nil {
+		if _, err := tr.Step(context.Background(), mb); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/pipeline/source"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/reports"
 )
 
 // IngestConfig says how documents become a dataset.
@@ -70,6 +72,9 @@ type IngestOptions struct {
 	Config   IngestConfig
 	Progress func(pipeline.Stats)
 	Now      time.Time // recorded in the manifest; zero leaves it out
+	// Origins says where keys of the configuration were set, for the report.
+	Origins map[string]string
+	Warn    func(string) // hears why there is no report; may be nil
 }
 
 // IngestResult is a dataset version and how it came about.
@@ -77,6 +82,7 @@ type IngestResult struct {
 	Dataset *catalog.Dataset
 	Created bool // false when the latest version has the same content
 	Stats   pipeline.Stats
+	Report  string // file of the page about it, "" where the version is not shown on this machine
 }
 
 // Ingest turns documents into a version of a dataset.
@@ -107,7 +113,7 @@ func Ingest(ctx context.Context, o IngestOptions) (IngestResult, error) {
 func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Source, o IngestOptions) (IngestResult, error) {
 	cfg := o.Config.Pipeline
 	cfg.Progress = o.Progress
-	rows := &sink{Builder: b, cfg: o.Config, kept: make(map[string]int64)}
+	rows := &sink{Builder: b, cfg: o.Config, kept: make(map[string]int64), tally: reports.NewTally()}
 	stats, err := pipeline.Run(ctx, cfg, sources, rows)
 	if err != nil {
 		return IngestResult{}, err
@@ -122,7 +128,32 @@ func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Sour
 		info.Sources = append(info.Sources, catalog.Source{URI: s.Name(), Documents: rows.kept[s.Name()]})
 	}
 	d, created, err := b.Commit(ctx, info)
-	return IngestResult{Dataset: d, Created: created, Stats: stats}, err
+	if err != nil {
+		return IngestResult{}, err
+	}
+	r := IngestResult{Dataset: d, Created: created, Stats: stats}
+	r.report(o, rows.tally)
+	return r, nil
+}
+
+// report leaves a page in the version's directory. What keeps it from being written makes the version no
+// other, and fails nothing.
+func (r *IngestResult) report(o IngestOptions, t *reports.Tally) {
+	if r.Dataset.Dir() == "" {
+		return
+	}
+	path := filepath.Join(r.Dataset.Dir(), reports.File)
+	if _, err := os.Stat(path); err != nil {
+		page := reports.Ingest{Tally: t, Ref: r.Dataset.Ref(), Manifest: r.Dataset.Manifest, Stats: r.Stats,
+			Config: o.Config, Defaults: DefaultIngestConfig(), Origins: o.Origins}.Page()
+		if err := reports.Write(path, page); err != nil {
+			if o.Warn != nil {
+				o.Warn("there is no report: " + err.Error())
+			}
+			return
+		}
+	}
+	r.Report = path
 }
 
 func whyEmpty(s pipeline.Stats) string {
@@ -177,12 +208,15 @@ type sink struct {
 	*catalog.Builder
 	cfg  IngestConfig
 	kept map[string]int64 // documents, by source
+
+	tally *reports.Tally
 }
 
 // Document implements pipeline.Sink.
 func (s *sink) Document(d datasets.Document) error {
 	from, _, _ := strings.Cut(d.SourceURI, "/")
 	s.kept[from]++
+	s.tally.Document(d, s.splitOf(d))
 	if err := s.AddDocument(d); err != nil {
 		return err
 	}
@@ -227,7 +261,13 @@ func (s *sink) splitOf(d datasets.Document) datasets.Split {
 }
 
 // Exclusion implements pipeline.Sink.
-func (s *sink) Exclusion(e datasets.Exclusion) error { return s.AddExclusion(e) }
+func (s *sink) Exclusion(e datasets.Exclusion) error {
+	s.tally.Exclusion(e)
+	return s.AddExclusion(e)
+}
 
 // Redaction implements pipeline.Sink.
-func (s *sink) Redaction(r datasets.Redaction) error { return s.AddRedaction(r) }
+func (s *sink) Redaction(r datasets.Redaction) error {
+	s.tally.Redaction(r)
+	return s.AddRedaction(r)
+}

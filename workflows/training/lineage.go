@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"hash"
 
 	"github.com/cultivar/cultivar/datasets/pack"
 )
@@ -19,14 +20,21 @@ func RunDigest(rows []pack.Row, facts ...any) string {
 	h := sha256.New()
 	_, _ = h.Write(data)
 	for _, row := range rows {
-		_, _ = h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(row.IDs))))
-		for i, id := range row.IDs {
-			word := uint64(uint32(id))
-			if row.Trained == nil || row.Trained[i] {
-				word |= 1 << 32
-			}
-			_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, word))
+		writeRow(h, row)
+		if row.Teacher != nil {
+			writeRow(h, *row.Teacher)
 		}
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+func writeRow(w hash.Hash, row pack.Row) {
+	_, _ = w.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(row.IDs))))
+	for i, id := range row.IDs {
+		word := uint64(uint32(id))
+		if row.Trained == nil || row.Trained[i] {
+			word |= 1 << 32
+		}
+		_, _ = w.Write(binary.LittleEndian.AppendUint64(nil, word))
+	}
 }

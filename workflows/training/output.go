@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/filelock"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/reports"
 )
 
 // What the output directory may be instead of this run's.
@@ -34,7 +35,7 @@ const configFile = "training_config.json"
 // The files of a run: those that are there from its beginning, and those that are there at its end.
 var (
 	early = []string{trainer.MetricsFile, "checkpoints"}
-	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name}
+	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name, reports.File}
 )
 
 // output is the directory that a run writes to, and nobody else.
@@ -52,11 +53,10 @@ func openOutput(dir string) (*output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open output directory: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrBusy), f.Close())
+	if taken, err := filelock.Take(f); !taken && (err == nil || !filelock.Missing(err)) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrBusy), err, f.Close())
 	}
-	// Where a file system has no locks, there is none.
+	atomicfile.Sweep(dir)
 	return &output{dir, f}, nil
 }
 

@@ -35,6 +35,8 @@ type session struct {
 	rows      *pack.Sequences
 	held      []pack.Row
 	lineage   adapters.Lineage
+
+	weightBytes int64 // of the base, once it is bound
 }
 
 func open(ctx context.Context, o Options) (*session, error) {
@@ -110,8 +112,8 @@ func newEncoder(b *stages.Base, c trainer.Config) (objective.Encoder, error) {
 	if e.Template != nil {
 		e.Template = e.Template.WithNow(clock)
 	}
-	if !c.AppendEOS || c.Objective != objective.Default {
-		return e, nil
+	if o, err := objective.ByName(c.Objective, c.Config); err != nil || !c.AppendEOS || !slices.Contains(o.Facts().Keys, "append_eos") {
+		return e, err
 	}
 	eos := b.Tokenizer.Special().EOS
 	switch {
@@ -250,7 +252,7 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 	}
 	job := trainer.Job{
 		Config: s.Config, Model: m, Groups: optim.OneGroup(s.factors.Params(), s.Config.WeightDecay),
-		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.Hooks,
+		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(),
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
 	if s.objective.Facts().Reference {
@@ -263,4 +265,13 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 		job.Memory = free / 10 * 9
 	}
 	return job, nil
+}
+
+// hooks are those of the options, and what may surprise goes where the rest of that goes.
+func (s *session) hooks() trainer.Hooks {
+	h := s.Hooks
+	if h.OnDamage == nil && s.Warn != nil {
+		h.OnDamage = func(err error) { s.Warn(err.Error() + "; the run goes on from an older one, or from the beginning") }
+	}
+	return h
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/adapters/publish"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/trainer"
 )
 
@@ -23,9 +24,14 @@ type Options struct {
 	Data    string // a dataset, or a file of rows
 	Config  trainer.Config
 	OutDir  string
-	Restart bool  // discard what OutDir holds of another run
-	Memory  int64 // bytes that the process may take; 0 means most of what is free
+	Name    string // of the run in its report; that of OutDir when empty
+	Restart bool   // discard what OutDir holds of another run
+	Memory  int64  // bytes that the process may take; 0 means most of what is free
 	Hooks   trainer.Hooks
+
+	// Origins says where keys of the configuration were set, for the report; one that is not there was not set,
+	// or nobody knows where.
+	Origins map[string]string
 
 	AllowOtherBase bool         // take an init_adapter that was trained on another base
 	Warn           func(string) // hears what may surprise, a sentence each; may be nil
@@ -41,10 +47,11 @@ type Result struct {
 	Trainable     int    // parameters that were trained
 	Dropped       int    // rows without tokens
 	Windowed      int    // rows that were cut into windows
+	Report        string // file of the page about the run
 }
 
 // Train fits an adapter and writes it to OutDir in PEFT's format, with its lineage, its resolved
-// configuration, metrics.jsonl and checkpoints. Killed and called again it goes on; called again
+// configuration, metrics.jsonl, checkpoints and a report. Killed and called again it goes on; called again
 // after it is done it does nothing.
 func Train(ctx context.Context, o Options) (Result, error) {
 	s, err := open(ctx, o)
@@ -77,7 +84,10 @@ func (s *session) finished(ctx context.Context, out *output) (bool, Result, erro
 			Loss: m.TrainLoss, EvalBefore: m.EvalLossBefore, EvalAfter: m.EvalLossAfter},
 		Lineage: *old, Reused: true,
 	}
-	return true, r, s.complete(ctx, &r)
+	if err := s.complete(ctx, &r); err != nil {
+		return true, r, err
+	}
+	return true, r, s.leave(ctx, &r, 0)
 }
 
 func (s *session) run(ctx context.Context, out *output) (Result, error) {
@@ -85,6 +95,9 @@ func (s *session) run(ctx context.Context, out *output) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	meter := machine.StartMeter()
+	job.Hooks.OnStep = also(job.Hooks.OnStep, meter)
+	s.weightBytes = job.WeightBytes
 	done, err := trainer.Run(ctx, job)
 	if err != nil {
 		return Result{}, err
@@ -97,7 +110,20 @@ func (s *session) run(ctx context.Context, out *output) (Result, error) {
 		return Result{}, err
 	}
 	r := Result{Result: done, Lineage: s.lineage}
-	return r, s.complete(ctx, &r)
+	if err := s.complete(ctx, &r); err != nil {
+		return r, err
+	}
+	return r, s.leave(ctx, &r, meter.Read())
+}
+
+// also has the meter read after each step that is told of.
+func also(tell func(trainer.Step), meter *machine.Meter) func(trainer.Step) {
+	return func(s trainer.Step) {
+		meter.Read()
+		if tell != nil {
+			tell(s)
+		}
+	}
 }
 
 // complete adds what the directory and the data say to a result.

@@ -43,6 +43,7 @@ var ways = []struct {
 	{training.ErrForeign, "choose another --out"},
 	{training.ErrBusy, "choose another --out"},
 	{adapters.ErrOtherBase, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"},
+	{registry.ErrMoved, "`cultivar adapter history NAME` says where to; then decide again"},
 	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
 	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},
 	{datasets.ErrNotFound, "`cultivar dataset ls` lists the datasets"},

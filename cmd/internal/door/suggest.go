@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cultivar/cultivar/internal/nearest"
 	"github.com/cultivar/cultivar/workflows/spec"
 )
 
@@ -34,10 +35,10 @@ func FlagError(c *cobra.Command, err error) error {
 	if word := otherWords[name]; slices.Contains(names, word) {
 		return Hint(usage, "did you mean --%s?", word)
 	}
-	if near := nearest(name, names); near != "" {
+	if near := meant(name, names); near != "" {
 		return Hint(usage, "did you mean --%s?", near)
 	}
-	if key := nearest(name, configKeys(c)); key != "" {
+	if key := meant(name, configKeys(c)); key != "" {
 		return Hint(usage, "%s is a key of the configuration: --config FILE, see `cultivar config schema %s`", key, c.Name())
 	}
 	return usage
@@ -64,18 +65,18 @@ func UnknownCommand(c *cobra.Command, name string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	if near := nearest(strings.ToLower(name), names); near != "" {
+	if near := meant(strings.ToLower(name), names); near != "" {
 		return Hint(usage, "did you mean `%s %s`?", c.CommandPath(), near)
 	}
 	return Hint(usage, "`%s --help` lists the commands", c.CommandPath())
 }
 
-// nearest is the name that a word was meant to be, "" when none is near: one with few other letters, or
+// meant is the name that a word was meant to be, "" when none is near: one with few other letters, or
 // the word cut short, or with a part more or less, or its initials.
-func nearest(word string, names []string) string {
+func meant(word string, names []string) string {
 	best, least := "", 1000
 	for _, name := range names {
-		d := 10 * edits(word, name)
+		d := 10 * nearest.Edits(word, name)
 		switch {
 		case strings.HasPrefix(name, word) && len(word) > 1, strings.HasPrefix(word, name) && len(name) > 2:
 			d = min(d, 15)
@@ -105,32 +106,6 @@ func initials(name string) string {
 		return fmt.Sprintf("%s ", name) // of one part: nothing is called so
 	}
 	return b.String()
-}
-
-// edits counts the letters to insert, drop, change or swap with their neighbour (optimal string
-// alignment) that make one word of another.
-func edits(a, b string) int {
-	d := make([][]int, len(a)+1)
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		d[i][0] = i
-	}
-	for j := range b {
-		d[0][j+1] = j + 1
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
 }
 
 // configKeyNames lists the keys of a configuration by their last parts, none when there is no such one.

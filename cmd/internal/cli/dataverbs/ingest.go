@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
@@ -51,37 +53,40 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 }
 
 // resolve reads the configuration file and applies the flags over it.
-func (o ingestOptions) resolve(c *cobra.Command) (stages.IngestConfig, error) {
-	cfg := stages.DefaultIngestConfig()
+func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
+	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
 	if o.config != "" {
 		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
-			return cfg, err
+			return cfg, nil, err
 		}
 		if cfg, err = stages.ParseIngestConfig(text); err != nil {
-			return cfg, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
+			return cfg, nil, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
+		}
+		for _, key := range yamlerr.Stated(text) {
+			origins[key] = filepath.Base(o.config)
 		}
 	}
 	if len(cfg.Pipeline.Source.Ignore) == 0 {
 		cfg.Pipeline.Source.Ignore = nil // an empty list and none are one setting, so have one digest
 	}
 	if err := cfg.Validate(); err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	if c.Flags().Changed("validation") {
-		cfg.Split.Validation = o.validation
+		cfg.Split.Validation, origins["split.validation"] = o.validation, "--validation"
 	}
 	if c.Flags().Changed("test") {
-		cfg.Split.Test = o.test
+		cfg.Split.Test, origins["split.test"] = o.test, "--test"
 	}
-	return cfg, door.UsageError(cfg.Validate()) // the file was sound: it is a flag
+	return cfg, origins, door.UsageError(cfg.Validate()) // the file was sound: it is a flag
 }
 
 func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions) error {
 	if err := catalog.CheckName(o.out); err != nil {
 		return door.UsageError(err)
 	}
-	cfg, err := o.resolve(c)
+	cfg, origins, err := o.resolve(c)
 	if err != nil {
 		return err
 	}
@@ -92,38 +97,16 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 	view := newIngestView(a)
 	r, err := door.Recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
+		Origins: origins, Warn: a.Warn,
 	})
 	view.clear()
 	if err != nil {
 		return err
 	}
 	if a.JSON {
-		return a.PrintJSON(ingestReport(r))
+		return a.PrintJSON(r.Ingested())
 	}
 	return printIngested(a, r)
-}
-
-// IngestJSON is the result of ingest --json.
-type IngestJSON struct {
-	Dataset  string           `json:"dataset"`
-	Digest   string           `json:"digest"`
-	Created  bool             `json:"created"`
-	Files    int64            `json:"files"`
-	Bytes    int64            `json:"bytes"`
-	Input    int64            `json:"input"`
-	Kept     int64            `json:"documents"`
-	Chars    int64            `json:"chars"`
-	Dropped  map[string]int64 `json:"dropped_by"`
-	Spans    map[string]int64 `json:"spans_by"`
-	Flagged  map[string]int64 `json:"flagged_by"`
-	Redacted map[string]int64 `json:"redacted_by"`
-	Splits   map[string]int64 `json:"splits"`
-}
-
-func ingestReport(r stages.IngestResult) IngestJSON {
-	s := r.Stats
-	return IngestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
-		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits}
 }
 
 func printIngested(a *door.App, r stages.IngestResult) error {
@@ -144,6 +127,7 @@ func printIngested(a *door.App, r stages.IngestResult) error {
 	}
 	addCounts(&f, "redacted", s.Redactions)
 	addCounts(&f, "examples", r.Dataset.Manifest.Counts.Splits)
+	f.Some("report", r.Report)
 	return a.PrintFields(&f)
 }
 

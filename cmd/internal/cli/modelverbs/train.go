@@ -3,6 +3,7 @@ package modelverbs
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/workflows"
@@ -40,7 +42,8 @@ func TrainCommand(a *door.App) *cobra.Command {
 		Short: "Fit a LoRA adapter to a dataset on a frozen base",
 		Long: `Fit a LoRA adapter to a dataset on a frozen base.
 
-The output directory gets the adapter in PEFT's format, its lineage, metrics.jsonl and checkpoints.
+The output directory gets the adapter in PEFT's format, its lineage, metrics.jsonl, checkpoints, and
+report.html with curves, settings and samples, to look at in a browser.
 Interrupted and called again, training goes on and ends with the same bits as if it had not been.
 
 --plan says what would be trained and what the run would take, in memory, time and arithmetic, and
@@ -83,7 +86,7 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	cfg, err := o.resolve(c)
+	cfg, origins, err := o.resolve(c)
 	if err != nil {
 		return err
 	}
@@ -100,7 +103,7 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	}
 	opts := training.Options{
 		Home: home, Base: o.base, Data: o.data, Config: cfg, OutDir: o.out, Restart: o.restart, Memory: memory,
-		AllowOtherBase: o.otherBase, Warn: a.Warn,
+		AllowOtherBase: o.otherBase, Warn: a.Warn, Origins: origins,
 	}
 	if o.plan {
 		return planTraining(a, c.Context(), opts, o.show)
@@ -113,7 +116,7 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 		return moreMemory(err)
 	}
 	if a.JSON {
-		return a.PrintJSON(trainReport(o.out, result))
+		return a.PrintJSON(result.Trained(o.out))
 	}
 	printTrained(a, o.out, result)
 	return nil
@@ -130,19 +133,28 @@ func (o trainOptions) check() error {
 	return checkQuantize(o.quantize)
 }
 
-// resolve reads the configuration file and applies the flags over it.
-func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
-	cfg := trainer.DefaultConfig()
+// resolve reads the configuration file and applies the flags over it; origins says where each key was set.
+func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map[string]string, err error) {
+	cfg, origins = trainer.DefaultConfig(), map[string]string{}
 	if o.config != "" {
 		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
-			return cfg, err
+			return cfg, nil, err
 		}
 		if cfg, err = trainer.ParseConfig(text); err != nil {
-			return cfg, door.Hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
+			return cfg, nil, door.Hint(fmt.Errorf("%q: %w", o.config, err), "`cultivar config schema` lists every key")
+		}
+		for _, key := range yamlerr.Stated(text) {
+			origins[key] = filepath.Base(o.config)
 		}
 	}
-	changed := c.Flags().Changed
+	changed := func(flag string) bool {
+		if !c.Flags().Changed(flag) {
+			return false
+		}
+		origins[strings.ReplaceAll(flag, "-", "_")] = "--" + flag
+		return true
+	}
 	if changed("objective") {
 		cfg.Objective = o.objective
 	}
@@ -154,6 +166,7 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 	}
 	if changed("num-epochs") {
 		cfg.NumEpochs, cfg.MaxSteps = o.epochs, 0
+		delete(origins, "max_steps")
 	}
 	if changed("learning-rate") {
 		cfg.LearningRate = o.learningRate
@@ -162,33 +175,9 @@ func (o trainOptions) resolve(c *cobra.Command) (trainer.Config, error) {
 		cfg.Seed = o.seed
 	}
 	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag
-		return cfg, door.UsageError(err)
+		return cfg, nil, door.UsageError(err)
 	}
-	return cfg, nil
-}
-
-// TrainJSON is the result of train --json.
-type TrainJSON struct {
-	Out             string   `json:"out"`
-	Digest          string   `json:"digest"`         // as publish says it
-	AdapterDigest   string   `json:"adapter_digest"` // of what the adapter computes
-	Reused          bool     `json:"reused"`
-	Steps           int      `json:"steps"`
-	ResumedAt       int      `json:"resumed_at"`
-	Tokens          int64    `json:"tokens"`
-	TrainedTokens   int64    `json:"trained_tokens"`
-	TokensPerSecond float64  `json:"tokens_per_second"`
-	Trainable       int      `json:"trainable_parameters"`
-	TrainLoss       float64  `json:"train_loss"`
-	EvalLossBefore  *float64 `json:"eval_loss_before"`
-	EvalLossAfter   *float64 `json:"eval_loss_after"`
-	Dropped         int      `json:"dropped_rows"`
-	Windowed        int      `json:"windowed_rows"`
-}
-
-func trainReport(out string, r training.Result) TrainJSON {
-	return TrainJSON{out, r.Digest, r.AdapterDigest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
-		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter, r.Dropped, r.Windowed}
+	return cfg, origins, nil
 }
 
 func printTrained(a *door.App, out string, r training.Result) {
@@ -212,6 +201,9 @@ func printTrained(a *door.App, out string, r training.Result) {
 	}
 	if r.Dropped > 0 {
 		p("note      %d rows had no tokens and were left out", r.Dropped)
+	}
+	if r.Report != "" {
+		p("report    %s", r.Report)
 	}
 }
 

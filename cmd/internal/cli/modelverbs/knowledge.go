@@ -1,0 +1,64 @@
+package modelverbs
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/datasets/probe"
+	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows/training"
+)
+
+// runKnowledge is eval --knowledge.
+func runKnowledge(a *door.App, c *cobra.Command, o evalOptions) error {
+	for _, name := range []string{"split", "max-seq-length", "chat-template", "map", "keep-unknown", "append-eos", "logprobs"} {
+		if c.Flags().Changed(name) {
+			return door.Usagef("--%s does not go with --knowledge, which compares statements of all documents", name)
+		}
+	}
+	k, err := training.MeasureKnowledge(c.Context(), training.KnowledgeOptions{
+		Home: o.Home, Base: o.Base, Adapter: o.Adapter, Data: o.Data, Quantize: o.Quantize, AllowOtherBase: o.AllowOtherBase, Warn: a.Warn,
+	})
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.PrintJSON(k)
+	}
+	return printKnowledge(a, k)
+}
+
+// shownNotLearnt is how many documents are listed; --json has all of them.
+const shownNotLearnt = 10
+
+func printKnowledge(a *door.App, k training.Knowledge) error {
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(a.Out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("knowledge", "%s", share(k.Judged().Estimate))
+	if k.Adapter != nil {
+		line("base", "%s", share(k.Base.Estimate))
+	}
+	line("compared", "%d statements of %d documents, %s times with an altered one", k.Statements, len(k.Base.Documents), humanize.Count(int64(k.Comparisons)))
+	if none := k.Documents - len(k.Base.Documents); none > 0 {
+		line("note", "%d documents have no statement that could be altered", none)
+	}
+	missing := k.Judged().NotLearnt()
+	line("not learnt", "%d documents", len(missing))
+	if len(missing) == 0 {
+		return nil
+	}
+	_, _ = fmt.Fprintln(a.Out)
+	var rows [][]string
+	for _, d := range missing[:min(len(missing), shownNotLearnt)] {
+		rows = append(rows, []string{d.SourceURI, fmt.Sprintf("%.2f", d.Accuracy), strconv.Itoa(d.Comparisons)})
+	}
+	return a.PrintTable([]door.Column{{Name: "document", Shrink: 's'}, {Name: "right", Right: true}, {Name: "compared", Right: true}}, rows)
+}
+
+func share(e probe.Estimate) string {
+	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Accuracy, e.Low, e.High)
+}
