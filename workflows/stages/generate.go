@@ -190,3 +190,13 @@ func readConversation(path string) (chat.Input, error) {
 	}
 	return in, nil
 }
+
+// Rendered is a conversation as the template writes it.
+type Rendered struct {
+	Text string `json:"text"`
+}
+
+// Answers are the answers to prompts.
+type Answers struct {
+	Answers []GenerateResult `json:"answers"`
+}

@@ -42,7 +42,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
 			if err != nil {
 				return err
 			}
-			shown := ShownJSON{m, m.Ref().String(), registry.AliasesAt(aliases, m.Version, false), page}
+			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
 			if page != "" {
 				if err := stages.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
 					return err
@@ -58,15 +58,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
 	return c
 }
 
-// ShownJSON is a version with the aliases that point at it.
-type ShownJSON struct {
-	registry.Manifest
-	Ref     string   `json:"ref"`
-	Aliases []string `json:"aliases"`
-	Report  string   `json:"report,omitempty"` // file of the page that was asked for
-}
-
-func printShown(a *door.App, s ShownJSON) error {
+func printShown(a *door.App, s registry.Shown) error {
 	body, err := publish.ParseBody(s.Body)
 	if err != nil {
 		return err
@@ -183,9 +175,8 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			digest := peft.Digest(found.Adapter)
 			if a.JSON {
-				return a.PrintJSON(SoundJSON{found.Name, digest, len(found.Adapter.Tensors), found.Size})
+				return a.PrintJSON(found.Sound())
 			}
 			_, err = fmt.Fprintf(a.Out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
 			return err
@@ -245,12 +236,4 @@ func printAdapterDiff(a *door.App, d diff.Diff) error {
 		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})
 	}
 	return a.PrintTable(columns, rows)
-}
-
-// SoundJSON is the result of adapter verify.
-type SoundJSON struct {
-	Adapter string `json:"adapter"` // name@version, or the directory
-	Digest  string `json:"adapter_digest"`
-	Tensors int    `json:"tensors"`
-	Bytes   int64  `json:"bytes"` // as float32
 }

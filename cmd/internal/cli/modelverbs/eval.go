@@ -1,7 +1,6 @@
 package modelverbs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -14,7 +13,6 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -94,7 +92,7 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return err
 	}
 	if a.JSON {
-		return a.PrintJSON(evalReport(r, o.logprobs))
+		return a.PrintJSON(r.Evaluated(o.logprobs))
 	}
 	printEval(a, r)
 	return nil
@@ -161,51 +159,4 @@ func checkQuantize(method string) error {
 		return door.Usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
 	}
 	return nil
-}
-
-type evalRowJSON struct {
-	MeanNLL  *float64  `json:"mean_nll"` // null when nothing of the row was scored
-	Logprobs []float64 `json:"token_logprobs,omitempty"`
-}
-
-// EvalJSON is the result of eval --json; what was not measured is null or not there.
-type EvalJSON struct {
-	Objective string        `json:"objective"`
-	MeanNLL   *float64      `json:"mean_nll,omitempty"` // where the loss is one
-	Loss      *float64      `json:"loss"`
-	Tokens    int           `json:"tokens"`
-	Windowed  int           `json:"windowed_rows"`
-	Rows      []evalRowJSON `json:"rows"`
-	Report    string        `json:"report,omitempty"` // file of the page about the result
-
-	metrics objective.Metrics
-}
-
-// MarshalJSON puts the objective's metrics beside the rest.
-func (j EvalJSON) MarshalJSON() ([]byte, error) {
-	type plain EvalJSON
-	data, err := json.Marshal(plain(j))
-	if err != nil {
-		return nil, err
-	}
-	return j.metrics.Append(data)
-}
-
-func evalReport(r training.EvalResult, logprobs bool) EvalJSON {
-	out := EvalJSON{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []evalRowJSON{}, Report: r.Report, metrics: r.Metrics}
-	if r.Rows != nil {
-		out.MeanNLL = r.Loss
-	}
-	for _, row := range r.Rows {
-		var j evalRowJSON
-		if len(row.Logprobs) > 0 {
-			mean := row.MeanNLL()
-			j.MeanNLL = &mean
-		}
-		if logprobs {
-			j.Logprobs = row.Logprobs
-		}
-		out.Rows = append(out.Rows, j)
-	}
-	return out
 }
