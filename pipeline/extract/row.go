@@ -131,10 +131,15 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number.
+// take removes the first of the named fields that holds a string or number; the very name goes before those
+// that differ in case.
 func take(object map[string]any, names []string) (string, bool) {
 	for _, name := range names {
-		for _, key := range sortedKeys(object) {
+		keys := sortedKeys(object)
+		if _, exact := object[name]; exact {
+			keys = slices.Insert(keys, 0, name)
+		}
+		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
 			}
