@@ -157,7 +157,7 @@ func understand(name string, objects iter.Seq2[object, error], o Options) iter.S
 			}
 			var corrupt *table.CorruptError
 			if err != nil && !errors.As(err, &corrupt) { // which names the file
-				err = fmt.Errorf("%s: %s %d: %w", name, row.place, row.n, err)
+				err = fmt.Errorf("%q: %s %d: %w", name, row.place, row.n, err)
 			}
 			if err == nil {
 				e = complete(e, row.n)
@@ -206,7 +206,7 @@ func whole(r io.Reader) (datasets.Example, error) {
 	}
 	for _, c := range text {
 		if c == 0 {
-			return datasets.Example{}, errors.New("has bytes of zero: it is no text, or UTF-16 without a byte order mark")
+			return datasets.Example{}, errZeros
 		}
 	}
 	return complete(datasets.Example{Text: string(text)}, 1), nil

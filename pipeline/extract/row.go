@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/rows"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // RowReader makes documents of the rows of JSON Lines, JSON lists and Parquet, all of which are
@@ -38,14 +39,9 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	refuse := func(rule, reason string) Document {
 		return Document{Row: RowName(number), Refused: &Refusal{Rule: rule, Reason: reason}}
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // ids keep their digits
-	var object map[string]any
-	if err := dec.Decode(&object); err != nil || object == nil {
-		return refuse("malformed", fmt.Sprintf("row %d is not a JSON object", number))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return refuse("malformed", fmt.Sprintf("row %d holds more than one value", number))
+	object, err := objectOf(raw)
+	if err != nil {
+		return refuse("malformed", fmt.Sprintf("row %d %v", number, err))
 	}
 	if len(object) > maxFields {
 		return Document{Row: RowName(number), Refused: tooManyFields(len(object))}
@@ -55,6 +51,9 @@ func (r RowReader) Document(raw []byte, number int) Document {
 		if doc, ok := r.training(raw, number); ok {
 			return doc
 		}
+	}
+	if err := strictjson.Check(raw); err != nil { // of two texts neither is the document's
+		return refuse("malformed", fmt.Sprintf("row %d: %v", number, err))
 	}
 	text, ok := take(object, keys, r.Fields.Text)
 	if !ok {
@@ -69,6 +68,19 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	}
 	doc.SetFields(object)
 	return doc
+}
+
+func objectOf(raw []byte) (map[string]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber() // ids keep their digits
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil || object == nil {
+		return nil, errors.New("is not a JSON object")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("holds more than one value")
+	}
+	return object, nil
 }
 
 // textless says why a row is no document, and why no training row either: a misspelt key makes it one.
@@ -123,10 +135,13 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number. Of two keys that differ in case the first in
-// order counts.
+// take removes the first of the named fields that holds a string or number. The very name goes before those
+// that differ in case, of which the first in order counts.
 func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
+		if _, exact := object[name]; exact {
+			keys = slices.Insert(slices.Clone(keys), 0, name)
+		}
 		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
