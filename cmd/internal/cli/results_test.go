@@ -31,6 +31,7 @@ import (
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 	"github.com/cultivar/cultivar/workflows/training"
+	"github.com/cultivar/cultivar/workflows/upkeep"
 )
 
 //go:generate go test . -run TestResultsPage -update
@@ -48,6 +49,7 @@ func results() map[string][]any {
 		"adapter ls": {[]registry.Listed{}}, "adapter show": {adapterverbs.ShownJSON{}}, "adapter history": {[]registry.Event{}},
 		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {adapterverbs.SoundJSON{}}, "adapter diff": {diff.Diff{}},
 		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]adapterverbs.ObjectJSON{}},
+		"rm": {upkeep.Report{}}, "gc": {upkeep.Report{}}, "repair": {upkeep.Report{}},
 		"runs ls": {[]runJSON{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {versionJSON{}},
 	}
 }
