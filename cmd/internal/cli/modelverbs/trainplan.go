@@ -87,14 +87,17 @@ func printExamples(a *door.App, rows []training.Shown) error {
 	var b strings.Builder
 	for _, r := range rows {
 		fmt.Fprintf(&b, "\n%s\n", door.Printable(r.Row))
+		text := ""
 		for _, piece := range r.Pieces {
-			text := visible(piece.Text)
+			text = visible(piece.Text)
 			if piece.Trained {
 				text = mark(text)
 			}
 			b.WriteString(text)
 		}
-		b.WriteString("\n")
+		if !strings.HasSuffix(text, "\n") {
+			b.WriteString("\n")
+		}
 	}
 	_, err := io.WriteString(a.Raw, b.String()) // which has no more of what a terminal would obey than our colours
 	return err
