@@ -31,8 +31,10 @@ func TestTrainingRows(t *testing.T) {
 {"prompt": "p", "chosen": "x", "rejected": "y", "prompt": "z"}
 {"prompt": "p", "chosen": "x", "rejected": "y"}
 {"text": "t", "messages": []}
+{"text": "t", "text": "secret"}
+{"text": "t", "meta": {"a": {"b": 1, "b": "secret"}}}
 `)
-	if err != nil || len(docs) != 6 {
+	if err != nil || len(docs) != 8 {
 		t.Fatalf("%d documents, %v", len(docs), err)
 	}
 	if d := docs[0]; d.Row != "7" || len(d.Conversation.Messages) != 2 || d.Metadata["source"] != "web" || d.Text != "" {
@@ -40,6 +42,11 @@ func TestTrainingRows(t *testing.T) {
 	}
 	for i, word := range map[int]string{1: "empty", 2: "mesages", 3: "prompt"} {
 		if r := docs[i].Refused; r == nil || r.Rule != "training_row" || !strings.Contains(r.Reason, word) {
+			t.Errorf("row %d: %+v", i+1, r)
+		}
+	}
+	for i, key := range map[int]string{6: `"text" stands twice`, 7: `"b" stands twice`} {
+		if r := docs[i].Refused; r == nil || r.Rule != "malformed" || !strings.Contains(r.Reason, key) || strings.Contains(r.Reason, "secret") {
 			t.Errorf("row %d: %+v", i+1, r)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
@@ -55,7 +56,7 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
 	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}

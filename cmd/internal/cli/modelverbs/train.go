@@ -3,7 +3,6 @@ package modelverbs
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
@@ -137,7 +137,7 @@ func (o trainOptions) check() error {
 func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map[string]string, err error) {
 	cfg, origins = trainer.DefaultConfig(), map[string]string{}
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}
