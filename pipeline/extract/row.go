@@ -135,10 +135,13 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number. Of two keys that differ in case the first in
-// order counts.
+// take removes the first of the named fields that holds a string or number. The very name goes before those
+// that differ in case, of which the first in order counts.
 func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
+		if _, exact := object[name]; exact {
+			keys = slices.Insert(slices.Clone(keys), 0, name)
+		}
 		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
