@@ -16,8 +16,8 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/models"
-	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 func adapterShowCommand(a *door.App, store *string) *cobra.Command {
@@ -45,7 +45,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
 			}
 			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
 			if page != "" {
-				if err := publication.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
+				if err := inspect.WriteCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
 					return err
 				}
 			}
