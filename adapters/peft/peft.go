@@ -117,7 +117,7 @@ const maxHeader = 32 << 20
 
 // checkHeader looks at the length of a header before anything is made of it.
 func checkHeader(path string) error {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return err
 	}

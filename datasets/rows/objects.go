@@ -48,13 +48,13 @@ func readLine(in *bufio.Reader, buf []byte, most int) ([]byte, error) {
 	}
 }
 
-// bounded refuses to read more than left bytes.
-type bounded struct {
+// rationed refuses to read more than left bytes.
+type rationed struct {
 	r    io.Reader
 	left int
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *rationed) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errLong
 	}
@@ -66,7 +66,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 // stream yields the objects of a JSON file: of one list, or one after the other.
 func stream(r io.Reader, most int) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
-		limit := &bounded{r, most}
+		limit := &rationed{r, most}
 		in := bufio.NewReader(limit)
 		first, err := firstByte(in)
 		if err != nil {
@@ -129,7 +129,7 @@ func where(err error) error {
 // key that is not there. A separator of 0 is the one that the header has most of.
 func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
-		limit := &bounded{r, most}
+		limit := &rationed{r, most}
 		in := bufio.NewReaderSize(limit, 1<<16)
 		if separator == 0 {
 			separator = sniff(in)

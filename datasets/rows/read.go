@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // Limits on what one row may take, against files made to exhaust memory.
@@ -51,7 +52,7 @@ type file struct {
 
 func (f file) rows(o Options) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
-		in, err := os.Open(f.path)
+		in, err := bounded.Open(f.path)
 		if err != nil {
 			yield(datasets.Example{}, err)
 			return

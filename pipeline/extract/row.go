@@ -43,7 +43,11 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	if err != nil {
 		return refuse("malformed", fmt.Sprintf("row %d %v", number, err))
 	}
-	if rows.Known(sortedKeys(object), r.Rows) {
+	if len(object) > maxFields {
+		return Document{Row: RowName(number), Refused: tooManyFields(len(object))}
+	}
+	keys := sortedKeys(object)
+	if rows.Known(keys, r.Rows) {
 		if doc, ok := r.training(raw, number); ok {
 			return doc
 		}
@@ -51,15 +55,15 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	if err := strictjson.Check(raw); err != nil { // of two texts neither is the document's
 		return refuse("malformed", fmt.Sprintf("row %d: %v", number, err))
 	}
-	text, ok := take(object, r.Fields.Text)
+	text, ok := take(object, keys, r.Fields.Text)
 	if !ok {
 		return refuse("no_text", r.textless(raw, number))
 	}
 	doc := Document{Row: RowName(number), Text: text}
-	if id, ok := take(object, r.Fields.ID); ok && id != "" {
+	if id, ok := take(object, keys, r.Fields.ID); ok && id != "" {
 		doc.Row = id
 	}
-	if title, ok := take(object, r.Fields.Title); ok {
+	if title, ok := take(object, keys, r.Fields.Title); ok {
 		doc.Title = title
 	}
 	doc.SetFields(object)
@@ -131,29 +135,37 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number; the very name goes before those
-// that differ in case.
-func take(object map[string]any, names []string) (string, bool) {
+// take removes the first of the named fields that holds a string or number. The very name goes before keys that
+// differ from it in case, of which the first in order counts.
+func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
-		keys := sortedKeys(object)
-		if _, exact := object[name]; exact {
-			keys = slices.Insert(keys, 0, name)
+		if text, ok := pull(object, name); ok {
+			return text, true
 		}
 		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
 			}
-			switch v := object[key].(type) {
-			case string:
-				delete(object, key)
-				return v, true
-			case json.Number:
-				delete(object, key)
-				return v.String(), true
+			if text, ok := pull(object, key); ok {
+				return text, true
 			}
 		}
 	}
 	return "", false
+}
+
+// pull removes a string or number.
+func pull(object map[string]any, key string) (text string, ok bool) {
+	switch v := object[key].(type) {
+	case string:
+		text, ok = v, true
+	case json.Number:
+		text, ok = v.String(), true
+	}
+	if ok {
+		delete(object, key)
+	}
+	return text, ok
 }
 
 // sortedKeys returns the keys in order, so that of two that differ in case the same one wins always.
