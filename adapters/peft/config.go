@@ -72,6 +72,9 @@ func (n *numbers) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// maxPatterns bounds the patterns of a configuration, each of which is tried on every module.
+const maxPatterns = 4096
+
 // patterns is an object whose order counts.
 type patterns[V any] adapters.Patterns[V]
 
@@ -79,6 +82,9 @@ func (p *patterns[V]) UnmarshalJSON(text []byte) error {
 	var all map[string]V // also says what is wrong
 	if err := json.Unmarshal(text, &all); err != nil || all == nil {
 		return err
+	}
+	if len(all) > maxPatterns {
+		return fmt.Errorf("rank_pattern or alpha_pattern has %d entries, more than %d", len(all), maxPatterns)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if _, err := d.Token(); err != nil {

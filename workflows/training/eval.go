@@ -36,7 +36,8 @@ type EvalOptions struct {
 	AllowOtherBase bool         // take an adapter that was trained on another base
 	Warn           func(string) // may be nil
 
-	Report string // file that a page about the result is written to; "" for none
+	Report      string // file that a page about the result is written to
+	LeaveReport bool   // without a file, leave the page in the home, where that is on this machine
 }
 
 // EvalResult is how the rows score.
@@ -87,8 +88,7 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	if err != nil {
 		return EvalResult{}, err
 	}
-	r.leave(o, !data.whole)
-	return r, nil
+	return r, r.leave(ctx, o, !data.whole)
 }
 
 // open opens the base as the adapter, if there is one, was trained on it.

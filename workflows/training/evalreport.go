@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,9 +13,9 @@ import (
 	"github.com/cultivar/cultivar/workflows/reports"
 )
 
-// ReportFile is where the report of an evaluation goes unless somebody says otherwise: to the home, under a name
+// reportFile is where the report of an evaluation goes unless somebody says otherwise: to the home, under a name
 // that the same evaluation has again. It is "" where the home is not on this machine.
-func (o EvalOptions) ReportFile(ctx context.Context) (string, error) {
+func (o EvalOptions) reportFile(ctx context.Context) (string, error) {
 	h, err := home.Open(ctx, o.Home)
 	if err != nil || h.Dir == "" {
 		return "", err
@@ -43,10 +44,24 @@ func baseName(s string) string {
 	}, filepath.Base(s)[:min(40, len(filepath.Base(s)))])
 }
 
-// leave writes the page where the options say. What keeps it from being written fails no evaluation.
-func (r *EvalResult) leave(o EvalOptions, divided bool) {
+// leave writes the page. What keeps it from being written where nobody asked for it fails no evaluation.
+func (r *EvalResult) leave(ctx context.Context, o EvalOptions, divided bool) error {
+	if o.Report != "" || !o.LeaveReport {
+		return r.write(o, divided)
+	}
+	var err error
+	if o.Report, err = o.reportFile(ctx); err == nil {
+		err = r.write(o, divided)
+	}
+	if err != nil && o.Warn != nil {
+		o.Warn("there is no report: " + err.Error())
+	}
+	return nil
+}
+
+func (r *EvalResult) write(o EvalOptions, divided bool) error {
 	if o.Report == "" {
-		return
+		return nil
 	}
 	e := reports.Evaluation{
 		Base: filepath.Base(o.Base), Data: filepath.Base(o.Data), Objective: r.Objective, Unit: r.Unit, Loss: r.Loss, Metrics: r.Metrics,
@@ -58,14 +73,12 @@ func (r *EvalResult) leave(o EvalOptions, divided bool) {
 	if divided {
 		e.Split = o.Split
 	}
-	err := os.MkdirAll(filepath.Dir(o.Report), 0o700)
-	if err == nil {
-		err = reports.Write(o.Report, e.Page())
+	if err := os.MkdirAll(filepath.Dir(o.Report), 0o700); err != nil {
+		return fmt.Errorf("write report: %w", err)
 	}
-	switch {
-	case err == nil:
-		r.Report = o.Report
-	case o.Warn != nil:
-		o.Warn("there is no report: " + err.Error())
+	if err := reports.Write(o.Report, e.Page()); err != nil {
+		return fmt.Errorf("write report: %w", err)
 	}
+	r.Report = o.Report
+	return nil
 }

@@ -46,6 +46,9 @@ func (s *session) report(ctx context.Context, r *Result, joules float64) error {
 	if !r.Reused {
 		t.Cost = reports.Cost{PeakMemory: machine.Peak(), WeightBytes: s.weightBytes, Joules: joules, ResumedAt: r.ResumedAt}
 		if t.Samples, t.NoSamples, err = s.samples(ctx, r.Tokens); err != nil {
+			t.NoSamples = "they could not be taken: " + err.Error()
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}

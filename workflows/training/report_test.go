@@ -79,17 +79,15 @@ func TestSamples(t *testing.T) {
 // TestEvalReport: the page is where it was asked for and quotes nothing.
 func TestEvalReport(t *testing.T) {
 	b, data := base(t), write(t, filepath.Join(t.TempDir(), "rows.jsonl"), texts(3, 2)...)
-	o := training.EvalOptions{Home: t.TempDir(), Base: b, Data: data, Split: "test"}
-	path, err := o.ReportFile(t.Context())
-	if err != nil || filepath.Dir(path) != filepath.Join(o.Home, "reports") || !strings.HasPrefix(filepath.Base(path), "eval-rows.jsonl-test-seedling-") {
-		t.Fatalf("the report goes to %q: %v", path, err)
-	}
-	o.Report = path
+	o := training.EvalOptions{Home: t.TempDir(), Base: b, Data: data, Split: "test", LeaveReport: true}
 	r, err := training.Eval(t.Context(), o)
-	if err != nil || r.Report != path || len(r.IDs) != 3 {
+	if err != nil || len(r.IDs) != 3 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	text := page(t, path)
+	if filepath.Dir(r.Report) != filepath.Join(o.Home, "reports") || !strings.HasPrefix(filepath.Base(r.Report), "eval-rows.jsonl-test-seedling-") {
+		t.Errorf("the report goes to %q", r.Report)
+	}
+	text := page(t, r.Report)
 	for i := range 3 {
 		if strings.Contains(text, fmt.Sprintf("Room %d", i)) {
 			t.Error("the page quotes a row")
@@ -97,5 +95,13 @@ func TestEvalReport(t *testing.T) {
 	}
 	if !strings.Contains(text, ">"+r.IDs[0]+"<") {
 		t.Errorf("the page does not name row %q", r.IDs[0])
+	}
+	o.Report = t.TempDir() // a directory
+	if _, err := training.Eval(t.Context(), o); err == nil {
+		t.Error("a report that was asked for was not written, without an error")
+	}
+	o.Report, o.LeaveReport = "", false
+	if r, err := training.Eval(t.Context(), o); err != nil || r.Report != "" {
+		t.Errorf("nobody asked for %q: %v", r.Report, err)
 	}
 }

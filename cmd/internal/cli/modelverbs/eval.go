@@ -83,12 +83,7 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		}
 		return runKnowledge(a, c, o)
 	}
-	o.Warn = a.Warn
-	if o.Report == "" {
-		if o.Report, err = o.ReportFile(c.Context()); err != nil {
-			return err
-		}
-	}
+	o.Warn, o.LeaveReport = a.Warn, true
 	r, err := training.Eval(c.Context(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
 		return door.Hint(err, "name its file with --chat-template")
