@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/reap"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
@@ -62,6 +63,9 @@ var codes = []struct {
 	{checkpoint.ErrOtherRun, Conflict},
 	{registry.ErrVersionExists, Conflict},
 	{registry.ErrMoved, Conflict},
+	{registry.ErrInUse, Refused},
+	{reap.ErrBusy, Busy},
+	{catalog.ErrForeign, Conflict},
 	{registry.ErrBadName, Usage},
 	{workflows.ErrInvalid, Usage},
 	{store.ErrNoConditions, Refused},

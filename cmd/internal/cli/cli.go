@@ -40,6 +40,9 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	root.SetErr(errw)
 	ctx, err := untilTold(root.ExecuteContext)
 	if err == nil {
+		err = a.Lost
+	}
+	if err == nil {
 		return 0
 	}
 	return a.Fail(ctx, err)
@@ -61,11 +64,12 @@ func root(a *door.App) *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return cpu.FromEnv()
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("cultivar {{.Version}}\n")
 	root.SetFlagErrorFunc(door.FlagError)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { a.Lost = a.Help(c) })
 	root.PersistentFlags().StringVar(&a.Home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
 	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print results as JSON")
 	root.AddCommand(commands(a)...)
@@ -90,6 +94,9 @@ func commands(a *door.App) []*cobra.Command {
 		adapterverbs.AdapterCommand(a),
 		adapterverbs.StoreCommand(a),
 		runsCommand(a),
+		removeCommand(a),
+		collectCommand(a),
+		repairCommand(a),
 		doctorCommand(a),
 		configCommand(a),
 		completionCommand(a),

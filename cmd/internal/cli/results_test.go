@@ -34,6 +34,7 @@ import (
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/training"
+	"github.com/cultivar/cultivar/workflows/upkeep"
 )
 
 //go:generate go test . -run TestResultsPage -update
@@ -52,6 +53,7 @@ func results() map[string][]any {
 		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {publish.Sound{}}, "adapter diff": {diff.Diff{}},
 		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]store.Listed{}},
 		"runs ls": {[]run.Listed{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {version.Info{}},
+		"rm": {upkeep.Report{}}, "gc": {upkeep.Report{}}, "repair": {upkeep.Report{}},
 	}
 }
 

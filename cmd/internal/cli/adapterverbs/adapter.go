@@ -27,7 +27,7 @@ and diff also take a directory.`,
 		adapterListCommand(a, &store), adapterShowCommand(a, &store), adapterHistoryCommand(a, &store),
 		adapterPromoteCommand(a, &store), adapterRollbackCommand(a, &store), adapterVerifyCommand(a, &store), adapterDiffCommand(a, &store),
 	)
-	c.PersistentFlags().StringVar(&store, "store", "", "store (default the home's registry)")
+	c.PersistentFlags().StringVar(&store, "store", "", door.StoreUsage)
 	return c
 }
 
@@ -80,7 +80,7 @@ func adapterListCommand(a *door.App, store *string) *cobra.Command {
 
 func printVersions(a *door.App, list []registry.Listed) error {
 	columns := []door.Column{{Name: "NAME", Shrink: 'e'}, {Name: "VERSION", Right: true}, {Name: "ALIASES", Shrink: 'e'},
-		{Name: "SIZE", Right: true}, {Name: "CREATED"}, {Name: "BY", Shrink: 'e'}, {Name: "DIGEST"}}
+		{Name: "SIZE", Right: true, Spare: 2}, {Name: "CREATED", Spare: 1}, {Name: "BY", Shrink: 'e', Spare: 3}, {Name: "DIGEST", Spare: 4}}
 	var rows [][]string
 	for _, v := range list {
 		rows = append(rows, []string{v.Name, fmt.Sprint(v.Version), door.Commas(v.Aliases), humanize.Bytes(v.Bytes), door.Day(v.CreatedAt), v.CreatedBy, door.ShortDigest(v.Digest)})
@@ -154,6 +154,5 @@ func move(a *door.App, c *cobra.Command, work workflows.Work[publication.MoveOpt
 	if a.JSON {
 		return a.PrintJSON(e)
 	}
-	_, err = fmt.Fprintf(a.Out, "%s:%s points at %s@%d (%s)\n", e.Name, e.Alias, e.Name, e.Version, e.Digest)
-	return err
+	return a.Say("%s:%s points at %s@%d (%s)", e.Name, e.Alias, e.Name, e.Version, e.Digest)
 }

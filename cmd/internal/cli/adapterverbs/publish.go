@@ -1,7 +1,6 @@
 package adapterverbs
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,14 +21,14 @@ func PublishCommand(a *door.App) *cobra.Command {
 		Long: `Publish the adapter in the directory ADAPTER as a version of NAME: checked first, whole or not at all,
 and never changed afterwards. An alias, such as prod, is then moved to it.
 
-Without --to it goes to the registry in the home; STORE is a directory, or
+Without --store it goes to the registry in the home; STORE is a directory, or
 s3://bucket/prefix?endpoint=https://host. Publishing the same content again does nothing.
 
 EXIT STATUS
   0 done, or done before   1 failed   2 usage   3 the adapter is not sound, the version exists, or
   the store is not safe to publish to`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
-  cultivar publish ./adapter --name support --to s3://models/adapters`,
+  cultivar publish ./adapter --name support --store s3://models/adapters`,
 		Args: door.ExactArgs("ADAPTER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]
@@ -40,7 +39,7 @@ EXIT STATUS
 	f.StringVar(&o.Name, "name", "", "name in the registry")
 	f.StringVar(&o.Alias, "alias", "", "alias to move to the version")
 	f.IntVar(&o.Version, "version", 0, "version to make (default the next one)")
-	f.StringVar(&o.Store, "to", "", "store (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+"; --to is the same")
 	f.StringVar(&o.Who, "by", "", "who publishes (default $USER)")
 	f.StringVar(&o.Why, "why", "", "why, for the alias's history")
 	door.Require(c, "name")
@@ -73,7 +72,7 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 func printPublished(a *door.App, r publication.Result, o publication.PublishOptions, store string) error {
 	m := r.Manifest
 	if !r.Created {
-		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", m.Ref()); err != nil {
+		if err := a.Say("nothing changed: %s has the same content", m.Ref()); err != nil {
 			return err
 		}
 	}

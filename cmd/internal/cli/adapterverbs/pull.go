@@ -20,7 +20,7 @@ highest version, NAME@3 the third, NAME:prod the one that the alias prod points 
 
 All digests are verified before DIR appears; it is there whole or not at all.`,
 		Example: `  cultivar pull handbook:prod --out ./handbook
-  cultivar pull support@12 --from s3://models/adapters --out ./support-12`,
+  cultivar pull support@12 --store s3://models/adapters --out ./support-12`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Ref = args[0]
@@ -29,7 +29,7 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Out, "out", "", "directory to make")
-	f.StringVar(&o.Store, "from", "", "store (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+"; --from is the same")
 	f.BoolVar(&o.Replace, "replace", false, "take the place of another adapter in the directory")
 	door.Require(c, "out")
 	return c

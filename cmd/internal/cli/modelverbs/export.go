@@ -52,7 +52,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
 	door.AllowOtherBase(c, &o.AllowOtherBase)
-	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+" that the adapter is in; --from is the same")
 	door.Require(c, "format", "out")
 	return c
 }
@@ -118,13 +118,10 @@ func printExported(a *door.App, r exporting.Result, o exporting.Options, format 
 		return a.PrintJSON(r)
 	}
 	if format == "peft" {
-		_, err := fmt.Fprintf(a.Out, "%s in %s\n", r.Adapter, o.Out)
-		return err
+		return a.Say("%s in %s", r.Adapter, o.Out)
 	}
 	if format == "gguf" || r.Adapter == "" {
-		_, err := fmt.Fprintf(a.Out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
-		return err
+		return a.Say("%d tensors (%s) in %s", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	}
-	_, err := fmt.Fprintf(a.Out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
-	return err
+	return a.Say("%s merged into %d of %d weights (%s) in %s", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 }
