@@ -45,6 +45,7 @@ var others = map[string][]string{
 		"template", "tokenize", "version",
 	},
 	"a page shows what history has":              {"adapter show"},
+	"they make nothing, and remove or mend":      {"gc", "repair", "rm"},
 	"what it writes it removes":                  {"store probe"},
 	"a workflow: workflows/kinds holds its runs": {"quickstart"},
 }
