@@ -11,6 +11,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/fit"
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/model"
@@ -35,6 +36,9 @@ type Result struct {
 	Digest  string `json:"digest"` // of the file or of the directory's files
 	*export.Report
 	Notes []string `json:"notes,omitempty"` // what the reader of the files should know
+
+	AdapterDigest string `json:"-"` // of what the adapter computes
+	BaseDigest    string `json:"-"`
 }
 
 // The formats of exports.
@@ -44,6 +48,21 @@ const (
 	FormatGGUF       = "gguf"
 	FormatMergedGGUF = "merged-gguf"
 )
+
+// To writes what a format asks for.
+func To(ctx context.Context, format string, o Options) (Result, error) {
+	switch format {
+	case FormatPEFT:
+		return PEFT(ctx, o)
+	case FormatMerged:
+		return Merged(ctx, o)
+	case FormatGGUF:
+		return GGUF(ctx, o)
+	case FormatMergedGGUF:
+		return MergedGGUF(ctx, o)
+	}
+	return Result{}, fmt.Errorf("there is no format %q", format)
+}
 
 // PEFT writes an adapter as a PEFT directory.
 func PEFT(ctx context.Context, o Options) (Result, error) {
@@ -55,7 +74,7 @@ func PEFT(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("export %s: %w", a.Name, err)
 	}
 	digest, err := tree.DigestOf(ctx, o.Out)
-	return Result{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest)}, err
+	return Result{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest), AdapterDigest: peft.Digest(a.Adapter)}, err
 }
 
 // Merged writes the base with an adapter merged into it as a model directory.
@@ -98,7 +117,7 @@ func onBase(ctx context.Context, o Options, format string, write func(*bases.Bas
 		if err != nil {
 			return r, err
 		}
-		r.Adapter = found.Name
+		r.Adapter, r.AdapterDigest = found.Name, peft.Digest(found.Adapter)
 		if a, err = fit.To(found.Adapter, found.Lineage, b, fit.Options{OtherBase: o.AllowOtherBase, Warn: o.Warn}); err != nil {
 			return r, fmt.Errorf("%s: %w", found.Name, err)
 		}
@@ -108,6 +127,9 @@ func onBase(ctx context.Context, o Options, format string, write func(*bases.Bas
 		err = fmt.Errorf("export %s: %w", r.Adapter, err)
 	}
 	if err != nil {
+		return r, err
+	}
+	if r.BaseDigest, err = b.Digest(); err != nil {
 		return r, err
 	}
 	digest, err := tree.DigestOf(ctx, o.Out)

@@ -56,3 +56,16 @@ func ingest() workflows.Kind {
 		},
 	}
 }
+
+// Ingesting is an ingestion by itself: its documents are where they are, and known by their paths alone.
+func Ingesting() workflows.Work[ingestion.Options, ingestion.Result] {
+	return workflows.Work[ingestion.Options, ingestion.Result]{
+		Name: "ingest", Do: ingestion.Ingest, Config: func(o ingestion.Options) any { return o.Config },
+		Tell: func(o ingestion.Options, r ingestion.Result) (used, made []workflows.Artefact) {
+			for _, s := range o.Sources {
+				used = append(used, workflows.Artefact{Type: workflows.Documents, Ref: s})
+			}
+			return used, one(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest)
+		},
+	}
+}

@@ -83,3 +83,26 @@ func pull() workflows.Kind {
 		},
 	}
 }
+
+// Publishing is a publication of a directory.
+func Publishing() workflows.Work[publication.PublishOptions, publication.Result] {
+	return workflows.Work[publication.PublishOptions, publication.Result]{
+		Name: "publish", Do: publication.Publish,
+		Config: func(o publication.PublishOptions) any {
+			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
+		},
+		Tell: func(o publication.PublishOptions, r publication.Result) (used, made []workflows.Artefact) {
+			return one(workflows.Adapter, o.Dir, r.AdapterDigest), one(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest)
+		},
+	}
+}
+
+// Pulling is a pull into a directory.
+func Pulling() workflows.Work[publication.PullOptions, publication.Result] {
+	return workflows.Work[publication.PullOptions, publication.Result]{
+		Name: "pull", Do: publication.Pull, Config: func(o publication.PullOptions) any { return map[string]any{"from": o.Store} },
+		Tell: func(o publication.PullOptions, r publication.Result) (used, made []workflows.Artefact) {
+			return one(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest), one(workflows.Adapter, o.Out, r.AdapterDigest)
+		},
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer"
@@ -52,6 +54,9 @@ type EvalResult struct {
 	Count     int        // rows of the data
 	Windowed  int        // rows that were cut into windows
 	Report    string     // file of the page, "" for none
+
+	Base, Adapter string              // digests of what was measured
+	Data          adapters.DatasetRef // with which rows
 }
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
@@ -86,6 +91,13 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	}
 	r, err := e.score(ctx, m)
 	if err != nil {
+		return EvalResult{}, err
+	}
+	r.Data = data.Ref
+	if found.Adapter != nil {
+		r.Adapter = peft.Digest(found.Adapter)
+	}
+	if r.Base, err = b.Digest(); err != nil {
 		return EvalResult{}, err
 	}
 	return r, r.leave(ctx, o, !data.whole)

@@ -12,8 +12,8 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/publication"
-	"github.com/cultivar/cultivar/workflows/run"
 )
 
 // AdapterCommand is adapter: what a registry holds, and where its aliases point.
@@ -109,7 +109,7 @@ once one comes after the other.`,
 			if ref, err := registry.ParseRef(args[0]); err == nil && ref.Version == 0 {
 				return door.Usagef("%s names no version; want NAME@VERSION", args[0])
 			}
-			return move(a, c, publication.Promote, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, kinds.Promotion(), of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -126,7 +126,7 @@ func RollbackCommand(a *door.App, of func() publication.MoveOptions) *cobra.Comm
 back one more; it never returns to what was rolled back.`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return move(a, c, publication.Rollback, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, kinds.Rollback(), of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -141,13 +141,13 @@ func aliasFlags(c *cobra.Command, alias, by, why *string) {
 	door.Require(c, "alias")
 }
 
-func move(a *door.App, c *cobra.Command, do func(context.Context, publication.MoveOptions) (registry.AliasEntry, error), o publication.MoveOptions, ref, alias, who, why string) error {
+func move(a *door.App, c *cobra.Command, work workflows.Work[publication.MoveOptions, registry.AliasEntry], o publication.MoveOptions, ref, alias, who, why string) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
 	o.Ref, o.Alias, o.Who, o.Why = ref, alias, who, why
-	e, err := door.Recorded(a, c, moving(c.Name()), do, o)
+	e, err := door.Recorded(a, c, work, o)
 	if err != nil {
 		return err
 	}
@@ -155,20 +155,4 @@ func move(a *door.App, c *cobra.Command, do func(context.Context, publication.Mo
 		return a.PrintJSON(e)
 	}
 	return a.Say("%s:%s points at %s@%d (%s)", e.Name, e.Alias, e.Name, e.Version, e.Digest)
-}
-
-// moving is promote or rollback: what it makes is an entry in the history of an alias.
-func moving(kind string) door.Making[publication.MoveOptions, registry.AliasEntry] {
-	return door.Making[publication.MoveOptions, registry.AliasEntry]{
-		Kind: kind, Config: func(o publication.MoveOptions) any { return map[string]any{"alias": o.Alias, "store": o.Store} },
-		Tell: func(l *run.Log, o publication.MoveOptions, e registry.AliasEntry) {
-			of := workflows.Version
-			if o.Datasets {
-				of = workflows.Dataset
-			}
-			version := fmt.Sprintf("%s@%d", e.Name, e.Version)
-			l.Input(door.Artefact(of, version, e.Digest))
-			l.Output(door.Artefact(of, e.Name+":"+e.Alias, e.Digest))
-		},
-	}
 }

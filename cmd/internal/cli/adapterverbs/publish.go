@@ -5,13 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/publication"
-	"github.com/cultivar/cultivar/workflows/run"
 )
 
 // PublishCommand is publish.
@@ -61,7 +59,7 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 	if err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, publishing(), publication.Publish, o)
+	r, err := door.Recorded(a, c, kinds.Publishing(), o)
 	if err != nil {
 		return err
 	}
@@ -71,7 +69,7 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 	return printPublished(a, r, o, reg.Bucket().URL())
 }
 
-func printPublished(a *door.App, r publish.Result, o publication.PublishOptions, store string) error {
+func printPublished(a *door.App, r publication.Result, o publication.PublishOptions, store string) error {
 	m := r.Manifest
 	if !r.Created {
 		if err := a.Say("nothing changed: %s has the same content", m.Ref()); err != nil {
@@ -88,16 +86,4 @@ func printPublished(a *door.App, r publish.Result, o publication.PublishOptions,
 	}
 	f.Some("skipped", strings.Join(r.Skipped, ", "))
 	return a.PrintFields(&f)
-}
-
-func publishing() door.Making[publication.PublishOptions, publish.Result] {
-	return door.Making[publication.PublishOptions, publish.Result]{
-		Kind: "publish", Config: func(o publication.PublishOptions) any {
-			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
-		},
-		Tell: func(l *run.Log, o publication.PublishOptions, r publish.Result) {
-			l.Input(door.Artefact(workflows.Adapter, o.Dir, ""))
-			l.Output(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
-		},
-	}
 }

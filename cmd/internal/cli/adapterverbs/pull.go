@@ -3,12 +3,10 @@ package adapterverbs
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/publication"
-	"github.com/cultivar/cultivar/workflows/run"
 )
 
 // PullCommand is pull.
@@ -45,7 +43,7 @@ func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, pulling(), publication.Pull, o)
+	r, err := door.Recorded(a, c, kinds.Pulling(), o)
 	if err != nil {
 		return err
 	}
@@ -59,14 +57,4 @@ func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	f.Add("adapter", "%s", o.Out)
 	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	return a.PrintFields(&f)
-}
-
-func pulling() door.Making[publication.PullOptions, publish.Result] {
-	return door.Making[publication.PullOptions, publish.Result]{
-		Kind: "pull", Config: func(o publication.PullOptions) any { return map[string]any{"from": o.Store} },
-		Tell: func(l *run.Log, o publication.PullOptions, r publish.Result) {
-			l.Input(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
-			l.Output(door.Artefact(workflows.Adapter, o.Out, r.Manifest.Digest))
-		},
-	}
 }

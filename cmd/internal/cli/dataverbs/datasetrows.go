@@ -14,8 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 // screenful is how many rows are listed for people unless --limit says otherwise.
@@ -302,7 +301,7 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOp
 		return err
 	}
 	o.Split = datasets.Split(split)
-	r, err := door.Recorded(a, c, exporting(), export.ExportRows, o)
+	r, err := door.Recorded(a, c, kinds.ExportingRows(), o)
 	if err != nil {
 		return err
 	}
@@ -310,16 +309,4 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOp
 		return a.PrintJSON(r)
 	}
 	return a.Say("%d %s of %s in %s", r.Rows, r.Table, r.Dataset, r.Out)
-}
-
-func exporting() door.Making[export.RowsOptions, export.RowsFile] {
-	return door.Making[export.RowsOptions, export.RowsFile]{
-		Kind: "dataset export", Config: func(o export.RowsOptions) any {
-			return map[string]any{"table": o.Table, "split": o.Split, "format": o.Format}
-		},
-		Tell: func(l *run.Log, o export.RowsOptions, r export.RowsFile) {
-			l.Input(door.Artefact(workflows.Dataset, r.Dataset, o.Dataset.Manifest.Digest))
-			l.Output(door.Artefact(workflows.Files, r.Out, r.Digest))
-		},
-	}
 }

@@ -15,9 +15,8 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
-	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/ingestion"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 type ingestOptions struct {
@@ -99,7 +98,7 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 		return err
 	}
 	view := newIngestView(a)
-	r, err := door.Recorded(a, c, ingesting(), ingestion.Ingest, ingestion.Options{
+	r, err := door.Recorded(a, c, kinds.Ingesting(), ingestion.Options{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 		Origins: origins, Warn: a.Warn,
 	})
@@ -213,17 +212,5 @@ func (v *ingestView) show(s pipeline.Stats) {
 func (v *ingestView) clear() {
 	if v.drawn {
 		_, _ = fmt.Fprint(v.app.Err, "\r\x1b[K")
-	}
-}
-
-func ingesting() door.Making[ingestion.Options, ingestion.Result] {
-	return door.Making[ingestion.Options, ingestion.Result]{
-		Kind: "ingest", Config: func(o ingestion.Options) any { return o.Config },
-		Tell: func(l *run.Log, o ingestion.Options, r ingestion.Result) {
-			for _, s := range o.Sources {
-				l.Input(door.Artefact(workflows.Documents, s, ""))
-			}
-			l.Output(door.Artefact(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest))
-		},
 	}
 }

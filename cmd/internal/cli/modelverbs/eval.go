@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -83,7 +84,7 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return runKnowledge(a, c, o)
 	}
 	o.Warn, o.LeaveReport = a.Warn, true
-	r, err := training.Eval(c.Context(), o.EvalOptions)
+	r, err := door.Recorded(a, c, kinds.Evaluating(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
 		return door.Hint(err, "name its file with --chat-template")
 	}

@@ -1,7 +1,6 @@
 package modelverbs
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -10,9 +9,8 @@ import (
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/exporting"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 // ExportCommand is export.
@@ -84,11 +82,8 @@ func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype
 	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	work := map[string]func(context.Context, exporting.Options) (exporting.Result, error){
-		"peft": exporting.PEFT, "merged": exporting.Merged, "gguf": exporting.GGUF, mergedGGUF: exporting.MergedGGUF,
-	}[format]
 	o.Warn = a.Warn
-	r, err := door.Recorded(a, c, exportRun(format), work, o)
+	r, err := door.Recorded(a, c, kinds.Exporting(format), o)
 	if err != nil {
 		return err
 	}
@@ -129,21 +124,4 @@ func printExported(a *door.App, r exporting.Result, o exporting.Options, format 
 		return a.Say("%d tensors (%s) in %s", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	}
 	return a.Say("%s merged into %d of %d weights (%s) in %s", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
-}
-
-func exportRun(format string) door.Making[exporting.Options, exporting.Result] {
-	return door.Making[exporting.Options, exporting.Result]{
-		Kind: "export", Config: func(o exporting.Options) any {
-			return map[string]any{"format": format, "dtype": fmt.Sprint(o.DType), "outtype": fmt.Sprint(o.OutType), "fold_rslora": o.FoldRSLoRA}
-		},
-		Tell: func(l *run.Log, o exporting.Options, r exporting.Result) {
-			if r.Adapter != "" {
-				l.Input(door.Artefact(workflows.Adapter, r.Adapter, ""))
-			}
-			if o.Base != "" {
-				l.Input(door.Artefact(workflows.Base, o.Base, ""))
-			}
-			l.Output(door.Artefact(workflows.Files, o.Out, r.Digest))
-		},
-	}
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -112,7 +111,7 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	}
 	view := NewTrainView(a)
 	opts.Hooks = view.Hooks()
-	result, err := door.Recorded(a, c, trainingRun(), training.Train, opts)
+	result, err := door.Recorded(a, c, kinds.Training(), opts)
 	view.Close()
 	if err != nil {
 		return door.NotRows(o.data, moreMemory(err))
@@ -256,22 +255,5 @@ func (v *trainView) step(s trainer.Step) {
 func (v *trainView) Close() {
 	if v.bar != nil {
 		v.bar.Clear()
-	}
-}
-
-func trainingRun() door.Making[training.Options, training.Result] {
-	return door.Making[training.Options, training.Result]{
-		Kind: "train", Config: func(o training.Options) any { return o.Config },
-		Tell: func(l *run.Log, o training.Options, r training.Result) {
-			l.Input(door.Artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
-			for _, d := range r.Lineage.Datasets {
-				ref := d.Name
-				if d.Version > 0 {
-					ref = fmt.Sprintf("%s@%d", d.Name, d.Version)
-				}
-				l.Input(door.Artefact(workflows.Dataset, ref, d.Digest))
-			}
-			l.Output(door.Artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
-		},
 	}
 }
