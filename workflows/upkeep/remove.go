@@ -51,7 +51,7 @@ type RemoveOptions struct {
 // of them, none.
 func (k *Keeper) Remove(ctx context.Context, o RemoveOptions) (Report, error) {
 	if !o.Dry {
-		if err := k.Home.Datasets.Settle(ctx); err != nil { // versions of older programs move in
+		if err := k.tidy(ctx); err != nil {
 			return Report{}, err
 		}
 	}
