@@ -16,6 +16,10 @@ const (
 	// wholeBytes is the size up to which a file of rows is read and parsed by one of the workers.
 	// Larger ones are parsed in their turn, row by row.
 	wholeBytes = 8 << 20
+	// wholeRows is the number of rows up to which that is so: a draft takes about a kilobyte, whatever its row.
+	wholeRows = 20_000
+	// maxRefused is after how many rows without a document among them a file is taken for something else.
+	maxRefused = 10_000
 	// headBytes is what a file's type is sniffed from.
 	headBytes = 4 << 10
 )
@@ -45,7 +49,9 @@ func (r *run) read(ctx context.Context, f rawFile) arrival {
 		if err != nil {
 			return arrival{err: err}
 		}
-		a.drafts = append(a.drafts, d)
+		if a.drafts = append(a.drafts, d); len(a.drafts) > wholeRows {
+			return arrival{bytes: in.Size(), rows: r.newDrafts(ctx, f, in)}
+		}
 	}
 	return a
 }
@@ -99,6 +105,7 @@ func (d *draft) refuse(r *extract.Refusal) {
 func (r *run) newDrafts(ctx context.Context, f rawFile, in extract.Input) iter.Seq2[*draft, error] {
 	return func(yield func(*draft, error) bool) {
 		etag, names := in.Digest(), identities{}
+		refused, kept := 0, false
 		for doc, err := range r.registry.Extract(ctx, in) {
 			var refusal *extract.Refusal
 			if errors.As(err, &refusal) {
@@ -107,13 +114,22 @@ func (r *run) newDrafts(ctx context.Context, f rawFile, in extract.Input) iter.S
 				yield(nil, err)
 				return
 			}
+			if kept = kept || doc.Refused == nil; doc.Refused != nil {
+				refused++
+			}
+			last := !kept && refused > maxRefused
+			if last {
+				doc = extract.Document{Refused: &extract.Refusal{
+					Rule: "no_rows", Reason: "the file is not read further: so many rows hold no document", Value: maxRefused, Threshold: maxRefused,
+				}}
+			}
 			doc.Row = names.take(doc.Row)
 			d := newDraft(f.source, f.Path, etag, in.MIME, doc)
 			d.IngestedAt = r.cfg.IngestedAt
 			if doc.Refused != nil {
 				d.refuse(doc.Refused)
 			}
-			if !yield(d, nil) {
+			if !yield(d, nil) || last {
 				return
 			}
 		}

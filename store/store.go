@@ -37,6 +37,18 @@ type Object struct {
 	Modified time.Time
 }
 
+// Listed is an object in a list for people and programs.
+type Listed struct {
+	Key      string `json:"key"`
+	Size     int64  `json:"size"`
+	Modified string `json:"modified"`
+}
+
+// Listed describes the object.
+func (o Object) Listed() Listed {
+	return Listed{o.Key, o.Size, o.Modified.UTC().Format("2006-01-02T15:04:05Z")}
+}
+
 // Condition restricts a put. The zero value puts always.
 type Condition struct {
 	IfAbsent bool   // create only: ErrExist when the key is taken

@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/plainjson"
 )
@@ -69,7 +69,7 @@ const configName = "config.json"
 
 // configText is the base's config.json as that of a checkpoint of plain numbers of a type.
 func configText(base *bases.Base, d DType) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(base.Dir(), configName))
+	text, err := bounded.ReadFile(filepath.Join(base.Dir(), configName), 64<<20)
 	if err == nil && base.QuantMethod() != "" {
 		text, err = withoutQuantization(text)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/internal/nearest"
 )
 
 // fileConfig is what is read of adapter_config.json.
@@ -71,6 +72,9 @@ func (n *numbers) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// maxPatterns bounds the patterns of a configuration, each of which is tried on every module.
+const maxPatterns = 4096
+
 // patterns is an object whose order counts.
 type patterns[V any] adapters.Patterns[V]
 
@@ -78,6 +82,9 @@ func (p *patterns[V]) UnmarshalJSON(text []byte) error {
 	var all map[string]V // also says what is wrong
 	if err := json.Unmarshal(text, &all); err != nil || all == nil {
 		return err
+	}
+	if len(all) > maxPatterns {
+		return fmt.Errorf("rank_pattern or alpha_pattern has %d entries, more than %d", len(all), maxPatterns)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if _, err := d.Token(); err != nil {
@@ -113,14 +120,14 @@ var variants = map[string][]string{
 }
 
 // ParseConfig reads the text of an adapter_config.json. Keys that are not known are dropped, as PEFT
-// does; those that are known to change the computation are refused.
+// does; those that are known to change the computation are refused, and those that are almost one.
 func ParseConfig(text []byte) (adapters.Config, error) {
-	var raw map[string]json.RawMessage
+	var raw map[string]json.RawMessage // of a key that is there twice the last value counts, whole, as in Python
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return adapters.Config{}, fmt.Errorf("not a JSON object: %w", err)
 	}
-	var f fileConfig
-	if err := json.Unmarshal(text, &f); err != nil {
+	f, err := known(raw)
+	if err != nil {
 		return adapters.Config{}, err
 	}
 	switch {
@@ -154,6 +161,34 @@ func ParseConfig(text []byte) (adapters.Config, error) {
 	return c, checkConfig(c)
 }
 
+// known reads the keys that count. encoding/json would take one in other letters' case for them as well.
+func known(raw map[string]json.RawMessage) (f fileConfig, err error) {
+	keys := slices.Concat(slices.Collect(maps.Keys(written(adapters.Config{}))), others)
+	exact := make(map[string]json.RawMessage, len(raw))
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		if slices.Contains(keys, key) {
+			exact[key] = raw[key]
+			continue
+		}
+		lower := strings.ToLower(key)
+		meant := nearest.Of(lower, keys, max(1, len(key)/5))
+		if slices.Contains(keys, lower) {
+			meant = lower
+		}
+		if meant != "" && !isOff(raw[key]) {
+			return f, fmt.Errorf("unknown key %.40q, did you mean %q?", key, meant)
+		}
+	}
+	text, err := json.Marshal(exact)
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(text, &f)
+}
+
+// others are keys that PEFT wrote in other versions, or leaves to other programs.
+var others = []string{"runtime_config", "ephemeral_gpu_offload"}
+
 // isOff reports whether a value says that an option is not used.
 func isOff(value json.RawMessage) bool {
 	switch string(bytes.Join(bytes.Fields(value), nil)) {
@@ -168,7 +203,13 @@ func isOff(value json.RawMessage) bool {
 // it is given, here they are sorted.
 // Source: peft/config.py, save_pretrained; the keys are those of peft/tuners/lora/config.py.
 func FormatConfig(c adapters.Config) []byte {
-	object := map[string]any{
+	var b strings.Builder
+	dumps(&b, written(c), "\n")
+	return []byte(b.String())
+}
+
+func written(c adapters.Config) map[string]any {
+	return map[string]any{
 		"alora_invocation_tokens": nil, "alpha_pattern": pattern(c.AlphaPattern, number), "arrow_config": nil, "auto_mapping": nil,
 		"base_model_name_or_path": orNull(c.BaseModel), "bias": "none", "corda_config": nil, "ensure_weight_tying": false,
 		"eva_config": nil, "exclude_modules": narrowing(c.ExcludeModules), "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true,
@@ -181,9 +222,6 @@ func FormatConfig(c adapters.Config) []byte {
 		"trainable_token_indices": nil, "use_bdlora": nil, "use_dora": c.UseDoRA, "use_qalora": false, "use_rslora": c.UseRSLoRA,
 		"velora_config": nil,
 	}
-	var b strings.Builder
-	dumps(&b, object, "\n")
-	return []byte(b.String())
 }
 
 func orNull(s string) any {

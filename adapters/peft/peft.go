@@ -113,11 +113,11 @@ func readTensors(dir string) ([]adapters.Tensor, error) {
 
 // maxHeader bounds the header of an adapter's weights, in bytes: an adapter has some thousands of tensors,
 // of about a hundred bytes each, where a whole model's file may have millions.
-const maxHeader = 32 << 20
+const maxHeader = 16 << 20
 
 // checkHeader looks at the length of a header before anything is made of it.
 func checkHeader(path string) error {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return err
 	}

@@ -289,6 +289,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{with(`,"trainable_token_indices":[1]`), "trainable_token_indices"},
 		{with(`,"target_parameters":"experts.down_proj"`), "target_parameters"},
 		{with(`,"target_parameters":["experts.down_proj_bias"]`), `target_parameters "experts.down_proj_bias" is not supported; gate_up_proj, down_proj of experts are, and weight of linear modules`},
+		{with(`,"lora_alhpa":16`), `unknown key "lora_alhpa", did you mean "lora_alpha"?`},
+		{with(`,"Use_DoRA":true`), `unknown key "Use_DoRA", did you mean "use_dora"?`},
+		{with(`,"R":16`), `unknown key "R", did you mean "r"?`},
 		{with(`,"target_parameters":["experts.down_proj"],"lora_dropout":0.1`), "lora_dropout is 0.1 with target_parameters"},
 		{with(`,"target_parameters":["experts.down_proj"],"use_dora":true`), "use_dora with target_parameters"},
 	}
@@ -300,6 +303,11 @@ func TestParseConfigRefuses(t *testing.T) {
 	c, err := ParseConfig([]byte(`{"peft_type":"LORA","target_modules":"all-linear","novelty":{"a":1},"bias":"none","loftq_config":{ },"init_lora_weights":false,"layers_to_transform":[1]}`))
 	if err != nil || c.Rank != 8 || c.Alpha != 8 || !slices.Equal(c.TargetModules, []string{"all-linear"}) {
 		t.Errorf("defaults: %+v, %v", c, err)
+	}
+	// Of a key that stands twice Python takes the last value, whole; what is off changes nothing, whatever its name.
+	c, err = ParseConfig([]byte(`{"peft_type":"LORA","r":4,"target_modules":["a"],"rank_pattern":{"a":2},"target_modules":["b"],"rank_pattern":{"b":3},"r":null,"R":null,"use_qdora":false}`))
+	if err != nil || c.Rank != 8 || !slices.Equal(c.TargetModules, []string{"b"}) || len(c.RankPattern) != 1 || c.RankPattern[0].Value != 3 {
+		t.Errorf("twice: %+v, %v", c, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/tempdir"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/store/registry/fetch"
@@ -81,7 +82,7 @@ func read(name, dir string) (Found, error) {
 	for _, t := range a.Tensors {
 		f.Size += 4 * int64(len(t.Data))
 	}
-	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	data, err := bounded.ReadFile(filepath.Join(dir, adapters.LineageFile), maxFacts)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
@@ -140,7 +140,7 @@ func Kind(path string) string {
 	if gguf.Is(path) {
 		return ggufKind(path)
 	}
-	data, err := os.ReadFile(filepath.Join(path, "tokenizer.json"))
+	data, err := bounded.ReadFile(filepath.Join(path, "tokenizer.json"), 256<<20)
 	if err != nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ package chunk
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"unicode/utf8"
 )
 
@@ -39,14 +40,9 @@ func Split(text string, opts Options) ([]Chunk, error) {
 	if opts.MaxTokens < 1 || opts.Count == nil {
 		return nil, errors.New("split text: want a token budget and a counter")
 	}
-	var pieces []piece
-	for _, b := range parse(text) {
-		var err error
-		if pieces, err = opts.fit(pieces, b); err != nil {
-			return nil, fmt.Errorf("split text at byte %d: %w", b.start, err)
-		}
-	}
-	return opts.merge(text, pieces), nil
+	next, stop := iter.Pull2(opts.pieces(text))
+	defer stop()
+	return opts.merge(text, &window{next: next})
 }
 
 // piece is a part of the text that fits the budget.
@@ -57,47 +53,84 @@ type piece struct {
 	path       []string // titles above it
 }
 
-// fit appends b to pieces, in as few parts as its joints allow.
-func (o Options) fit(pieces []piece, b block) ([]piece, error) {
-	if n := o.Count(b.text); n <= o.MaxTokens {
-		return append(pieces, piece{b.start, b.start + len(b.text), n, b.kind == heading, b.path}), nil
-	}
-	parts := b.parts()
-	if len(parts) == 0 {
-		return pieces, ErrBudget
-	}
-	for _, part := range parts {
-		var err error
-		if pieces, err = o.fit(pieces, part); err != nil {
-			return pieces, err
+// pieces yields the parts of a text, in order. There can be one for each of its words, so that they are never held
+// all at once.
+func (o Options) pieces(text string) iter.Seq2[piece, error] {
+	return func(yield func(piece, error) bool) {
+		for _, b := range parse(text) {
+			if more, err := o.fit(b, yield); err != nil {
+				yield(piece{}, fmt.Errorf("split text at byte %d: %w", b.start, err))
+				return
+			} else if !more {
+				return
+			}
 		}
 	}
-	return pieces, nil
 }
+
+// fit yields b in as few parts as its joints allow, and reports whether more is wanted.
+func (o Options) fit(b block, yield func(piece, error) bool) (more bool, err error) {
+	if n := o.Count(b.text); n <= o.MaxTokens {
+		return yield(piece{b.start, b.start + len(b.text), n, b.kind == heading, b.path}, nil), nil
+	}
+	more, err = true, ErrBudget
+	for part := range b.parts() {
+		if more, err = o.fit(part, yield); !more || err != nil {
+			break
+		}
+	}
+	return more, err
+}
+
+// window holds the pieces that may go into the next chunk.
+type window struct {
+	next   func() (piece, error, bool)
+	pieces []piece
+	err    error
+}
+
+// has reports whether there is a piece at n.
+func (w *window) has(n int) bool {
+	for len(w.pieces) <= n && w.err == nil {
+		p, err, ok := w.next()
+		if w.err = err; !ok || err != nil {
+			return false
+		}
+		w.pieces = append(w.pieces, p)
+	}
+	return len(w.pieces) > n
+}
+
+// drop takes the first n pieces away.
+func (w *window) drop(n int) { w.pieces = append(w.pieces[:0], w.pieces[n:]...) }
 
 // merge joins neighbours greedily. The sum of the pieces' counts guides it, and a count of the
 // joined text decides: tokens can form across a joint, and each count can have an overhead.
-func (o Options) merge(text string, pieces []piece) []Chunk {
+func (o Options) merge(text string, w *window) ([]Chunk, error) {
 	var chunks []Chunk
-	at, runes := 0, 0
-	for at < len(pieces) {
-		n, tokens := o.run(text, pieces[at:])
-		first, last := pieces[at], pieces[at+n-1]
+	runes := 0
+	for w.has(0) {
+		n, tokens := o.run(text, w)
+		first, last := w.pieces[0], w.pieces[n-1]
 		body := text[first.start:last.end]
 		end := runes + utf8.RuneCountInString(body)
 		chunks = append(chunks, Chunk{Text: body, Start: runes, End: end, Tokens: tokens, Headings: first.path})
-		at, runes = at+n, end
+		runes = end
+		w.drop(n)
 	}
-	return chunks
+	if w.err != nil {
+		return nil, w.err
+	}
+	return chunks, nil
 }
 
 // run returns how many of the pieces go into the next chunk, at least one, and what they count.
-func (o Options) run(text string, pieces []piece) (n, tokens int) {
-	n, tokens = 1, pieces[0].tokens
-	joined := func(n int) int { return o.Count(text[pieces[0].start:pieces[n-1].end]) }
+func (o Options) run(text string, w *window) (n, tokens int) {
+	n, tokens = 1, w.pieces[0].tokens
+	joined := func(n int) int { return o.Count(text[w.pieces[0].start:w.pieces[n-1].end]) }
 	exact := true
-	for n < len(pieces) {
-		sum := tokens + pieces[n].tokens
+	for w.has(n) {
+		sum := tokens + w.pieces[n].tokens
 		fits := sum <= o.MaxTokens
 		now := sum
 		if !fits {
@@ -113,7 +146,7 @@ func (o Options) run(text string, pieces []piece) (n, tokens int) {
 		tokens = joined(n)
 	}
 	// The sum can be too low when joining makes more tokens than the parts have.
-	for n > 1 && (tokens > o.MaxTokens || n < len(pieces) && dangling(pieces[:n])) {
+	for n > 1 && (tokens > o.MaxTokens || w.has(n) && dangling(w.pieces[:n])) {
 		n--
 		tokens = joined(n)
 	}

@@ -1,13 +1,15 @@
 package chunk
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // parts cuts a block at its next finer joints; none when it is a single rune.
-func (b block) parts() []block {
+func (b block) parts() iter.Seq[block] {
 	switch b.kind {
 	case list:
 		return b.cut(item, itemEnd)
@@ -20,18 +22,20 @@ func (b block) parts() []block {
 	case wrapped:
 		return b.cut(word, wordEnd)
 	}
-	return b.halves()
+	return slices.Values(b.halves())
 }
 
 // cut splits b where end says: the length of the first part of a text, always at least 1.
-func (b block) cut(k kind, end func(string) int) []block {
-	var parts []block
-	for rest, at := b.text, b.start; rest != ""; {
-		n := end(rest)
-		parts = append(parts, block{k, at, rest[:n], b.path})
-		rest, at = rest[n:], at+n
+func (b block) cut(k kind, end func(string) int) iter.Seq[block] {
+	return func(yield func(block) bool) {
+		for rest, at := b.text, b.start; rest != ""; {
+			n := end(rest)
+			if !yield(block{k, at, rest[:n], b.path}) {
+				return
+			}
+			rest, at = rest[n:], at+n
+		}
 	}
-	return parts
 }
 
 // halves cuts a word in two until it fits: runs without a space can be long (base64, Chinese), and

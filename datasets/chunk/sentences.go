@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,7 +20,7 @@ func Sentences(text string) []Sentence {
 	var out []Sentence
 	bytes, runes := 0, 0 // the runes before a byte offset, counted once for all
 	for _, b := range parse(text) {
-		for _, s := range b.sentences() {
+		for s := range b.sentences() {
 			body := strings.TrimSpace(s.text)
 			if body == "" {
 				continue
@@ -35,17 +36,23 @@ func Sentences(text string) []Sentence {
 }
 
 // sentences cuts a block of prose; of what is none there are none.
-func (b block) sentences() (out []block) {
+func (b block) sentences() iter.Seq[block] {
 	switch b.kind {
 	case paragraph:
 		return b.parts()
 	case list:
-		for _, i := range b.parts() {
-			n := markLen(i.text)
-			out = append(out, block{paragraph, i.start + n, i.text[n:], i.path}.parts()...)
+		return func(yield func(block) bool) {
+			for i := range b.parts() {
+				n := markLen(i.text)
+				for s := range (block{paragraph, i.start + n, i.text[n:], i.path}).parts() {
+					if !yield(s) {
+						return
+					}
+				}
+			}
 		}
 	}
-	return out
+	return func(func(block) bool) {}
 }
 
 // markLen is the length of what makes a line an item: its indent, bullet or number, and check box.

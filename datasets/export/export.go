@@ -5,6 +5,8 @@ package export
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,11 +42,21 @@ type RowsOptions struct {
 	Out     string         // a file, which must not exist
 }
 
+// RowsFile is a file of rows that was written.
+type RowsFile struct {
+	Dataset string `json:"dataset"`
+	Out     string `json:"out"`
+	Table   string `json:"table"`
+	Format  string `json:"format"`
+	Rows    int64  `json:"rows"`
+	Digest  string `json:"digest"` // SHA-256 of the file
+}
+
 // ExportRows writes the rows of a table of a dataset into one file, which appears whole or not at
-// all, and returns how many they are.
-func ExportRows(ctx context.Context, o RowsOptions) (int64, error) {
+// all.
+func ExportRows(ctx context.Context, o RowsOptions) (RowsFile, error) {
 	if _, err := os.Lstat(o.Out); err == nil {
-		return 0, fmt.Errorf("export %s: %s: %w", o.Dataset.Ref(), o.Out, fs.ErrExist)
+		return RowsFile{}, fmt.Errorf("export %s: %s: %w", o.Dataset.Ref(), o.Out, fs.ErrExist)
 	}
 	switch o.Table {
 	case "documents":
@@ -56,7 +68,7 @@ func ExportRows(ctx context.Context, o RowsOptions) (int64, error) {
 	case "examples":
 		return exportRows(ctx, o, ofSplit(o.Dataset.Examples(), o.Split))
 	}
-	return 0, fmt.Errorf("export %s: there is no table %q", o.Dataset.Ref(), o.Table)
+	return RowsFile{}, fmt.Errorf("export %s: there is no table %q", o.Dataset.Ref(), o.Table)
 }
 
 func ofSplit(rows iter.Seq2[datasets.Example, error], split datasets.Split) iter.Seq2[datasets.Example, error] {
@@ -72,7 +84,8 @@ func ofSplit(rows iter.Seq2[datasets.Example, error], split datasets.Split) iter
 	}
 }
 
-func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[T, error]) (n int64, err error) {
+func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[T, error]) (RowsFile, error) {
+	var n int64
 	counted := func(yield func(T, error) bool) {
 		for row, err := range rows {
 			if err = errors.Join(err, ctx.Err()); err == nil {
@@ -83,7 +96,9 @@ func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[
 			}
 		}
 	}
-	err = atomicfile.WriteFile(o.Out, func(w io.Writer) error {
+	h := sha256.New()
+	err := atomicfile.WriteFile(o.Out, func(w io.Writer) error {
+		w = io.MultiWriter(w, h)
 		switch o.Format {
 		case "parquet":
 			return writeParquet(w, o.Out, counted)
@@ -95,9 +110,9 @@ func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[
 		return fmt.Errorf("there is no format %q", o.Format)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("export %s: %w", o.Dataset.Ref(), err)
+		return RowsFile{}, fmt.Errorf("export %s: %w", o.Dataset.Ref(), err)
 	}
-	return n, nil
+	return RowsFile{o.Dataset.Ref(), o.Out, o.Table, o.Format, n, "sha256:" + hex.EncodeToString(h.Sum(nil))}, nil
 }
 
 // writeParquet makes one file of what may be several shards in the dataset. The writer of tables

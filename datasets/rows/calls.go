@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/internal/strictjson"
@@ -11,10 +12,9 @@ import (
 
 // calls reads "tool_calls", which a table may hold as the text of their JSON.
 func (p *messageParser) calls(raw []byte) error {
-	f := field{key: "tool_calls", raw: raw}
-	raw, err := embedded(&f)
+	raw, err := held(raw)
 	if err != nil {
-		return errors.New("is a text that holds no JSON")
+		return err
 	}
 	if k := strictjson.Kind(raw); k != "a list" {
 		return fmt.Errorf("is %w, want a list of calls", k)
@@ -87,13 +87,12 @@ func callKey(m strictjson.Member, c *datasets.ToolCall) (err error) {
 			return fmt.Errorf("is of type %s, where only functions can be called", word(m.Value))
 		}
 	case "arguments":
-		if k := strictjson.Kind(m.Value); k != "an object" && k != "a text" {
-			return fmt.Errorf("has \"arguments\" that are %w, want an object, or a text that holds one", k)
-		}
 		if c.Arguments != "" {
 			return errors.New(`has two "arguments"`)
 		}
-		c.Arguments = strictjson.Compact(m.Value)
+		if c.Arguments, err = arguments(m.Value); err != nil {
+			return fmt.Errorf("has \"arguments\" %w", err)
+		}
 	case "function":
 		return fmt.Errorf("has a \"function\" that is %w, want an object", strictjson.Kind(m.Value))
 	default:
@@ -105,11 +104,30 @@ func callKey(m strictjson.Member, c *datasets.ToolCall) (err error) {
 	return nil
 }
 
+// arguments reads an object, or a text that holds one, which a template may want as a text.
+func arguments(raw []byte) (string, error) {
+	if s, err := strictjson.Text(raw); err == nil && strings.TrimSpace(s) == "" {
+		return "{}", nil // what a service says where there are none
+	}
+	inner, err := held(raw)
+	if err != nil {
+		return "", err
+	}
+	switch k := strictjson.Kind(inner); {
+	case k == "an object":
+		return strictjson.Compact(raw), nil
+	case strictjson.Kind(raw) == "a text":
+		return "", fmt.Errorf("in a text that holds %w, want an object", k)
+	default:
+		return "", fmt.Errorf("that are %w, want an object, or a text that holds one", k)
+	}
+}
+
 // callInContent reads ShareGPT's turn of a call: its value is the JSON of one call, or of a list.
 func (p *messageParser) callInContent() error {
 	raw := []byte(p.m.Content)
 	if err := strictjson.Check(raw); err != nil {
-		return fmt.Errorf("is a call whose value is no JSON: %w", err)
+		return fmt.Errorf("is a call whose value cannot be read: %w", err)
 	}
 	p.m.Content, p.m.Null = "", true
 	if strictjson.Kind(raw) == "a list" {

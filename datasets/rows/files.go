@@ -1,6 +1,8 @@
 package rows
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -113,6 +115,24 @@ func splitOf(root, path string) datasets.Split {
 	return datasets.Train
 }
 
+// errZeros means bytes of zero, of which a text has none.
+var errZeros = errors.New("has bytes of zero: it is no text, or UTF-16 without a byte order mark")
+
+// unpacked says in words what is wrong with what was compressed.
+type unpacked struct {
+	io.Reader
+	by string
+}
+
+func (u unpacked) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*fs.PathError)):
+		return n, err
+	}
+	return n, fmt.Errorf("is not compressed by %s, as its name says, or damaged", u.by)
+}
+
 // unpack decompresses and decodes a text: a byte order mark says whether it is UTF-8 or UTF-16, and
 // is no part of it; without one it is UTF-8.
 func unpack(r io.Reader, packed string) (io.ReadCloser, error) {
@@ -123,15 +143,18 @@ func unpack(r io.Reader, packed string) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, errors.New("is not compressed by gzip, as its name says, or cut")
 		}
-		r, closer = z, z
+		r, closer = unpacked{z, "gzip"}, z
 	case ".zst":
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			return nil, err
 		}
-		r, closer = z, z.IOReadCloser()
+		r, closer = unpacked{z, "zstd"}, z.IOReadCloser()
 	}
-	text := transform.NewReader(r, unicode.BOMOverride(transform.Nop))
+	text := bufio.NewReader(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
+	if head, _ := text.Peek(4); bytes.IndexByte(head, 0) >= 0 { // an error comes again
+		return nil, errors.Join(errZeros, closer.Close())
+	}
 	return struct {
 		io.Reader
 		io.Closer

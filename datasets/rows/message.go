@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // roles are the names that others have for the roles of OpenAI's format.
 var roles = map[string]string{
 	"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "chatbot": "assistant",
+	"model": "assistant", "ai": "assistant",
 	"observation": "tool", "function_response": "tool", "tool_response": "tool", "function": "tool",
 	"function_call": "assistant", "tool_call": "assistant",
 }
@@ -36,15 +38,27 @@ func (r *row) messages(f *field) ([]datasets.Message, error) {
 
 // embedded returns the JSON that stands in a text, or the value itself when it is no text.
 func embedded(f *field) ([]byte, error) {
-	if strictjson.Kind(f.raw) != "a text" {
-		return f.raw, nil
+	raw, err := held(f.raw)
+	if err != nil {
+		err = fmt.Errorf("%q %w", f.key, err)
 	}
-	s, err := strictjson.Text(f.raw)
+	return raw, err
+}
+
+// held is embedded of a value whose key the caller names.
+func held(raw []byte) ([]byte, error) {
+	if strictjson.Kind(raw) != "a text" {
+		return raw, nil
+	}
+	s, err := strictjson.Text(raw)
 	if err == nil {
 		err = strictjson.Check([]byte(s))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%q is a text that holds no JSON: %w", f.key, err)
+	switch twice := strictjson.Twice(""); {
+	case errors.As(err, &twice):
+		return nil, fmt.Errorf("in a text: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("in a text that holds no JSON: %w", err)
 	}
 	return bytes.TrimSpace([]byte(s)), nil
 }
@@ -257,7 +271,8 @@ func (p *messageParser) done() (datasets.Message, error) {
 	if role, ok := roles[p.role]; ok {
 		p.m.Role = role
 	} else if !slices.Contains(ownRoles, p.role) {
-		if near := suggest(p.role, ownRoles); near != "" {
+		known := slices.Concat(ownRoles, slices.Sorted(maps.Keys(roles)))
+		if near := suggest(strings.ToLower(p.role), known); near != "" {
 			return p.m, errors.New("unknown role" + near)
 		}
 	}

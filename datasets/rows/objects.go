@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // errLong means that one row is longer than a row may be.
@@ -47,13 +48,13 @@ func readLine(in *bufio.Reader, buf []byte, most int) ([]byte, error) {
 	}
 }
 
-// bounded refuses to read more than left bytes.
-type bounded struct {
+// rationed refuses to read more than left bytes.
+type rationed struct {
 	r    io.Reader
 	left int
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *rationed) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errLong
 	}
@@ -65,7 +66,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 // stream yields the objects of a JSON file: of one list, or one after the other.
 func stream(r io.Reader, most int) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
-		limit := &bounded{r, most}
+		limit := &rationed{r, most}
 		in := bufio.NewReader(limit)
 		first, err := firstByte(in)
 		if err != nil {
@@ -128,7 +129,7 @@ func where(err error) error {
 // key that is not there. A separator of 0 is the one that the header has most of.
 func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
-		limit := &bounded{r, most}
+		limit := &rationed{r, most}
 		in := bufio.NewReaderSize(limit, 1<<16)
 		if separator == 0 {
 			separator = sniff(in)
@@ -149,7 +150,7 @@ func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
 			n, raw := 0, []byte(nil)
 			if err == nil {
 				n, _ = c.FieldPos(0)
-				raw = objectOf(keys, record)
+				raw, err = objectOf(keys, record)
 			}
 			var syntax *csv.ParseError
 			if errors.As(err, &syntax) {
@@ -189,6 +190,12 @@ func header(c *csv.Reader) ([]string, error) {
 	}
 	keys := make([]string, len(record))
 	for i, key := range record {
+		switch {
+		case !utf8.ValidString(key):
+			return nil, errNotUTF8
+		case strings.Contains(key, "\r"):
+			return nil, errors.New("has lines that end with a carriage return alone, where a line feed is wanted")
+		}
 		keys[i] = strings.TrimSpace(key)
 		if i == 0 && keys[0] == "" { // pandas writes its index so
 			keys[0] = "index"
@@ -197,14 +204,19 @@ func header(c *csv.Reader) ([]string, error) {
 	return keys, nil
 }
 
-func objectOf(keys, record []string) []byte {
+var errNotUTF8 = errors.New("not UTF-8")
+
+func objectOf(keys, record []string) ([]byte, error) {
 	var w writer
 	w.open('{')
 	for i, key := range keys {
+		if !utf8.ValidString(record[i]) {
+			return nil, errNotUTF8
+		}
 		if record[i] != "" {
 			w.text(key, record[i])
 		}
 	}
 	w.close('}')
-	return w.b.Bytes()
+	return w.b.Bytes(), nil
 }

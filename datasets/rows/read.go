@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // Limits on what one row may take, against files made to exhaust memory.
@@ -51,7 +52,7 @@ type file struct {
 
 func (f file) rows(o Options) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
-		in, err := os.Open(f.path)
+		in, err := bounded.Open(f.path)
 		if err != nil {
 			yield(datasets.Example{}, err)
 			return
@@ -156,7 +157,7 @@ func understand(name string, objects iter.Seq2[object, error], o Options) iter.S
 			}
 			var corrupt *table.CorruptError
 			if err != nil && !errors.As(err, &corrupt) { // which names the file
-				err = fmt.Errorf("%s: %s %d: %w", name, row.place, row.n, err)
+				err = fmt.Errorf("%q: %s %d: %w", name, row.place, row.n, err)
 			}
 			if err == nil {
 				e = complete(e, row.n)
@@ -205,7 +206,7 @@ func whole(r io.Reader) (datasets.Example, error) {
 	}
 	for _, c := range text {
 		if c == 0 {
-			return datasets.Example{}, errors.New("has bytes of zero: it is no text, or UTF-16 without a byte order mark")
+			return datasets.Example{}, errZeros
 		}
 	}
 	return complete(datasets.Example{Text: string(text)}, 1), nil

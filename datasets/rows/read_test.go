@@ -137,9 +137,9 @@ func TestReadDirectory(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct{ name, in, want string }{
-		{"a.jsonl", "{\"text\":\"secret\"}\n\n{\"text\":\"secret", "a.jsonl: line 3: not JSON"},
+		{"a.jsonl", "{\"text\":\"secret\"}\n\n{\"text\":\"secret", `a.jsonl": line 3: not JSON`},
 		{"b.jsonl", `[{"text":"secret"}]`, "line 1: is a list"},
-		{"c.json", `[{"text":"a"},{"text":"secret`, "c.json: row 2: the file ends"},
+		{"c.json", `[{"text":"a"},{"text":"secret`, `c.json": row 2: the file ends`},
 		{"d.json", `[{"text":"a"}] {}`, "row 2: more after the end of the list"},
 		{"e.json", `[{"text":"a"} "secret"]`, "row 2: not JSON"},
 		{"f.csv", "text\n\"secret", "line 2: "},
@@ -149,6 +149,12 @@ func TestReadRefuses(t *testing.T) {
 		{"j.txt", "s\x00e\x00", "UTF-16"},
 		{"k.docx", "", "not a format for training rows"},
 		{"l.jsonl.gz", "secret", "l.jsonl.gz: is not compressed by gzip"},
+		{"l.jsonl.zst", "secret", "is not compressed by zstd"},
+		{"l2.jsonl.gz", string(damaged(gz(`{"text":"secret"}`))), "is not compressed by gzip, as its name says, or damaged"},
+		{"l3.csv", "text\ns\xe9cret\n", "line 2: not UTF-8"},
+		{"l4.csv", "t\xe9xt\nsecret\n", "line 1: not UTF-8"},
+		{"l5.csv", "text\rsecret\r", "carriage return"},
+		{"l6.jsonl", "{\x00\"\x00t\x00", "UTF-16 without a byte order mark"},
 		{"m.parquet", "secret", "too short"},
 		{"n.parquet.gz", "secret", "not a format"},
 	} {
@@ -157,6 +163,12 @@ func TestReadRefuses(t *testing.T) {
 			t.Errorf("%s: error is %v, want %q", tt.name, err, tt.want)
 		}
 	}
+}
+
+// damaged has another checksum.
+func damaged(gz []byte) []byte {
+	gz[len(gz)-5] ^= 1
+	return gz
 }
 
 // endless is a row without an end.

@@ -192,24 +192,26 @@ func (r *row) keep(key string, raw []byte) error {
 	return err
 }
 
-// noShape says why the row is none of the known ones.
-func (r *row) noShape() error {
+// lacks says what a row has not, and which key may have been meant for it: one with a letter wrong, or
+// any that nobody knows.
+func (r *row) lacks(what string) error {
 	var keys []string
 	for _, f := range r.fields {
-		if f.name == "" || slices.Contains(origins, f.key) {
-			continue
-		}
-		if !slices.Contains(rowKeys, f.name) && nearest.Of(f.key, rowKeys, reach(f.key)) != "" {
+		switch known := slices.Contains(rowKeys, f.name); {
+		case f.name == "" || slices.Contains(origins, f.key):
+		case known && strictjson.IsNull(f.raw):
+			keys = append(keys, fmt.Sprintf("%q, which is null", f.key))
+		case !known && nearest.Of(f.key, rowKeys, reach(f.key)) != "":
 			return fmt.Errorf("unknown key %q%s", f.key, suggest(f.key, rowKeys))
+		case !known:
+			keys = append(keys, fmt.Sprintf("%q", f.key))
 		}
-		keys = append(keys, fmt.Sprintf("%q", f.key))
 	}
 	if len(keys) > 8 {
 		keys = append(keys[:8], "…")
 	}
-	const want = `"text", "messages", "conversations", "prompt" with "completion", or "chosen" with "rejected"`
 	if len(keys) == 0 {
-		return errors.New("has none of the keys " + want)
+		return errors.New(what)
 	}
-	return fmt.Errorf("has none of the keys %s, but %s; a mapping may name which is which", want, strings.Join(keys, ", "))
+	return fmt.Errorf("%s, but %s; a mapping may name which is which", what, strings.Join(keys, ", "))
 }

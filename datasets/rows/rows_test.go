@@ -157,23 +157,65 @@ func TestParseRefuses(t *testing.T) {
 		`{"messages":[` + q + `,{"role":"assistant","tool_calls":[{"type":"code","name":"x"}]}]}`:    `only functions`,
 		`{"messages":[{"role":"user","content":"q","tool_calls":[{"name":"x"}]},` + a + `]}`:         "only the assistant",
 		`{"prompt":"q","chosen":"a"}`:                                                                "only one of",
-		`{"chosen":"a","rejected":"b"}`:                                                              "no prompt",
-		`{"prompt":"q","chosen":[],"rejected":"b"}`:                                                  `"chosen" is empty`,
-		`{"prompt":"q","chosen":"","rejected":"b"}`:                                                  `"chosen": the content is empty`,
-		`{"prompt":"q","chosen":"a","rejected":7}`:                                                   `"rejected" is a number`,
-		`{"prompt":"q","label":true,"completion":[{"role":"assistant","content":"a","weight":0}]}`:   `"completion" has a message with a weight of 0`,
-		`{"label":true,"messages":[` + q + `,{"role":"assistant","content":"a","weight":0}]}`:        `ends with a message with a weight of 0`,
-		`{"prompt":"q","chosen":[{"role":"assistant","content":"a","weight":0}],"rejected":"b"}`:     `"chosen" has a message with a weight of 0`,
-		`{"messages":[{"role":"user","content":"q","reasoning_content":"r"},` + a + `]}`:             `has "reasoning_content", which only the assistant has`,
-		`{"prompt":"q","chosen":"a","rejected":"b","chosen_rating":5}`:                               `unknown key "chosen_rating"`,
-		`{"prompt":"q","completion":"a","label":"good"}`:                                             `"label" is neither true nor false`,
-		`{"prompt":"q","completion":"a","text":"qa"}`:                                                `"text" does not go with`,
+		`{"prompt":"q","choosen":"a","rejected":"b"}`:                                                `unknown key "choosen", did you mean "chosen"?`,
+		`{"prompt":"q","rejected":"b","better":"a"}`:                                                 `only one of "chosen" and "rejected", but "better"; a mapping`,
+		`{"prompt":"q","completoin":"a"}`:                                                            `unknown key "completoin", did you mean "completion"?`,
+		`{"prompt":"q","reply":"a"}`:                                                                 `no answer to it: no "completion", "response", "answer" or "output", but "reply"; a mapping`,
+		`{"prompt":"q","completion":null}`:                                                           `but "completion", which is null`,
+		`{"messages":null}`:                                                                          `but "messages", which is null`,
+		`{"prompt":"q","chosen":"a","rejected":"a"}`:                                                 `"chosen" and "rejected" are the same answer`,
+		`{"chosen":[` + q + `,` + a + `],"rejected":[` + q + `,` + a + `]}`:                          "are the same answer",
+		`{"conversations":[{"from":"Human","value":"q"},{"from":"gpt","value":"a"}]}`:                `unknown role, did you mean "human"?`,
+		`{"conversations":[{"from":"human","value":"q"},{"from":"GTP","value":"a"}]}`:                `unknown role, did you mean "gpt"?`,
+		`{"messages":"[{\"role\":\"user\",\"role\":\"user\"}]"}`:                                     `"messages" in a text: duplicate key: "role"`,
+		`{"messages":"secret"}`:                                                                      `"messages" in a text that holds no JSON`,
+		called(`"{\"a\":1,\"a\":2}"`):                                                                `"arguments" in a text: duplicate key: "a"`,
+		called(`"{\"b\":[{\"a\":1,\"\\u0061\":2}]}"`):                                                `"arguments" in a text: duplicate key: "a"`,
+		called(`"secret"`):  `"arguments" in a text that holds no JSON`,
+		called(`"{\"a\":"`): `"arguments" in a text that holds no JSON`,
+		called(`"[1]"`):     `"arguments" in a text that holds a list, want an object`,
+		called(`5`):         `"arguments" that are a number, want an object`,
+		`{"messages":[` + q + `,{"role":"assistant","tool_calls":"[{\"name\":\"f\",\"name\":\"g\"}]"}]}`: `"tool_calls" in a text: duplicate key: "name"`,
+		`{"chosen":"a","rejected":"b"}`:                                                            "no prompt",
+		`{"prompt":"q","chosen":[],"rejected":"b"}`:                                                `"chosen" is empty`,
+		`{"prompt":"q","chosen":"","rejected":"b"}`:                                                `"chosen": the content is empty`,
+		`{"prompt":"q","chosen":"a","rejected":7}`:                                                 `"rejected" is a number`,
+		`{"prompt":"q","label":true,"completion":[{"role":"assistant","content":"a","weight":0}]}`: `"completion" has a message with a weight of 0`,
+		`{"label":true,"messages":[` + q + `,{"role":"assistant","content":"a","weight":0}]}`:      `ends with a message with a weight of 0`,
+		`{"prompt":"q","chosen":[{"role":"assistant","content":"a","weight":0}],"rejected":"b"}`:   `"chosen" has a message with a weight of 0`,
+		`{"messages":[{"role":"user","content":"q","reasoning_content":"r"},` + a + `]}`:           `has "reasoning_content", which only the assistant has`,
+		`{"prompt":"q","chosen":"a","rejected":"b","chosen_rating":5}`:                             `unknown key "chosen_rating"`,
+		`{"prompt":"q","completion":"a","label":"good"}`:                                           `"label" is neither true nor false`,
+		`{"prompt":"q","completion":"a","text":"qa"}`:                                              `"text" does not go with`,
 	} {
 		if _, err := Parse([]byte(in), Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %q", in, err, want)
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", in, err)
 		}
+	}
+}
+
+// called is a row with a call of these arguments.
+func called(arguments string) string {
+	return `{"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"name":"f","arguments":` + arguments + `}]}]}`
+}
+
+// Arguments are an object, a text that holds one, or nothing; what a model said is an answer.
+func TestParseCalls(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a": 1}`: `{"a":1}`, `"{\"a\": 1}"`: `"{\"a\": 1}"`, `null`: `{}`, `""`: `{}`, `" "`: `{}`,
+	} {
+		e, err := Parse([]byte(called(in)), Options{})
+		if err != nil || e.Messages[1].ToolCalls[0].Arguments != want {
+			t.Errorf("%s: got %+v, %v", in, e.Messages, err)
+			continue
+		}
+		again(t, e)
+	}
+	e, err := Parse([]byte(`{"conversations":[{"from":"human","value":"q"},{"from":"model","value":"a"}]}`), Options{})
+	if err != nil || e.Messages[1].Role != "assistant" {
+		t.Errorf("got %+v, %v", e.Messages, err)
 	}
 }
 

@@ -31,9 +31,9 @@ func (r *row) shape(e *datasets.Example) error {
 		}
 		return err
 	case r.first(prompts...) != "":
-		return fmt.Errorf("has a %q and no answer to it: no \"completion\", \"response\", \"answer\" or \"output\"", r.first(prompts...))
+		return r.lacks(fmt.Sprintf("has a %q and no answer to it: no \"completion\", \"response\", \"answer\" or \"output\"", r.first(prompts...)))
 	default:
-		return r.noShape()
+		return r.lacks(`has none of the keys "text", "messages", "conversations", "prompt" with "completion", or "chosen" with "rejected"`)
 	}
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (r *row) label() (*bool, error) {
 func (r *row) preference(c *datasets.Conversation) error {
 	chosen, rejected := r.get("chosen"), r.get("rejected")
 	if chosen == nil || rejected == nil {
-		return errors.New(`has only one of "chosen" and "rejected"`)
+		return r.lacks(`has only one of "chosen" and "rejected"`)
 	}
 	var err error
 	if c.Chosen, err = r.turns(chosen, "assistant"); err != nil {
@@ -229,6 +229,9 @@ func (r *row) preference(c *datasets.Conversation) error {
 		if slices.ContainsFunc(side.answer, unlearned) {
 			return fmt.Errorf("%q has a message with a weight of 0: what is compared is the whole answer", side.key)
 		}
+	}
+	if reflect.DeepEqual(c.Chosen, c.Rejected) {
+		return fmt.Errorf("%q and %q are the same answer: neither is to be preferred", chosen.key, rejected.key)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // Read yields the rows of the files, one file after the other, in their order. A directory stands
@@ -49,7 +51,7 @@ func shards(path string) ([]string, error) {
 // readFile reports whether to go on with the next file.
 func readFile[T Row](path string, yield func(T, error) bool) bool {
 	var none T
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return yield(none, err) && false
 	}

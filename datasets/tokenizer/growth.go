@@ -13,7 +13,7 @@ import (
 // Limits on the components of a file. Real ones are a dozen at most, two deep, and make some bytes of one; those of
 // Unicode's tables multiply to more on paper, where each is taken for the worst.
 const (
-	maxComponents = 256  // of one kind
+	maxComponents = 64   // of one kind
 	maxNesting    = 32   // brackets in one another
 	maxGrowth     = 4096 // bytes of a text that one byte can become
 	maxAround     = 1024 // tokens that a post-processor puts before a text, and after it

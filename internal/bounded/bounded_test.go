@@ -3,9 +3,12 @@ package bounded
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -74,5 +77,27 @@ func TestRead(t *testing.T) {
 	_, err = Read(f, 3)
 	if want := filepath.Join(dir, "facts") + ": 4 bytes, more than the 3 that it may have"; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
+// TestPipe: a pipe that nobody writes to is refused, and not waited for.
+func TestPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.json")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(path, 1<<20); err == nil || !strings.Contains(err.Error(), "not a file") {
+		t.Errorf("got %v", err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = w.WriteString("{}")
+		_ = w.Close()
+	}()
+	if data, err := ReadFile(fmt.Sprintf("/dev/fd/%d", r.Fd()), 1<<20); err != nil || string(data) != "{}" {
+		t.Errorf("a command in the place of a file: %q, %v", data, err)
 	}
 }

@@ -18,9 +18,9 @@ package gguf
 import (
 	"errors"
 	"io"
-	"os"
 	"slices"
 
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/mapped"
 )
 
@@ -60,7 +60,7 @@ type File struct {
 
 // Is reports whether the file at path begins as GGUF files do.
 func Is(path string) bool {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // CPU is what the kernel calls the processor, "" when it does not say (as on most arm64).
@@ -19,6 +20,19 @@ func Memory() (total, free int64) {
 		return limit, min(free, max(0, limit-cgroup("memory.current")))
 	}
 	return total, free
+}
+
+// AddressSpace returns how many bytes of addresses the process may still take, 0 where nothing (ulimit -v) bounds them.
+func AddressSpace() int64 {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_AS, &limit) != nil || limit.Cur >= 1<<47 {
+		return 0
+	}
+	taken, err := strconv.ParseInt(strings.TrimSuffix(procField("/proc/self/status", "VmSize"), " kB"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(1, int64(limit.Cur)-taken<<10)
 }
 
 // cgroup reads a number of the process's control group (version 2), 0 where there is none.

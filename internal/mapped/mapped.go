@@ -4,13 +4,14 @@ package mapped
 
 import (
 	"fmt"
-	"os"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // Open returns the content of the file at path, which must be a regular one. It is valid until unmap
 // is called; using it afterwards crashes, as does truncating the file before.
 func Open(path string) (data []byte, unmap func() error, err error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,6 +69,8 @@ func shareOf(n, total int64) string {
 		return "0 %"
 	case share < 0.1:
 		return "< 0.1 %"
+	case share >= 99.5 && n < total:
+		return "> 99 %"
 	case share < 10:
 		return strings.TrimSuffix(strconv.FormatFloat(share, 'f', 1, 64), ".0") + " %"
 	default:

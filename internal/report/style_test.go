@@ -107,6 +107,15 @@ func TestAxis(t *testing.T) {
 	}
 }
 
+// TestShare: a part is never none and never the whole.
+func TestShare(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 %", 1: "< 0.1 %", 100: "1 %", 125: "1.2 %", 5000: "50 %", 9999: "> 99 %", 10000: "100 %"} {
+		if got := shareOf(n, 10000); got != want {
+			t.Errorf("%d of 10000 is %s, want %s", n, got, want)
+		}
+	}
+}
+
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 1.23456: "1.2346", 12.3456: "12.35", 1234.5: "1,235", 2e-5: "2e-5", -3: "-3", math.Inf(1): "–"} {
 		if got := Number(v); got != want {

@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -89,8 +90,9 @@ func readObject(dec *json.Decoder, limit int, value func(key string) error) erro
 	if err := expect(dec, json.Delim('{'), "an object"); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for dec.More() {
+	var first [4]string // most objects have few keys: no map for those
+	seen, n := map[string]bool(nil), 0
+	for ; dec.More(); n++ {
 		tok, err := next(dec)
 		if err != nil {
 			return err
@@ -99,13 +101,20 @@ func readObject(dec *json.Decoder, limit int, value func(key string) error) erro
 		if !ok {
 			return errors.New("not valid JSON: a key is no string")
 		}
-		if seen[key] {
+		if seen[key] || slices.Contains(first[:min(n, len(first))], key) {
 			return fmt.Errorf("key %s occurs twice", quote(key))
 		}
-		if len(seen) == limit {
+		if n == limit {
 			return fmt.Errorf("more than %d keys", limit)
 		}
-		seen[key] = true
+		if n < len(first) {
+			first[n] = key
+		} else {
+			if seen == nil {
+				seen = map[string]bool{}
+			}
+			seen[key] = true
+		}
 		if err := value(key); err != nil {
 			return err
 		}
@@ -197,28 +206,25 @@ func (s span) check() error {
 // checkLayout holds the spans against the data buffer: they must cover it exactly, without overlap,
 // gap or rest, so that no byte of the file has two meanings or none.
 func (h *header) checkLayout(size int64) error {
-	names := make([]string, 0, len(h.spans))
-	for name := range h.spans {
-		names = append(names, name)
+	type tensor struct {
+		name       string
+		begin, end int64
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		x, y := h.spans[a], h.spans[b]
-		if x.begin != y.begin {
-			return cmp64(x.begin, y.begin)
-		}
-		if x.end != y.end {
-			return cmp64(x.end, y.end)
-		}
-		return strings.Compare(a, b)
+	list := make([]tensor, 0, len(h.spans))
+	for name, s := range h.spans {
+		list = append(list, tensor{name, s.begin, s.end})
+	}
+	slices.SortFunc(list, func(a, b tensor) int {
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), strings.Compare(a.name, b.name))
 	})
 	var at int64
-	for i, name := range names {
-		s := h.spans[name]
+	for i, s := range list {
+		name := s.name
 		switch {
 		case s.end > size:
 			return fmt.Errorf("tensor %s: offsets %d–%d lie beyond the file (%d bytes of data): the file is truncated or damaged", quote(name), s.begin, s.end, size)
 		case s.begin < at:
-			return fmt.Errorf("tensor %s: offsets %d–%d overlap tensor %s", quote(name), s.begin, s.end, quote(names[i-1]))
+			return fmt.Errorf("tensor %s: offsets %d–%d overlap tensor %s", quote(name), s.begin, s.end, quote(list[i-1].name))
 		case s.begin > at:
 			return fmt.Errorf("tensor %s: offsets %d–%d leave bytes %d–%d to no tensor", quote(name), s.begin, s.end, at, s.begin)
 		}
@@ -228,13 +234,6 @@ func (h *header) checkLayout(size int64) error {
 		return fmt.Errorf("%d bytes follow the last tensor: the file is damaged", size-at)
 	}
 	return nil
-}
-
-func cmp64(a, b int64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // next reads a token; running out of text in the middle is the file's fault, not io.EOF.

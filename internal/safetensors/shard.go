@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // The file names of a checkpoint directory.
@@ -116,7 +118,7 @@ func (s *Sharded) Close() error {
 
 // readIndex reads the weight_map of an index file: tensor name to shard file name.
 func readIndex(path string) (map[string]string, error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -35,31 +35,54 @@ func Check(raw []byte) error {
 	return unique(raw)
 }
 
+// Twice is a key that stands twice in one object.
+type Twice string
+
+func (k Twice) Error() string {
+	return fmt.Sprintf("duplicate key: %q stands twice in one object", string(k))
+}
+
+// unique walks over JSON once, however deep things stand in each other.
 func unique(raw []byte) error {
-	raw = bytes.TrimSpace(raw)
-	if raw[0] == '[' {
-		for _, element := range Values(raw) {
-			if err := unique(element); err != nil {
-				return err
+	var around []map[string]bool // keys of the objects that are open; nil for a list
+	key := false                 // a text here is one
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '{':
+			around, key = append(around, map[string]bool{}), true
+		case '[':
+			around, key = append(around, nil), false
+		case '}', ']':
+			around, key = around[:len(around)-1], false
+		case ',':
+			key = around[len(around)-1] != nil
+		case '"':
+			end := skipText(raw, i)
+			if key {
+				name, err := decode(raw[i:end])
+				if err != nil {
+					return err
+				}
+				if around[len(around)-1][name] {
+					return Twice(name)
+				}
+				around[len(around)-1][name] = true
 			}
-		}
-		return nil
-	}
-	list, err := Members(raw)
-	if err != nil {
-		return nil // not an object
-	}
-	seen := make(map[string]bool, len(list))
-	for _, m := range list {
-		if seen[m.Key] {
-			return fmt.Errorf("duplicate key: %q stands twice in one object", m.Key)
-		}
-		seen[m.Key] = true
-		if err := unique(m.Value); err != nil {
-			return err
+			i, key = end-1, false
 		}
 	}
 	return nil
+}
+
+// decode reads a JSON string.
+func decode(raw []byte) (s string, err error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", errors.New("not JSON")
+	}
+	return s, nil
 }
 
 // WrongKind is what a value is instead of what was wanted.
@@ -98,8 +121,8 @@ func Members(raw []byte) ([]Member, error) {
 			i = skipSpace(raw, i+1)
 		}
 		end := skipValue(raw, i)
-		var key string
-		if err := json.Unmarshal(raw[i:end], &key); err != nil {
+		key, err := decode(raw[i:end])
+		if err != nil {
 			return nil, err
 		}
 		i = skipSpace(raw, skipSpace(raw, end)+1) // over the colon
@@ -173,9 +196,9 @@ func Text(raw []byte) (string, error) {
 	if raw = bytes.TrimSpace(raw); raw[0] != '"' {
 		return "", Kind(raw)
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return "", errors.New("not JSON")
+	s, err := decode(raw)
+	if err != nil {
+		return "", err
 	}
 	// encoding/json puts U+FFFD where half of a surrogate pair is missing.
 	if strings.ContainsRune(s, utf8.RuneError) && !bytes.Contains(raw, []byte("\ufffd")) && !bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`)) {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -24,7 +25,11 @@ const (
 // would bend is refused: a fraction or a number out of range for a whole number, a number that is none, a
 // value left out, a second document. Unknown keys are errors that name the key that was perhaps meant.
 func Decode(text []byte, into any) error {
-	if len(bytes.TrimSpace(text)) == 0 {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark of Windows' editors
+	switch {
+	case !utf8.Valid(text):
+		return errors.New("not UTF-8")
+	case len(bytes.TrimSpace(text)) == 0:
 		return nil
 	}
 	if err := bounds(text); err != nil {

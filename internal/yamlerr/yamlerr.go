@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -21,7 +22,7 @@ func Explain(err error, config any) error {
 	}
 	var syntax *yaml.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: %s", syntax.Token.Position.Line, syntax.Message)
+		return fmt.Errorf("line %d: %s", syntax.Token.Position.Line, words(syntax.Message))
 	}
 	var wrong *yaml.TypeError
 	if errors.As(err, &wrong) {
@@ -29,6 +30,17 @@ func Explain(err error, config any) error {
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n") // what follows shows the file
 	return errors.New(text)
+}
+
+// again is how the library says that a key stands twice in a section.
+var again = regexp.MustCompile(`^mapping key (".*") already defined at \[(\d+):\d+\]$`)
+
+// words are the library's, but for what is met most, which it says in its own terms.
+func words(message string) string {
+	if strings.HasPrefix(message, "found character '\t'") {
+		return "a tab, where YAML wants spaces"
+	}
+	return again.ReplaceAllString(message, "duplicate key: $1 stands twice, first in line $2")
 }
 
 func unknownKey(key string, line int, keys []string) error {

@@ -36,8 +36,27 @@ var ranked = []string{
 	"retention_class", "retention", "acl",
 }
 
-// SetFields files all values of a row or a front matter, the ranked keys first, then by key.
+const (
+	// maxFields bounds the keys of a document, maxFieldBytes what they take with their values: nested ones have the
+	// keys of all above them in theirs.
+	maxFields     = 10_000
+	maxFieldBytes = 16 << 20
+	// maxACL bounds the names that a document is open to.
+	maxACL = 1000
+)
+
+// tooManyFields refuses a document with more about it than in it.
+func tooManyFields(n int) *Refusal {
+	return &Refusal{Rule: "max_metadata", Reason: "there is too much metadata", Value: float64(n), Threshold: maxFields}
+}
+
+// SetFields files all values of a row or a front matter, the ranked keys first, then by key. A document with more than
+// maxFields of them, or of more than maxFieldBytes, is refused.
 func (d *Document) SetFields(fields map[string]any) {
+	if n, size := sizeOf("", fields); n > maxFields || size > maxFieldBytes {
+		*d = Document{Row: d.Row, Refused: tooManyFields(n)}
+		return
+	}
 	rank := func(key string) int {
 		switch i := slices.Index(ranked, strings.ToLower(key)); {
 		case i < 0:
@@ -54,6 +73,31 @@ func (d *Document) SetFields(fields map[string]any) {
 	for _, key := range keys {
 		d.setTree(key, fields[key])
 	}
+}
+
+// sizeOf returns how many keys a tree has when it is flat, and how many bytes with their values.
+func sizeOf(key string, value any) (n, size int) {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, x := range v {
+			more, bytes := sizeOf(k, x)
+			n, size = n+more, size+bytes+more*(len(key)+1)
+			if size > maxFieldBytes {
+				break
+			}
+		}
+		return n, size
+	case []any:
+		for _, x := range v {
+			_, bytes := sizeOf("", x)
+			size += bytes
+		}
+	case string:
+		size = len(v)
+	default:
+		size = 32
+	}
+	return 1, size + len(key)
 }
 
 // Set files a value that the source gives under key: known keys fill their field, all others, and
@@ -113,8 +157,11 @@ func (d *Document) setLang(value string) bool {
 	return fill(&d.Lang, lang)
 }
 
-// setACL takes names separated by commas.
+// setACL takes names separated by commas, unless they are too many to be names.
 func (d *Document) setACL(value string) bool {
+	if strings.Count(value, ",") >= maxACL {
+		return false
+	}
 	for name := range strings.SplitSeq(value, ",") {
 		if name = strings.TrimSpace(name); name != "" && !slices.Contains(d.ACL, name) {
 			d.ACL = append(d.ACL, name)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/rows"
+	"github.com/cultivar/cultivar/internal/strictjson"
 )
 
 // RowReader makes documents of the rows of JSON Lines, JSON lists and Parquet, all of which are
@@ -38,33 +39,48 @@ func (r RowReader) Document(raw []byte, number int) Document {
 	refuse := func(rule, reason string) Document {
 		return Document{Row: RowName(number), Refused: &Refusal{Rule: rule, Reason: reason}}
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // ids keep their digits
-	var object map[string]any
-	if err := dec.Decode(&object); err != nil || object == nil {
-		return refuse("malformed", fmt.Sprintf("row %d is not a JSON object", number))
+	object, err := objectOf(raw)
+	if err != nil {
+		return refuse("malformed", fmt.Sprintf("row %d %v", number, err))
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return refuse("malformed", fmt.Sprintf("row %d holds more than one value", number))
+	if len(object) > maxFields {
+		return Document{Row: RowName(number), Refused: tooManyFields(len(object))}
 	}
-	if rows.Known(sortedKeys(object), r.Rows) {
+	keys := sortedKeys(object)
+	if rows.Known(keys, r.Rows) {
 		if doc, ok := r.training(raw, number); ok {
 			return doc
 		}
 	}
-	text, ok := take(object, r.Fields.Text)
+	if err := strictjson.Check(raw); err != nil { // of two texts neither is the document's
+		return refuse("malformed", fmt.Sprintf("row %d: %v", number, err))
+	}
+	text, ok := take(object, keys, r.Fields.Text)
 	if !ok {
 		return refuse("no_text", r.textless(raw, number))
 	}
 	doc := Document{Row: RowName(number), Text: text}
-	if id, ok := take(object, r.Fields.ID); ok && id != "" {
+	if id, ok := take(object, keys, r.Fields.ID); ok && id != "" {
 		doc.Row = id
 	}
-	if title, ok := take(object, r.Fields.Title); ok {
+	if title, ok := take(object, keys, r.Fields.Title); ok {
 		doc.Title = title
 	}
 	doc.SetFields(object)
 	return doc
+}
+
+func objectOf(raw []byte) (map[string]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber() // ids keep their digits
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil || object == nil {
+		return nil, errors.New("is not a JSON object")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("holds more than one value")
+	}
+	return object, nil
 }
 
 // textless says why a row is no document, and why no training row either: a misspelt key makes it one.
@@ -119,10 +135,14 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number.
-func take(object map[string]any, names []string) (string, bool) {
+// take removes the first of the named fields that holds a string or number. The very name goes before those
+// that differ in case, of which the first in order counts.
+func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
-		for _, key := range sortedKeys(object) {
+		if _, exact := object[name]; exact {
+			keys = slices.Insert(slices.Clone(keys), 0, name)
+		}
+		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
 			}

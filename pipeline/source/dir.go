@@ -36,6 +36,9 @@ func OpenDir(name, dir string, cfg Config) (*Dir, error) {
 		return nil, fmt.Errorf("open source %s: %w", name, err)
 	}
 	d := &Dir{name: name, cfg: cfg}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open source %s: is a pipe, a socket or a device, not a file or a folder", name)
+	}
 	if !info.IsDir() {
 		dir, d.only = filepath.Dir(dir), filepath.Base(dir)
 	}

@@ -19,6 +19,14 @@ type Listed struct {
 	CreatedBy string    `json:"created_by"`
 }
 
+// Shown is a version with the aliases that point at it.
+type Shown struct {
+	Manifest
+	Ref     string   `json:"ref"`
+	Aliases []string `json:"aliases"`
+	Report  string   `json:"report,omitempty"` // file of the page that was asked for
+}
+
 // List describes all versions of a name or, without one, the highest of each name. One that is damaged
 // is in the list of problems instead, and keeps nobody from seeing the others.
 func (r *Registry) List(ctx context.Context, name string) (list []Listed, damaged []Problem, err error) {

@@ -51,22 +51,10 @@ func Put(ctx context.Context, b store.Bucket, files fs.FS) (cas.Digest, error) {
 		return "", fmt.Errorf("store tree: %w", err)
 	}
 	blobs := blobsOf(b).Renewing(marks.Under(Prefix))
-	all := list{Files: []File{}}
-	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if !d.Type().IsRegular() {
-			return fmt.Errorf("%s is no regular file", name)
-		}
-		f, err := putFile(ctx, blobs, files, name)
-		all.Files = append(all.Files, f)
-		return err
+	text, err := listOf(files, func(r io.ReadSeeker) (cas.Digest, int64, error) {
+		d, obj, err := blobs.Put(ctx, r)
+		return d, obj.Size, err
 	})
-	if err != nil {
-		return "", fmt.Errorf("store tree: %w", err)
-	}
-	text, err := json.Marshal(all)
 	if err != nil {
 		return "", fmt.Errorf("store tree: %w", err)
 	}
@@ -77,7 +65,46 @@ func Put(ctx context.Context, b store.Bucket, files fs.FS) (cas.Digest, error) {
 	return d, nil
 }
 
-func putFile(ctx context.Context, blobs *cas.Store, files fs.FS, name string) (File, error) {
+// DigestOf is what a tree of the directory at a path would be named by; of a file, the digest of its bytes.
+// Nothing is stored.
+func DigestOf(ctx context.Context, path string) (cas.Digest, error) {
+	digest := func(r io.ReadSeeker) (cas.Digest, int64, error) { return cas.DigestOf(ctx, r) }
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("digest: %w", err)
+	}
+	if !info.IsDir() {
+		f, err := readFile(os.DirFS(filepath.Dir(path)), filepath.Base(path), digest)
+		return f.Digest, err
+	}
+	text, err := listOf(os.DirFS(path), digest)
+	if err != nil {
+		return "", fmt.Errorf("digest of %s: %w", path, err)
+	}
+	return cas.Sum(text), nil
+}
+
+// listOf is the list of all files, each of which is handed to read.
+func listOf(files fs.FS, read func(io.ReadSeeker) (cas.Digest, int64, error)) ([]byte, error) {
+	all := list{Files: []File{}}
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is no regular file", name)
+		}
+		f, err := readFile(files, name, read)
+		all.Files = append(all.Files, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
+}
+
+func readFile(files fs.FS, name string, read func(io.ReadSeeker) (cas.Digest, int64, error)) (File, error) {
 	f, err := files.Open(name)
 	if err != nil {
 		return File{}, err
@@ -87,8 +114,8 @@ func putFile(ctx context.Context, blobs *cas.Store, files fs.FS, name string) (F
 	if !ok {
 		return File{}, fmt.Errorf("%s cannot be read twice", name)
 	}
-	d, obj, err := blobs.Put(ctx, r)
-	return File{name, obj.Size, d}, err
+	d, size, err := read(r)
+	return File{name, size, d}, err
 }
 
 // Files lists the files of a tree in the order of their paths.

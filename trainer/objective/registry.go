@@ -69,10 +69,22 @@ func Check(o Objective, rows []datasets.Example) error {
 	f := o.Facts()
 	for _, r := range rows {
 		if kind := r.Kind(); !slices.Contains(f.Kinds, kind) {
-			return fmt.Errorf("objective is %s, but %s is a %s, which takes objective: %s", f.Name, r.ExampleID, Describe(kind), Of(kind))
+			return fmt.Errorf("objective is %s, but %s is a %s, which takes objective: %s%s", f.Name, r.ExampleID, Describe(kind), Of(kind), lacking(f, kind))
 		}
 	}
 	return nil
+}
+
+// lacking names what makes a row one of the objective's, where it may have been left out of this one.
+func lacking(f Facts, kind datasets.Kind) string {
+	answered := kind == datasets.KindCompletion || kind == datasets.KindConversation
+	switch {
+	case answered && slices.Contains(f.Kinds, datasets.KindJudged):
+		return `; a judged answer has a "label", true or false`
+	case answered && slices.Contains(f.Kinds, datasets.KindPreference):
+		return `; a pair of answers is "chosen" and "rejected"`
+	}
+	return ""
 }
 
 // Describe says in words what rows of a kind are.

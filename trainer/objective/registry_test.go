@@ -57,6 +57,14 @@ func TestCheck(t *testing.T) {
 	if want := "objective is sft, but row-2 is a text, which takes objective: clm"; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %q", err, want)
 	}
+	for name, want := range map[string]string{"kto": `takes objective: sft; a judged answer has a "label"`, "dpo": `sft; a pair of answers is "chosen"`} {
+		if o, err = ByName(name, DefaultConfig()); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(o, []datasets.Example{talk}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
 }
 
 func TestConfigRefuses(t *testing.T) {

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/reports"
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
@@ -44,6 +46,20 @@ func (d Dirs) Base() string { return filepath.Join(d.Root, "base", base.Name) }
 
 // Home holds the dataset, the registry and history.
 func (d Dirs) Home() string { return filepath.Join(d.Root, "home") }
+
+// Reports are the pages to look at that the stages left.
+func (d Dirs) Reports(q Report) []string {
+	list := []string{}
+	name, version, _ := strings.Cut(q.Ingested.Ref, "@")
+	for _, path := range []string{
+		filepath.Join(d.Home(), "datasets", name, "v"+version, reports.File), filepath.Join(d.Root, "adapter", reports.File),
+	} {
+		if _, err := os.Stat(path); err == nil {
+			list = append(list, path)
+		}
+	}
+	return list
+}
 
 // Scratch is what the stages work in.
 func (d Dirs) Scratch() string { return filepath.Join(d.Root, "work") }
@@ -113,6 +129,7 @@ type Report struct {
 	Answers   kinds.Answers   `json:"answers"`
 	Adapter   string          `json:"adapter_digest"`
 	Dataset   string          `json:"dataset_digest"`
+	Reports   []string        `json:"reports"` // files of pages to look at
 }
 
 // Read makes the report of a run.

@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/report"
 	"github.com/cultivar/cultivar/pipeline"
-	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/trainer/eval"
+	"github.com/cultivar/cultivar/trainer/objective"
 )
 
 var update = flag.Bool("update", false, "write the golden pages")
@@ -47,8 +50,13 @@ func golden(t *testing.T, name string, p report.Page) string {
 func number(v float64) *float64 { return &v }
 
 func training() Training {
-	c := trainer.DefaultConfig()
-	c.LearningRate, c.Seed = 4e-3, 3
+	config := func(rate float64, seed int) any {
+		return struct {
+			Rate float64        `json:"learning_rate"`
+			LoRA map[string]any `json:"lora"`
+			Seed int            `json:"seed"`
+		}{rate, map[string]any{"r": 16, "target_modules": []string{"q_proj"}}, seed}
+	}
 	var log bytes.Buffer
 	for i := range 50 {
 		step := map[string]float64{"step": float64(i + 1), "loss": 1 + 4/float64(i+2), "grad_norm": 0.5, "learning_rate": 4e-3,
@@ -61,7 +69,7 @@ func training() Training {
 	}
 	log.WriteString(`{"step":51,"lo`) // killed here
 	return Training{
-		Name: "handbook-adapter", Config: c, Origins: map[string]string{"learning_rate": "train.yaml", "seed": "--seed"}, Log: log.Bytes(), Unit: "nats per token",
+		Name: "handbook-adapter", Config: config(4e-3, 3), Defaults: config(2e-4, 17), Origins: map[string]string{"learning_rate": "train.yaml", "seed": "--seed"}, Log: log.Bytes(), Unit: "nats per token",
 		Adapter: adapters.Config{Rank: 16},
 		Lineage: adapters.Lineage{Base: adapters.BaseRef{Name: "seedling", Digest: "sha256:00"}, Datasets: []adapters.DatasetRef{{Name: "handbook", Version: 3, Digest: "sha256:01"}},
 			Tool: "cultivar/0", Metrics: adapters.Metrics{Steps: 50, Tokens: 5000, TrainedTokens: 4500, TrainLoss: 1.08, EvalLossBefore: number(3), EvalLossAfter: number(1.25)}},
@@ -120,6 +128,41 @@ func TestIngest(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+}
+
+// TestEvaluation: rows are listed by their ids, the worst first, and those without a token are not.
+func TestEvaluation(t *testing.T) {
+	e := Evaluation{Base: "seedling", Adapter: "handbook-adapter", Data: "handbook", Split: "test", Objective: "clm", Unit: "nats per token",
+		Loss: number(1.5), Tokens: 5, Count: 4, Windowed: 1, IDs: []string{"good", "bad", "none", "equal"},
+		Rows: []eval.Row{{Logprobs: []float64{-0.5, -1.5}}, {Logprobs: []float64{-4}}, {}, {Logprobs: []float64{-1, -1}}}}
+	page := golden(t, "evaluation.html", e.Page())
+	bad, good, equal := strings.Index(page, ">bad<"), strings.Index(page, ">good<"), strings.Index(page, ">equal<")
+	if bad < 0 || good < bad || equal < good || strings.Contains(page, ">none<") {
+		t.Errorf("rows stand at %d, %d, %d", bad, good, equal)
+	}
+	var b bytes.Buffer
+	pairs := Evaluation{Base: "seedling", Data: "pairs.jsonl", Objective: "dpo", Loss: number(0.69), Metrics: []objective.Metric{{Name: "rewards/margins", Value: 0.25}}}
+	if err := report.Write(&b, pairs.Page()); err != nil || !strings.Contains(b.String(), "rewards/margins") {
+		t.Errorf("pairs: %v", err)
+	}
+}
+
+func TestAdapter(t *testing.T) {
+	tr := training()
+	tr.Lineage.Config = json.RawMessage(`{"learning_rate":0.004}`)
+	a := Adapter{Manifest: registry.Manifest{Name: "handbook", Version: 3, Digest: "sha256:02", CreatedBy: "ann", CreatedAt: time.Unix(1e9, 0),
+		Files: []registry.File{{Path: "adapter_config.json", Digest: "sha256:05", Size: 1200}}},
+		Aliases: []string{"prod"}, Config: adapters.Config{Rank: 16, Alpha: 32, TargetModules: []string{"q_proj", "v_proj"}}, Lineage: &tr.Lineage, Log: tr.Log}
+	page := golden(t, "adapter.html", a.Page())
+	for _, want := range []string{"handbook@3", "served as prod", "learning_rate</td><td>0.004", "q_proj, v_proj", "2001-09-09"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	var b bytes.Buffer
+	if err := report.Write(&b, Adapter{Manifest: registry.Manifest{Name: "x", Version: 1}}.Page()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -7,18 +7,17 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/report"
-	"github.com/cultivar/cultivar/trainer"
 )
 
 // Training is what is known of a training when it is done.
 type Training struct {
-	Name    string // as people know it
-	Lineage adapters.Lineage
-	Adapter adapters.Config
-	Config  trainer.Config
-	Origins map[string]string // where a key of the configuration was set, "" and absent for nowhere
-	Log     []byte            // metrics.jsonl
-	Unit    string            // of the loss
+	Name             string // as people know it
+	Lineage          adapters.Lineage
+	Adapter          adapters.Config
+	Config, Defaults any               // as far as it is worth a look, with the same keys
+	Origins          map[string]string // where a key of the configuration was set; what is not there was not, or nobody knows
+	Log              []byte            // metrics.jsonl
+	Unit             string            // of the loss
 
 	Digest, AdapterDigest string
 	Trainable             int64 // values that were trained
@@ -26,11 +25,17 @@ type Training struct {
 	Sequences             int // of the rows, in an epoch
 	Dropped, Windowed     int // rows
 
-	Samples   []report.Sample
+	Samples   []Sample
 	NoSamples string // why there are none, a sentence
 
 	Cost Cost
 }
+
+// Sample is a prompt with its answers.
+type (
+	Sample = report.Sample
+	Answer = report.Answer
+)
 
 // Cost is what the process took beside time; 0 is not known.
 type Cost struct {
@@ -50,7 +55,7 @@ func (t Training) Page() report.Page {
 		Sections: []report.Section{
 			{Title: "Curves", Lead: "Losses are " + t.Unit + ".", Blocks: c.plots()},
 			t.samples(), t.cost(c),
-			configured(settings(t.Config, ""), settings(trainer.DefaultConfig(), ""), t.Origins),
+			configured(settings(t.Config, ""), settings(t.Defaults, ""), t.Origins),
 			t.made(),
 		},
 	}

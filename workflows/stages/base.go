@@ -1,5 +1,6 @@
-// Package stages holds the steps of the work: each joins two or more rooms and moves an artefact
-// from one to the next. The command line calls them one by one, workflows compose them.
+// Package stages holds the work of the steps, with what each is told and what it reports: each joins two or
+// more rooms and moves an artefact from one to the next. The command line calls them one by one; workflows
+// know those that they may name as kinds (package kinds), which put inputs and outputs around them.
 package stages
 
 import (

@@ -11,6 +11,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/bases"
+	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
@@ -29,6 +30,7 @@ type ExportResult struct {
 	Adapter string `json:"adapter"` // "name@3", or the directory
 	Format  string `json:"format"`
 	Out     string `json:"out"`
+	Digest  string `json:"digest"` // of the file or of the directory's files
 	*export.Report
 	Notes []string `json:"notes,omitempty"` // what the reader of the files should know
 }
@@ -50,7 +52,8 @@ func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
 	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
 		return ExportResult{}, fmt.Errorf("export %s: %w", a.Name, err)
 	}
-	return ExportResult{Adapter: a.Name, Format: FormatPEFT, Out: o.Out}, nil
+	digest, err := tree.DigestOf(ctx, o.Out)
+	return ExportResult{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest)}, err
 }
 
 // ExportMerged writes the base with an adapter merged into it as a model directory.
@@ -105,6 +108,11 @@ func onBase(ctx context.Context, o ExportOptions, format string, write func(*bas
 	if err != nil {
 		return r, err
 	}
+	digest, err := tree.DigestOf(ctx, o.Out)
+	if err != nil {
+		return r, err
+	}
+	r.Digest = string(digest)
 	r.Report, r.Notes = &report.Report, append(widenedNote(b, report.Widened, report.Stored), report.Notes...)
 	return r, nil
 }

@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer/generate"
 )
 
@@ -155,7 +155,7 @@ func Render(o RenderOptions) (string, error) {
 		return "", err
 	}
 	if o.ToolsFile != "" {
-		data, err := os.ReadFile(o.ToolsFile)
+		data, err := bounded.ReadFile(o.ToolsFile, 64<<20)
 		if err != nil {
 			return "", err
 		}
@@ -174,7 +174,7 @@ func Render(o RenderOptions) (string, error) {
 // readConversation reads what a template renders: an array of messages, or an object with
 // "messages", "tools", "add_generation_prompt" and other variables of the template.
 func readConversation(path string) (chat.Input, error) {
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, 64<<20)
 	if err != nil {
 		return chat.Input{}, err
 	}
@@ -189,4 +189,14 @@ func readConversation(path string) (chat.Input, error) {
 		return in, fmt.Errorf("%s: %w", path, err)
 	}
 	return in, nil
+}
+
+// Rendered is a conversation as the template writes it.
+type Rendered struct {
+	Text string `json:"text"`
+}
+
+// Answers are the answers to prompts.
+type Answers struct {
+	Answers []GenerateResult `json:"answers"`
 }

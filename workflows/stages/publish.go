@@ -38,6 +38,26 @@ func Publish(ctx context.Context, o PublishOptions) (publish.Result, error) {
 	})
 }
 
+// Published is a version in a store, for people and programs.
+type Published struct {
+	Ref     string   `json:"ref"`
+	Name    string   `json:"name"`
+	Version int      `json:"version"`
+	Digest  string   `json:"digest"`
+	Created bool     `json:"created"`
+	Alias   string   `json:"alias,omitempty"`
+	Store   string   `json:"store"`
+	Bytes   int64    `json:"bytes"`
+	Files   int      `json:"files"`
+	Skipped []string `json:"skipped"`
+}
+
+// PublishedAs sums up what publishing made, in the store at a URL.
+func (o PublishOptions) PublishedAs(r publish.Result, url string) Published {
+	m := r.Manifest
+	return Published{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, url, m.Size(), len(m.Files), append([]string{}, r.Skipped...)}
+}
+
 // ErrInvalidAdapter means that an adapter's files are not what they must be to be served.
 var ErrInvalidAdapter = errors.New("adapter is not sound")
 

@@ -30,6 +30,23 @@ func Pull(ctx context.Context, o PullOptions) (publish.Result, error) {
 	return publish.Pull(ctx, reg, o.Ref, o.Out, validAdapter)
 }
 
+// Pulled is a version in a directory, for people and programs.
+type Pulled struct {
+	Ref     string `json:"ref"`
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Digest  string `json:"digest"`
+	Out     string `json:"out"`
+	Bytes   int64  `json:"bytes"`
+	Files   int    `json:"files"`
+}
+
+// PulledFrom sums up what was pulled.
+func (o PullOptions) PulledFrom(r publish.Result) Pulled {
+	m := r.Manifest
+	return Pulled{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)}
+}
+
 // FoundAdapter is an adapter that was named by a directory or by a version in a registry.
 type FoundAdapter = publish.Found
 

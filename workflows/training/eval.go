@@ -35,6 +35,9 @@ type EvalOptions struct {
 
 	AllowOtherBase bool         // take an adapter that was trained on another base
 	Warn           func(string) // may be nil
+
+	Report      string // file that a page about the result is written to
+	LeaveReport bool   // without a file, leave the page in the home, where that is on this machine
 }
 
 // EvalResult is how the rows score.
@@ -45,8 +48,10 @@ type EvalResult struct {
 	Metrics   objective.Metrics
 	Tokens    int        // that were scored
 	Rows      []eval.Row // of each row, where the loss is a mean over tokens
+	IDs       []string   // of the rows of the data
 	Count     int        // rows of the data
 	Windowed  int        // rows that were cut into windows
+	Report    string     // file of the page, "" for none
 }
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
@@ -79,7 +84,11 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	if err := e.encode(ctx, rows); err != nil {
 		return EvalResult{}, err
 	}
-	return e.score(ctx, m)
+	r, err := e.score(ctx, m)
+	if err != nil {
+		return EvalResult{}, err
+	}
+	return r, r.leave(ctx, o, !data.whole)
 }
 
 // open opens the base as the adapter, if there is one, was trained on it.
@@ -142,8 +151,9 @@ type evaluation struct {
 
 	objective objective.Objective
 	rows      []pack.Row
-	from      []int // of each row, the row of the data
-	count     int   // rows of the data
+	from      []int    // of each row, the row of the data
+	ids       []string // of the rows of the data
+	count     int
 	windowed  int
 	maxLen    int
 }
@@ -197,6 +207,7 @@ func (e *evaluation) add(ctx context.Context, rows []datasets.Example) error {
 	for i := range tokens {
 		if i == 0 || tokens[i].Source != tokens[i-1].Source {
 			e.count++
+			e.ids = append(e.ids, tokens[i].Source.ExampleID)
 		}
 		of[i] = e.count - 1
 	}
@@ -222,7 +233,7 @@ func (e *evaluation) score(ctx context.Context, m *model.Model) (EvalResult, err
 		return EvalResult{}, fmt.Errorf("%w to score", datasets.ErrEmpty)
 	}
 	f := e.objective.Facts()
-	r := EvalResult{Objective: f.Name, Unit: f.Unit, Count: e.count, Windowed: e.windowed}
+	r := EvalResult{Objective: f.Name, Unit: f.Unit, IDs: e.ids, Count: e.count, Windowed: e.windowed}
 	policy := m.NewEvaluator()
 	if !f.Reference {
 		s, err := eval.NLL(ctx, policy, e.rows, eval.TokensAtOnce)

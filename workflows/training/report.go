@@ -38,7 +38,7 @@ func (s *session) report(ctx context.Context, r *Result, joules float64) error {
 	}
 	f := s.objective.Facts()
 	t := reports.Training{
-		Name: s.name(), Lineage: r.Lineage, Adapter: s.factors.Config, Config: s.Config, Origins: s.Origins, Log: log, Unit: f.Unit,
+		Name: s.name(), Lineage: r.Lineage, Adapter: s.factors.Config, Config: s.Config, Defaults: trainer.DefaultConfig(), Origins: s.Origins, Log: log, Unit: f.Unit,
 		Digest: r.Digest, AdapterDigest: r.AdapterDigest, Trainable: int64(r.Trainable),
 		Rows: len(s.data.Train), HeldOut: len(s.data.Validation), Sequences: len(s.rows.Sequences), Dropped: r.Dropped, Windowed: r.Windowed,
 		NoSamples: "the run was done before this page was written.",
@@ -46,6 +46,9 @@ func (s *session) report(ctx context.Context, r *Result, joules float64) error {
 	if !r.Reused {
 		t.Cost = reports.Cost{PeakMemory: machine.Peak(), WeightBytes: s.weightBytes, Joules: joules, ResumedAt: r.ResumedAt}
 		if t.Samples, t.NoSamples, err = s.samples(ctx, r.Tokens); err != nil {
+			t.NoSamples = "they could not be taken: " + err.Error()
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}

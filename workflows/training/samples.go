@@ -3,12 +3,13 @@ package training
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/internal/report"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/reports"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -28,7 +29,7 @@ type opening struct {
 	written []int32 // how the row goes on
 }
 
-// open finds the prompt of a row; it has none where nothing or too much comes before the answer.
+// openRow finds the prompt of a row; it has none where nothing or too much comes before the answer.
 func openRow(row pack.Row) (opening, bool) {
 	at, end := min(sampleOpening, len(row.IDs)/2), len(row.IDs)
 	if row.Trained != nil {
@@ -68,7 +69,7 @@ func (s *session) openings(n int) []opening {
 
 // samples lets the base alone and the base with the adapter go on from a few held-out rows; without any,
 // it says why.
-func (s *session) samples(ctx context.Context, trained int64) (list []report.Sample, why string, err error) {
+func (s *session) samples(ctx context.Context, trained int64) (list []reports.Sample, why string, err error) {
 	rows := s.openings(s.Config.ReportSamples)
 	least := int64(len(rows)) * 2 * sampleTokens * sampleTrainedBy
 	switch {
@@ -99,17 +100,19 @@ func (s *session) samples(ctx context.Context, trained int64) (list []report.Sam
 		return nil, "", err
 	}
 	for i, o := range rows {
-		sample := report.Sample{Name: o.row.Source.ExampleID, Prompt: s.base.Tokenizer.Decode(o.prompt, true)}
+		// The tokens of a template are what a conversation looks like; those that only begin a text are not shown.
+		prompt := s.base.Tokenizer.Decode(o.prompt, o.row.Trained == nil)
+		sample := reports.Sample{Name: o.row.Source.ExampleID, Prompt: strings.TrimSpace(prompt)}
 		before[i].By, after[i].By = "base", "with the adapter"
-		written := report.Answer{By: "as written", Text: s.base.Tokenizer.Decode(o.written, true), Short: len(o.written) == sampleTokens}
-		sample.Answers = []report.Answer{before[i], after[i], written}
+		written := reports.Answer{By: "as written", Text: s.base.Tokenizer.Decode(o.written, true), Short: len(o.written) == sampleTokens}
+		sample.Answers = []reports.Answer{before[i], after[i], written}
 		list = append(list, sample)
 	}
 	return list, "", nil
 }
 
 // answer goes on from all prompts side by side, greedily.
-func (s *session) answer(ctx context.Context, m *model.Model, rows []opening) ([]report.Answer, error) {
+func (s *session) answer(ctx context.Context, m *model.Model, rows []opening) ([]reports.Answer, error) {
 	prompts, ids := make([][]int32, len(rows)), make([][]int32, len(rows))
 	for i, o := range rows {
 		prompts[i] = o.prompt
@@ -119,9 +122,9 @@ func (s *session) answer(ctx context.Context, m *model.Model, rows []opening) ([
 		ids[i] = append(ids[i], id)
 		return true
 	})
-	list := make([]report.Answer, len(rows))
+	list := make([]reports.Answer, len(rows))
 	for i := range list {
-		list[i] = report.Answer{Text: s.base.Tokenizer.Decode(ids[i], true), Short: len(ids[i]) == sampleTokens}
+		list[i] = reports.Answer{Text: s.base.Tokenizer.Decode(ids[i], true), Short: len(ids[i]) == sampleTokens}
 	}
 	return list, err
 }

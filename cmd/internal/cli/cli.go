@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
@@ -18,6 +19,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/cpu"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/version"
 )
 
@@ -27,6 +29,9 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 		// What lives long are activations and caches of fixed size, and little garbage is made: the
 		// usual 100 would double the memory for nothing.
 		debug.SetGCPercent(25)
+	}
+	if left := machine.AddressSpace(); left > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(left / 10 * 9) // collect rather than fail
 	}
 	a := &door.App{In: in, Out: &door.Screen{W: out}, Raw: out, Err: errw}
 	root := root(a)
@@ -54,8 +59,8 @@ func root(a *door.App) *cobra.Command {
 			}
 			return nil
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return cpu.FromEnv()
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			return errors.Join(door.CheckNames(c, args), cpu.FromEnv())
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,6 +24,7 @@ import (
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/scratch"
+	"github.com/cultivar/cultivar/workflows/run"
 )
 
 func TestMain(m *testing.M) {
@@ -59,7 +61,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "run": findRun, "truncate": truncate,
+			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "run": findRun, "digests": wantDigests, "truncate": truncate,
 			"hub": func(ts *testscript.TestScript, _ bool, args []string) { onHub(ts, models, args) },
 		},
 		RequireExplicitExec: true,
@@ -183,10 +185,30 @@ func truncate(ts *testscript.TestScript, _ bool, args []string) {
 // findRun is the command `run KIND`: it puts the last part of the id of the newest run of a kind into $RUN.
 func findRun(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ts.Exec("cultivar", "runs", "ls", "--json", "--limit", "1", "--kind", args[0]))
-	var list []runJSON
+	var list []run.Listed
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
 	if len(list) != 1 {
 		ts.Fatalf("%d runs of kind %s", len(list), args[0])
 	}
 	ts.Setenv("RUN", list[0].ID[len(list[0].ID)-6:])
+}
+
+// wantDigests is the command `digests`: every run that is done has made something, and knows its digest.
+func wantDigests(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Exec("cultivar", "runs", "ls", "--json", "--state", "done"))
+	var list []run.Listed
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	for _, l := range list {
+		ts.Check(ts.Exec("cultivar", "runs", "show", "--json", l.ID))
+		var r run.Run
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &r))
+		if len(r.Outputs) == 0 {
+			ts.Fatalf("%s made nothing", r.Kind)
+		}
+		for _, a := range r.Outputs {
+			if !strings.HasPrefix(a.Digest, "sha256:") {
+				ts.Fatalf("%s made %s, whose digest is %q", r.Kind, a.Ref, a.Digest)
+			}
+		}
+	}
 }

@@ -68,7 +68,7 @@ func runQuickstart(a *door.App, c *cobra.Command, root string) error {
 	if err != nil {
 		return err
 	}
-	report.Dir = root
+	report.Dir, report.Reports = root, dirs.Reports(report)
 	if a.JSON {
 		return a.PrintJSON(report)
 	}
@@ -97,6 +97,9 @@ func printQuickstart(a *door.App, q quickstart.Report, dirs quickstart.Dirs) err
 	f.Add("", "")
 	if len(q.Reused) > 0 {
 		addWrapped(&f, "reused", q.Reused)
+	}
+	for i, path := range q.Reports {
+		f.Add(map[bool]string{true: "reports"}[i == 0], "%s", path)
 	}
 	f.Add("took", "%s; everything lies in %s", humanize.Duration(time.Duration(q.Seconds*float64(time.Second))), q.Dir)
 	if err := a.PrintFields(&f); err != nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/adapters/diff"
-	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
-	"github.com/cultivar/cultivar/cmd/internal/cli/dataverbs"
-	"github.com/cultivar/cultivar/cmd/internal/cli/modelverbs"
+	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/export"
 	"github.com/cultivar/cultivar/internal/testkit"
+	"github.com/cultivar/cultivar/internal/version"
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/doctor"
@@ -41,16 +41,16 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {dataverbs.IngestJSON{}}, "train": {modelverbs.TrainJSON{}, training.Plan{}}, "eval": {modelverbs.EvalJSON{}, training.Knowledge{}},
-		"generate": {stages.GenerateResult{}, modelverbs.AnswersJSON{}}, "template": {modelverbs.TextJSON{}}, "export": {modelverbs.ExportedJSON{}},
-		"inspect": {inspect.Base{}, inspect.Adapter{}, dataverbs.ManifestJSON{}}, "publish": {adapterverbs.PublishJSON{}}, "pull": {adapterverbs.PulledJSON{}},
-		"dataset ls": {[]catalog.Listed{}}, "dataset show": {dataverbs.ManifestJSON{}}, "dataset card": {dataverbs.CardJSON{}}, "dataset verify": {dataverbs.IntactJSON{}},
-		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {export.DatasetDiff{}}, "dataset export": {dataverbs.RowsFileJSON{}},
-		"adapter ls": {[]registry.Listed{}}, "adapter show": {adapterverbs.ShownJSON{}}, "adapter history": {[]registry.Event{}},
-		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {adapterverbs.SoundJSON{}}, "adapter diff": {diff.Diff{}},
-		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]adapterverbs.ObjectJSON{}},
+		"quickstart": {quickstart.Report{}}, "ingest": {stages.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
+		"generate": {stages.GenerateResult{}, stages.Answers{}}, "template": {stages.Rendered{}}, "export": {stages.ExportResult{}},
+		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {stages.Published{}}, "pull": {stages.Pulled{}},
+		"dataset ls": {[]catalog.Listed{}}, "dataset show": {catalog.Described{}}, "dataset card": {catalog.Card{}}, "dataset verify": {catalog.Intact{}},
+		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {export.DatasetDiff{}}, "dataset export": {export.RowsFile{}},
+		"adapter ls": {[]registry.Listed{}}, "adapter show": {registry.Shown{}}, "adapter history": {[]registry.Event{}},
+		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {publish.Sound{}}, "adapter diff": {diff.Diff{}},
+		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]store.Listed{}},
 		"rm": {upkeep.Report{}}, "gc": {upkeep.Report{}}, "repair": {upkeep.Report{}},
-		"runs ls": {[]runJSON{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {versionJSON{}},
+		"runs ls": {[]run.Listed{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {version.Info{}},
 	}
 }
 

@@ -75,33 +75,10 @@ func stateNames() []string {
 	return names
 }
 
-// runJSON is a line of runs ls.
-type runJSON struct {
-	ID      string    `json:"id"`
-	Kind    string    `json:"kind"`
-	State   run.State `json:"state"`
-	Who     string    `json:"who"`
-	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"`
-	Output  string    `json:"output"` // what the run made last, "" when nothing
-	Error   string    `json:"error"`
-}
-
-func listed(r run.Run) runJSON {
-	l := runJSON{r.ID, r.Kind, r.State, r.Who, r.Started, r.Took().Seconds(), "", ""}
-	if n := len(r.Outputs); n > 0 {
-		l.Output = r.Outputs[n-1].Ref
-	}
-	if r.Fault != nil {
-		l.Error = r.Fault.Text
-	}
-	return l
-}
-
 func printRuns(a *door.App, runs []run.Run) error {
-	list := []runJSON{}
+	list := []run.Listed{}
 	for _, r := range runs {
-		list = append(list, listed(r))
+		list = append(list, r.Listed())
 	}
 	if a.JSON {
 		return a.PrintJSON(list)

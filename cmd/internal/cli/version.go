@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -16,18 +15,12 @@ func versionCommand(a *door.App) *cobra.Command {
 		Short: "Print the version",
 		Args:  door.ExactArgs(),
 		RunE: func(*cobra.Command, []string) error {
+			b := version.Build()
 			if a.JSON {
-				return a.PrintJSON(versionJSON{version.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+				return a.PrintJSON(b)
 			}
-			_, err := fmt.Fprintf(a.Out, "cultivar %s (%s, %s/%s)\n", version.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(a.Out, "cultivar %s (%s, %s)\n", b.Version, b.Go, b.Platform)
 			return err
 		},
 	}
-}
-
-// versionJSON is the result of version.
-type versionJSON struct {
-	Version  string `json:"version"`
-	Go       string `json:"go"`       // that it was built with
-	Platform string `json:"platform"` // system/architecture
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -115,16 +114,6 @@ func Day(t time.Time) string {
 
 // Commas lists texts on one line.
 func Commas(list []string) string { return strings.Join(list, ", ") }
-
-// LocalPath is the path that a flag gives for something on this machine, which may be a file:// URL; a
-// place elsewhere is refused, and never becomes a directory called "s3:".
-func LocalPath(flag, value string) (string, error) {
-	path, local, err := open.Directory(value)
-	if err != nil || !local {
-		return "", Usagef("--%s is %q, want a path on this machine", flag, value)
-	}
-	return path, nil
-}
 
 // Require marks flags as required, with an error in our voice.
 func Require(c *cobra.Command, names ...string) {

@@ -17,7 +17,7 @@ type Limits struct {
 }
 
 // DefaultLimits are far above what real templates need and keep a hostile one to a few seconds.
-var DefaultLimits = Limits{Steps: 5_000_000, Memory: 256 << 20, Output: 64 << 20, Depth: 100}
+var DefaultLimits = Limits{Steps: 5_000_000, Memory: 128 << 20, Output: 64 << 20, Depth: 100}
 
 // Options of a rendering.
 type Options struct {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cultivar/cultivar/datasets/table"
 
@@ -70,7 +71,7 @@ func TestObjects(t *testing.T) {
 	want := []string{
 		`{"z":[{"role":"user","content":"<é>"},{"role":"assistant","calls":[{"name":"f","at":{"a":"x"}},{"name":"g","at":{"b":2}}]}],"n":-1,"x":0.5,"ok":true,"dict":"d"}`,
 		`{"z":[],"big":"long","u":18446744073709551615,"deep":[[1,2],[],null,[null,3]],"map":{"k":1,"l":null}}`,
-		`{"day":"2024-02-29","when":"2024-02-29T01:02:03.5Z","raw":"//4="}`,
+		`{"day":"2024-02-29","when":"2024-02-29T01:02:03.5Z","raw":{"base64":"//4="}}`,
 		`{}`,
 	}
 	if err != nil || strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -97,6 +98,22 @@ func TestObjectsWithoutListTypes(t *testing.T) {
 	want := `{"pairs":[{"a":1,"b":["x","y"]},{"a":2,"b":[]}],"real":0.1,"price":-0.05}|{"pairs":[],"real":null,"price":0.00}`
 	if err != nil || strings.Join(got, "|") != want {
 		t.Errorf("got %s, %v, want %s", strings.Join(got, "|"), err, want)
+	}
+}
+
+// A text that is none stays none; the object is not read as if it were.
+func TestObjectsNotUTF8(t *testing.T) {
+	type row struct {
+		Text string `parquet:"text"`
+		Raw  []byte `parquet:"raw"`
+	}
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []row{{"a\xe9b", []byte("plain")}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := objects(b.Bytes())
+	if err != nil || len(got) != 1 || utf8.ValidString(got[0]) || !strings.Contains(got[0], `"raw":"plain"`) || !json.Valid([]byte(got[0])) {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

@@ -52,11 +52,23 @@ func appendLeaf(out []byte, t parquet.Type, v parquet.Value) ([]byte, error) {
 	case parquet.Double:
 		return appendReal(out, v.Double(), 64), nil
 	}
-	b := v.ByteArray()
+	return appendBytes(out, t, v.ByteArray()), nil
+}
+
+// appendBytes writes a text. What is none must not be taken for one: bytes of no type become an object,
+// and what calls itself a text keeps a byte that is no UTF-8, by which whoever reads the row knows.
+func appendBytes(out []byte, t parquet.Type, b []byte) []byte {
 	if utf8.Valid(b) {
-		return quote(out, string(b)), nil
+		return quote(out, string(b))
 	}
-	return quote(out, base64.StdEncoding.EncodeToString(b)), nil
+	if logical := t.LogicalType(); logical != nil {
+		if _, text := logical.Value.(*footer.StringType); text {
+			out = quote(out, string(b))
+			return append(out[:len(out)-1], 0xff, '"')
+		}
+	}
+	out = quote(append(out, `{"base64":`...), base64.StdEncoding.EncodeToString(b))
+	return append(out, '}')
 }
 
 // quote writes a JSON string with no more escapes than JSON asks for.

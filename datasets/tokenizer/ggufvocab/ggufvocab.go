@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/gguf"
 )
 
@@ -90,7 +90,7 @@ type Model struct {
 // Pairs is the metadata of a directory's tokenizer and template (conversion/base.py, get_vocab_base and
 // its like), and what the reader of the file should know.
 func Pairs(dir string, m Model) ([]gguf.Pair, []string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "tokenizer.json"))
+	data, err := bounded.ReadFile(filepath.Join(dir, "tokenizer.json"), 256<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s has no tokenizer.json, which the vocabulary of a GGUF file is made of", dir)
 	}
@@ -114,7 +114,7 @@ func Pairs(dir string, m Model) ([]gguf.Pair, []string, error) {
 // specialNames reads which tokens tokenizer_config.json gives which role.
 func specialNames(dir string) (map[string]string, error) {
 	names := map[string]string{}
-	data, err := os.ReadFile(filepath.Join(dir, "tokenizer_config.json"))
+	data, err := bounded.ReadFile(filepath.Join(dir, "tokenizer_config.json"), 256<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return names, nil
 	}

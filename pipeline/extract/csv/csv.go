@@ -65,9 +65,8 @@ func (f Format) body(t *table, header []string, yield func(extract.Document, err
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
 	}
-	text := column(header, f.Fields.Text)
 	training := rows.Known(header, f.RowReader.Rows)
-	if text < 0 && !training {
+	if column(header, f.Fields.Text) < 0 && !training {
 		lines, err := t.rest(header)
 		if err != nil {
 			return err
@@ -76,6 +75,10 @@ func (f Format) body(t *table, header []string, yield func(extract.Document, err
 		doc.Text = Markdown(lines)
 		yield(doc, nil)
 		return nil
+	}
+	var c columns
+	if !training {
+		c = f.columns(header)
 	}
 	for number := 1; ; number++ {
 		row, err := t.next()
@@ -86,7 +89,7 @@ func (f Format) body(t *table, header []string, yield func(extract.Document, err
 		if training {
 			doc = f.Document(object(header, row), number)
 		} else {
-			doc = f.document(header, row, text, number)
+			doc = c.document(row, number)
 		}
 		if !yield(doc, nil) {
 			return nil
@@ -236,21 +239,52 @@ func column(header, names []string) int {
 	return -1
 }
 
+// columns says what each column of a table is.
+type columns struct {
+	text, id, title int
+	names           []string        // of metadata, each once
+	taken           map[string]bool // of these
+}
+
+func (f Format) columns(header []string) columns {
+	c := columns{text: column(header, f.Fields.Text), id: column(header, f.Fields.ID), title: column(header, f.Fields.Title)}
+	c.taken = map[string]bool{}
+	next := map[string]int{}
+	for i, key := range header {
+		if i == c.text || i == c.id || i == c.title {
+			c.names = append(c.names, "")
+			continue
+		}
+		free := key
+		for n := max(next[key], 2); c.taken[free]; n++ {
+			free, next[key] = key+" "+strconv.Itoa(n), n+1
+		}
+		c.taken[free] = true
+		c.names = append(c.names, free)
+	}
+	return c
+}
+
 // document makes a row a document.
-func (f Format) document(header, row []string, text, number int) extract.Document {
-	id, title := column(header, f.Fields.ID), column(header, f.Fields.Title)
+func (c columns) document(row []string, number int) extract.Document {
 	doc := extract.Document{Row: extract.RowName(number)}
 	fields := make(map[string]any, len(row))
 	for i, value := range row {
 		switch {
-		case i == text:
+		case i == c.text:
 			doc.Text = value
-		case i == id && strings.TrimSpace(value) != "":
-			doc.Row = strings.TrimSpace(value)
-		case i == title:
+		case i == c.id:
+			if value = strings.TrimSpace(value); value != "" {
+				doc.Row = value
+			}
+		case i == c.title:
 			doc.Title = value
 		default:
-			fields[unused(fields, name(header, i))] = value
+			key := name(c.names, i)
+			for i >= len(c.names) && c.taken[key] {
+				key += " 2"
+			}
+			fields[key] = value
 		}
 	}
 	doc.SetFields(fields)
@@ -263,17 +297,6 @@ func name(header []string, i int) string {
 		return header[i]
 	}
 	return "column " + strconv.Itoa(i+1)
-}
-
-// unused returns the key, with a number where an earlier column has the same.
-func unused(fields map[string]any, key string) string {
-	free := key
-	for n := 2; ; n++ {
-		if _, taken := fields[free]; !taken {
-			return free
-		}
-		free = key + " " + strconv.Itoa(n)
-	}
 }
 
 // object makes a row of cells the object that rows read. A cell without anything in it is a key that

@@ -31,8 +31,10 @@ func TestTrainingRows(t *testing.T) {
 {"prompt": "p", "chosen": "x", "rejected": "y", "prompt": "z"}
 {"prompt": "p", "chosen": "x", "rejected": "y"}
 {"text": "t", "messages": []}
+{"text": "t", "text": "secret"}
+{"text": "t", "meta": {"a": {"b": 1, "b": "secret"}}}
 `)
-	if err != nil || len(docs) != 6 {
+	if err != nil || len(docs) != 8 {
 		t.Fatalf("%d documents, %v", len(docs), err)
 	}
 	if d := docs[0]; d.Row != "7" || len(d.Conversation.Messages) != 2 || d.Metadata["source"] != "web" || d.Text != "" {
@@ -40,6 +42,11 @@ func TestTrainingRows(t *testing.T) {
 	}
 	for i, word := range map[int]string{1: "empty", 2: "mesages", 3: "prompt"} {
 		if r := docs[i].Refused; r == nil || r.Rule != "training_row" || !strings.Contains(r.Reason, word) {
+			t.Errorf("row %d: %+v", i+1, r)
+		}
+	}
+	for i, key := range map[int]string{6: `"text" stands twice`, 7: `"b" stands twice`} {
+		if r := docs[i].Refused; r == nil || r.Rule != "malformed" || !strings.Contains(r.Reason, key) || strings.Contains(r.Reason, "secret") {
 			t.Errorf("row %d: %+v", i+1, r)
 		}
 	}
@@ -59,6 +66,7 @@ null
 {"text": "x"} {"text": "y"}
 {"body": "three", "id": ""}
 {"text": "z"} }
+{"Text": "eleven", "text": "exact"}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +79,7 @@ null
 			got = append(got, d.Row+"="+d.Text)
 		}
 	}
-	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three row-10!malformed"
+	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three row-10!malformed row-11=exact"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}

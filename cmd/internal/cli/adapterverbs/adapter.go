@@ -10,7 +10,9 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/stages"
 )
 
@@ -107,7 +109,7 @@ once one comes after the other.`,
 			if ref, err := registry.ParseRef(args[0]); err == nil && ref.Version == 0 {
 				return door.Usagef("%s names no version; want NAME@VERSION", args[0])
 			}
-			return move(a, c.Context(), stages.Promote, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, stages.Promote, of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -124,7 +126,7 @@ func RollbackCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
 back one more; it never returns to what was rolled back.`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return move(a, c.Context(), stages.Rollback, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, stages.Rollback, of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -139,13 +141,13 @@ func aliasFlags(c *cobra.Command, alias, by, why *string) {
 	door.Require(c, "alias")
 }
 
-func move(a *door.App, ctx context.Context, do func(context.Context, stages.MoveOptions) (registry.AliasEntry, error), o stages.MoveOptions, ref, alias, who, why string) error {
+func move(a *door.App, c *cobra.Command, do func(context.Context, stages.MoveOptions) (registry.AliasEntry, error), o stages.MoveOptions, ref, alias, who, why string) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
 	o.Ref, o.Alias, o.Who, o.Why = ref, alias, who, why
-	e, err := do(ctx, o)
+	e, err := door.Recorded(a, c, moving(c.Name()), do, o)
 	if err != nil {
 		return err
 	}
@@ -154,4 +156,20 @@ func move(a *door.App, ctx context.Context, do func(context.Context, stages.Move
 	}
 	_, err = fmt.Fprintf(a.Out, "%s:%s points at %s@%d (%s)\n", e.Name, e.Alias, e.Name, e.Version, e.Digest)
 	return err
+}
+
+// moving is promote or rollback: what it makes is an entry in the history of an alias.
+func moving(kind string) door.Making[stages.MoveOptions, registry.AliasEntry] {
+	return door.Making[stages.MoveOptions, registry.AliasEntry]{
+		Kind: kind, Config: func(o stages.MoveOptions) any { return map[string]any{"alias": o.Alias, "store": o.Store} },
+		Tell: func(l *run.Log, o stages.MoveOptions, e registry.AliasEntry) {
+			of := workflows.Version
+			if o.Datasets {
+				of = workflows.Dataset
+			}
+			version := fmt.Sprintf("%s@%d", e.Name, e.Version)
+			l.Input(door.Artefact(of, version, e.Digest))
+			l.Output(door.Artefact(of, e.Name+":"+e.Alias, e.Digest))
+		},
+	}
 }

@@ -20,10 +20,15 @@ import (
 )
 
 func adapterShowCommand(a *door.App, store *string) *cobra.Command {
-	return &cobra.Command{
+	var page string
+	c := &cobra.Command{
 		Use:   "show REF",
 		Short: "Say what a version is and what it was made from",
-		Args:  door.ExactArgs("REF"),
+		Long: `Say what a version is and what it was made from. With --html a page is written as well: curves of the
+training, lineage, settings and files, to look at in a browser or to hand on; it quotes no data.`,
+		Example: `  cultivar adapter show handbook:prod
+  cultivar adapter show handbook@3 --html handbook.html`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := toRead(a, c.Context(), *store)
 			if err != nil {
@@ -37,23 +42,23 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := ShownJSON{m, m.Ref().String(), registry.AliasesAt(aliases, m.Version, false)}
+			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
+			if page != "" {
+				if err := stages.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
+					return err
+				}
+			}
 			if a.JSON {
 				return a.PrintJSON(shown)
 			}
 			return printShown(a, shown)
 		},
 	}
+	c.Flags().StringVar(&page, "html", "", "write a page about the version to this file, too")
+	return c
 }
 
-// ShownJSON is a version with the aliases that point at it.
-type ShownJSON struct {
-	registry.Manifest
-	Ref     string   `json:"ref"`
-	Aliases []string `json:"aliases"`
-}
-
-func printShown(a *door.App, s ShownJSON) error {
+func printShown(a *door.App, s registry.Shown) error {
 	body, err := publish.ParseBody(s.Body)
 	if err != nil {
 		return err
@@ -79,6 +84,7 @@ func printShown(a *door.App, s ShownJSON) error {
 	for i, file := range s.Files {
 		f.Add(map[bool]string{true: "files"}[i == 0], "%s  %s  %s", door.ShortDigest(file.Digest), file.Path, humanize.Bytes(file.Size))
 	}
+	f.Some("report", s.Report)
 	return a.PrintFields(&f)
 }
 
@@ -169,9 +175,8 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			digest := peft.Digest(found.Adapter)
 			if a.JSON {
-				return a.PrintJSON(SoundJSON{found.Name, digest, len(found.Adapter.Tensors), found.Size})
+				return a.PrintJSON(found.Sound())
 			}
 			_, err = fmt.Fprintf(a.Out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
 			return err
@@ -231,12 +236,4 @@ func printAdapterDiff(a *door.App, d diff.Diff) error {
 		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})
 	}
 	return a.PrintTable(columns, rows)
-}
-
-// SoundJSON is the result of adapter verify.
-type SoundJSON struct {
-	Adapter string `json:"adapter"` // name@version, or the directory
-	Digest  string `json:"adapter_digest"`
-	Tensors int    `json:"tensors"`
-	Bytes   int64  `json:"bytes"` // as float32
 }

@@ -49,20 +49,6 @@ EXIT STATUS
 	return c
 }
 
-// PublishJSON is the result of publish and pull with --json.
-type PublishJSON struct {
-	Ref     string   `json:"ref"`
-	Name    string   `json:"name"`
-	Version int      `json:"version"`
-	Digest  string   `json:"digest"`
-	Created bool     `json:"created"`
-	Alias   string   `json:"alias,omitempty"`
-	Store   string   `json:"store"`
-	Bytes   int64    `json:"bytes"`
-	Files   int      `json:"files"`
-	Skipped []string `json:"skipped"`
-}
-
 func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
@@ -81,8 +67,7 @@ func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 		return err
 	}
 	if a.JSON {
-		m := r.Manifest
-		return a.PrintJSON(PublishJSON{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, reg.Bucket().URL(), m.Size(), len(m.Files), append([]string{}, r.Skipped...)})
+		return a.PrintJSON(o.PublishedAs(r, reg.Bucket().URL()))
 	}
 	return printPublished(a, r, o, reg.Bucket().URL())
 }

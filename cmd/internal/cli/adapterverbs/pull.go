@@ -39,9 +39,6 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 
 func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	var err error
-	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
-		return err
-	}
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
@@ -51,7 +48,7 @@ func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	}
 	m := r.Manifest
 	if a.JSON {
-		return a.PrintJSON(PulledJSON{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)})
+		return a.PrintJSON(o.PulledFrom(r))
 	}
 	var f door.Fields
 	f.Add("version", "%s", m.Ref())
@@ -59,17 +56,6 @@ func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	f.Add("adapter", "%s", o.Out)
 	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	return a.PrintFields(&f)
-}
-
-// PulledJSON is the result of pull.
-type PulledJSON struct {
-	Ref     string `json:"ref"`
-	Name    string `json:"name"`
-	Version int    `json:"version"`
-	Digest  string `json:"digest"`
-	Out     string `json:"out"`
-	Bytes   int64  `json:"bytes"`
-	Files   int    `json:"files"`
 }
 
 func pulling() door.Making[stages.PullOptions, publish.Result] {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
@@ -147,13 +148,6 @@ func printCheck(a *door.App, r registry.Report, url string) error {
 	return err
 }
 
-// ObjectJSON is a line of store ls.
-type ObjectJSON struct {
-	Key      string `json:"key"`
-	Size     int64  `json:"size"`
-	Modified string `json:"modified"`
-}
-
 func storeListCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls [URL]",
@@ -170,12 +164,12 @@ func storeListCommand(a *door.App) *cobra.Command {
 }
 
 func listObjects(a *door.App, ctx context.Context, reg *registry.Registry) error {
-	list := []ObjectJSON{}
+	list := []store.Listed{}
 	for obj, err := range reg.Bucket().List(ctx, "") {
 		if err != nil {
 			return err
 		}
-		list = append(list, ObjectJSON{obj.Key, obj.Size, obj.Modified.UTC().Format("2006-01-02T15:04:05Z")})
+		list = append(list, obj.Listed())
 	}
 	if a.JSON {
 		return a.PrintJSON(list)

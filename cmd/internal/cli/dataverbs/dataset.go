@@ -102,13 +102,6 @@ func printDatasets(a *door.App, list []catalog.Listed) error {
 	return a.PrintTable(columns, rows)
 }
 
-// ManifestJSON is a manifest and where it is.
-type ManifestJSON struct {
-	catalog.Manifest
-	Ref  string `json:"ref"`
-	Path string `json:"path,omitempty"` // of its directory, when it is on this machine
-}
-
 func datasetShowCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show REF",
@@ -127,7 +120,7 @@ func datasetShowCommand(a *door.App) *cobra.Command {
 // ShowDataset prints what a version is.
 func ShowDataset(a *door.App, d *catalog.Dataset) error {
 	if a.JSON {
-		return a.PrintJSON(ManifestJSON{d.Manifest, d.Ref(), d.Dir()})
+		return a.PrintJSON(d.Described())
 	}
 	m := d.Manifest
 	var f door.Fields
@@ -152,15 +145,8 @@ func ShowDataset(a *door.App, d *catalog.Dataset) error {
 	}
 	addCounts(&f, "redacted", m.Counts.RedactedBy)
 	addCounts(&f, "examples", m.Counts.Splits)
-	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(datasetBytes(m)))
+	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	return a.PrintFields(&f)
-}
-
-func datasetBytes(m catalog.Manifest) (n int64) {
-	for _, f := range m.Files {
-		n += f.Size
-	}
-	return n
 }
 
 func datasetCardCommand(a *door.App) *cobra.Command {
@@ -174,7 +160,7 @@ func datasetCardCommand(a *door.App) *cobra.Command {
 				return err
 			}
 			if a.JSON {
-				return a.PrintJSON(CardJSON{d.Manifest.Card()})
+				return a.PrintJSON(catalog.Card{Card: d.Manifest.Card()})
 			}
 			_, err = io.WriteString(a.Out, d.Manifest.Card())
 			return err
@@ -197,9 +183,9 @@ func datasetVerifyCommand(a *door.App) *cobra.Command {
 			}
 			m := d.Manifest
 			if a.JSON {
-				return a.PrintJSON(IntactJSON{d.Ref(), m.Digest, len(m.Files), datasetBytes(m)})
+				return a.PrintJSON(d.Intact())
 			}
-			_, err = fmt.Fprintf(a.Out, "%s is intact: %d files, %s\n", d.Ref(), len(m.Files), humanize.Bytes(datasetBytes(m)))
+			_, err = fmt.Fprintf(a.Out, "%s is intact: %d files, %s\n", d.Ref(), len(m.Files), humanize.Bytes(m.Size()))
 			return err
 		},
 	}
@@ -227,17 +213,4 @@ their ids, which other trainers take, too.`,
 	f.StringVar(&split, "split", "", "of the examples: train, validation or test (default all)")
 	door.Require(c, "format", "out")
 	return c
-}
-
-// CardJSON is the result of dataset card.
-type CardJSON struct {
-	Card string `json:"card"` // Markdown
-}
-
-// IntactJSON is the result of dataset verify.
-type IntactJSON struct {
-	Dataset string `json:"dataset"`
-	Digest  string `json:"digest"`
-	Files   int    `json:"files"`
-	Bytes   int64  `json:"bytes"`
 }

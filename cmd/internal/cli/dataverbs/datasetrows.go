@@ -14,6 +14,8 @@ import (
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/run"
 )
 
 // screenful is how many rows are listed for people unless --limit says otherwise.
@@ -314,29 +316,29 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOp
 		}
 	}
 	var err error
-	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
-		return err
-	}
 	if o.Dataset, err = OpenDataset(a, c.Context(), ref); err != nil {
 		return err
 	}
 	o.Split = datasets.Split(split)
-	n, err := export.ExportRows(c.Context(), o)
+	r, err := door.Recorded(a, c, exporting(), export.ExportRows, o)
 	if err != nil {
 		return err
 	}
 	if a.JSON {
-		return a.PrintJSON(RowsFileJSON{o.Dataset.Ref(), o.Out, o.Table, o.Format, n})
+		return a.PrintJSON(r)
 	}
-	_, err = fmt.Fprintf(a.Out, "%d %s of %s in %s\n", n, o.Table, o.Dataset.Ref(), o.Out)
+	_, err = fmt.Fprintf(a.Out, "%d %s of %s in %s\n", r.Rows, r.Table, r.Dataset, r.Out)
 	return err
 }
 
-// RowsFileJSON is the result of dataset export.
-type RowsFileJSON struct {
-	Dataset string `json:"dataset"`
-	Out     string `json:"out"`
-	Table   string `json:"table"`
-	Format  string `json:"format"`
-	Rows    int64  `json:"rows"`
+func exporting() door.Making[export.RowsOptions, export.RowsFile] {
+	return door.Making[export.RowsOptions, export.RowsFile]{
+		Kind: "dataset export", Config: func(o export.RowsOptions) any {
+			return map[string]any{"table": o.Table, "split": o.Split, "format": o.Format}
+		},
+		Tell: func(l *run.Log, o export.RowsOptions, r export.RowsFile) {
+			l.Input(door.Artefact(workflows.Dataset, r.Dataset, o.Dataset.Manifest.Digest))
+			l.Output(door.Artefact(workflows.Files, r.Out, r.Digest))
+		},
+	}
 }

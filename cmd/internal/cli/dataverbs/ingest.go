@@ -12,6 +12,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
@@ -55,7 +56,7 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
 	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}
@@ -103,33 +104,9 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 		return err
 	}
 	if a.JSON {
-		return a.PrintJSON(ingestReport(r))
+		return a.PrintJSON(r.Ingested())
 	}
 	return printIngested(a, r)
-}
-
-// IngestJSON is the result of ingest --json.
-type IngestJSON struct {
-	Dataset  string           `json:"dataset"`
-	Digest   string           `json:"digest"`
-	Created  bool             `json:"created"`
-	Files    int64            `json:"files"`
-	Bytes    int64            `json:"bytes"`
-	Input    int64            `json:"input"`
-	Kept     int64            `json:"documents"`
-	Chars    int64            `json:"chars"`
-	Dropped  map[string]int64 `json:"dropped_by"`
-	Spans    map[string]int64 `json:"spans_by"`
-	Flagged  map[string]int64 `json:"flagged_by"`
-	Redacted map[string]int64 `json:"redacted_by"`
-	Splits   map[string]int64 `json:"splits"`
-	Report   string           `json:"report,omitempty"` // file of the page about it, where the version is shown on this machine
-}
-
-func ingestReport(r stages.IngestResult) IngestJSON {
-	s := r.Stats
-	return IngestJSON{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
-		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits, r.Report}
 }
 
 func printIngested(a *door.App, r stages.IngestResult) error {

@@ -1,7 +1,6 @@
 package modelverbs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -14,7 +13,6 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -43,7 +41,9 @@ windows of it.
 With --knowledge the documents of a dataset are what is measured: how often the model, which does not
 see them, finds a statement of theirs likelier than the same with a number, date, name or role of
 another document in it. Who knows nothing is right in half. Documents below 0.75 are listed as not
-learnt.`,
+learnt.
+
+The loss of rows leaves a page to look at in a browser: in the home's reports, or where --report says.`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(a, c, o) },
 	}
@@ -60,6 +60,7 @@ learnt.`,
 	f.BoolVar(&o.keepUnknown, "keep-unknown", false, "of a file: take keys that mean nothing here")
 	f.BoolVar(&o.appendEOS, "append-eos", true, "score the end-of-sequence token after each text")
 	f.BoolVar(&o.knowledge, "knowledge", false, "of a dataset: what is known of its documents, base against adapter")
+	f.StringVar(&o.Report, "report", "", "file of the page about the result (default one in the home's reports)")
 	f.BoolVar(&o.logprobs, "logprobs", false, "with --json: the log-probability of every token")
 	door.Require(c, "base", "data")
 	return c
@@ -77,9 +78,12 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return err
 	}
 	if o.knowledge {
+		if o.Report != "" {
+			return door.Usagef("--report is for the loss of rows, and --knowledge measures none")
+		}
 		return runKnowledge(a, c, o)
 	}
-	o.Warn = a.Warn
+	o.Warn, o.LeaveReport = a.Warn, true
 	r, err := training.Eval(c.Context(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
 		return door.Hint(err, "name its file with --chat-template")
@@ -88,7 +92,7 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return err
 	}
 	if a.JSON {
-		return a.PrintJSON(evalReport(r, o.logprobs))
+		return a.PrintJSON(r.Evaluated(o.logprobs))
 	}
 	printEval(a, r)
 	return nil
@@ -141,6 +145,9 @@ func printEval(a *door.App, r training.EvalResult) {
 	if r.Windowed > 0 {
 		line("note", "%d rows were cut into windows", r.Windowed)
 	}
+	if r.Report != "" {
+		line("report", "%s", r.Report)
+	}
 }
 
 // quantizeUsage is the help of the flag where it is not a key of a configuration.
@@ -152,50 +159,4 @@ func checkQuantize(method string) error {
 		return door.Usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
 	}
 	return nil
-}
-
-type evalRowJSON struct {
-	MeanNLL  *float64  `json:"mean_nll"` // null when nothing of the row was scored
-	Logprobs []float64 `json:"token_logprobs,omitempty"`
-}
-
-// EvalJSON is the result of eval --json; what was not measured is null or not there.
-type EvalJSON struct {
-	Objective string        `json:"objective"`
-	MeanNLL   *float64      `json:"mean_nll,omitempty"` // where the loss is one
-	Loss      *float64      `json:"loss"`
-	Tokens    int           `json:"tokens"`
-	Windowed  int           `json:"windowed_rows"`
-	Rows      []evalRowJSON `json:"rows"`
-
-	metrics objective.Metrics
-}
-
-// MarshalJSON puts the objective's metrics beside the rest.
-func (j EvalJSON) MarshalJSON() ([]byte, error) {
-	type plain EvalJSON
-	data, err := json.Marshal(plain(j))
-	if err != nil {
-		return nil, err
-	}
-	return j.metrics.Append(data)
-}
-
-func evalReport(r training.EvalResult, logprobs bool) EvalJSON {
-	out := EvalJSON{Objective: r.Objective, Loss: r.Loss, Tokens: r.Tokens, Windowed: r.Windowed, Rows: []evalRowJSON{}, metrics: r.Metrics}
-	if r.Rows != nil {
-		out.MeanNLL = r.Loss
-	}
-	for _, row := range r.Rows {
-		var j evalRowJSON
-		if len(row.Logprobs) > 0 {
-			mean := row.MeanNLL()
-			j.MeanNLL = &mean
-		}
-		if logprobs {
-			j.Logprobs = row.Logprobs
-		}
-		out.Rows = append(out.Rows, j)
-	}
-	return out
 }

@@ -134,17 +134,6 @@ func printExported(a *door.App, r stages.ExportResult, o stages.ExportOptions, f
 	return err
 }
 
-// ExportedJSON is the result of export.
-type ExportedJSON struct {
-	Adapter string `json:"adapter"` // name@version, or the directory
-	Bytes   int64  `json:"bytes"`   // of the weights written; 0 for peft
-	Format  string `json:"format"`
-	Modules int    `json:"modules"` // weights that were updated; 0 for peft
-	Out     string `json:"out"`
-	Shards  int    `json:"shards"`  // files they are in
-	Tensors int    `json:"tensors"` // weights written; 0 for peft
-}
-
 func exporting(format string) door.Making[stages.ExportOptions, stages.ExportResult] {
 	return door.Making[stages.ExportOptions, stages.ExportResult]{
 		Kind: "export", Config: func(o stages.ExportOptions) any {
@@ -157,7 +146,7 @@ func exporting(format string) door.Making[stages.ExportOptions, stages.ExportRes
 			if o.Base != "" {
 				l.Input(door.Artefact(workflows.Base, o.Base, ""))
 			}
-			l.Output(door.Artefact(workflows.Files, o.Out, ""))
+			l.Output(door.Artefact(workflows.Files, o.Out, r.Digest))
 		},
 	}
 }

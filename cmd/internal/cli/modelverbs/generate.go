@@ -109,7 +109,7 @@ func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions) error 
 	case a.JSON && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
 		return a.PrintJSON(answers[0])
 	case a.JSON:
-		return a.PrintJSON(AnswersJSON{answers})
+		return a.PrintJSON(stages.Answers{Answers: answers})
 	case len(answers) == 1:
 		_, err = fmt.Fprintln(a.Exact())
 		return err
@@ -162,7 +162,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 				return err
 			}
 			if a.JSON {
-				return a.PrintJSON(TextJSON{text})
+				return a.PrintJSON(stages.Rendered{Text: text})
 			}
 			_, err = io.WriteString(a.Exact(), text)
 			return err
@@ -201,14 +201,4 @@ line, which is then a JSON string. With --decode the way back.`,
 	f.BoolVar(&o.Decode, "decode", false, "arrays of tokens to text")
 	door.Require(c, "base")
 	return c
-}
-
-// TextJSON is the result of template.
-type TextJSON struct {
-	Text string `json:"text"`
-}
-
-// AnswersJSON is the result of generate for several prompts.
-type AnswersJSON struct {
-	Answers []stages.GenerateResult `json:"answers"`
 }

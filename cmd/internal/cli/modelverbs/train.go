@@ -3,7 +3,6 @@ package modelverbs
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
@@ -116,7 +116,7 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 		return moreMemory(err)
 	}
 	if a.JSON {
-		return a.PrintJSON(trainReport(o.out, result))
+		return a.PrintJSON(result.Trained(o.out))
 	}
 	printTrained(a, o.out, result)
 	return nil
@@ -137,7 +137,7 @@ func (o trainOptions) check() error {
 func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map[string]string, err error) {
 	cfg, origins = trainer.DefaultConfig(), map[string]string{}
 	if o.config != "" {
-		text, err := os.ReadFile(o.config)
+		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}
@@ -178,31 +178,6 @@ func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map
 		return cfg, nil, door.UsageError(err)
 	}
 	return cfg, origins, nil
-}
-
-// TrainJSON is the result of train --json.
-type TrainJSON struct {
-	Out             string   `json:"out"`
-	Digest          string   `json:"digest"`         // as publish says it
-	AdapterDigest   string   `json:"adapter_digest"` // of what the adapter computes
-	Reused          bool     `json:"reused"`
-	Steps           int      `json:"steps"`
-	ResumedAt       int      `json:"resumed_at"`
-	Tokens          int64    `json:"tokens"`
-	TrainedTokens   int64    `json:"trained_tokens"`
-	TokensPerSecond float64  `json:"tokens_per_second"`
-	Trainable       int      `json:"trainable_parameters"`
-	TrainLoss       float64  `json:"train_loss"`
-	EvalLossBefore  *float64 `json:"eval_loss_before"`
-	EvalLossAfter   *float64 `json:"eval_loss_after"`
-	Dropped         int      `json:"dropped_rows"`
-	Windowed        int      `json:"windowed_rows"`
-	Report          string   `json:"report,omitempty"` // file of the page about the run
-}
-
-func trainReport(out string, r training.Result) TrainJSON {
-	return TrainJSON{out, r.Digest, r.AdapterDigest, r.Reused, r.Steps, r.ResumedAt, r.Tokens, r.TrainedTokens, r.TokensPerSecond,
-		r.Trainable, r.Loss, r.EvalBefore, r.EvalAfter, r.Dropped, r.Windowed, r.Report}
 }
 
 func printTrained(a *door.App, out string, r training.Result) {

@@ -87,14 +87,17 @@ func printExamples(a *door.App, rows []training.Shown) {
 	}
 	for _, r := range rows {
 		_, _ = fmt.Fprintf(a.Out, "\n%s\n", door.Printable(r.Row))
+		text := ""
 		for _, piece := range r.Pieces {
-			text := visible(piece.Text)
+			text = visible(piece.Text)
 			if piece.Trained {
 				text = begin + text + end
 			}
 			_, _ = fmt.Fprint(a.Out, text)
 		}
-		_, _ = fmt.Fprintln(a.Out)
+		if !strings.HasSuffix(text, "\n") {
+			_, _ = fmt.Fprintln(a.Out)
+		}
 	}
 }
 
