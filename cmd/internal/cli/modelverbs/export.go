@@ -1,7 +1,6 @@
 package modelverbs
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
