@@ -25,3 +25,9 @@ type Comparer interface {
 	// Holds says whether the object under key has the bytes of r; known is false when it cannot tell.
 	Holds(ctx context.Context, key string, r io.Reader) (same, known bool, err error)
 }
+
+// Sweeper is what a Bucket implements as well when killed writers may leave something behind in it.
+type Sweeper interface {
+	// Sweep removes what nobody is writing any more. Every first put of an open bucket does so, too.
+	Sweep()
+}

@@ -101,7 +101,7 @@ func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[
 		w = io.MultiWriter(w, h)
 		switch o.Format {
 		case "parquet":
-			return writeParquet(w, filepath.Dir(o.Out), counted)
+			return writeParquet(w, o.Out, counted)
 		case "arrow":
 			return table.WriteArrowFile(w, counted)
 		case "jsonl":
@@ -116,13 +116,13 @@ func exportRows[T table.Row](ctx context.Context, o RowsOptions, rows iter.Seq2[
 }
 
 // writeParquet makes one file of what may be several shards in the dataset. The writer of tables
-// works in directories, so the file is made in one of its own below dir, where there is room for it.
-func writeParquet[T table.Row](w io.Writer, dir string, rows iter.Seq2[T, error]) (err error) {
-	scratch, err := os.MkdirTemp(dir, ".export.tmp-")
+// works in directories, so the file is made in one of its own beside path, where there is room for it.
+func writeParquet[T table.Row](w io.Writer, path string, rows iter.Seq2[T, error]) (err error) {
+	scratch, remove, err := atomicfile.MakeDir(path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	t, err := table.Create[T](scratch, table.Options{ShardBytes: math.MaxInt})
 	if err != nil {
 		return err

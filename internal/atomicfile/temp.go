@@ -26,7 +26,7 @@ func tempPrefix(path string) string {
 // makeTemp makes a temporary file or directory for what is to appear at path, and holds it: until what
 // comes back is closed nobody takes it for a dead process's.
 func makeTemp(path string, create func(name string) (*os.File, error)) (*os.File, error) {
-	sweep(path)
+	SweepPath(path)
 	for {
 		name := tempName(path)
 		f, err := create(name)
@@ -47,6 +47,16 @@ func makeTemp(path string, create func(name string) (*os.File, error)) (*os.File
 
 func createFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// MakeDir makes a directory beside path, for what the file that is to appear there is put together from. It goes
+// with remove or, when the process is killed, with the next writing to path.
+func MakeDir(path string) (dir string, remove func() error, err error) {
+	held, err := makeTemp(path, createDir)
+	if err != nil {
+		return "", nil, err
+	}
+	return held.Name(), func() error { return errors.Join(os.RemoveAll(held.Name()), held.Close()) }, nil
 }
 
 // createDir makes a directory and opens it.
@@ -86,8 +96,8 @@ func HoldDir(dir string) (release func(), err error) {
 // for the next time, and keeps nobody from writing.
 func Sweep(dir string) { sweepPrefix(dir, ".") }
 
-// sweep is Sweep of one path.
-func sweep(path string) { sweepPrefix(filepath.Dir(path), filepath.Base(tempPrefix(path))) }
+// SweepPath is Sweep of what was to appear at one path.
+func SweepPath(path string) { sweepPrefix(filepath.Dir(path), filepath.Base(tempPrefix(path))) }
 
 // temps lists the temporary files and directories of a directory, of dead and living writers.
 func temps(dir, prefix string) []string {

@@ -42,6 +42,13 @@ func named(root *os.Root, f *os.File, name string) bool {
 	return filelock.NamedBy(f, func() (fs.FileInfo, error) { return root.Lstat(name) })
 }
 
+// Sweep removes what killed writers left.
+func (b *Bucket) Sweep() {
+	if root, err := b.open(false); err == nil {
+		sweep(root)
+	}
+}
+
 // sweep removes temporary files that nobody holds. Failures do not matter: the next handle tries again.
 func sweep(root *os.Root) {
 	entries, err := fs.ReadDir(root.FS(), tempDir)

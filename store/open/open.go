@@ -35,6 +35,9 @@ func Open(ctx context.Context, location string) (store.Bucket, error) {
 	return opened(s3.Open(at))
 }
 
+// ErrLocation means that a location is none: of an unknown scheme, or malformed.
+var ErrLocation = errors.New("not a location")
+
 // scheme is how a place elsewhere begins. A single letter is a drive of Windows.
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
@@ -42,6 +45,20 @@ var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 // s3://bucket. What looks like a place elsewhere and is none that is known is an error, so that nothing
 // ends up in a directory called "s3:".
 func Directory(location string) (dir string, local bool, err error) {
+	if dir, local, err = directory(location); err != nil {
+		err = &locationError{err}
+	}
+	return dir, local, err
+}
+
+// locationError is an ErrLocation that says what is wrong, and no more.
+type locationError struct{ error }
+
+func (e *locationError) Is(target error) bool { return target == ErrLocation }
+
+func (e *locationError) Unwrap() error { return e.error }
+
+func directory(location string) (dir string, local bool, err error) {
 	match := scheme.FindStringSubmatch(location)
 	switch {
 	case location == "":

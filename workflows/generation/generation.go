@@ -3,15 +3,12 @@
 package generation
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
-	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/workflows/models"
 )
@@ -112,7 +109,7 @@ func tokensOf(b *models.Base, o Options) ([][]int32, error) {
 	case o.PromptIDs != nil:
 		return [][]int32{o.PromptIDs}, nil
 	case o.MessagesFile != "":
-		in, err := readConversation(o.MessagesFile)
+		in, err := chat.ReadInput(o.MessagesFile)
 		if err != nil {
 			return nil, err
 		}
@@ -153,45 +150,20 @@ func Render(o RenderOptions) (string, error) {
 		return "", err
 	}
 	defer func() { _ = b.Close() }()
-	in, err := readConversation(o.MessagesFile)
+	in, err := chat.ReadInput(o.MessagesFile)
 	if err != nil {
 		return "", err
 	}
 	if o.ToolsFile != "" {
-		data, err := bounded.ReadFile(o.ToolsFile, 64<<20)
-		if err != nil {
+		if in.Tools, err = chat.ReadTools(o.ToolsFile); err != nil {
 			return "", err
 		}
-		if !json.Valid(data) {
-			return "", fmt.Errorf("%s: want a JSON array of tools", o.ToolsFile)
-		}
-		in.Tools = json.RawMessage(data)
 	}
 	if o.AddGenerationPrompt != nil {
 		in.AddGenerationPrompt = *o.AddGenerationPrompt
 	}
 	in.Now = o.Now
 	return render(b, in)
-}
-
-// readConversation reads what a template renders: an array of messages, or an object with
-// "messages", "tools", "add_generation_prompt" and other variables of the template.
-func readConversation(path string) (chat.Input, error) {
-	data, err := bounded.ReadFile(path, 64<<20)
-	if err != nil {
-		return chat.Input{}, err
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
-		if !json.Valid(data) {
-			return chat.Input{}, fmt.Errorf("%s: not JSON", path)
-		}
-		return chat.Input{Messages: json.RawMessage(data)}, nil
-	}
-	in, err := chat.ParseInput(data)
-	if err != nil {
-		return in, fmt.Errorf("%s: %w", path, err)
-	}
-	return in, nil
 }
 
 // Rendered is a conversation as the template writes it.

@@ -37,7 +37,7 @@ type collection struct {
 func (k *Keeper) Collect(ctx context.Context, o CollectOptions) (Report, error) {
 	c := &collection{k, o, Report{Dry: o.Dry, Items: []Item{}}}
 	if !o.Dry {
-		if err := k.Home.Datasets.Settle(ctx); err != nil {
+		if err := k.tidy(ctx); err != nil {
 			return c.report, err
 		}
 	}

@@ -51,7 +51,7 @@ type RemoveOptions struct {
 // of them, none.
 func (k *Keeper) Remove(ctx context.Context, o RemoveOptions) (Report, error) {
 	if !o.Dry {
-		if err := k.Home.Datasets.Settle(ctx); err != nil { // versions of older programs move in
+		if err := k.tidy(ctx); err != nil {
 			return Report{}, err
 		}
 	}
@@ -82,6 +82,8 @@ func (k *Keeper) plan(t target, undo bool) Item {
 	switch {
 	case undo:
 		i.Action = Restore
+	case t.version.Removed:
+		i.Action, i.Why = Wait, "it was removed before"
 	case t.alias != "":
 		i.What, i.Action = "alias", Withdraw
 	default:
@@ -167,7 +169,8 @@ func (k *Keeper) findOne(ctx context.Context, name string, o RemoveOptions) ([]t
 	return nil, fault.Mark(fault.Usage, fmt.Errorf("%w: %s is a dataset and an adapter", ErrAmbiguous, name))
 }
 
-// named lists the versions of a sort that a reference means here: with no version all of them.
+// named lists the versions of a sort that a reference means here: with no version all of them. One that is named by
+// its number may be removed already, so that a removal that was killed can be called again.
 func (k *Keeper) named(ctx context.Context, s Sort, ref registry.Ref, removed bool) ([]target, error) {
 	if ref.Alias != "" {
 		e, err := k.registry(s).Alias(ctx, ref.Name, ref.Alias)
@@ -182,7 +185,7 @@ func (k *Keeper) named(ctx context.Context, s Sort, ref registry.Ref, removed bo
 	}
 	var found []target
 	for _, v := range list {
-		if v.Ref.Name == ref.Name && (ref.Version == 0 || v.Ref.Version == ref.Version) && v.Removed == removed {
+		if v.Ref.Name == ref.Name && (ref.Version == 0 || v.Ref.Version == ref.Version) && (v.Removed == removed || ref.Version != 0 && !removed) {
 			found = append(found, target{sort: s, version: v})
 		}
 	}
@@ -217,7 +220,7 @@ func (k *Keeper) spare(ctx context.Context, targets []target) error {
 
 func (k *Keeper) whoNeeds(ctx context.Context, r *reach, t target, goes map[string]bool) ([]string, error) {
 	switch {
-	case t.alias != "":
+	case t.alias != "" || t.version.Removed:
 		return nil, nil
 	case t.sort == Run:
 		return k.whoNeedsRun(ctx, t.run)

@@ -248,5 +248,5 @@ func (r *repair) views(ctx context.Context) error {
 	if r.o.Dry {
 		return nil
 	}
-	return r.Home.Datasets.Settle(ctx)
+	return r.tidy(ctx)
 }

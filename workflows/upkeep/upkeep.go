@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/fault"
 	"github.com/cultivar/cultivar/workflows/home"
@@ -98,6 +99,15 @@ func (k *Keeper) registry(s Sort) *registry.Registry {
 		return k.Home.Datasets.Registry()
 	}
 	return k.Home.Adapters
+}
+
+// tidy makes whole what a process was killed at: versions of older programs move in, every version has its
+// directory, and what was being written is gone.
+func (k *Keeper) tidy(ctx context.Context) error {
+	if s, ok := k.Home.Bucket.(store.Sweeper); ok {
+		s.Sweep()
+	}
+	return k.Home.Datasets.Settle(ctx)
 }
 
 // versions lists what a registry holds.

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
@@ -61,8 +62,8 @@ func root(a *door.App) *cobra.Command {
 			}
 			return nil
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return cpu.FromEnv()
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			return errors.Join(door.CheckNames(c, args), cpu.FromEnv())
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },
 	}

@@ -52,8 +52,8 @@ func results() map[string][]any {
 		"adapter ls": {[]registry.Listed{}}, "adapter show": {registry.Shown{}}, "adapter history": {[]registry.Event{}},
 		"adapter promote": {registry.AliasEntry{}}, "adapter rollback": {registry.AliasEntry{}}, "adapter verify": {publish.Sound{}}, "adapter diff": {diff.Diff{}},
 		"store probe": {probe.Report{}}, "store check": {registry.Report{}}, "store ls": {[]store.Listed{}},
-		"runs ls": {[]run.Listed{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {version.Info{}},
 		"rm": {upkeep.Report{}}, "gc": {upkeep.Report{}}, "repair": {upkeep.Report{}},
+		"runs ls": {[]run.Listed{}}, "runs show": {run.Run{}}, "doctor": {doctor.Health{}}, "version": {version.Info{}},
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -130,16 +129,6 @@ func Largest(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
 	})
-}
-
-// LocalPath is the path that a flag gives for something on this machine, which may be a file:// URL; a
-// place elsewhere is refused, and never becomes a directory called "s3:".
-func LocalPath(flag, value string) (string, error) {
-	path, local, err := open.Directory(value)
-	if err != nil || !local {
-		return "", Usagef("--%s is %q, want a path on this machine", flag, value)
-	}
-	return path, nil
 }
 
 // Require marks flags as required, with an error in our voice.

@@ -41,6 +41,7 @@ func files(ctx context.Context, b store.Bucket, m registry.Manifest, dir string,
 		return err
 	}
 	if present {
+		atomicfile.SweepPath(dir) // a fetch that was killed after the last step
 		return runChecks(checks, dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {

@@ -37,9 +37,6 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 
 func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	var err error
-	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
-		return err
-	}
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}

@@ -294,9 +294,6 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOp
 		}
 	}
 	var err error
-	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
-		return err
-	}
 	if o.Dataset, err = OpenDataset(a, c.Context(), ref); err != nil {
 		return err
 	}

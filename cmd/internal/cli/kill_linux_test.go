@@ -1,0 +1,236 @@
+//go:build linux && (amd64 || arm64)
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/store/storetest/killpoint"
+)
+
+// CULTIVAR_KILLS says how thoroughly the tests below kill: "all" at every change that a verb makes to the file
+// system, a number so many times at random. Otherwise a few of each.
+const killsEnv = "CULTIVAR_KILLS"
+
+// killable are the verbs that write, with what has to be there once they are done, and again after a kill.
+var killable = []struct {
+	name string
+	args []string
+	done string // a file
+	next string // what is called after a kill, "" for the same again
+}{
+	{"publish", []string{"publish", "a3", "--name", "k", "--alias", "prod", "--to", "store"}, "store/manifests.d/k.d/00000005.json", ""},
+	{"publish to the home", []string{"publish", "a3", "--name", "k", "--alias", "prod"}, "home/registry/manifests.d/k.d/00000002.json", ""},
+	{"promote", []string{"adapter", "promote", "k@2", "--alias", "prod", "--store", "store"}, "store/refs.d/k.d/prod.d/00000000000000000003.json", ""},
+	{"rollback", []string{"adapter", "rollback", "k", "--alias", "other", "--store", "store"}, "store/refs.d/k.d/other.d/00000000000000000002.json", "adapter promote k@2 --alias other --store store"},
+	{"pull", []string{"pull", "k:prod", "--from", "store", "--out", "fresh"}, "fresh/adapter_model.safetensors", ""},
+	{"pull --replace", []string{"pull", "k@2", "--from", "store", "--out", "served", "--replace"}, "served/adapter_model.safetensors", ""},
+	{"ingest", []string{"ingest", "docs", "--out", "d"}, "home/datasets/d/v2/manifest.json", ""},
+	{"dataset promote", []string{"dataset", "promote", "d@1", "--alias", "new"}, "home/registry/datasets.d/refs.d/d.d/new.d/00000000000000000001.json", ""},
+	{"dataset export", []string{"dataset", "export", "d@1", "--format", "parquet", "--out", "rows.parquet"}, "rows.parquet", ""},
+	{"train", []string{"train", "--base", "base", "--data", "rows.txt", "--config", "train.yaml", "--out", "trained"}, "trained/lineage.json", ""},
+	{"export", []string{"export", "a1", "--base", "base", "--format", "merged", "--out", "merged"}, "merged/config.json", ""},
+	{"rm", []string{"rm", "k@3", "--store", "store", "--yes"}, "store/removed.d/k.d/00000003.json", ""},
+	{"gc", []string{"gc", "--store", "store", "--grace", "0s", "--yes"}, "store/gc.d/marks.json", ""},
+	{"repair", []string{"repair", "--yes"}, "home/datasets/d/v1/manifest.json", ""},
+}
+
+// world is a place with all that killable need; each kill has a copy of its own.
+type world struct{ dir string }
+
+func (w world) at(parts ...string) string { return filepath.Join(append([]string{w.dir}, parts...)...) }
+
+func (w world) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("cultivar", args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), "CULTIVAR_HOME="+w.at("home"), "TMPDIR="+w.at("tmp"), "XDG_CACHE_HOME="+w.at("cache"), "USER=ann", "GOMAXPROCS=2")
+	return cmd
+}
+
+func (w world) run(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := w.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func (w world) copy(t *testing.T) world {
+	t.Helper()
+	c := world{filepath.Join(t.TempDir(), "w")}
+	if out, err := exec.Command("cp", "-a", w.dir, c.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return c
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	w := world{filepath.Join(t.TempDir(), "w")}
+	err := errors.Join(os.MkdirAll(w.at("docs"), 0o777), os.MkdirAll(w.at("tmp"), 0o777), saveBase(w.at("base")))
+	for i := range 5 {
+		dir := w.at(fmt.Sprintf("a%d", i+1))
+		err = errors.Join(err, os.Mkdir(dir, 0o777), peft.Write(dir, tinyAdapter(uint64(i+1))))
+	}
+	for path, text := range map[string]string{
+		"docs/1.md":  "The boiler in the north wing is checked on the first Monday of each month, and the log is kept in the office beside the stairs.",
+		"rows.txt":   strings.Repeat("a b c\nb c a\n", 4),
+		"train.yaml": "objective: clm\nlora: {r: 2, target_modules: [q_proj]}\nmax_seq_length: 8\nbatch_size: 2\nmax_steps: 3\nsave_steps: 1\nreport_samples: 0\neval_fraction: 0\n",
+		"notes.txt":  "keep",
+	} {
+		err = errors.Join(err, os.WriteFile(w.at(path), []byte(text), 0o666))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{
+		"publish a1 --name k --alias prod --to store", "publish a2 --name k --alias prod --to store", "adapter promote k@1 --alias prod --store store",
+		"adapter promote k@1 --alias other --store store", "adapter promote k@2 --alias other --store store",
+		"publish a4 --name k --to store", "publish a5 --name k --to store", "rm k@4 --store store --yes", "gc --store store --grace 0s --yes",
+		"publish a1 --name k --alias prod", "ingest docs --out d", "pull k:prod --from store --out served",
+	} {
+		w.run(t, strings.Fields(args)...)
+	}
+	if err := os.WriteFile(w.at("docs", "2.md"), []byte("Bread for the canteen comes at six in the morning, and whoever opens the kitchen signs for it and counts the loaves."), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// good checks a world after a kill: all that is served is whole, and nothing of the user's is lost.
+func (w world) good(t *testing.T, what string) {
+	t.Helper()
+	for _, args := range []string{"store check store --read-data", "store check --read-data", "adapter verify k:prod --store store", "adapter verify k:prod", "adapter verify served", "dataset verify d"} {
+		if out, err := w.command(strings.Fields(args)...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s: %v\n%s", what, args, err, out)
+		}
+	}
+	if text, err := os.ReadFile(w.at("notes.txt")); string(text) != "keep" || err != nil {
+		t.Errorf("%s: notes are %q, %v", what, text, err)
+	}
+}
+
+// finished runs the next command, which is the same one mostly, and checks that it ends well, where it would have, and leaves nothing behind.
+func (w world) finished(t *testing.T, what, next string, args []string, done string, want world) {
+	t.Helper()
+	if next != "" { // what is done once more when it is called again
+		args = strings.Fields(next)
+	}
+	if out, err := w.command(args...).CombinedOutput(); err != nil && !strings.Contains(string(out), "exist") { // it may be done
+		t.Errorf("%s: called again: %v\n%s", what, err, out)
+		return
+	}
+	w.good(t, what+", called again")
+	same(t, what, w.at(done), want.at(done))
+	if left := w.leftovers(); len(left) > 0 {
+		t.Errorf("%s: left behind %q", what, left)
+	}
+}
+
+// same compares files that hold no times.
+func same(t *testing.T, what, got, want string) {
+	t.Helper()
+	a, err := os.ReadFile(got)
+	b, wantErr := os.ReadFile(want)
+	if err != nil || wantErr != nil {
+		t.Errorf("%s: %v, %v", what, err, wantErr)
+	}
+	if filepath.Ext(got) == ".safetensors" && string(a) != string(b) {
+		t.Errorf("%s: %s has other bytes than without a kill", what, got)
+	}
+}
+
+// leftovers lists what only a killed writer leaves.
+func (w world) leftovers() []string {
+	var left []string
+	_ = filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		rel, _ := filepath.Rel(w.dir, path)
+		inTemp := strings.Contains(rel, "/.tmp/") || strings.HasPrefix(rel, "tmp/") && strings.Count(rel, "/") > 1
+		if inTemp || strings.Contains(d.Name(), ".tmp-") || strings.HasPrefix(d.Name(), ".fetch-") {
+			left = append(left, rel)
+		}
+		return nil
+	})
+	return left
+}
+
+// TestKillAtEveryChange kills verbs just before changes to the file system.
+func TestKillAtEveryChange(t *testing.T) {
+	start := newWorld(t)
+	every := os.Getenv(killsEnv) == "all"
+	for _, v := range killable {
+		t.Run(v.name, func(t *testing.T) {
+			clean := start.copy(t)
+			r, err := killpoint.Run(clean.command(v.args...), 0)
+			if errors.Is(err, killpoint.ErrNoTrace) {
+				t.Skip(err)
+			}
+			if err != nil || r.Code != 0 || len(r.Points) == 0 {
+				t.Fatalf("traced: %+v, %v", r, err)
+			}
+			first, step := max(1, len(r.Points)*2/3), len(r.Points) // one, in what is usually the interesting part
+			if every {
+				first, step = 1, 1
+			}
+			t.Logf("%d changes", len(r.Points))
+			for at := first; at <= len(r.Points); at += step {
+				w := start.copy(t)
+				r, err := killpoint.Run(w.command(v.args...), at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				what := fmt.Sprintf("killed at change %d, %s", at, slices.Concat(r.Points, []string{"after the last"})[min(at, len(r.Points))-1])
+				w.good(t, what)
+				w.finished(t, what, v.next, v.args, v.done, clean)
+				_ = os.RemoveAll(w.dir)
+			}
+		})
+	}
+}
+
+// TestKillAtRandom kills verbs at instants that nobody chose.
+func TestKillAtRandom(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv(killsEnv))
+	if err != nil {
+		n = 3
+	}
+	start := newWorld(t)
+	cleans := map[string]world{}
+	took := map[string]time.Duration{}
+	for i := range n {
+		v := killable[i%len(killable)]
+		if took[v.name] == 0 {
+			cleans[v.name] = start.copy(t)
+			began := time.Now()
+			cleans[v.name].run(t, v.args...)
+			took[v.name] = time.Since(began)
+		}
+		w := start.copy(t)
+		cmd := w.command(v.args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		after := time.Duration(rand.Int64N(int64(took[v.name])))
+		time.Sleep(after)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		what := fmt.Sprintf("%s killed after %v", v.name, after)
+		w.good(t, what)
+		w.finished(t, what, v.next, v.args, v.done, cleans[v.name])
+		_ = os.RemoveAll(w.dir)
+	}
+}

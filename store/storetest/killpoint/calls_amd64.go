@@ -1,0 +1,18 @@
+//go:build linux
+
+package killpoint
+
+import "syscall"
+
+func call(r *syscall.PtraceRegs) (number uint64, args [3]uint64) {
+	return r.Orig_rax, [3]uint64{r.Rdi, r.Rsi, r.Rdx}
+}
+
+// changes are the system calls that change a file system.
+var changes = map[uint64]string{
+	syscall.SYS_WRITE: "write", syscall.SYS_PWRITE64: "pwrite64", syscall.SYS_WRITEV: "writev", syscall.SYS_SENDFILE: "sendfile", 326: "copy_file_range",
+	syscall.SYS_OPENAT: "openat", syscall.SYS_FSYNC: "fsync", syscall.SYS_FDATASYNC: "fdatasync", syscall.SYS_FTRUNCATE: "ftruncate",
+	syscall.SYS_RENAME: "rename", syscall.SYS_RENAMEAT: "renameat", 316: "renameat2", syscall.SYS_LINK: "link", syscall.SYS_LINKAT: "linkat",
+	syscall.SYS_UNLINK: "unlink", syscall.SYS_UNLINKAT: "unlinkat", syscall.SYS_RMDIR: "rmdir", syscall.SYS_MKDIR: "mkdir", syscall.SYS_MKDIRAT: "mkdirat",
+	syscall.SYS_FCHMOD: "fchmod", syscall.SYS_FCHMODAT: "fchmodat", syscall.SYS_UTIMENSAT: "utimensat",
+}
