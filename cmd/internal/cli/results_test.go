@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {stages.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
+		"": {NextJSON{}}, "quickstart": {quickstart.Report{}}, "ingest": {stages.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
 		"generate": {stages.GenerateResult{}, stages.Answers{}}, "template": {stages.Rendered{}}, "export": {stages.ExportResult{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {stages.Published{}}, "pull": {stages.Pulled{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {catalog.Described{}}, "dataset card": {catalog.Card{}}, "dataset verify": {catalog.Intact{}},
@@ -102,6 +102,8 @@ func TestResultsPage(t *testing.T) {
 			writeTable(&b, comments, reflect.TypeOf(v))
 		}
 	}
+	b.WriteString("\n## cultivar, without a verb\n\n")
+	writeTable(&b, comments, reflect.TypeFor[NextJSON]())
 	b.WriteString("\n## what fails\n\n")
 	writeTable(&b, comments, reflect.TypeFor[door.Failure]())
 	path := filepath.Join(testkit.Root(t), "docs", "reference", "json.md")
