@@ -12,7 +12,9 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/bounded"
+	"github.com/cultivar/cultivar/internal/tempdir"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/store/registry/fetch"
 )
 
 // Found is an adapter that was named by a directory or by a version in a registry.
@@ -47,13 +49,25 @@ func Find(ctx context.Context, ref string, open func() (*registry.Registry, erro
 	if err != nil {
 		return Found{}, err
 	}
-	scratch, err := os.MkdirTemp("", "cultivar-adapter-")
+	return Version(ctx, reg, m)
+}
+
+// Version reads the adapter of a version; its files are verified.
+func Version(ctx context.Context, reg *registry.Registry, m registry.Manifest) (Found, error) {
+	_, err := ParseBody(m.Body)
+	if err == nil {
+		err = checkManifest(m)
+	}
+	if err != nil {
+		return Found{}, fmt.Errorf("read adapter %s: %w", m.Ref(), err)
+	}
+	scratch, err := tempdir.OfUser()
 	if err != nil {
 		return Found{}, err
 	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	dir := filepath.Join(scratch, "adapter")
-	if _, err := Pull(ctx, reg, m.Ref().String(), dir, nil); err != nil {
+	defer func() { _ = scratch.Remove() }()
+	dir := filepath.Join(scratch.Path, "adapter")
+	if err := fetch.Files(ctx, reg.Bucket(), m, dir); err != nil {
 		return Found{}, err
 	}
 	return read(m.Ref().String(), dir)

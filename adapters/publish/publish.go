@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/store/registry/fetch"
 )
 
 // ErrUnsafe means that a directory or a version holds what must never be published or pulled: a
@@ -139,7 +140,7 @@ func pull(ctx context.Context, reg *registry.Registry, ref, out string, validate
 	if err != nil {
 		return m, err
 	}
-	return m, reg.Fetch(ctx, m, out, checks(validate)...)
+	return m, fetch.Files(ctx, reg.Bucket(), m, out, checks(validate)...)
 }
 
 // resolve finds the version of an adapter, and refuses one that Publish would not have made.

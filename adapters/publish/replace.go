@@ -10,6 +10,7 @@ import (
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/store/registry/fetch"
 )
 
 // Replace is Pull into a directory that may hold another adapter, which makes room in one step: whoever looks
@@ -36,7 +37,7 @@ func replace(ctx context.Context, reg *registry.Registry, ref, out string, valid
 	if err := spare(out); err != nil { // before anything is fetched
 		return m, err
 	}
-	return m, reg.FetchOver(ctx, m, out, spare, checks(validate)...)
+	return m, fetch.Over(ctx, reg.Bucket(), m, out, spare, checks(validate)...)
 }
 
 // stored refuses a directory in which there is what could not be pulled again.

@@ -76,6 +76,12 @@ func digestOfVersion(files []registry.File, raw json.RawMessage) (string, error)
 	return m.contentDigest(), nil
 }
 
+// Parents are the dataset versions that a version in the registry was made from.
+func Parents(r registry.Manifest) ([]Parent, error) {
+	m, err := fromRegistry(r)
+	return m.Parents, err
+}
+
 // fromRegistry is the manifest of a dataset version, checked against itself.
 func fromRegistry(r registry.Manifest) (Manifest, error) {
 	m, err := fromBody(r.Files, r.Body)

@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/tempdir"
 )
 
 // Builder collects a new version in a private directory. It is not safe for concurrent use: the
@@ -21,7 +22,7 @@ import (
 type Builder struct {
 	catalog *Catalog
 	name    string
-	temp    *tempDir
+	temp    *tempdir.Dir
 	counts  Counts
 
 	documents  *table.Writer[datasets.Document]
@@ -60,19 +61,19 @@ func (c *Catalog) Create(ctx context.Context, name string) (*Builder, error) {
 }
 
 func (b *Builder) start() (err error) {
-	if b.temp, err = newTempDir(b.catalog.place.Scratch); err != nil {
+	if b.temp, err = tempdir.New(b.catalog.place.Scratch); err != nil {
 		return err
 	}
-	if b.documents, err = create[datasets.Document](b.temp.path); err != nil {
+	if b.documents, err = create[datasets.Document](b.temp.Path); err != nil {
 		return err
 	}
-	if b.exclusions, err = create[datasets.Exclusion](b.temp.path); err != nil {
+	if b.exclusions, err = create[datasets.Exclusion](b.temp.Path); err != nil {
 		return err
 	}
-	if b.redactions, err = create[datasets.Redaction](b.temp.path); err != nil {
+	if b.redactions, err = create[datasets.Redaction](b.temp.Path); err != nil {
 		return err
 	}
-	b.examples, err = create[datasets.Example](b.temp.path)
+	b.examples, err = create[datasets.Example](b.temp.Path)
 	return err
 }
 
@@ -85,7 +86,7 @@ func create[T table.Row](dir string) (*table.Writer[T], error) {
 }
 
 // Dir is the directory of the version to be. Files put there before Commit become part of it.
-func (b *Builder) Dir() string { return b.temp.path }
+func (b *Builder) Dir() string { return b.temp.Path }
 
 // AddDocument appends a document that is kept.
 func (b *Builder) AddDocument(d datasets.Document) error {
@@ -147,7 +148,7 @@ func (b *Builder) Abort() error {
 		return nil
 	}
 	b.closeTables()
-	err := b.temp.remove()
+	err := b.temp.Remove()
 	b.temp = nil
 	return err
 }
@@ -178,7 +179,7 @@ func (b *Builder) manifest(info Info) (*Manifest, error) {
 	if m.Config, m.ConfigDigest, err = canonical(info.Config); err != nil {
 		return nil, fmt.Errorf("encode config: %w", err)
 	}
-	if m.Files, err = hashFiles(b.temp.path, rows); err != nil {
+	if m.Files, err = hashFiles(b.temp.Path, rows); err != nil {
 		return nil, err
 	}
 	m.Digest = m.contentDigest()
@@ -253,7 +254,7 @@ func sealFile(path string) (digest string, size int64, err error) {
 // publish makes the version, and then shows it.
 func (b *Builder) publish(ctx context.Context, m *Manifest) (d *Dataset, created bool, err error) {
 	c := b.catalog
-	draft, err := m.draft(b.temp.path)
+	draft, err := m.draft(b.temp.Path)
 	if err != nil {
 		return nil, false, err
 	}
@@ -266,7 +267,7 @@ func (b *Builder) publish(ctx context.Context, m *Manifest) (d *Dataset, created
 	}
 	if created && c.place.Dir != "" {
 		// The version exists; what goes wrong from here on is made good by the next writer.
-		err = c.reveal(ctx, version, b.temp.path)
+		err = c.reveal(ctx, version, b.temp.Path)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("show %s: %w", version.Ref(), err)

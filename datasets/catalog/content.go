@@ -116,12 +116,11 @@ func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) boo
 	if now.Manifest.Digest != m.Digest {
 		problems = append(problems, fmt.Errorf("%w: manifest was replaced", ErrCorrupt))
 	}
-	listed := map[string]bool{manifestName: true, cardName: true, ReportName: true}
+	listed := m.listed()
 	for _, f := range m.Files {
 		if err := ctx.Err(); err != nil {
 			return []error{err}
 		}
-		listed[f.Path] = true
 		if known(f) {
 			continue
 		}
@@ -130,6 +129,15 @@ func verifyDir(ctx context.Context, m Manifest, dir string, known func(File) boo
 		}
 	}
 	return append(problems, unlisted(root, listed)...)
+}
+
+// listed are the files that the directory of a version may hold.
+func (m *Manifest) listed() map[string]bool {
+	listed := map[string]bool{manifestName: true, cardName: true, ReportName: true}
+	for _, f := range m.Files {
+		listed[f.Path] = true
+	}
+	return listed
 }
 
 func verifyFile(ctx context.Context, root *os.Root, entry File) error {

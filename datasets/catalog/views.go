@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/tempdir"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/probe"
@@ -104,10 +105,9 @@ func (c *Catalog) viewNumbers(name string) ([]int, error) {
 // to, removes what killed builders left, moves versions of older programs into the bucket, and makes the
 // directories that versions lack.
 func (c *Catalog) Settle(ctx context.Context) error {
-	if err := makeScratch(c.place.Scratch, c.place.Dir == ""); err != nil {
+	if err := tempdir.Prepare(c.place.Scratch, c.place.Dir == ""); err != nil {
 		return err
 	}
-	sweep(c.place.Scratch)
 	if err := probe.Ensure(ctx, c.place.Bucket); err != nil {
 		return err
 	}
@@ -197,11 +197,11 @@ func (c *Catalog) moveIn(ctx context.Context, name string, number int) error {
 	if err != nil {
 		return err
 	}
-	temp, err := newTempDir(c.place.Scratch)
+	temp, err := tempdir.New(c.place.Scratch)
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.share(ctx, m, dir, temp.path), temp.remove())
+	return errors.Join(c.share(ctx, m, dir, temp.Path), temp.Remove())
 }
 
 // unmoved is the highest number among directories that are no version of the bucket, 0 when there is
@@ -233,13 +233,13 @@ func (c *Catalog) show(ctx context.Context, name string, number int) error {
 	if err != nil {
 		return ignore(err, registry.ErrCorrupt)
 	}
-	temp, err := newTempDir(c.place.Scratch)
+	temp, err := tempdir.New(c.place.Scratch)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = temp.remove() }()
+	defer func() { _ = temp.Remove() }()
 	for _, f := range m.Files {
-		path := filepath.Join(temp.path, filepath.FromSlash(f.Path))
+		path := filepath.Join(temp.Path, filepath.FromSlash(f.Path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func (c *Catalog) show(ctx context.Context, name string, number int) error {
 			return ignore(err, store.ErrNotExist) // store check tells of it
 		}
 	}
-	return c.reveal(ctx, m, temp.path)
+	return c.reveal(ctx, m, temp.Path)
 }
 
 func ignore(err error, known error) error {

@@ -61,6 +61,27 @@ func createDir(name string) (*os.File, error) {
 	return f, err
 }
 
+// ErrHeld means that another process, or another part of this one, holds a directory.
+var ErrHeld = errors.New("it is held by another writer")
+
+// HoldDir takes a directory for oneself until release is called or the process ends, and removes what killed
+// processes left of writing into it. Where a file system has no locks, everybody holds it.
+func HoldDir(dir string) (release func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := filelock.Take(f)
+	if !taken && !filelock.Missing(err) {
+		if err == nil {
+			err = ErrHeld
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	Sweep(dir)
+	return func() { _ = f.Close() }, nil
+}
+
 // Sweep removes what killed processes left of writing into dir, whatever the name. What it cannot remove stays
 // for the next time, and keeps nobody from writing.
 func Sweep(dir string) { sweepPrefix(dir, ".") }

@@ -23,7 +23,7 @@ var layers = []struct {
 	{"pipeline/...", []string{"datasets/...", "store/...", "internal/..."}, "a pipeline ends at the rows of a dataset"},
 	{"bases/...", []string{"datasets/...", "internal/..."}, "a base is opened without knowing who trains on it: families are handed in"},
 	{"adapters/...", []string{"bases/...", "datasets/...", "store/...", "internal/..."}, "a reader of adapters must not pull the trainer and its autograd"},
-	{"trainer/...", []string{"datasets/...", "adapters/...", "bases/...", "internal/..."}, "readers and writers are handed in by workflows/stages"},
+	{"trainer/...", []string{"datasets/...", "adapters/...", "bases/...", "internal/..."}, "readers and writers are handed in by workflows"},
 	{"workflows/...", []string{"pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, "workflows are called by the doors, never the reverse"},
 	{"cmd/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, ""},
 	{"bench/...", []string{"workflows/...", "pipeline/...", "datasets/...", "trainer/...", "adapters/...", "bases/...", "store/...", "internal/..."}, ""},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cultivar/cultivar/internal/filelock"
 	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 )
@@ -21,8 +22,6 @@ const (
 	// its size.
 	cacheLimit = 20 << 30
 	fetching   = ".fetch-"
-	// abandoned is the age at which a file under way is taken for the rest of a killed process.
-	abandoned = 24 * time.Hour
 )
 
 // Files opens blobs as files, to be read at any place. Of a bucket that is not on this machine it
@@ -82,7 +81,12 @@ func (f *Files) fetch(ctx context.Context, d Digest, name string) (file *os.File
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(file, r) // the reader ends with ErrCorrupt unless the digest is right
+	if _, err = filelock.Hold(file); filelock.Missing(err) { // until it is closed nobody takes it for a dead process's
+		err = nil
+	}
+	if err == nil {
+		_, err = io.Copy(file, r) // the reader ends with ErrCorrupt unless the digest is right
+	}
 	if err == nil {
 		err = errors.Join(file.Sync(), file.Chmod(0o400), os.Rename(file.Name(), name))
 	}
@@ -95,26 +99,7 @@ func (f *Files) fetch(ctx context.Context, d Digest, name string) (file *os.File
 // trim removes the blobs that were not used for longest until the rest keeps within the limit. What it
 // cannot remove stays for the next time.
 func (f *Files) trim(keep string) {
-	entries, err := os.ReadDir(f.cache)
-	if err != nil {
-		return
-	}
-	var list []fs.FileInfo
-	var sum int64
-	for _, e := range entries {
-		info, err := e.Info()
-		switch {
-		case err != nil:
-		case strings.HasPrefix(e.Name(), fetching):
-			if time.Since(info.ModTime()) > abandoned {
-				_ = os.Remove(filepath.Join(f.cache, e.Name()))
-			}
-		default:
-			list = append(list, info)
-			sum += info.Size()
-		}
-	}
-	slices.SortFunc(list, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	list, sum := f.cached()
 	for _, info := range list {
 		name := filepath.Join(f.cache, info.Name())
 		if sum <= f.limit || name == keep {
@@ -123,5 +108,55 @@ func (f *Files) trim(keep string) {
 		if os.Remove(name) == nil {
 			sum -= info.Size()
 		}
+	}
+}
+
+// Unused lists the copies that nobody has opened since a time, and removes them unless it is dry. All of them
+// can be fetched again.
+func (f *Files) Unused(since time.Time, dry bool) (files int, bytes int64) {
+	if f.cache == "" {
+		return 0, 0
+	}
+	list, _ := f.cached()
+	for _, info := range list {
+		if info.ModTime().Before(since) && (dry || os.Remove(filepath.Join(f.cache, info.Name())) == nil) {
+			files++
+			bytes += info.Size()
+		}
+	}
+	return files, bytes
+}
+
+// cached lists the copies, those first that were not used for longest, with the sum of their sizes, and removes
+// what killed processes have left of fetching.
+func (f *Files) cached() (list []fs.FileInfo, sum int64) {
+	entries, err := os.ReadDir(f.cache)
+	if err != nil {
+		return nil, 0
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		switch {
+		case err != nil:
+		case strings.HasPrefix(e.Name(), fetching):
+			sweep(filepath.Join(f.cache, e.Name()))
+		default:
+			list = append(list, info)
+			sum += info.Size()
+		}
+	}
+	slices.SortFunc(list, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	return list, sum
+}
+
+// sweep removes a file under way whose process is dead.
+func sweep(name string) {
+	file, _, err := plainfile.Open(name)
+	if err != nil {
+		return
+	}
+	defer func() { _ = file.Close() }()
+	if filelock.Dead(file) && filelock.Named(file, name) {
+		_ = os.Remove(name)
 	}
 }

@@ -150,6 +150,21 @@ func Collect(ctx context.Context, b store.Bucket, garbage []store.Object, o Opti
 	return fates, nil
 }
 
+// Add marks objects at once, for whoever removes them by name. A later Collect is handed them as garbage, or
+// forgets them.
+func Add(ctx context.Context, b store.Bucket, objects []store.Object, now time.Time) error {
+	m, err := Read(ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, obj := range objects {
+		if mark, marked := m.Objects[obj.Key]; !marked || !mark.is(obj) {
+			m.Objects[obj.Key] = Mark{At: now.UTC().Truncate(time.Millisecond), ETag: obj.ETag, Modified: obj.Modified}
+		}
+	}
+	return m.write(ctx, b)
+}
+
 // judge says what becomes of garbage, and which marks there are afterwards.
 func (m *Marks) judge(garbage []store.Object, o Options) ([]Fate, *Marks) {
 	now := o.Now.UTC().Truncate(time.Millisecond)

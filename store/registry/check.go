@@ -179,6 +179,9 @@ func (c *checker) readManifests(ctx context.Context, r *Registry) error {
 		names[name] = true
 		c.report.Versions++
 		m, err := r.get(ctx, name, version)
+		if c.removed[obj.Key] && errors.Is(err, ErrCorrupt) {
+			continue // it is on its way out
+		}
 		if err := c.broken(obj.Key, err); err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := checkFiles(m.Files); err != nil || m.Name != "a" || m.Version != 1 {
+		if err := CheckFiles(m.Files); err != nil || m.Name != "a" || m.Version != 1 {
 			t.Errorf("parsed %+v, %v", m, err)
 		}
 		again, err := plainjson.MarshalFile(m)

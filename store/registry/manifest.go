@@ -121,8 +121,8 @@ func checkPath(p string) error {
 	return nil
 }
 
-// checkFiles says whether files are in order and can stand in one directory together.
-func checkFiles(files []File) error {
+// CheckFiles says whether files are in order and can stand in one directory together.
+func CheckFiles(files []File) error {
 	if len(files) > maxFiles {
 		return fmt.Errorf("%d files, the limit is %d", len(files), maxFiles)
 	}
@@ -173,7 +173,7 @@ func (m *Manifest) check(k Kind, name string, version int) error {
 	if m.Name != name || m.Version != version {
 		return fmt.Errorf("it says that it is %s@%d", m.Name, m.Version)
 	}
-	if err := checkFiles(m.Files); err != nil {
+	if err := CheckFiles(m.Files); err != nil {
 		return err
 	}
 	body, err := canonical(m.Body)

@@ -144,7 +144,7 @@ func (r *Registry) store(ctx context.Context, sources map[string]Source) ([]File
 		renewed = renewed || marks.Has(cas.Key(d))
 	}
 	sortFiles(files)
-	if err := checkFiles(files); err != nil {
+	if err := CheckFiles(files); err != nil {
 		return nil, err
 	}
 	if renewed && reap.Waits(r.b) {

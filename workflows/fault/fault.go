@@ -17,11 +17,12 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/reap"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -62,11 +63,14 @@ var codes = []struct {
 	{checkpoint.ErrOtherRun, Conflict},
 	{registry.ErrVersionExists, Conflict},
 	{registry.ErrMoved, Conflict},
+	{registry.ErrInUse, Refused},
+	{reap.ErrBusy, Busy},
+	{catalog.ErrForeign, Conflict},
 	{registry.ErrBadName, Usage},
 	{workflows.ErrInvalid, Usage},
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},
-	{stages.ErrInvalidAdapter, Refused},
+	{publication.ErrInvalidAdapter, Refused},
 	{adapters.ErrOtherBase, Refused},
 	{adapters.ErrBaseMismatch, Refused},
 	{safetensors.ErrPickle, Refused},

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/tempdir"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/file"
 	"github.com/cultivar/cultivar/store/open"
@@ -48,7 +48,7 @@ func openHome(ctx context.Context, location string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Home{Bucket: b, Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: scratch(), Cache: cache()})}, nil
+	return &Home{Bucket: b, Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: cache()})}, nil
 }
 
 // openDir opens a home on this machine. The bucket lies beside the datasets' directories: on one file
@@ -64,17 +64,11 @@ func openDir(dir string) (*Home, error) {
 	})}, nil
 }
 
-// scratch is where versions are built that go elsewhere: of each user, since the system's temporary
-// directory is everybody's, and of one name, so that the next process finds what a killed one left.
-func scratch() string {
-	return filepath.Join(os.TempDir(), "cultivar-"+strconv.Itoa(os.Geteuid()))
-}
-
 // cache is where copies of what lies elsewhere are kept.
 func cache() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return filepath.Join(scratch(), "blobs")
+		return filepath.Join(tempdir.User(), "blobs")
 	}
 	return filepath.Join(dir, "cultivar", "blobs")
 }
@@ -97,6 +91,18 @@ func Registry(ctx context.Context, location, url string) (*registry.Registry, er
 		return nil, err
 	}
 	return registry.New(b, publish.Kind), nil
+}
+
+// OfStore is the store at a URL as a home of its own: adapters, and datasets if there are any.
+func OfStore(ctx context.Context, url string) (*Home, error) {
+	b, err := open.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &Home{
+		Bucket: b, Adapters: registry.New(b, publish.Kind),
+		Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: cache()}),
+	}, Existing(ctx, b)
 }
 
 // Existing refuses a bucket in which nothing was ever published: some other directory, or none.

@@ -1,6 +1,6 @@
 // Package kinds holds the stages that workflows are made of, a file a kind: what a workflow names, with
-// its configuration, its inputs and its outputs. The work itself is done by the rooms, through
-// workflows/stages. Whatever a kind makes it leaves in the home, where any process finds it; what it
+// its configuration, its inputs and its outputs. The work itself is done by the packages beside this one,
+// which the doors call too. Whatever a kind makes it leaves in the home, where any process finds it; what it
 // needs as files it checks out from there.
 package kinds
 

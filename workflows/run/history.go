@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +65,15 @@ func (r Run) Took() time.Duration {
 		return r.Seen.Sub(r.Started)
 	}
 	return r.Finished.Sub(r.Started)
+}
+
+// Artefacts lists all that a run worked on and made, its stages too.
+func (r Run) Artefacts() []workflows.Artefact {
+	list := slices.Concat(r.Inputs, r.Outputs)
+	for _, s := range r.Stages {
+		list = slices.AppendSeq(list, maps.Values(s.Result.Outputs))
+	}
+	return list
 }
 
 // pulse is how often a run says that it is alive, and silence how long it may say nothing before
@@ -162,7 +172,7 @@ func (l *Log) save(ctx context.Context) {
 	if l.run.State == Running {
 		l.run.Seen = l.history.clock().UTC()
 	}
-	err := putJSON(ctx, l.history.bucket, runKey(l.run.ID), l.run)
+	err := putJSON(ctx, l.history.bucket, Key(l.run.ID), l.run)
 	if err != nil && !l.warned {
 		l.warned = true
 		l.history.warn(fmt.Errorf("record run %s: %w", l.run.ID, err))
@@ -193,11 +203,11 @@ func (l *Log) finish(ctx context.Context, err error) error {
 // List returns the runs, newest first. What is no run is told to warn and passed over.
 func (h *History) List(ctx context.Context) ([]Run, error) {
 	list := []Run{}
-	for obj, err := range h.bucket.List(ctx, runPrefix) {
+	for obj, err := range h.bucket.List(ctx, Prefix) {
 		if err != nil {
 			return nil, fmt.Errorf("list runs: %w", err)
 		}
-		r, err := h.read(ctx, obj.Key)
+		r, err := h.Read(ctx, obj.Key)
 		if err != nil {
 			h.warn(err)
 			continue
@@ -211,13 +221,13 @@ func (h *History) List(ctx context.Context) ([]Run, error) {
 // Get returns the run of an id, or of a part of one that only it starts or ends with.
 func (h *History) Get(ctx context.Context, id string) (Run, error) {
 	var found []string
-	for obj, err := range h.bucket.List(ctx, runPrefix) {
+	for obj, err := range h.bucket.List(ctx, Prefix) {
 		if err != nil {
 			return Run{}, fmt.Errorf("list runs: %w", err)
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(obj.Key, runPrefix), runSuffix)
+		name := strings.TrimSuffix(strings.TrimPrefix(obj.Key, Prefix), runSuffix)
 		if name == id {
-			return h.read(ctx, obj.Key)
+			return h.Read(ctx, obj.Key)
 		}
 		if strings.HasPrefix(name, id) || strings.HasSuffix(name, id) {
 			found = append(found, obj.Key)
@@ -229,11 +239,11 @@ func (h *History) Get(ctx context.Context, id string) (Run, error) {
 	case len(found) > 1:
 		return Run{}, fmt.Errorf("run %q: %d runs are called so: %w", id, len(found), ErrNoRun)
 	}
-	return h.read(ctx, found[0])
+	return h.Read(ctx, found[0])
 }
 
-// read reads a run and finds out whether it is still alive.
-func (h *History) read(ctx context.Context, key string) (Run, error) {
+// Read reads a run by its key in the bucket and finds out whether it is still alive.
+func (h *History) Read(ctx context.Context, key string) (Run, error) {
 	var r Run
 	if err := getJSON(ctx, h.bucket, key, &r); err != nil {
 		return r, fmt.Errorf("read run: %w", err)
@@ -245,11 +255,13 @@ func (h *History) read(ctx context.Context, key string) (Run, error) {
 }
 
 const (
-	runPrefix = "runs/"
+	// Prefix is where runs lie in the bucket of their home.
+	Prefix    = "runs/"
 	runSuffix = ".json"
 )
 
-func runKey(id string) string { return runPrefix + id + runSuffix }
+// Key is where a run lies in the bucket of its home.
+func Key(id string) string { return Prefix + id + runSuffix }
 
 // newID is short enough to be read out, and sorts by time.
 func newID(now time.Time) string {

@@ -123,7 +123,7 @@ func (e *Engine) stage(ctx context.Context, t workflows.Task) (r workflows.Recor
 	}
 	finished := e.env.Now()
 	r = workflows.Record{Stage: t.Stage.Name, Kind: t.Kind.Name, Key: t.Key, Result: result, Finished: finished.UTC(), Took: finished.Sub(began)}
-	if err := putJSON(ctx, e.env.Bucket, resultKey(t.Key), r); err != nil {
+	if err := putJSON(ctx, e.env.Bucket, ResultKey(t.Key), r); err != nil {
 		return r, false, fmt.Errorf("record result: %w", err)
 	}
 	if err := os.RemoveAll(e.env.WorkDir(t)); err != nil {
@@ -138,7 +138,7 @@ func (e *Engine) stage(ctx context.Context, t workflows.Task) (r workflows.Recor
 // known looks up a record and checks that what it describes is still there.
 func (e *Engine) known(ctx context.Context, t workflows.Task) (workflows.Record, bool, error) {
 	var r workflows.Record
-	err := getJSON(ctx, e.env.Bucket, resultKey(t.Key), &r)
+	err := getJSON(ctx, e.env.Bucket, ResultKey(t.Key), &r)
 	if errors.Is(err, store.ErrNotExist) {
 		return r, false, nil
 	}
@@ -154,4 +154,8 @@ func (e *Engine) known(ctx context.Context, t workflows.Task) (workflows.Record,
 	return r, true, nil
 }
 
-func resultKey(key string) string { return "results/" + key[:2] + "/" + key + ".json" }
+// ResultPrefix is where records of finished stages lie in the bucket of a home.
+const ResultPrefix = "results/"
+
+// ResultKey is where the record of a stage lies.
+func ResultKey(key string) string { return ResultPrefix + key[:min(2, len(key))] + "/" + key + ".json" }

@@ -201,7 +201,7 @@ func TestAlive(t *testing.T) {
 	}
 	env := home(t)
 	dead := Run{ID: "20260101-000000-aaaaaa", State: Running, Started: time.Now(), Seen: time.Now(), Process: Process{me.Machine, me.ID, "1"}}
-	if err := putJSON(t.Context(), env.Bucket, runKey(dead.ID), dead); err != nil {
+	if err := putJSON(t.Context(), env.Bucket, Key(dead.ID), dead); err != nil {
 		t.Fatal(err)
 	}
 	if runs := list(t, env); runs[0].State != Interrupted {
@@ -213,7 +213,7 @@ func TestGet(t *testing.T) {
 	env := home(t)
 	h := NewHistory(env.Bucket, env.Now, "", func(err error) { t.Error(err) })
 	for _, id := range []string{"20260101-000000-aaaaaa", "20260101-000000-bbbbbb"} {
-		if err := putJSON(t.Context(), env.Bucket, runKey(id), Run{ID: id}); err != nil {
+		if err := putJSON(t.Context(), env.Bucket, Key(id), Run{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/atomicfile"
-	"github.com/cultivar/cultivar/internal/filelock"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/reports"
 )
@@ -40,8 +39,8 @@ var (
 
 // output is the directory that a run writes to, and nobody else.
 type output struct {
-	dir  string
-	lock *os.File
+	dir   string
+	close func()
 }
 
 // openOutput makes the directory and locks it. The lock is the system's: it ends with the process.
@@ -49,18 +48,15 @@ func openOutput(dir string) (*output, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("create output directory: %w", err)
 	}
-	f, err := os.Open(dir)
+	release, err := atomicfile.HoldDir(dir)
+	if errors.Is(err, atomicfile.ErrHeld) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrBusy)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open output directory: %w", err)
 	}
-	if taken, err := filelock.Take(f); !taken && (err == nil || !filelock.Missing(err)) {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrBusy), err, f.Close())
-	}
-	atomicfile.Sweep(dir)
-	return &output{dir, f}, nil
+	return &output{dir, release}, nil
 }
-
-func (o *output) close() { _ = o.lock.Close() }
 
 // claim returns the lineage of the run if the directory holds its result, nil if the run is still to be
 // done there. What another run has left is discarded when restart says so, and an error otherwise.

@@ -66,6 +66,7 @@ null
 {"text": "x"} {"text": "y"}
 {"body": "three", "id": ""}
 {"text": "z"} }
+{"Text": "eleven", "text": "exact"}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +79,7 @@ null
 			got = append(got, d.Row+"="+d.Text)
 		}
 	}
-	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three row-10!malformed"
+	want := "12345678901234567890=one row-3=two row-4!malformed row-5!malformed row-6!malformed row-7!no_text row-8!malformed row-9=three row-10!malformed row-11=exact"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}

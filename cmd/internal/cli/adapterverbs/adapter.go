@@ -12,8 +12,8 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // AdapterCommand is adapter: what a registry holds, and where its aliases point.
@@ -89,15 +89,15 @@ func printVersions(a *door.App, list []registry.Listed) error {
 }
 
 func adapterPromoteCommand(a *door.App, store *string) *cobra.Command {
-	return PromoteCommand(a, func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+	return PromoteCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
 }
 
 func adapterRollbackCommand(a *door.App, store *string) *cobra.Command {
-	return RollbackCommand(a, func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+	return RollbackCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
 }
 
 // PromoteCommand moves an alias of an adapter or a dataset; of says where that is.
-func PromoteCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
+func PromoteCommand(a *door.App, of func() publication.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "promote NAME@VERSION --alias ALIAS",
@@ -109,7 +109,7 @@ once one comes after the other.`,
 			if ref, err := registry.ParseRef(args[0]); err == nil && ref.Version == 0 {
 				return door.Usagef("%s names no version; want NAME@VERSION", args[0])
 			}
-			return move(a, c, stages.Promote, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, publication.Promote, of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -117,7 +117,7 @@ once one comes after the other.`,
 }
 
 // RollbackCommand is rollback of an alias, of adapters or datasets.
-func RollbackCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
+func RollbackCommand(a *door.App, of func() publication.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "rollback NAME --alias ALIAS",
@@ -126,7 +126,7 @@ func RollbackCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
 back one more; it never returns to what was rolled back.`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return move(a, c, stages.Rollback, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, publication.Rollback, of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -141,7 +141,7 @@ func aliasFlags(c *cobra.Command, alias, by, why *string) {
 	door.Require(c, "alias")
 }
 
-func move(a *door.App, c *cobra.Command, do func(context.Context, stages.MoveOptions) (registry.AliasEntry, error), o stages.MoveOptions, ref, alias, who, why string) error {
+func move(a *door.App, c *cobra.Command, do func(context.Context, publication.MoveOptions) (registry.AliasEntry, error), o publication.MoveOptions, ref, alias, who, why string) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
@@ -158,10 +158,10 @@ func move(a *door.App, c *cobra.Command, do func(context.Context, stages.MoveOpt
 }
 
 // moving is promote or rollback: what it makes is an entry in the history of an alias.
-func moving(kind string) door.Making[stages.MoveOptions, registry.AliasEntry] {
-	return door.Making[stages.MoveOptions, registry.AliasEntry]{
-		Kind: kind, Config: func(o stages.MoveOptions) any { return map[string]any{"alias": o.Alias, "store": o.Store} },
-		Tell: func(l *run.Log, o stages.MoveOptions, e registry.AliasEntry) {
+func moving(kind string) door.Making[publication.MoveOptions, registry.AliasEntry] {
+	return door.Making[publication.MoveOptions, registry.AliasEntry]{
+		Kind: kind, Config: func(o publication.MoveOptions) any { return map[string]any{"alias": o.Alias, "store": o.Store} },
+		Tell: func(l *run.Log, o publication.MoveOptions, e registry.AliasEntry) {
 			of := workflows.Version
 			if o.Datasets {
 				of = workflows.Dataset

@@ -16,7 +16,8 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/inspect"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 func adapterShowCommand(a *door.App, store *string) *cobra.Command {
@@ -44,7 +45,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
 			}
 			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
 			if page != "" {
-				if err := stages.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
+				if err := inspect.WriteCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
 					return err
 				}
 			}
@@ -184,12 +185,12 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 }
 
 // FindAdapter reads the adapter that a directory or a reference names.
-func FindAdapter(a *door.App, ctx context.Context, store, ref string) (stages.FoundAdapter, error) {
+func FindAdapter(a *door.App, ctx context.Context, store, ref string) (models.FoundAdapter, error) {
 	home, err := a.HomeDir()
 	if err != nil {
-		return stages.FoundAdapter{}, err
+		return models.FoundAdapter{}, err
 	}
-	return stages.FindAdapter(ctx, home, store, ref)
+	return models.FindAdapter(ctx, home, store, ref)
 }
 
 func adapterDiffCommand(a *door.App, store *string) *cobra.Command {
@@ -200,7 +201,7 @@ func adapterDiffCommand(a *door.App, store *string) *cobra.Command {
 and of their difference. Factors that differ and multiply to the same update differ by about 0.`,
 		Args: door.ExactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var found [2]stages.FoundAdapter
+			var found [2]models.FoundAdapter
 			for i, ref := range args {
 				var err error
 				if found[i], err = FindAdapter(a, c.Context(), *store, ref); err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // PublishCommand is publish.
 func PublishCommand(a *door.App) *cobra.Command {
-	var o stages.PublishOptions
+	var o publication.PublishOptions
 	c := &cobra.Command{
 		Use:   "publish ADAPTER --name NAME [--alias ALIAS]",
 		Short: "Publish an adapter as an immutable version",
@@ -50,7 +50,7 @@ EXIT STATUS
 	return c
 }
 
-func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
+func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
@@ -63,7 +63,7 @@ func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, publishing(), stages.Publish, o)
+	r, err := door.Recorded(a, c, publishing(), publication.Publish, o)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	return printPublished(a, r, o, reg.Bucket().URL())
 }
 
-func printPublished(a *door.App, r publish.Result, o stages.PublishOptions, store string) error {
+func printPublished(a *door.App, r publish.Result, o publication.PublishOptions, store string) error {
 	m := r.Manifest
 	if !r.Created {
 		if err := a.Say("nothing changed: %s has the same content", m.Ref()); err != nil {
@@ -92,12 +92,12 @@ func printPublished(a *door.App, r publish.Result, o stages.PublishOptions, stor
 	return a.PrintFields(&f)
 }
 
-func publishing() door.Making[stages.PublishOptions, publish.Result] {
-	return door.Making[stages.PublishOptions, publish.Result]{
-		Kind: "publish", Config: func(o stages.PublishOptions) any {
+func publishing() door.Making[publication.PublishOptions, publish.Result] {
+	return door.Making[publication.PublishOptions, publish.Result]{
+		Kind: "publish", Config: func(o publication.PublishOptions) any {
 			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
 		},
-		Tell: func(l *run.Log, o stages.PublishOptions, r publish.Result) {
+		Tell: func(l *run.Log, o publication.PublishOptions, r publish.Result) {
 			l.Input(door.Artefact(workflows.Adapter, o.Dir, ""))
 			l.Output(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
 		},

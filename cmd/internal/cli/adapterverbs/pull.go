@@ -7,13 +7,13 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // PullCommand is pull.
 func PullCommand(a *door.App) *cobra.Command {
-	var o stages.PullOptions
+	var o publication.PullOptions
 	c := &cobra.Command{
 		Use:   "pull NAME[@VERSION|:ALIAS] --out DIR",
 		Short: "Get a published adapter, verified, into a directory",
@@ -37,7 +37,7 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 	return c
 }
 
-func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
+func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	var err error
 	if o.Out, err = door.LocalPath("out", o.Out); err != nil {
 		return err
@@ -45,7 +45,7 @@ func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, pulling(), stages.Pull, o)
+	r, err := door.Recorded(a, c, pulling(), publication.Pull, o)
 	if err != nil {
 		return err
 	}
@@ -61,10 +61,10 @@ func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	return a.PrintFields(&f)
 }
 
-func pulling() door.Making[stages.PullOptions, publish.Result] {
-	return door.Making[stages.PullOptions, publish.Result]{
-		Kind: "pull", Config: func(o stages.PullOptions) any { return map[string]any{"from": o.Store} },
-		Tell: func(l *run.Log, o stages.PullOptions, r publish.Result) {
+func pulling() door.Making[publication.PullOptions, publish.Result] {
+	return door.Making[publication.PullOptions, publish.Result]{
+		Kind: "pull", Config: func(o publication.PullOptions) any { return map[string]any{"from": o.Store} },
+		Tell: func(l *run.Log, o publication.PullOptions, r publish.Result) {
 			l.Input(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
 			l.Output(door.Artefact(workflows.Adapter, o.Out, r.Manifest.Digest))
 		},

@@ -16,7 +16,7 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // DatasetCommand is dataset: the versions in a home, and their rows.
@@ -35,7 +35,7 @@ now, or the directory of a version.`,
 	)
 }
 
-func ofDatasets() stages.MoveOptions { return stages.MoveOptions{Datasets: true} }
+func ofDatasets() publication.MoveOptions { return publication.MoveOptions{Datasets: true} }
 
 func datasetEvents(a *door.App, ctx context.Context, name, alias string) ([]registry.Event, error) {
 	h, err := a.OpenHome(ctx)

@@ -16,8 +16,8 @@ import (
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 type ingestOptions struct {
@@ -54,14 +54,14 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 }
 
 // resolve reads the configuration file and applies the flags over it.
-func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
-	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
+func (o ingestOptions) resolve(c *cobra.Command) (cfg ingestion.Config, origins map[string]string, err error) {
+	cfg, origins = ingestion.DefaultConfig(), map[string]string{}
 	if o.config != "" {
 		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}
-		if cfg, err = stages.ParseIngestConfig(text); err != nil {
+		if cfg, err = ingestion.ParseConfig(text); err != nil {
 			return cfg, nil, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
 		}
 		for _, key := range yamlerr.Stated(text) {
@@ -99,7 +99,7 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 		return err
 	}
 	view := newIngestView(a)
-	r, err := door.Recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
+	r, err := door.Recorded(a, c, ingesting(), ingestion.Ingest, ingestion.Options{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 		Origins: origins, Warn: a.Warn,
 	})
@@ -113,7 +113,7 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 	return printIngested(a, r)
 }
 
-func printIngested(a *door.App, r stages.IngestResult) error {
+func printIngested(a *door.App, r ingestion.Result) error {
 	s := r.Stats
 	if !r.Created {
 		if err := a.Say("nothing changed: %s has the same content", r.Dataset.Ref()); err != nil {
@@ -216,10 +216,10 @@ func (v *ingestView) clear() {
 	}
 }
 
-func ingesting() door.Making[stages.IngestOptions, stages.IngestResult] {
-	return door.Making[stages.IngestOptions, stages.IngestResult]{
-		Kind: "ingest", Config: func(o stages.IngestOptions) any { return o.Config },
-		Tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
+func ingesting() door.Making[ingestion.Options, ingestion.Result] {
+	return door.Making[ingestion.Options, ingestion.Result]{
+		Kind: "ingest", Config: func(o ingestion.Options) any { return o.Config },
+		Tell: func(l *run.Log, o ingestion.Options, r ingestion.Result) {
 			for _, s := range o.Sources {
 				l.Input(door.Artefact(workflows.Documents, s, ""))
 			}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/chat"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/generation"
 )
 
 // maxAsked bounds what is read of prompts, in bytes: far more than any model's context.
@@ -29,7 +29,7 @@ type asked struct {
 }
 
 // resolve reads the prompts.
-func (in asked) resolve(a *door.App, c *cobra.Command, o *stages.GenerateOptions) (err error) {
+func (in asked) resolve(a *door.App, c *cobra.Command, o *generation.Options) (err error) {
 	if n := given(c, "prompt", "messages", "prompt-ids", "prompt-file", "prompts", "chat"); n != 1 {
 		return door.Hint(door.Usagef("give one of --prompt, --prompt-file, --prompts, --messages, --prompt-ids and --chat"), "--chat holds a conversation")
 	}
@@ -146,8 +146,8 @@ func templateHint(err error) error {
 }
 
 // converse holds a conversation, a message a line.
-func converse(a *door.App, ctx context.Context, o stages.GenerateOptions, system string) error {
-	c, err := stages.OpenChat(ctx, o, system)
+func converse(a *door.App, ctx context.Context, o generation.Options, system string) error {
+	c, err := generation.OpenChat(ctx, o, system)
 	if err != nil {
 		return templateHint(err)
 	}

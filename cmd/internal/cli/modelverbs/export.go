@@ -11,13 +11,13 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/exporting"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // ExportCommand is export.
 func ExportCommand(a *door.App) *cobra.Command {
-	var o stages.ExportOptions
+	var o exporting.Options
 	var format, dtype, outType string
 	c := &cobra.Command{
 		Use:   "export ADAPTER --format peft|merged|gguf|merged-gguf --out PATH [--base BASE]",
@@ -62,7 +62,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 // mergedGGUF is the format that needs no adapter.
 const mergedGGUF = "merged-gguf"
 
-func runExport(a *door.App, c *cobra.Command, o stages.ExportOptions, format, dtype, outType string) error {
+func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype, outType string) error {
 	if err := door.OneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
 		return err
 	}
@@ -84,11 +84,11 @@ func runExport(a *door.App, c *cobra.Command, o stages.ExportOptions, format, dt
 	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	work := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
-		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
+	work := map[string]func(context.Context, exporting.Options) (exporting.Result, error){
+		"peft": exporting.PEFT, "merged": exporting.Merged, "gguf": exporting.GGUF, mergedGGUF: exporting.MergedGGUF,
 	}[format]
 	o.Warn = a.Warn
-	r, err := door.Recorded(a, c, exporting(format), work, o)
+	r, err := door.Recorded(a, c, exportRun(format), work, o)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func exclusive(c *cobra.Command, format string) error {
 	return nil
 }
 
-func printExported(a *door.App, r stages.ExportResult, o stages.ExportOptions, format string) error {
+func printExported(a *door.App, r exporting.Result, o exporting.Options, format string) error {
 	if a.JSON {
 		return a.PrintJSON(r)
 	}
@@ -131,12 +131,12 @@ func printExported(a *door.App, r stages.ExportResult, o stages.ExportOptions, f
 	return a.Say("%s merged into %d of %d weights (%s) in %s", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 }
 
-func exporting(format string) door.Making[stages.ExportOptions, stages.ExportResult] {
-	return door.Making[stages.ExportOptions, stages.ExportResult]{
-		Kind: "export", Config: func(o stages.ExportOptions) any {
+func exportRun(format string) door.Making[exporting.Options, exporting.Result] {
+	return door.Making[exporting.Options, exporting.Result]{
+		Kind: "export", Config: func(o exporting.Options) any {
 			return map[string]any{"format": format, "dtype": fmt.Sprint(o.DType), "outtype": fmt.Sprint(o.OutType), "fold_rslora": o.FoldRSLoRA}
 		},
-		Tell: func(l *run.Log, o stages.ExportOptions, r stages.ExportResult) {
+		Tell: func(l *run.Log, o exporting.Options, r exporting.Result) {
 			if r.Adapter != "" {
 				l.Input(door.Artefact(workflows.Adapter, r.Adapter, ""))
 			}

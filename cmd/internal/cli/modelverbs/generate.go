@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/generation"
 )
 
 // GenerateCommand is generate.
 func GenerateCommand(a *door.App) *cobra.Command {
-	var o stages.GenerateOptions
+	var o generation.Options
 	var in asked
 	c := &cobra.Command{
 		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT... | --prompt-file FILE | --messages FILE | --chat",
@@ -23,11 +23,11 @@ func GenerateCommand(a *door.App) *cobra.Command {
 written as it is made. The same seed gives the same answer on every machine.
 
 With several prompts all are answered side by side, which takes little longer than one; the answers
-are written once all are done, and are the same as to each prompt alone. --prompts has one a line; in a
-file .jsonl a line is a JSON string, or an object with "prompt". - is standard input.
+are written once all are done, and are the same as to each prompt alone. --prompts has one a line; in
+a file .jsonl a line is a JSON string, or an object with "prompt". - is standard input.
 
-With --chat each line of standard input is a message, and the answer to it part of what the next one is
-answered to; /forget begins anew, /bye or the end of the input ends it.`,
+With --chat each line of standard input is a message, and the answer to it part of what the next one
+is answered to; /forget begins anew, /bye or the end of the input ends it.`,
 		Example: `  cultivar generate --base ./smollm --adapter handbook:prod --prompt "The boiler is checked"
   cultivar generate --base ./smollm --adapter ./handbook-adapter --chat
   cultivar generate --base ./smollm --prompts questions.txt --json`,
@@ -65,7 +65,7 @@ answered to; /forget begins anew, /bye or the end of the input ends it.`,
 	return c
 }
 
-func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions, in asked) error {
+func runGenerate(a *door.App, c *cobra.Command, o generation.Options, in asked) error {
 	err := checkQuantize(o.Quantize)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions, in ask
 	if in.chat {
 		return converse(a, c.Context(), o, in.system)
 	}
-	answers, err := stages.Generate(c.Context(), o)
+	answers, err := generation.Generate(c.Context(), o)
 	if err != nil {
 		return templateHint(err)
 	}
@@ -94,7 +94,7 @@ func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions, in ask
 	case a.JSON && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
 		return a.PrintJSON(answers[0])
 	case a.JSON:
-		return a.PrintJSON(stages.Answers{Answers: answers})
+		return a.PrintJSON(generation.Answers{Answers: answers})
 	case len(answers) == 1:
 		_, err = fmt.Fprintln(a.Exact())
 		return err
@@ -121,8 +121,8 @@ func now() (time.Time, error) {
 
 // TemplateCommand is template.
 func TemplateCommand(a *door.App) *cobra.Command {
-	var o stages.RenderOptions
-	var generation bool
+	var o generation.RenderOptions
+	var addPrompt bool
 	c := &cobra.Command{
 		Use:   "template --base BASE --messages FILE",
 		Short: "Show a conversation as the base's chat template renders it",
@@ -137,17 +137,17 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 				return err
 			}
 			if c.Flags().Changed("add-generation-prompt") {
-				o.AddGenerationPrompt = &generation
+				o.AddGenerationPrompt = &addPrompt
 			}
 			if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 				return err
 			}
-			text, err := stages.Render(o)
+			text, err := generation.Render(o)
 			if err != nil {
 				return templateHint(err)
 			}
 			if a.JSON {
-				return a.PrintJSON(stages.Rendered{Text: text})
+				return a.PrintJSON(generation.Rendered{Text: text})
 			}
 			_, err = io.WriteString(a.Exact(), text)
 			return err
@@ -158,14 +158,14 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
 	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
 	f.StringVar(&o.ChatTemplate, "chat-template", "", "`FILE` of a chat template, instead of the base's")
-	f.BoolVar(&generation, "add-generation-prompt", false, "end with the start of an answer")
+	f.BoolVar(&addPrompt, "add-generation-prompt", false, "end with the start of an answer")
 	door.Require(c, "base", "messages")
 	return c
 }
 
 // TokenizeCommand is tokenize.
 func TokenizeCommand(a *door.App) *cobra.Command {
-	var o stages.TokenizeOptions
+	var o generation.TokenizeOptions
 	c := &cobra.Command{
 		Use:   "tokenize --base BASE < TEXT",
 		Short: "Turn text into the base's tokens, or tokens into text",
@@ -178,7 +178,7 @@ line, which is then a JSON string. With --decode the way back.`,
 				return err
 			}
 			o.JSON = a.JSON
-			return stages.Tokenize(o, a.In, a.Exact())
+			return generation.Tokenize(o, a.In, a.Exact())
 		},
 	}
 	f := c.Flags()

@@ -1,4 +1,5 @@
-package stages
+// Package publication moves adapters to and from registries, and aliases over versions.
+package publication
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package stages
+package generation
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // ownTemplate takes a chat template from a file, in place of the base's.
-func (b *Base) ownTemplate(path string) error {
+func ownTemplate(b *models.Base, path string) error {
 	if path == "" {
 		return nil
 	}
@@ -23,7 +24,7 @@ func (b *Base) ownTemplate(path string) error {
 
 // conversing binds the base's weights with the adapter, and warns where it was trained with another template
 // than the one that renders for it now.
-func (b *Base) conversing(ctx context.Context, ref AdapterRef) (*model.Model, error) {
+func conversing(ctx context.Context, b *models.Base, ref models.AdapterRef) (*model.Model, error) {
 	if ref.Adapter == "" {
 		return b.Model(ctx, ref)
 	}
@@ -39,19 +40,19 @@ func (b *Base) conversing(ctx context.Context, ref AdapterRef) (*model.Model, er
 
 // Chat is a conversation with a model. It is for one goroutine.
 type Chat struct {
-	base     *Base
+	base     *models.Base
 	model    *model.Model
-	options  GenerateOptions
+	options  Options
 	messages []map[string]any
 }
 
 // OpenChat opens a base for a conversation, which begins with the system's message unless that is empty.
 // Close it after use.
-func OpenChat(ctx context.Context, o GenerateOptions, system string) (*Chat, error) {
+func OpenChat(ctx context.Context, o Options, system string) (*Chat, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	b, err := OpenBase(o.Base, o.Quantize)
+	b, err := models.Open(o.Base, o.Quantize)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func OpenChat(ctx context.Context, o GenerateOptions, system string) (*Chat, err
 }
 
 func (c *Chat) open(ctx context.Context, system string) (err error) {
-	if err = c.base.ownTemplate(c.options.ChatTemplate); err != nil {
+	if err = ownTemplate(c.base, c.options.ChatTemplate); err != nil {
 		return err
 	}
 	if c.base.Template == nil {
@@ -76,7 +77,7 @@ func (c *Chat) open(ctx context.Context, system string) (err error) {
 	if system != "" {
 		c.messages = append(c.messages, map[string]any{"role": "system", "content": system})
 	}
-	c.model, err = c.base.conversing(ctx, c.options.AdapterRef)
+	c.model, err = conversing(ctx, c.base, c.options.AdapterRef)
 	return err
 }
 
@@ -85,20 +86,20 @@ func (c *Chat) Close() error { return c.base.Close() }
 
 // Say adds what the user says and returns the answer, which is part of the conversation from then on. A turn
 // that fails is none.
-func (c *Chat) Say(ctx context.Context, text string) (GenerateResult, error) {
+func (c *Chat) Say(ctx context.Context, text string) (Answer, error) {
 	messages := append(c.messages, map[string]any{"role": "user", "content": text})
-	rendered, err := c.base.render(chat.Input{Messages: messages, AddGenerationPrompt: true, Now: c.options.Now})
+	rendered, err := render(c.base, chat.Input{Messages: messages, AddGenerationPrompt: true, Now: c.options.Now})
 	if err != nil {
-		return GenerateResult{}, err
+		return Answer{}, err
 	}
 	prompt := c.base.Tokenizer.Encode(rendered, false)
-	limit, err := c.base.room(len(prompt), c.options.MaxNewTokens)
+	limit, err := room(c.base, len(prompt), c.options.MaxNewTokens)
 	if err != nil {
-		return GenerateResult{}, err
+		return Answer{}, err
 	}
-	answers, err := c.base.continueAll(ctx, c.model.NewBatch(1), [][]int32{prompt}, []int{limit}, c.options)
+	answers, err := continueAll(ctx, c.base, c.model.NewBatch(1), [][]int32{prompt}, []int{limit}, c.options)
 	if err != nil {
-		return GenerateResult{}, err
+		return Answer{}, err
 	}
 	c.messages = append(messages, map[string]any{"role": "assistant", "content": answers[0].Text})
 	return answers[0], nil
@@ -114,7 +115,7 @@ func (c *Chat) Forget() {
 }
 
 // room is how many tokens may follow a prompt.
-func (b *Base) room(prompt, wanted int) (int, error) {
+func room(b *models.Base, prompt, wanted int) (int, error) {
 	limit := b.Config().MaxPositionEmbeddings
 	if limit <= 0 {
 		return wanted, nil

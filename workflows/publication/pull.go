@@ -1,10 +1,9 @@
-package stages
+package publication
 
 import (
 	"context"
 
 	"github.com/cultivar/cultivar/adapters/publish"
-	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 )
 
@@ -45,13 +44,4 @@ type Pulled struct {
 func (o PullOptions) PulledFrom(r publish.Result) Pulled {
 	m := r.Manifest
 	return Pulled{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)}
-}
-
-// FoundAdapter is an adapter that was named by a directory or by a version in a registry.
-type FoundAdapter = publish.Found
-
-// FindAdapter reads the adapter that ref names: a directory, or a version in the registry, of which
-// the files are verified.
-func FindAdapter(ctx context.Context, location, store, ref string) (FoundAdapter, error) {
-	return publish.Find(ctx, ref, func() (*registry.Registry, error) { return home.Registry(ctx, location, store) })
 }

@@ -1,4 +1,4 @@
-package registry_test
+package fetch_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/store/registry/fetch"
 	"github.com/cultivar/cultivar/store/storetest"
 )
 
@@ -42,7 +43,7 @@ func TestFetch(t *testing.T) {
 		parent := t.TempDir()
 		dir := filepath.Join(parent, "new", "a")
 		for range 2 { // the second time it is there already
-			if err := r.Fetch(t.Context(), m, dir); err != nil {
+			if err := fetch.Files(t.Context(), b, m, dir); err != nil {
 				t.Fatal(err)
 			}
 			if got := tree(t, parent); !slices.Equal(got, prefixed("new/a/", fetched)) {
@@ -68,8 +69,7 @@ func TestFetchFaults(t *testing.T) {
 		for _, fault := range []storetest.Fault{storetest.Fail, storetest.CrashBefore} {
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "a")
-			r := registry.New(storetest.Break(b, storetest.At(n, fault)), registry.Kind{})
-			if err := r.Fetch(t.Context(), m, dir); !errors.Is(err, storetest.ErrInjected) {
+			if err := fetch.Files(t.Context(), storetest.Break(b, storetest.At(n, fault)), m, dir); !errors.Is(err, storetest.ErrInjected) {
 				t.Errorf("fault at operation %d: %v", n, err)
 			}
 			if got := tree(t, parent); len(got) != 0 {
@@ -86,14 +86,14 @@ func TestFetchRefusesDamage(t *testing.T) {
 	for _, body := range []string{"weights", "weightz 1"} {
 		write(t, b, blobKey(m), body)
 		parent := t.TempDir()
-		err := r.Fetch(t.Context(), m, filepath.Join(parent, "a"))
+		err := fetch.Files(t.Context(), b, m, filepath.Join(parent, "a"))
 		wantErr(t, "Fetch", err, registry.ErrCorrupt)
 		if got := tree(t, parent); len(got) != 0 {
 			t.Errorf("left %q", got)
 		}
 	}
 	m.Files[0].Path = "../out"
-	if err := r.Fetch(t.Context(), m, filepath.Join(t.TempDir(), "a")); err == nil {
+	if err := fetch.Files(t.Context(), b, m, filepath.Join(t.TempDir(), "a")); err == nil {
 		t.Error("a path out of the directory was fetched")
 	}
 }
@@ -117,14 +117,14 @@ func TestFetchIntoExisting(t *testing.T) {
 		"cleared": {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o777)) }, true},
 	} {
 		dir := filepath.Join(t.TempDir(), "a")
-		if err := r.Fetch(t.Context(), m, dir); err != nil {
+		if err := fetch.Files(t.Context(), b, m, dir); err != nil {
 			t.Fatal(err)
 		}
 		if err := test.change(dir); err != nil {
 			t.Fatal(err)
 		}
 		before := tree(t, dir)
-		err := r.Fetch(t.Context(), m, dir)
+		err := fetch.Files(t.Context(), b, m, dir)
 		if test.ok {
 			if err != nil || !slices.Equal(tree(t, dir), fetched) {
 				t.Errorf("%s: %v, %q", name, err, tree(t, dir))
@@ -150,14 +150,14 @@ func TestFetchChecks(t *testing.T) {
 		}
 		return errCheck
 	}
-	wantErr(t, "Fetch", r.Fetch(t.Context(), m, dir, refuse), errCheck)
+	wantErr(t, "Fetch", fetch.Files(t.Context(), b, m, dir, refuse), errCheck)
 	if got := tree(t, parent); len(got) != 0 {
 		t.Errorf("left %q", got)
 	}
-	if err := r.Fetch(t.Context(), m, dir, func(string) error { return nil }); err != nil {
+	if err := fetch.Files(t.Context(), b, m, dir, func(string) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	wantErr(t, "Fetch of what is there", r.Fetch(t.Context(), m, dir, func(string) error { return errCheck }), errCheck)
+	wantErr(t, "Fetch of what is there", fetch.Files(t.Context(), b, m, dir, func(string) error { return errCheck }), errCheck)
 }
 
 // TestConcurrentFetches: all succeed, and one directory stays.
@@ -169,7 +169,7 @@ func TestConcurrentFetches(t *testing.T) {
 	var done sync.WaitGroup
 	for range 8 {
 		done.Go(func() {
-			if err := r.Fetch(t.Context(), m, filepath.Join(parent, "a")); err != nil {
+			if err := fetch.Files(t.Context(), b, m, filepath.Join(parent, "a")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -187,20 +187,20 @@ func TestFetchOver(t *testing.T) {
 	one, two := publish(t, r, draft("a", 1)), publish(t, r, draft("a", 2))
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "a")
-	if err := r.Fetch(t.Context(), one, dir); err != nil {
+	if err := fetch.Files(t.Context(), b, one, dir); err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, parent)
 	mine := errors.New("mine")
-	wantErr(t, "FetchOver", r.FetchOver(t.Context(), two, dir, func(string) error { return mine }), mine)
-	wantErr(t, "FetchOver", r.FetchOver(t.Context(), two, dir, func(string) error { return nil }, func(string) error { return mine }), mine)
+	wantErr(t, "FetchOver", fetch.Over(t.Context(), b, two, dir, func(string) error { return mine }), mine)
+	wantErr(t, "FetchOver", fetch.Over(t.Context(), b, two, dir, func(string) error { return nil }, func(string) error { return mine }), mine)
 	if got := tree(t, parent); !slices.Equal(got, before) {
 		t.Errorf("there is %q", got)
 	}
-	if err := r.FetchOver(t.Context(), two, dir, func(old string) error { return r.Fetch(t.Context(), one, old) }); err != nil {
+	if err := fetch.Over(t.Context(), b, two, dir, func(old string) error { return fetch.Files(t.Context(), b, one, old) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Fetch(t.Context(), two, dir); err != nil {
+	if err := fetch.Files(t.Context(), b, two, dir); err != nil {
 		t.Errorf("another version is there: %v", err)
 	}
 	if got := tree(t, parent); len(got) != len(before) {

@@ -1,4 +1,4 @@
-package stages
+package ingestion
 
 // Ingested is what became of documents, for people and programs.
 type Ingested struct {
@@ -23,7 +23,7 @@ type Ingested struct {
 }
 
 // Ingested sums the result up.
-func (r IngestResult) Ingested() Ingested {
+func (r Result) Ingested() Ingested {
 	s := r.Stats
 	return Ingested{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
 		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits, s.Unsupported, s.Left, r.Report}

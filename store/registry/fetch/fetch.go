@@ -1,4 +1,5 @@
-package registry
+// Package fetch makes directories of versions in a registry: each whole and verified, or not there.
+package fetch
 
 import (
 	"context"
@@ -11,22 +12,24 @@ import (
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/registry"
 )
 
-// Fetch makes dir hold exactly the files of a version. They are written and verified in a private
+// Files makes dir hold exactly the files of a version. They are written and verified in a private
 // directory beside it, which is synced and renamed into place when everything, including the checks,
 // is right; so dir is never seen half filled or unverified. A dir that holds the version already is
 // verified and left as it is; one that holds anything else is an error (fs.ErrExist).
-func (r *Registry) Fetch(ctx context.Context, m Manifest, dir string, checks ...func(dir string) error) error {
-	if err := r.fetch(ctx, m, dir, checks); err != nil {
+func Files(ctx context.Context, b store.Bucket, m registry.Manifest, dir string, checks ...func(dir string) error) error {
+	if err := files(ctx, b, m, dir, checks); err != nil {
 		return fmt.Errorf("fetch %s: %w", m.Ref(), err)
 	}
 	return nil
 }
 
-func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []func(string) error) error {
-	if err := checkFiles(m.Files); err != nil {
+func files(ctx context.Context, b store.Bucket, m registry.Manifest, dir string, checks []func(string) error) error {
+	if err := registry.CheckFiles(m.Files); err != nil {
 		return err
 	}
 	dir, err := filepath.Abs(dir)
@@ -43,7 +46,7 @@ func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []f
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err
 	}
-	err = atomicfile.WriteDir(dir, func(private string) error { return r.fillAndCheck(ctx, m, private, checks) })
+	err = atomicfile.WriteDir(dir, func(private string) error { return fillAndCheck(ctx, b, m, private, checks) })
 	if errors.Is(err, fs.ErrExist) {
 		// Another fetch may have been first; then its directory is as good.
 		if present, holdsErr := holds(ctx, m, dir); !present {
@@ -54,12 +57,12 @@ func (r *Registry) fetch(ctx context.Context, m Manifest, dir string, checks []f
 	return err
 }
 
-// FetchOver is Fetch in the place of a directory that holds something else, which goes if spare, asked when
+// Over is Files in the place of a directory that holds something else, which goes if spare, asked when
 // nobody finds it by its path any more, has no objection.
-func (r *Registry) FetchOver(ctx context.Context, m Manifest, dir string, spare func(old string) error, checks ...func(dir string) error) error {
-	err := checkFiles(m.Files)
+func Over(ctx context.Context, b store.Bucket, m registry.Manifest, dir string, spare func(old string) error, checks ...func(dir string) error) error {
+	err := registry.CheckFiles(m.Files)
 	if err == nil {
-		err = atomicfile.ReplaceDir(dir, spare, func(private string) error { return r.fillAndCheck(ctx, m, private, checks) })
+		err = atomicfile.ReplaceDir(dir, spare, func(private string) error { return fillAndCheck(ctx, b, m, private, checks) })
 	}
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", m.Ref(), err)
@@ -67,8 +70,8 @@ func (r *Registry) FetchOver(ctx context.Context, m Manifest, dir string, spare 
 	return nil
 }
 
-func (r *Registry) fillAndCheck(ctx context.Context, m Manifest, dir string, checks []func(string) error) error {
-	if err := r.fill(ctx, m, dir); err != nil {
+func fillAndCheck(ctx context.Context, b store.Bucket, m registry.Manifest, dir string, checks []func(string) error) error {
+	if err := fill(ctx, cas.New(b), m, dir); err != nil {
 		return err
 	}
 	return runChecks(checks, dir)
@@ -84,7 +87,7 @@ func runChecks(checks []func(string) error, dir string) error {
 }
 
 // fill writes all files below dir, verified.
-func (r *Registry) fill(ctx context.Context, m Manifest, dir string) error {
+func fill(ctx context.Context, blobs *cas.Store, m registry.Manifest, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -94,21 +97,21 @@ func (r *Registry) fill(ctx context.Context, m Manifest, dir string) error {
 		if err := root.MkdirAll(path.Dir(f.Path), 0o777); err != nil {
 			return err
 		}
-		if err := r.fetchFile(ctx, root, f); err != nil {
+		if err := file(ctx, blobs, root, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 	}
 	return nil
 }
 
-func (r *Registry) fetchFile(ctx context.Context, root *os.Root, f File) error {
-	body, size, err := r.blobs.Get(ctx, cas.Digest(f.Digest))
+func file(ctx context.Context, blobs *cas.Store, root *os.Root, f registry.File) error {
+	body, size, err := blobs.Get(ctx, cas.Digest(f.Digest))
 	if err != nil {
 		return err
 	}
 	defer body.Close()
 	if size != f.Size {
-		return fmt.Errorf("%w: blob has %d bytes, the manifest says %d", ErrCorrupt, size, f.Size)
+		return fmt.Errorf("%w: blob has %d bytes, the manifest says %d", registry.ErrCorrupt, size, f.Size)
 	}
 	out, err := root.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -120,7 +123,7 @@ func (r *Registry) fetchFile(ctx context.Context, root *os.Root, f File) error {
 
 // holds says whether dir is there with exactly the files of a version. A directory that is absent or
 // empty is false without an error; anything else is an error.
-func holds(ctx context.Context, m Manifest, dir string) (bool, error) {
+func holds(ctx context.Context, m registry.Manifest, dir string) (bool, error) {
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -175,7 +178,7 @@ func plainFiles(root *os.Root) (map[string]bool, error) {
 	return found, err
 }
 
-func hasContent(ctx context.Context, root *os.Root, want File) (bool, error) {
+func hasContent(ctx context.Context, root *os.Root, want registry.File) (bool, error) {
 	f, err := root.Open(want.Path)
 	if err != nil {
 		return false, err

@@ -1,4 +1,6 @@
-package stages
+// Package generation has a base, with or without an adapter, say something: it continues texts, answers
+// conversations, and shows what becomes of both on the way.
+package generation
 
 import (
 	"bytes"
@@ -11,12 +13,14 @@ import (
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer/generate"
+	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
-// GenerateOptions say what to continue, and how.
-type GenerateOptions struct {
+// Options say what to continue, and how.
+type Options struct {
 	Base string
-	AdapterRef
+	models.AdapterRef
 	// Quantize is a method; empty leaves the weights as they are stored.
 	Quantize string
 
@@ -33,8 +37,8 @@ type GenerateOptions struct {
 	OnText    func(string) // called with every piece of text as it is complete; of a single prompt
 }
 
-// GenerateResult is an answer.
-type GenerateResult struct {
+// Answer is an answer.
+type Answer struct {
 	IDs          []int32 `json:"ids"`
 	Text         string  `json:"text"`
 	FinishReason string  `json:"finish_reason"` // stop or length, as OpenAI's API says it
@@ -42,25 +46,25 @@ type GenerateResult struct {
 }
 
 // Generate continues prompts, and returns an answer to each.
-func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) {
+func Generate(ctx context.Context, o Options) ([]Answer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	b, err := OpenBase(o.Base, o.Quantize)
+	b, err := models.Open(o.Base, o.Quantize)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = b.Close() }()
-	if err := b.ownTemplate(o.ChatTemplate); err != nil {
+	if err := ownTemplate(b, o.ChatTemplate); err != nil {
 		return nil, err
 	}
-	prompts, err := b.prompts(o)
+	prompts, err := tokensOf(b, o)
 	if err != nil {
 		return nil, err
 	}
 	limits := make([]int, len(prompts))
 	for i, prompt := range prompts {
-		if limits[i], err = b.room(len(prompt), o.MaxNewTokens); err != nil {
+		if limits[i], err = room(b, len(prompt), o.MaxNewTokens); err != nil {
 			return nil, err
 		}
 	}
@@ -69,22 +73,22 @@ func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) 
 	}
 	bind := b.Model
 	if o.MessagesFile != "" {
-		bind = b.conversing
+		bind = func(ctx context.Context, ref models.AdapterRef) (*model.Model, error) { return conversing(ctx, b, ref) }
 	}
 	m, err := bind(ctx, o.AdapterRef)
 	if err != nil {
 		return nil, err
 	}
-	return b.continueAll(ctx, m.NewBatch(len(prompts)), prompts, limits, o)
+	return continueAll(ctx, b, m.NewBatch(len(prompts)), prompts, limits, o)
 }
 
 // continueAll answers the prompts, each up to its own limit.
-func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts [][]int32, limits []int, o GenerateOptions) ([]GenerateResult, error) {
-	results := make([]GenerateResult, len(prompts))
+func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prompts [][]int32, limits []int, o Options) ([]Answer, error) {
+	results := make([]Answer, len(prompts))
 	texts := make([]*generate.UntilStop, len(prompts))
 	streams := make([]*tokenizer.Stream, len(prompts))
 	for i, p := range prompts {
-		results[i] = GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
+		results[i] = Answer{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
 		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
 		if len(prompts) == 1 {
 			texts[i].Emit = o.OnText
@@ -107,8 +111,8 @@ func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts []
 	return results, err
 }
 
-// prompts is the tokens to continue.
-func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
+// tokensOf is the tokens to continue.
+func tokensOf(b *models.Base, o Options) ([][]int32, error) {
 	switch {
 	case o.PromptIDs != nil:
 		return [][]int32{o.PromptIDs}, nil
@@ -118,7 +122,7 @@ func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 			return nil, err
 		}
 		in.AddGenerationPrompt, in.Now = true, o.Now
-		text, err := b.render(in)
+		text, err := render(b, in)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +135,7 @@ func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 	return list, nil
 }
 
-func (b *Base) render(in chat.Input) (string, error) {
+func render(b *models.Base, in chat.Input) (string, error) {
 	if b.Template == nil {
 		return "", fmt.Errorf("%s: %w", b.Dir(), chat.ErrNoTemplate)
 	}
@@ -150,12 +154,12 @@ type RenderOptions struct {
 
 // Render renders a conversation with the base's chat template.
 func Render(o RenderOptions) (string, error) {
-	b, err := OpenBase(o.Base, "")
+	b, err := models.Open(o.Base, "")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = b.Close() }()
-	if err := b.ownTemplate(o.ChatTemplate); err != nil {
+	if err := ownTemplate(b, o.ChatTemplate); err != nil {
 		return "", err
 	}
 	in, err := readConversation(o.MessagesFile)
@@ -176,7 +180,7 @@ func Render(o RenderOptions) (string, error) {
 		in.AddGenerationPrompt = *o.AddGenerationPrompt
 	}
 	in.Now = o.Now
-	return b.render(in)
+	return render(b, in)
 }
 
 // readConversation reads what a template renders: an array of messages, or an object with
@@ -206,5 +210,5 @@ type Rendered struct {
 
 // Answers are the answers to prompts.
 type Answers struct {
-	Answers []GenerateResult `json:"answers"`
+	Answers []Answer `json:"answers"`
 }
