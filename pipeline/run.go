@@ -45,6 +45,7 @@ func Run(ctx context.Context, cfg Config, sources []Source, sink Sink) (Stats, e
 	r := newRun(cfg)
 	err := r.write(r.drafts(ctx, sources), sink)
 	stats := r.snapshot()
+	stats.countLeft(sources)
 	if err != nil {
 		return stats, err
 	}
@@ -77,6 +78,7 @@ func (r *run) snapshot() Stats {
 	s.Files, s.Bytes, s.In = r.files.Load(), r.bytes.Load(), r.in.Load()
 	s.Dropped, s.Spans = maps.Clone(s.Dropped), maps.Clone(s.Spans)
 	s.Flagged, s.Redactions = maps.Clone(s.Flagged), maps.Clone(s.Redactions)
+	s.Unsupported, s.Left = maps.Clone(s.Unsupported), maps.Clone(s.Left)
 	return s
 }
 

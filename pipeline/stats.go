@@ -3,8 +3,11 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/pipeline/source"
 )
 
 // ErrUnreadable means that a larger share of the documents than allowed could not be read.
@@ -22,12 +25,15 @@ type Stats struct {
 	Flagged    map[string]int64 `json:"flagged"`    // documents kept that break a rule in signal mode, by rule
 	Redactions map[string]int64 `json:"redactions"` // by entity
 
+	Unsupported map[string]int64 `json:"unsupported"` // of the dropped, by how their files' names end, or by type
+	Left        map[string]int64 `json:"left"`        // files and folders that were not looked at: hidden, ignored, links
+
 	unreadable int64
 }
 
 func newStats() Stats {
 	return Stats{Dropped: map[string]int64{}, Spans: map[string]int64{},
-		Flagged: map[string]int64{}, Redactions: map[string]int64{}}
+		Flagged: map[string]int64{}, Redactions: map[string]int64{}, Unsupported: map[string]int64{}, Left: map[string]int64{}}
 }
 
 // DroppedTotal is the number of dropped documents.
@@ -56,6 +62,9 @@ func (s *Stats) count(d *draft) {
 		if d.Drop.Stage == stageSource || d.Drop.Stage == stageExtract {
 			s.unreadable++
 		}
+		if d.Drop.Rule == "unsupported" {
+			s.Unsupported[ending(d.SourceURI, d.MIME)]++
+		}
 		return
 	}
 	s.Out++
@@ -65,6 +74,29 @@ func (s *Stats) count(d *draft) {
 	s.Runes += int64(d.NChars)
 	for _, r := range d.Redactions {
 		s.Redactions[r.Entity]++
+	}
+}
+
+// ending is how people call a type of file: by its name's ending, where it has one.
+func ending(uri, mime string) string {
+	if ext := strings.ToLower(path.Ext(uri)); len(ext) > 1 && len(ext) <= 8 {
+		return ext
+	}
+	mime, _, _ = strings.Cut(mime, ";")
+	return mime
+}
+
+// countLeft adds what the sources did not give.
+func (s *Stats) countLeft(sources []Source) {
+	for _, from := range sources {
+		if d, ok := from.(interface{ Left() source.Left }); ok {
+			left := d.Left()
+			for kind, n := range map[string]int64{"hidden": left.Hidden, "ignored": left.Ignored, "links": left.Special} {
+				if n > 0 {
+					s.Left[kind] += n
+				}
+			}
+		}
 	}
 }
 

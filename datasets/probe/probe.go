@@ -30,7 +30,9 @@ type Statement struct {
 }
 
 // With is the statement with another value.
-func (s Statement) With(value string) string { return s.Text[:s.At] + value + s.Text[s.At+len(s.Value):] }
+func (s Statement) With(value string) string {
+	return s.Text[:s.At] + value + s.Text[s.At+len(s.Value):]
+}
 
 // Swap is two statements of different documents whose values change places: two comparisons of a true
 // statement with an altered one.

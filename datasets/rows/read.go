@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/table/parquetjson"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/datasets/rows/objects"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/bounded"
 )
@@ -98,16 +99,16 @@ func From(name string, r io.Reader, o Options) iter.Seq2[datasets.Example, error
 			return
 		}
 		defer func() { _ = text.Close() }()
-		var objects iter.Seq2[object, error]
+		var list iter.Seq2[objects.Object, error]
 		switch ext {
 		case ".jsonl", ".ndjson":
-			objects = lines(text, maxRow)
+			list = objects.Lines(text, maxRow)
 		case ".json":
-			objects = stream(text, maxRow)
+			list = objects.Stream(text, maxRow)
 		case ".csv":
-			objects = cells(text, 0, maxRow)
+			list = objects.Cells(text, 0, maxRow)
 		case ".tsv":
-			objects = cells(text, '\t', maxRow)
+			list = objects.Cells(text, '\t', maxRow)
 		case ".txt", ".md":
 			e, err := whole(text)
 			if err != nil {
@@ -116,7 +117,7 @@ func From(name string, r io.Reader, o Options) iter.Seq2[datasets.Example, error
 			yield(e, err)
 			return
 		}
-		understand(name, objects, o)(yield)
+		understand(name, list, o)(yield)
 	}
 }
 
@@ -140,27 +141,20 @@ func FromParquet(name string, r io.ReaderAt, size int64, o Options) iter.Seq2[da
 	}
 }
 
-// object is a row before it is understood.
-type object struct {
-	json  []byte
-	n     int    // its number in the file, by lines or rows
-	place string // what is counted: line or row
-}
-
 // understand parses objects, gives each row an id, and says in errors where it stands.
-func understand(name string, objects iter.Seq2[object, error], o Options) iter.Seq2[datasets.Example, error] {
+func understand(name string, list iter.Seq2[objects.Object, error], o Options) iter.Seq2[datasets.Example, error] {
 	return func(yield func(datasets.Example, error) bool) {
-		for row, err := range objects {
+		for row, err := range list {
 			var e datasets.Example
 			if err == nil {
-				e, err = Parse(row.json, o)
+				e, err = Parse(row.JSON, o)
 			}
 			var corrupt *table.CorruptError
 			if err != nil && !errors.As(err, &corrupt) { // which names the file
-				err = fmt.Errorf("%q: %s %d: %w", name, row.place, row.n, err)
+				err = fmt.Errorf("%q: %s %d: %w", name, row.Place, row.N, err)
 			}
 			if err == nil {
-				e = complete(e, row.n)
+				e = complete(e, row.N)
 			}
 			if !yield(e, err) || err != nil {
 				return
@@ -181,12 +175,12 @@ func complete(e datasets.Example, n int) datasets.Example {
 }
 
 // numbered counts the rows of a Parquet file.
-func numbered(rows iter.Seq2[[]byte, error]) iter.Seq2[object, error] {
-	return func(yield func(object, error) bool) {
+func numbered(rows iter.Seq2[[]byte, error]) iter.Seq2[objects.Object, error] {
+	return func(yield func(objects.Object, error) bool) {
 		n := 0
 		for raw, err := range rows {
 			n++
-			if !yield(object{raw, n, "row"}, err) {
+			if !yield(objects.Object{JSON: raw, N: n, Place: "row"}, err) {
 				return
 			}
 		}

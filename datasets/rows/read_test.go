@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,33 +168,6 @@ func TestReadRefuses(t *testing.T) {
 func damaged(gz []byte) []byte {
 	gz[len(gz)-5] ^= 1
 	return gz
-}
-
-// endless is a row without an end.
-type endless struct{ begun bool }
-
-func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'a'
-	}
-	if !e.begun {
-		e.begun = true
-		return copy(p, `"`), nil
-	}
-	return len(p), nil
-}
-
-func TestReadBounds(t *testing.T) {
-	const most = 1 << 20
-	for name, objects := range map[string]iter.Seq2[object, error]{
-		"lines": lines(&endless{}, most), "stream": stream(&endless{}, most), "cells": cells(&endless{}, ',', most),
-	} {
-		for _, err := range objects {
-			if !errors.Is(err, errLong) && !strings.Contains(err.Error(), "header") {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-	}
 }
 
 func FuzzFrom(f *testing.F) {

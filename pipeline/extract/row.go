@@ -135,28 +135,37 @@ func (r RowReader) identity(e datasets.Example, number string) string {
 	return number
 }
 
-// take removes the first of the named fields that holds a string or number. The very name goes before those
-// that differ in case, of which the first in order counts.
+// take removes the first of the named fields that holds a string or number. The very name goes before keys that
+// differ from it in case, of which the first in order counts.
 func take(object map[string]any, keys, names []string) (string, bool) {
 	for _, name := range names {
-		if _, exact := object[name]; exact {
-			keys = slices.Insert(slices.Clone(keys), 0, name)
+		if text, ok := pull(object, name); ok {
+			return text, true
 		}
 		for _, key := range keys {
 			if !strings.EqualFold(key, name) {
 				continue
 			}
-			switch v := object[key].(type) {
-			case string:
-				delete(object, key)
-				return v, true
-			case json.Number:
-				delete(object, key)
-				return v.String(), true
+			if text, ok := pull(object, key); ok {
+				return text, true
 			}
 		}
 	}
 	return "", false
+}
+
+// pull removes a string or number.
+func pull(object map[string]any, key string) (text string, ok bool) {
+	switch v := object[key].(type) {
+	case string:
+		text, ok = v, true
+	case json.Number:
+		text, ok = v.String(), true
+	}
+	if ok {
+		delete(object, key)
+	}
+	return text, ok
 }
 
 // sortedKeys returns the keys in order, so that of two that differ in case the same one wins always.

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 )
 
 // maxIgnoreBytes bounds an ignore file; a larger one is surely something else.
@@ -26,7 +27,20 @@ type Dir struct {
 	root *os.Root
 	only string // the single file, "" for the whole folder
 	cfg  Config
+
+	hidden, ignored, special atomic.Int64
 }
+
+// Left counts the files and folders that a source has and does not give; what is in such a folder is not
+// looked at.
+type Left struct {
+	Hidden  int64 // whose name begins with a dot
+	Ignored int64 // by an ignore file or the configuration
+	Special int64 // links, devices, pipes
+}
+
+// Left returns what the last walk left out. It may be called while one is under way.
+func (d *Dir) Left() Left { return Left{d.hidden.Load(), d.ignored.Load(), d.special.Load()} }
 
 // OpenDir opens a folder, or a single file, as a source called name. The name is part of every
 // document's identity: keep it when the folder moves. Close the source after use.
@@ -67,6 +81,9 @@ func (d *Dir) Files(ctx context.Context) iter.Seq2[File, error] {
 
 // files walks with fs.SkipAll meaning that the consumer has had enough.
 func (d *Dir) files(ctx context.Context, yield func(File) bool) error {
+	for _, n := range []*atomic.Int64{&d.hidden, &d.ignored, &d.special} {
+		n.Store(0)
+	}
 	if d.only != "" {
 		info, err := d.root.Stat(d.only)
 		if err != nil {
@@ -123,20 +140,24 @@ func (d *Dir) visit(ctx context.Context, name string, e fs.DirEntry, at []string
 	return nil
 }
 
-// skips reports whether an entry is none of ours: hidden, ignored, a link, a device.
+// skips reports whether an entry is none of ours: hidden, ignored, a link, a device; and counts it. Ignore
+// files and what version control keeps are nobody's documents.
 func (d *Dir) skips(e fs.DirEntry, at []string, rules *ruleset) bool {
 	name := e.Name()
 	switch {
-	case name == ignoreName:
+	case name == ignoreName, e.IsDir() && versionControl[name]:
 		return true
 	case strings.HasPrefix(name, ".") && !d.cfg.Hidden:
-		return true
-	case e.IsDir() && versionControl[name]:
+		d.hidden.Add(1)
 		return true
 	case !e.IsDir() && !e.Type().IsRegular():
+		d.special.Add(1)
+		return true
+	case rules.ignored(at, e.IsDir()):
+		d.ignored.Add(1)
 		return true
 	}
-	return rules.ignored(at, e.IsDir())
+	return false
 }
 
 // rulesOf adds the folder's own ignore file, when it has one, to the rules from above.

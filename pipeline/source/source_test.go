@@ -160,3 +160,28 @@ func FuzzPattern(f *testing.F) {
 		}
 	})
 }
+
+// What is left out is counted, each time anew, and version control is nobody's documents.
+func TestLeft(t *testing.T) {
+	dir := plant(t, map[string]string{
+		"a.md": "", ".note.md": "", ".plans/may.md": "", ".plans/june.md": "", "old.tmp": "", ".git/config": "", ignoreName: "*.tmp\n",
+	})
+	if err := os.Symlink("a.md", filepath.Join(dir, "link.md")); err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenDir("s", dir, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for range 2 {
+		for _, err := range d.Files(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, want := d.Left(), (Left{Hidden: 2, Ignored: 1, Special: 1}); got != want {
+			t.Errorf("left out %+v, want %+v", got, want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ import (
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -72,7 +72,7 @@ var codes = []struct {
 	{workflows.ErrInvalid, Usage},
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},
-	{stages.ErrInvalidAdapter, Refused},
+	{publication.ErrInvalidAdapter, Refused},
 	{adapters.ErrOtherBase, Refused},
 	{adapters.ErrBaseMismatch, Refused},
 	{safetensors.ErrPickle, Refused},

@@ -1,4 +1,4 @@
-// Package inspect says what a base or an adapter is, without running it.
+// Package inspect says what a base or an adapter is, without running it, and draws the card of a published one.
 package inspect
 
 import (

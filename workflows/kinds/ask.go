@@ -6,7 +6,8 @@ import (
 	"github.com/cultivar/cultivar/internal/embedded/documents"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/generation"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // Answers are what base and adapter say to the same question, which is that of the sample documents:
@@ -41,8 +42,8 @@ func ask() workflows.Kind {
 
 // answer asks in the form in which the documents ask and answer.
 func answer(ctx context.Context, env workflows.Env, base, adapter string) (string, error) {
-	answers, err := stages.Generate(ctx, stages.GenerateOptions{
-		Base: base, AdapterRef: stages.AdapterRef{Adapter: adapter}, Prompts: []string{"**Q: " + documents.Question + "**\n\nA:"},
+	answers, err := generation.Generate(ctx, generation.Options{
+		Base: base, AdapterRef: models.AdapterRef{Adapter: adapter}, Prompts: []string{"**Q: " + documents.Question + "**\n\nA:"},
 		Options: generate.Options{MaxNewTokens: 60}, StopTexts: []string{"\n"}, Now: env.Now(),
 	})
 	if err != nil {

@@ -62,3 +62,25 @@ func baseAndAdapter(ctx context.Context, env workflows.Env, t workflows.Task) (b
 	adapter, err = checkout(ctx, env, t.Inputs["adapter"])
 	return base, adapter, err
 }
+
+// Evaluating is an evaluation by itself, of a base alone or with an adapter. Its digest is that of the figures,
+// whatever page they stand on.
+func Evaluating() workflows.Work[training.EvalOptions, training.EvalResult] {
+	return workflows.Work[training.EvalOptions, training.EvalResult]{
+		Name: "eval", Do: training.Eval,
+		Config: func(o training.EvalOptions) any {
+			return map[string]any{"split": o.Split, "append_eos": o.AppendEOS, "quantize": o.Quantize, "max_seq_length": o.MaxSeqLength, "data": o.Rows}
+		},
+		Tell: func(o training.EvalOptions, r training.EvalResult) (used, made []workflows.Artefact) {
+			used = append(one(workflows.Base, o.Base, r.Base), rowsOf(r.Data))
+			if r.Adapter != "" {
+				used = append(used, workflows.Artefact{Type: workflows.Adapter, Ref: o.Adapter, Digest: r.Adapter})
+			}
+			ref := "losses"
+			if r.Report != "" {
+				ref = r.Report
+			}
+			return used, one(workflows.Report, ref, r.Digest())
+		},
+	}
+}

@@ -6,13 +6,13 @@ import (
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 )
 
 // IngestConfig says which dataset is made, and how.
 type IngestConfig struct {
-	Dataset             string `yaml:"dataset"` // its name
-	stages.IngestConfig `yaml:",inline"`
+	Dataset          string `yaml:"dataset"` // its name
+	ingestion.Config `yaml:",inline"`
 }
 
 // Validate reports everything that is wrong with the configuration.
@@ -20,7 +20,7 @@ func (c *IngestConfig) Validate() error {
 	if err := catalog.CheckName(c.Dataset); err != nil {
 		return err
 	}
-	return c.IngestConfig.Validate()
+	return c.Config.Validate()
 }
 
 // Ingested is what became of documents.
@@ -32,7 +32,7 @@ type Ingested struct {
 
 func ingest() workflows.Kind {
 	return workflows.Kind{
-		Name: "ingest", Version: 1, Config: func() any { return &IngestConfig{IngestConfig: stages.DefaultIngestConfig()} },
+		Name: "ingest", Version: 1, Config: func() any { return &IngestConfig{Config: ingestion.DefaultConfig()} },
 		Inputs:  []workflows.Port{{Name: "documents", Type: workflows.Documents}},
 		Outputs: []workflows.Port{{Name: "dataset", Type: workflows.Dataset}},
 		Intact:  intact,
@@ -45,14 +45,27 @@ func ingest() workflows.Kind {
 			if len(c.Pipeline.Source.Ignore) == 0 {
 				c.Pipeline.Source.Ignore = nil // an empty list and none are one setting, so have one digest
 			}
-			r, err := stages.Ingest(ctx, stages.IngestOptions{
-				Home: env.Home, Sources: []string{dir}, Name: c.Dataset, Config: c.IngestConfig, Now: env.Now(),
+			r, err := ingestion.Ingest(ctx, ingestion.Options{
+				Home: env.Home, Sources: []string{dir}, Name: c.Dataset, Config: c.Config, Now: env.Now(),
 			})
 			if err != nil {
 				return workflows.Result{}, err
 			}
 			m, ref := r.Dataset.Manifest, r.Dataset.Ref()
 			return facts("dataset", workflows.Artefact{Type: workflows.Dataset, Ref: ref, Digest: m.Digest}, Ingested{ref, r.Stats, m.Counts})
+		},
+	}
+}
+
+// Ingesting is an ingestion by itself: its documents are where they are, and known by their paths alone.
+func Ingesting() workflows.Work[ingestion.Options, ingestion.Result] {
+	return workflows.Work[ingestion.Options, ingestion.Result]{
+		Name: "ingest", Do: ingestion.Ingest, Config: func(o ingestion.Options) any { return o.Config },
+		Tell: func(o ingestion.Options, r ingestion.Result) (used, made []workflows.Artefact) {
+			for _, s := range o.Sources {
+				used = append(used, workflows.Artefact{Type: workflows.Documents, Ref: s})
+			}
+			return used, one(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest)
 		},
 	}
 }

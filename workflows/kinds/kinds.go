@@ -1,6 +1,7 @@
-// Package kinds holds the stages that workflows are made of, a file a kind: what a workflow names, with
-// its configuration, its inputs and its outputs. The work itself is done by the rooms, through
-// workflows/stages. Whatever a kind makes it leaves in the home, where any process finds it; what it
+// Package kinds lists what can be made, a file a kind, in the two ways there are: as a stage that a workflow
+// names ([workflows.Kind]), from artefacts of the home to such, and by one call of a door ([workflows.Work]),
+// from and to places that are named. Both say what was used and made by digest. The work itself is done by the packages beside this one,
+// which the doors call too. Whatever a kind makes it leaves in the home, where any process finds it; what it
 // needs as files it checks out from there.
 package kinds
 
@@ -38,6 +39,11 @@ func All(h Hooks) workflows.Kinds {
 type none struct{}
 
 func noConfig() any { return &none{} }
+
+// one lists an artefact.
+func one(t workflows.Type, ref, digest string) []workflows.Artefact {
+	return []workflows.Artefact{{Type: t, Ref: ref, Digest: digest}}
+}
 
 // facts makes a result of one output, with figures for a report.
 func facts(port string, a workflows.Artefact, figures any) (workflows.Result, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // PublishConfig says as what an adapter is published in the home's registry.
@@ -42,7 +42,7 @@ func publishAdapter() workflows.Kind {
 				return workflows.Result{}, err
 			}
 			c := t.Config.(*PublishConfig)
-			r, err := stages.Publish(ctx, stages.PublishOptions{
+			r, err := publication.Publish(ctx, publication.PublishOptions{
 				Home: env.Home, Dir: dir, Name: c.Name, Alias: c.Alias, Who: env.Who, Why: c.Why, Now: env.Now(),
 			})
 			if err != nil {
@@ -55,7 +55,7 @@ func publishAdapter() workflows.Kind {
 		},
 		Intact: func(ctx context.Context, env workflows.Env, t workflows.Task, r workflows.Result) error {
 			v := r.Outputs["version"]
-			return stages.CheckPublished(ctx, env.Home, v.Ref, t.Config.(*PublishConfig).Alias, v.Digest)
+			return publication.CheckPublished(ctx, env.Home, v.Ref, t.Config.(*PublishConfig).Alias, v.Digest)
 		},
 	}
 }
@@ -71,7 +71,7 @@ func pull() workflows.Kind {
 			if err := os.RemoveAll(dir); err != nil { // of a pull that was killed
 				return workflows.Result{}, err
 			}
-			if _, err := stages.Pull(ctx, stages.PullOptions{Home: env.Home, Ref: t.Inputs["version"].Ref, Out: dir}); err != nil {
+			if _, err := publication.Pull(ctx, publication.PullOptions{Home: env.Home, Ref: t.Inputs["version"].Ref, Out: dir}); err != nil {
 				return workflows.Result{}, err
 			}
 			a, err := peft.Read(dir)
@@ -80,6 +80,29 @@ func pull() workflows.Kind {
 			}
 			out, err := put(ctx, env, workflows.Adapter, "pulled", peft.Digest(a), openAdapterFiles(dir))
 			return workflows.Result{Outputs: workflows.Artefacts{"adapter": out}}, err
+		},
+	}
+}
+
+// Publishing is a publication of a directory.
+func Publishing() workflows.Work[publication.PublishOptions, publication.Result] {
+	return workflows.Work[publication.PublishOptions, publication.Result]{
+		Name: "publish", Do: publication.Publish,
+		Config: func(o publication.PublishOptions) any {
+			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
+		},
+		Tell: func(o publication.PublishOptions, r publication.Result) (used, made []workflows.Artefact) {
+			return one(workflows.Adapter, o.Dir, r.AdapterDigest), one(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest)
+		},
+	}
+}
+
+// Pulling is a pull into a directory.
+func Pulling() workflows.Work[publication.PullOptions, publication.Result] {
+	return workflows.Work[publication.PullOptions, publication.Result]{
+		Name: "pull", Do: publication.Pull, Config: func(o publication.PullOptions) any { return map[string]any{"from": o.Store} },
+		Tell: func(o publication.PullOptions, r publication.Result) (used, made []workflows.Artefact) {
+			return one(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest), one(workflows.Adapter, o.Out, r.AdapterDigest)
 		},
 	}
 }

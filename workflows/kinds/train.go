@@ -2,7 +2,9 @@ package kinds
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/training"
@@ -45,4 +47,27 @@ func train(hooks trainer.Hooks) workflows.Kind {
 			return facts("adapter", a, Trained{r.Steps, r.Tokens, r.TokensPerSecond, env.Now().Sub(began).Seconds(), r.Trainable, r.ResumedAt})
 		},
 	}
+}
+
+// Training is a training by itself, into a directory.
+func Training() workflows.Work[training.Options, training.Result] {
+	return workflows.Work[training.Options, training.Result]{
+		Name: "train", Do: training.Train, Config: func(o training.Options) any { return o.Config },
+		Tell: func(o training.Options, r training.Result) (used, made []workflows.Artefact) {
+			used = one(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest)
+			for _, d := range r.Lineage.Datasets {
+				used = append(used, rowsOf(d))
+			}
+			return used, one(workflows.Adapter, o.OutDir, r.AdapterDigest)
+		},
+	}
+}
+
+// rowsOf are rows as an artefact: a version of a dataset, or files.
+func rowsOf(d adapters.DatasetRef) workflows.Artefact {
+	ref := d.Name
+	if d.Version > 0 {
+		ref = fmt.Sprintf("%s@%d", d.Name, d.Version)
+	}
+	return workflows.Artefact{Type: workflows.Dataset, Ref: ref, Digest: d.Digest}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // The embedded base is what the default recipe makes. Training it takes minutes; that its files and
@@ -47,7 +47,7 @@ func TestEmbeddedBase(t *testing.T) {
 	if err := embedded.Unpack(basefiles.FS, basefiles.Name, dir); err != nil {
 		t.Fatal(err)
 	}
-	b, err := stages.OpenBase(dir, "")
+	b, err := models.Open(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/reports"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // Name of the dataset and of the adapter that the quickstart makes.
@@ -102,10 +102,10 @@ func Workflow() (workflows.Workflow, error) {
 // ingestConfig holds back a tenth of the documents to measure with, and cuts passages to the base's
 // short context.
 func ingestConfig() kinds.IngestConfig {
-	c := stages.DefaultIngestConfig()
+	c := ingestion.DefaultConfig()
 	c.Split.Validation, c.Split.Test = 0, 0.1
 	c.Examples.MaxChars = 1400
-	return kinds.IngestConfig{Dataset: Name, IngestConfig: c}
+	return kinds.IngestConfig{Dataset: Name, Config: c}
 }
 
 // trainConfig fits the facts of the documents into the adapter within a minute on two cores.

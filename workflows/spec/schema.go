@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/cultivar/cultivar/trainer"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 )
 
 // schemas are written by the tests from the configurations' structs, their comments and their defaults.
@@ -25,7 +25,7 @@ func Defaults(name string) (any, error) {
 	case "train":
 		return trainer.DefaultConfig(), nil
 	case "ingest":
-		return stages.DefaultIngestConfig(), nil
+		return ingestion.DefaultConfig(), nil
 	}
 	return nil, fmt.Errorf("no configuration for %q, want %s", name, strings.Join(Configs, " or "))
 }

@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/objective"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // ErrTemplate means that an adapter was trained with a chat template that is not at hand.
@@ -52,6 +54,9 @@ type EvalResult struct {
 	Count     int        // rows of the data
 	Windowed  int        // rows that were cut into windows
 	Report    string     // file of the page, "" for none
+
+	Base, Adapter string              // digests of what was measured
+	Data          adapters.DatasetRef // with which rows
 }
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
@@ -88,13 +93,20 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	if err != nil {
 		return EvalResult{}, err
 	}
+	r.Data = data.Ref
+	if found.Adapter != nil {
+		r.Adapter = peft.Digest(found.Adapter)
+	}
+	if r.Base, err = b.Digest(); err != nil {
+		return EvalResult{}, err
+	}
 	return r, r.leave(ctx, o, !data.whole)
 }
 
 // open opens the base as the adapter, if there is one, was trained on it.
-func (o EvalOptions) open(ctx context.Context) (b *stages.Base, found stages.FoundAdapter, err error) {
+func (o EvalOptions) open(ctx context.Context) (b *models.Base, found models.FoundAdapter, err error) {
 	if o.Adapter != "" {
-		if found, err = stages.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
+		if found, err = models.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
 			return nil, found, err
 		}
 	}
@@ -102,16 +114,16 @@ func (o EvalOptions) open(ctx context.Context) (b *stages.Base, found stages.Fou
 	if err != nil {
 		return nil, found, err
 	}
-	b, err = stages.OpenBase(o.Base, c.Quantize)
+	b, err = models.Open(o.Base, c.Quantize)
 	return b, found, err
 }
 
 // model binds the base, with the adapter if there is one.
-func (o EvalOptions) model(b *stages.Base, found stages.FoundAdapter) (*model.Model, error) {
+func (o EvalOptions) model(b *models.Base, found models.FoundAdapter) (*model.Model, error) {
 	if found.Adapter == nil {
 		return model.New(b.Config(), b.Weights, model.Attachment{})
 	}
-	f, err := b.FactorsOf(found, stages.AdapterRef{AllowOtherBase: o.AllowOtherBase, Warn: o.Warn})
+	f, err := b.FactorsOf(found, models.AdapterRef{AllowOtherBase: o.AllowOtherBase, Warn: o.Warn})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +131,7 @@ func (o EvalOptions) model(b *stages.Base, found stages.FoundAdapter) (*model.Mo
 }
 
 // config is how an adapter was trained, with what the options say otherwise.
-func (o EvalOptions) config(found stages.FoundAdapter) (trainer.Config, error) {
+func (o EvalOptions) config(found models.FoundAdapter) (trainer.Config, error) {
 	c := trainer.DefaultConfig()
 	c.MaxSeqLength = 0
 	if l := found.Lineage; l != nil && len(l.Config) > 0 {
@@ -145,7 +157,7 @@ func (o EvalOptions) config(found stages.FoundAdapter) (trainer.Config, error) {
 
 // evaluation is rows on their way to a score.
 type evaluation struct {
-	base     *stages.Base
+	base     *models.Base
 	config   trainer.Config
 	template string // digest of the one that the adapter was trained with, "" for the base's
 
@@ -246,7 +258,7 @@ func (e *evaluation) score(ctx context.Context, m *model.Model) (EvalResult, err
 		}
 		return r, nil
 	}
-	base, err := e.base.Model(ctx, stages.AdapterRef{})
+	base, err := e.base.Model(ctx, models.AdapterRef{})
 	if err != nil {
 		return EvalResult{}, err
 	}

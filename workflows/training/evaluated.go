@@ -1,7 +1,10 @@
 package training
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	"github.com/cultivar/cultivar/trainer/objective"
 )
@@ -33,6 +36,19 @@ func (j Evaluated) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	return j.metrics.Append(data)
+}
+
+// Digest identifies the figures, those of each row included; a loss may be NaN, which JSON has no word for.
+func (r EvalResult) Digest() string {
+	h := sha256.New()
+	_, _ = fmt.Fprintln(h, r.Objective, r.Tokens, r.Metrics)
+	if r.Loss != nil {
+		_, _ = fmt.Fprintln(h, *r.Loss)
+	}
+	for _, row := range r.Rows {
+		_, _ = fmt.Fprintln(h, row.Logprobs)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
 // Evaluated sums the result up, with the log-probability of every token where they are asked for.

@@ -10,7 +10,7 @@ import (
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/home"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // KnowledgeOptions say whose knowledge of which documents is measured.
@@ -69,7 +69,7 @@ func MeasureKnowledge(ctx context.Context, o KnowledgeOptions) (Knowledge, error
 		margins, err := texts.margins(ctx, m)
 		return p.Score(list, margins), err
 	}
-	base, err := b.Model(ctx, stages.AdapterRef{})
+	base, err := b.Model(ctx, models.AdapterRef{})
 	if err != nil {
 		return Knowledge{}, err
 	}
@@ -118,7 +118,7 @@ type sides struct {
 	right, altered []int // of each comparison, the row of the true text and of the other
 }
 
-func newSides(b *stages.Base, list []probe.Comparison) sides {
+func newSides(b *models.Base, list []probe.Comparison) sides {
 	var s sides
 	var texts []string
 	at := make(map[string]int)

@@ -9,8 +9,8 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/models"
 	"github.com/cultivar/cultivar/workflows/reports"
-	"github.com/cultivar/cultivar/workflows/stages"
 )
 
 // How samples are bounded. A token that is generated reads all weights, as a batch of dozens does in training:
@@ -83,7 +83,7 @@ func (s *session) samples(ctx context.Context, trained int64) (list []reports.Sa
 		return nil, fmt.Sprintf("they are taken of runs over at least %s tokens, where they cost little, and this one had %s.",
 			humanize.Comma(least), humanize.Comma(trained)), nil
 	}
-	alone, err := s.base.Model(ctx, stages.AdapterRef{})
+	alone, err := s.base.Model(ctx, models.AdapterRef{})
 	if err != nil {
 		return nil, "", err
 	}

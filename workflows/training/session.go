@@ -21,13 +21,13 @@ import (
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/objective"
 	"github.com/cultivar/cultivar/trainer/optim"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // session is everything that a run depends on, read before anything is written.
 type session struct {
 	Options
-	base      *stages.Base
+	base      *models.Base
 	data      *Data
 	objective objective.Objective
 	encoder   objective.Encoder
@@ -40,7 +40,7 @@ type session struct {
 }
 
 func open(ctx context.Context, o Options) (*session, error) {
-	b, err := stages.OpenBase(o.Base, o.Config.Quantize)
+	b, err := models.Open(o.Base, o.Config.Quantize)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *session) prepare(ctx context.Context) error {
 // start makes the factors that are trained, and returns the digest of the adapter that they are of.
 func (s *session) start(ctx context.Context) (digest string, err error) {
 	if name := s.Config.InitAdapter; name != "" {
-		ref := stages.AdapterRef{Home: s.Home, Adapter: name, AllowOtherBase: s.AllowOtherBase, Warn: s.Warn}
+		ref := models.AdapterRef{Home: s.Home, Adapter: name, AllowOtherBase: s.AllowOtherBase, Warn: s.Warn}
 		factors, found, err := s.base.Factors(ctx, ref)
 		if err != nil {
 			return "", fmt.Errorf("init_adapter: %w", err)
@@ -98,7 +98,7 @@ func (s *session) start(ctx context.Context) (digest string, err error) {
 }
 
 // newEncoder turns rows into tokens of the base as a configuration has it.
-func newEncoder(b *stages.Base, c trainer.Config) (objective.Encoder, error) {
+func newEncoder(b *models.Base, c trainer.Config) (objective.Encoder, error) {
 	clock, err := c.Time()
 	if err != nil {
 		return objective.Encoder{}, err
@@ -129,7 +129,7 @@ func newEncoder(b *stages.Base, c trainer.Config) (objective.Encoder, error) {
 }
 
 // layout says how rows of an objective become sequences on a base.
-func layout(f objective.Facts, c trainer.Config, b *stages.Base) pack.Options {
+func layout(f objective.Facts, c trainer.Config, b *models.Base) pack.Options {
 	opts := pack.Options{MaxLen: c.MaxSeqLength, Strategy: pack.None, Overlong: pack.Refuse, Pairs: f.Pairs}
 	if limit := b.Config().MaxPositionEmbeddings; limit > 0 && (opts.MaxLen == 0 || limit < opts.MaxLen) {
 		opts.MaxLen = limit
@@ -256,7 +256,7 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
 	if s.objective.Facts().Reference {
-		if job.Reference, err = s.base.Model(ctx, stages.AdapterRef{}); err != nil {
+		if job.Reference, err = s.base.Model(ctx, models.AdapterRef{}); err != nil {
 			return trainer.Job{}, err
 		}
 	}

@@ -41,6 +41,9 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	root.SetErr(errw)
 	ctx, err := untilTold(root.ExecuteContext)
 	if err == nil {
+		err = a.Lost
+	}
+	if err == nil {
 		return 0
 	}
 	return a.Fail(ctx, err)
@@ -62,11 +65,12 @@ func root(a *door.App) *cobra.Command {
 		PersistentPreRunE: func(c *cobra.Command, args []string) error {
 			return errors.Join(door.CheckNames(c, args), cpu.FromEnv())
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("cultivar {{.Version}}\n")
 	root.SetFlagErrorFunc(door.FlagError)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { a.Lost = a.Help(c) })
 	root.PersistentFlags().StringVar(&a.Home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
 	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print results as JSON")
 	root.AddCommand(commands(a)...)

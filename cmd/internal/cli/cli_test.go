@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "base": makeBase, "embedded": unpackBase, "adapter": makeAdapter, "overwrite": overwrite, "run": findRun, "digests": wantDigests, "truncate": truncate,
 			"hub": func(ts *testscript.TestScript, _ bool, args []string) { onHub(ts, models, args) },
 		},
-		RequireExplicitExec: true,
+		RequireExplicitExec: true, UpdateScripts: *update,
 	})
 }
 

@@ -139,24 +139,3 @@ func TestCarelessStore(t *testing.T) {
 		t.Errorf("probe: exit code %d, output %q (%v), errors %q", code, out, err, errs)
 	}
 }
-
-func TestTable(t *testing.T) {
-	var out bytes.Buffer
-	a := &door.App{Out: &out}
-	path := "a/very/long/path/" + strings.Repeat("x", 60) + "/end.md"
-	err := a.PrintTable([]door.Column{{Name: "PATH", Shrink: 's'}, {Name: "N", Right: true}, {Name: "WHY", Shrink: 'e'}},
-		[][]string{{path, "7", strings.Repeat("w", 50)}, {"b\x1b[31m\n", "123", "é"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if len(lines) != 3 || strings.Contains(out.String(), "\x1b") {
-		t.Fatalf("%q", lines)
-	}
-	if got := len([]rune(lines[1])); got != 80 || !strings.HasPrefix(lines[1], "…x") || !strings.Contains(lines[1], "/end.md    7  ww") || !strings.HasSuffix(lines[1], "w…") {
-		t.Errorf("%d characters: %s", got, lines[1])
-	}
-	if !strings.HasPrefix(lines[2], "b?[31m? ") || !strings.HasSuffix(lines[2], "  123  é") {
-		t.Errorf("%q", lines[2])
-	}
-}

@@ -26,10 +26,13 @@ import (
 	"github.com/cultivar/cultivar/store/probe"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/doctor"
+	"github.com/cultivar/cultivar/workflows/exporting"
+	"github.com/cultivar/cultivar/workflows/generation"
+	"github.com/cultivar/cultivar/workflows/ingestion"
 	"github.com/cultivar/cultivar/workflows/inspect"
+	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
 	"github.com/cultivar/cultivar/workflows/training"
 	"github.com/cultivar/cultivar/workflows/upkeep"
 )
@@ -41,9 +44,9 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {stages.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
-		"generate": {stages.GenerateResult{}, stages.Answers{}}, "template": {stages.Rendered{}}, "export": {stages.ExportResult{}},
-		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {stages.Published{}}, "pull": {stages.Pulled{}},
+		"quickstart": {quickstart.Report{}}, "ingest": {ingestion.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
+		"generate": {generation.Answer{}, generation.Answers{}}, "template": {generation.Rendered{}}, "export": {exporting.Result{}},
+		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {publication.Published{}}, "pull": {publication.Pulled{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {catalog.Described{}}, "dataset card": {catalog.Card{}}, "dataset verify": {catalog.Intact{}},
 		"dataset history": {[]registry.Event{}}, "dataset promote": {registry.AliasEntry{}}, "dataset rollback": {registry.AliasEntry{}}, "dataset diff": {export.DatasetDiff{}}, "dataset export": {export.RowsFile{}},
 		"adapter ls": {[]registry.Listed{}}, "adapter show": {registry.Shown{}}, "adapter history": {[]registry.Event{}},

@@ -88,18 +88,15 @@ func printRuns(a *door.App, runs []run.Run) error {
 		return nil
 	}
 	// On a narrow terminal only what tells the runs apart is left.
-	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e'}, {Name: "STATE", Shrink: 'e'}, {Name: "TOOK", Right: true}, {Name: "WHO", Shrink: 'e'}, {Name: "OUTPUT", Shrink: 's'}}
-	if door.TerminalWidth(a.Out) < 60 {
-		columns = columns[:3]
-	}
+	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e', Spare: 1}, {Name: "STATE", Shrink: 'e'},
+		{Name: "TOOK", Right: true, Spare: 3}, {Name: "WHO", Shrink: 'e', Spare: 4}, {Name: "OUTPUT", Shrink: 's', Spare: 2}}
 	var rows [][]string
 	for _, l := range list {
 		what := l.Output
 		if l.Error != "" {
 			what, _, _ = strings.Cut(l.Error, "\n")
 		}
-		row := []string{l.ID, l.Kind, string(l.State), humanize.Duration(time.Duration(l.Seconds * float64(time.Second))), l.Who, what}
-		rows = append(rows, row[:len(columns)])
+		rows = append(rows, []string{l.ID, l.Kind, string(l.State), humanize.Duration(time.Duration(l.Seconds * float64(time.Second))), l.Who, what})
 	}
 	return a.PrintTable(columns, rows)
 }

@@ -4,12 +4,15 @@ package door
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +30,7 @@ type App struct {
 	Err  io.Writer
 	Home string
 	JSON bool
+	Lost error // why help could not be written, of which cobra does not ask
 }
 
 // HomeDir resolves the home: the flag, the environment, the user's directory.
@@ -56,9 +60,14 @@ func (a *App) PrintJSON(v any) error {
 	return err
 }
 
-// Note prints a line for people to standard error.
+// Note prints a line for people to standard error: one line however narrow the screen, so that it can be
+// searched for and copied.
 func (a *App) Note(format string, args ...any) {
-	_, _ = io.WriteString(a.Err, "cultivar: "+Printable(fmt.Sprintf(format, args...))+"\n")
+	line := Printable(fmt.Sprintf(format, args...))
+	if Coloured(a.Err) {
+		line = painted(line)
+	}
+	_, _ = io.WriteString(a.Err, "cultivar: "+line+"\n")
 }
 
 // ExactArgs is cobra.ExactArgs with errors that name what is missing.
@@ -114,6 +123,13 @@ func Day(t time.Time) string {
 
 // Commas lists texts on one line.
 func Commas(list []string) string { return strings.Join(list, ", ") }
+
+// Largest lists the keys of counts, those with the most first.
+func Largest(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+}
 
 // Require marks flags as required, with an error in our voice.
 func Require(c *cobra.Command, names ...string) {

@@ -17,6 +17,9 @@ const BaseUsage = "model directory, GGUF file, or hf://org/name@revision"
 // AdapterUsage is what --adapter takes.
 const AdapterUsage = "adapter directory, or NAME, NAME@3 or NAME:ALIAS in the registry"
 
+// StoreUsage is what --store takes.
+const StoreUsage = "store, a directory or s3://bucket/prefix (default the home's registry)"
+
 // OtherBaseFlag lets an adapter be used with a base that it was not trained on.
 const OtherBaseFlag = "allow-other-base"
 
@@ -29,8 +32,17 @@ func AllowOtherBase(c *cobra.Command, allowed *bool) {
 func (a *App) Warn(text string) { a.Note("warning: %s", text) }
 
 // LocalBase returns the path of a base: what a reference to the hub names is downloaded first, as
-// far as it is not there; anything else is a path already.
+// far as it is not there; anything else is a path, of something that may be a base. "" stays, where a verb
+// needs none.
 func (a *App) LocalBase(ctx context.Context, base string) (string, error) {
+	if !hub.IsRef(base) && base != "" {
+		return base, NotBase(base)
+	}
+	return a.Fetched(ctx, base)
+}
+
+// Fetched downloads what a reference to the hub names; anything else is a path already.
+func (a *App) Fetched(ctx context.Context, base string) (string, error) {
 	if !hub.IsRef(base) {
 		return base, nil
 	}

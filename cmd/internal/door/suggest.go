@@ -1,6 +1,7 @@
 package door
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,11 +19,30 @@ var otherWords = map[string]string{
 	"train-file": "data", "dataset": "data", "max-tokens": "max-new-tokens", "n-predict": "max-new-tokens", "text": "prompt", "dest": "out",
 }
 
+// OneStore lets a store be called by where it stands in the sentence, too: publish --to, pull --from.
+func OneStore(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "to" || name == "from" {
+		name = "store"
+	}
+	return pflag.NormalizedName(name)
+}
+
+// StoreFlag adds the flag that names a store.
+func StoreFlag(c *cobra.Command, into *string, usage string) {
+	c.Flags().SetNormalizeFunc(OneStore)
+	c.Flags().StringVar(into, "store", "", usage)
+}
+
 // FlagError says which flag was meant by one that there is not.
 func FlagError(c *cobra.Command, err error) error {
 	// The flags of a verb that there is not are unknown before the verb is.
 	if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
 		return UnknownCommand(c, args[0])
+	}
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		f := bad.GetFlag()
+		return Usagef("--%s is %q, want %s; see `%s --help`", f.Name, bad.GetValue(), kindOf(f.Value.Type()), c.CommandPath())
 	}
 	usage := Usagef("%v; see `%s --help`", err, c.CommandPath())
 	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
@@ -42,6 +62,21 @@ func FlagError(c *cobra.Command, err error) error {
 		return Hint(usage, "%s is a key of the configuration: --config FILE, see `cultivar config schema %s`", key, c.Name())
 	}
 	return usage
+}
+
+// kindOf says in words what a flag's type takes.
+func kindOf(typ string) string {
+	switch typ {
+	case "int", "int64":
+		return "a whole number"
+	case "uint64":
+		return "a whole number, 0 or more"
+	case "float64":
+		return "a number"
+	case "bool":
+		return "true or false"
+	}
+	return "a " + typ
 }
 
 // configKeys lists the keys of the file that a verb takes as its configuration, as flags would be called.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // Column is one column of a table for people.
@@ -14,6 +13,8 @@ type Column struct {
 	// Shrink lets a column give way where the table is too wide: 'e' drops the end of its texts,
 	// 's' their start, as for paths, whose end tells more. 0 keeps them whole.
 	Shrink byte
+	// Spare columns are left out of a screen that has no room for them, the highest first.
+	Spare int
 }
 
 // The layout of tables, in columns of the terminal.
@@ -22,41 +23,71 @@ const (
 	MinColumn = 8
 )
 
-// PrintTable prints aligned rows that fit the terminal, or 80 columns elsewhere.
+// PrintTable prints aligned rows: whole, or as fits where the output is a terminal.
 func (a *App) PrintTable(columns []Column, rows [][]string) error {
-	widths := make([]int, len(columns))
-	for i, c := range columns {
-		widths[i] = utf8.RuneCountInString(c.Name)
-	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = Printable(row[i])
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
-		}
-	}
-	fit(columns, widths, TerminalWidth(a.Out))
 	head := make([]string, len(columns))
 	for i, c := range columns {
 		head[i] = c.Name
 	}
+	rows = append([][]string{head}, rows...)
+	widths := make([]int, len(columns))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = Printable(row[i])
+			widths[i] = max(widths[i], textWidth(row[i]))
+		}
+	}
+	show := make([]bool, len(columns))
+	for i := range show {
+		show[i] = true
+	}
+	if room := a.Width(); room > 0 {
+		spare(columns, widths, show, room)
+		fit(columns, widths, show, room)
+	}
 	var b strings.Builder
-	for _, row := range append([][]string{head}, rows...) {
-		b.WriteString(tableLine(columns, widths, row))
+	for _, row := range rows {
+		b.WriteString(tableLine(columns, widths, show, row))
 	}
 	_, err := io.WriteString(a.Out, b.String())
 	return err
 }
 
+// spare leaves columns out until the rest, shrunk as far as they may be, have room.
+func spare(columns []Column, widths []int, show []bool, room int) {
+	for {
+		least, most := -len(Gap), -1
+		for i, c := range columns {
+			if !show[i] {
+				continue
+			}
+			least += len(Gap) + widths[i]
+			if c.Shrink != 0 {
+				least -= max(0, widths[i]-MinColumn)
+			}
+			if c.Spare > 0 && (most < 0 || c.Spare >= columns[most].Spare) {
+				most = i
+			}
+		}
+		if least <= room || most < 0 {
+			return
+		}
+		show[most] = false
+	}
+}
+
 // fit takes room from the widest of the columns that may shrink until the table is narrow enough.
-func fit(columns []Column, widths []int, room int) {
-	total := len(Gap) * (len(columns) - 1)
-	for _, w := range widths {
-		total += w
+func fit(columns []Column, widths []int, show []bool, room int) {
+	total := -len(Gap)
+	for i, w := range widths {
+		if show[i] {
+			total += len(Gap) + w
+		}
 	}
 	for ; total > room; total-- {
 		widest := -1
 		for i, c := range columns {
-			if c.Shrink != 0 && widths[i] > MinColumn && (widest < 0 || widths[i] > widths[widest]) {
+			if show[i] && c.Shrink != 0 && widths[i] > MinColumn && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
@@ -67,12 +98,15 @@ func fit(columns []Column, widths []int, room int) {
 	}
 }
 
-func tableLine(columns []Column, widths []int, row []string) string {
+func tableLine(columns []Column, widths []int, show []bool, row []string) string {
 	var b strings.Builder
 	for i, text := range row {
+		if !show[i] {
+			continue
+		}
 		text = Shorten(text, widths[i], columns[i].Shrink)
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
-		if i > 0 {
+		pad := strings.Repeat(" ", max(0, widths[i]-textWidth(text)))
+		if b.Len() > 0 {
 			b.WriteString(Gap)
 		}
 		if columns[i].Right {
@@ -84,16 +118,23 @@ func tableLine(columns []Column, widths []int, row []string) string {
 	return strings.TrimRight(b.String(), " ") + "\n"
 }
 
-// Shorten drops runes of a text that is longer than width.
+// Shorten drops characters of a text that is wider than width.
 func Shorten(s string, width int, side byte) string {
-	runes := []rune(s)
-	switch {
-	case len(runes) <= width:
+	if textWidth(s) <= width {
 		return s
-	case side == 's':
-		return "…" + string(runes[len(runes)-width+1:])
 	}
-	return string(runes[:width-1]) + "…"
+	runes := []rune(s)
+	for textWidth(string(runes)) > width-1 && len(runes) > 0 {
+		if side == 's' {
+			runes = runes[1:]
+		} else {
+			runes = runes[:len(runes)-1]
+		}
+	}
+	if side == 's' {
+		return "…" + string(runes)
+	}
+	return string(runes) + "…"
 }
 
 // Fields is a list of names and values for people; the values stand below each other.
@@ -111,18 +152,36 @@ func (f *Fields) Some(name, value string) {
 	}
 }
 
-// PrintFields prints names and values, aligned.
+// maxText is how wide lines of text get on a wide screen.
+const maxText = 100
+
+// PrintFields prints names and values, aligned; on a terminal a long value goes on below.
 func (a *App) PrintFields(f *Fields) error {
-	width := 0
+	label := 0
 	for _, row := range f.Rows {
-		width = max(width, utf8.RuneCountInString(row[0]))
+		label = max(label, textWidth(row[0]))
+	}
+	room := 0
+	if width := a.Width(); width > 0 {
+		room = max(1, min(width, maxText)-label-len(Gap))
 	}
 	var b strings.Builder
 	for _, row := range f.Rows {
-		line := row[0] + strings.Repeat(" ", width-utf8.RuneCountInString(row[0])) + Gap + Printable(row[1])
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		name := row[0]
+		for _, line := range wrap(Printable(row[1]), room) {
+			line = name + strings.Repeat(" ", label-textWidth(name)) + Gap + line
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			name = ""
+		}
 	}
 	_, err := io.WriteString(a.Out, b.String())
+	return err
+}
+
+// Say prints a sentence for people as a line of the result.
+func (a *App) Say(format string, args ...any) error {
+	room := min(a.Width(), maxText)
+	_, err := io.WriteString(a.Out, strings.Join(wrap(Printable(fmt.Sprintf(format, args...)), room), "\n")+"\n")
 	return err
 }
 

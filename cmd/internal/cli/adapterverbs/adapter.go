@@ -12,8 +12,8 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
-	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // AdapterCommand is adapter: what a registry holds, and where its aliases point.
@@ -27,7 +27,7 @@ and diff also take a directory.`,
 		adapterListCommand(a, &store), adapterShowCommand(a, &store), adapterHistoryCommand(a, &store),
 		adapterPromoteCommand(a, &store), adapterRollbackCommand(a, &store), adapterVerifyCommand(a, &store), adapterDiffCommand(a, &store),
 	)
-	c.PersistentFlags().StringVar(&store, "store", "", "store (default the home's registry)")
+	c.PersistentFlags().StringVar(&store, "store", "", door.StoreUsage)
 	return c
 }
 
@@ -80,7 +80,7 @@ func adapterListCommand(a *door.App, store *string) *cobra.Command {
 
 func printVersions(a *door.App, list []registry.Listed) error {
 	columns := []door.Column{{Name: "NAME", Shrink: 'e'}, {Name: "VERSION", Right: true}, {Name: "ALIASES", Shrink: 'e'},
-		{Name: "SIZE", Right: true}, {Name: "CREATED"}, {Name: "BY", Shrink: 'e'}, {Name: "DIGEST"}}
+		{Name: "SIZE", Right: true, Spare: 2}, {Name: "CREATED", Spare: 1}, {Name: "BY", Shrink: 'e', Spare: 3}, {Name: "DIGEST", Spare: 4}}
 	var rows [][]string
 	for _, v := range list {
 		rows = append(rows, []string{v.Name, fmt.Sprint(v.Version), door.Commas(v.Aliases), humanize.Bytes(v.Bytes), door.Day(v.CreatedAt), v.CreatedBy, door.ShortDigest(v.Digest)})
@@ -89,15 +89,15 @@ func printVersions(a *door.App, list []registry.Listed) error {
 }
 
 func adapterPromoteCommand(a *door.App, store *string) *cobra.Command {
-	return PromoteCommand(a, func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+	return PromoteCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
 }
 
 func adapterRollbackCommand(a *door.App, store *string) *cobra.Command {
-	return RollbackCommand(a, func() stages.MoveOptions { return stages.MoveOptions{Store: *store} })
+	return RollbackCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
 }
 
 // PromoteCommand moves an alias of an adapter or a dataset; of says where that is.
-func PromoteCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
+func PromoteCommand(a *door.App, of func() publication.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "promote NAME@VERSION --alias ALIAS",
@@ -109,7 +109,7 @@ once one comes after the other.`,
 			if ref, err := registry.ParseRef(args[0]); err == nil && ref.Version == 0 {
 				return door.Usagef("%s names no version; want NAME@VERSION", args[0])
 			}
-			return move(a, c, stages.Promote, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, kinds.Promotion(), of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -117,7 +117,7 @@ once one comes after the other.`,
 }
 
 // RollbackCommand is rollback of an alias, of adapters or datasets.
-func RollbackCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
+func RollbackCommand(a *door.App, of func() publication.MoveOptions) *cobra.Command {
 	var alias, by, why string
 	c := &cobra.Command{
 		Use:   "rollback NAME --alias ALIAS",
@@ -126,7 +126,7 @@ func RollbackCommand(a *door.App, of func() stages.MoveOptions) *cobra.Command {
 back one more; it never returns to what was rolled back.`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return move(a, c, stages.Rollback, of(), args[0], alias, door.Who(by), why)
+			return move(a, c, kinds.Rollback(), of(), args[0], alias, door.Who(by), why)
 		},
 	}
 	aliasFlags(c, &alias, &by, &why)
@@ -141,35 +141,18 @@ func aliasFlags(c *cobra.Command, alias, by, why *string) {
 	door.Require(c, "alias")
 }
 
-func move(a *door.App, c *cobra.Command, do func(context.Context, stages.MoveOptions) (registry.AliasEntry, error), o stages.MoveOptions, ref, alias, who, why string) error {
+func move(a *door.App, c *cobra.Command, work workflows.Work[publication.MoveOptions, registry.AliasEntry], o publication.MoveOptions, ref, alias, who, why string) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
 	o.Ref, o.Alias, o.Who, o.Why = ref, alias, who, why
-	e, err := door.Recorded(a, c, moving(c.Name()), do, o)
+	e, err := door.Recorded(a, c, work, o)
 	if err != nil {
 		return err
 	}
 	if a.JSON {
 		return a.PrintJSON(e)
 	}
-	_, err = fmt.Fprintf(a.Out, "%s:%s points at %s@%d (%s)\n", e.Name, e.Alias, e.Name, e.Version, e.Digest)
-	return err
-}
-
-// moving is promote or rollback: what it makes is an entry in the history of an alias.
-func moving(kind string) door.Making[stages.MoveOptions, registry.AliasEntry] {
-	return door.Making[stages.MoveOptions, registry.AliasEntry]{
-		Kind: kind, Config: func(o stages.MoveOptions) any { return map[string]any{"alias": o.Alias, "store": o.Store} },
-		Tell: func(l *run.Log, o stages.MoveOptions, e registry.AliasEntry) {
-			of := workflows.Version
-			if o.Datasets {
-				of = workflows.Dataset
-			}
-			version := fmt.Sprintf("%s@%d", e.Name, e.Version)
-			l.Input(door.Artefact(of, version, e.Digest))
-			l.Output(door.Artefact(of, e.Name+":"+e.Alias, e.Digest))
-		},
-	}
+	return a.Say("%s:%s points at %s@%d (%s)", e.Name, e.Alias, e.Name, e.Version, e.Digest)
 }

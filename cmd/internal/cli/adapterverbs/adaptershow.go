@@ -16,7 +16,8 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/inspect"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 func adapterShowCommand(a *door.App, store *string) *cobra.Command {
@@ -44,7 +45,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
 			}
 			shown := registry.Shown{Manifest: m, Ref: m.Ref().String(), Aliases: registry.AliasesAt(aliases, m.Version, false), Report: page}
 			if page != "" {
-				if err := stages.WriteAdapterCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
+				if err := inspect.WriteCard(c.Context(), reg, m, shown.Aliases, page); err != nil {
 					return err
 				}
 			}
@@ -153,7 +154,7 @@ func HistoryCommand(a *door.App, of func(ctx context.Context, name, alias string
 }
 
 func printHistory(a *door.App, events []registry.Event) error {
-	columns := []door.Column{{Name: "WHEN"}, {Name: "EVENT"}, {Name: "ALIAS", Shrink: 'e'}, {Name: "VERSION", Right: true}, {Name: "WHO", Shrink: 'e'}, {Name: "WHY", Shrink: 'e'}}
+	columns := []door.Column{{Name: "WHEN"}, {Name: "EVENT", Shrink: 'e'}, {Name: "ALIAS", Shrink: 'e', Spare: 1}, {Name: "VERSION", Right: true}, {Name: "WHO", Shrink: 'e', Spare: 3}, {Name: "WHY", Shrink: 'e', Spare: 2}}
 	var rows [][]string
 	for _, e := range events {
 		version := ""
@@ -178,19 +179,18 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 			if a.JSON {
 				return a.PrintJSON(found.Sound())
 			}
-			_, err = fmt.Fprintf(a.Out, "%s is sound: %d tensors, %s, all finite\n", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
-			return err
+			return a.Say("%s is sound: %d tensors, %s, all finite", found.Name, len(found.Adapter.Tensors), humanize.Bytes(found.Size))
 		},
 	}
 }
 
 // FindAdapter reads the adapter that a directory or a reference names.
-func FindAdapter(a *door.App, ctx context.Context, store, ref string) (stages.FoundAdapter, error) {
+func FindAdapter(a *door.App, ctx context.Context, store, ref string) (models.FoundAdapter, error) {
 	home, err := a.HomeDir()
 	if err != nil {
-		return stages.FoundAdapter{}, err
+		return models.FoundAdapter{}, err
 	}
-	return stages.FindAdapter(ctx, home, store, ref)
+	return models.FindAdapter(ctx, home, store, ref)
 }
 
 func adapterDiffCommand(a *door.App, store *string) *cobra.Command {
@@ -201,7 +201,7 @@ func adapterDiffCommand(a *door.App, store *string) *cobra.Command {
 and of their difference. Factors that differ and multiply to the same update differ by about 0.`,
 		Args: door.ExactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var found [2]stages.FoundAdapter
+			var found [2]models.FoundAdapter
 			for i, ref := range args {
 				var err error
 				if found[i], err = FindAdapter(a, c.Context(), *store, ref); err != nil {
@@ -222,15 +222,14 @@ and of their difference. Factors that differ and multiply to the same update dif
 
 func printAdapterDiff(a *door.App, d diff.Diff) error {
 	if d.Same {
-		_, err := fmt.Fprintf(a.Out, "%s and %s compute the same\n", d.A, d.B)
-		return err
+		return a.Say("%s and %s compute the same", d.A, d.B)
 	}
 	for _, s := range d.Settings {
-		if _, err := fmt.Fprintf(a.Out, "%s: %s → %s\n", s.Key, door.Printable(door.OrNone(s.A)), door.Printable(door.OrNone(s.B))); err != nil {
+		if err := a.Say("%s: %s → %s", s.Key, door.OrNone(s.A), door.OrNone(s.B)); err != nil {
 			return err
 		}
 	}
-	columns := []door.Column{{Name: "MODULE", Shrink: 's'}, {Name: "A", Right: true}, {Name: "B", Right: true}, {Name: "DIFFERENCE", Right: true}}
+	columns := []door.Column{{Name: "MODULE", Shrink: 's'}, {Name: "A", Right: true, Spare: 1}, {Name: "B", Right: true, Spare: 1}, {Name: "DIFFERENCE", Right: true}}
 	var rows [][]string
 	for _, m := range d.Modules {
 		rows = append(rows, []string{m.Module, fmt.Sprintf("%.4g", m.A), fmt.Sprintf("%.4g", m.B), fmt.Sprintf("%.4g", m.Difference)})

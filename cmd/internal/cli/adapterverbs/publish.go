@@ -1,37 +1,34 @@
 package adapterverbs
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/home"
-	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // PublishCommand is publish.
 func PublishCommand(a *door.App) *cobra.Command {
-	var o stages.PublishOptions
+	var o publication.PublishOptions
 	c := &cobra.Command{
 		Use:   "publish ADAPTER --name NAME [--alias ALIAS]",
 		Short: "Publish an adapter as an immutable version",
 		Long: `Publish the adapter in the directory ADAPTER as a version of NAME: checked first, whole or not at all,
 and never changed afterwards. An alias, such as prod, is then moved to it.
 
-Without --to it goes to the registry in the home; STORE is a directory, or
+Without --store it goes to the registry in the home; STORE is a directory, or
 s3://bucket/prefix?endpoint=https://host. Publishing the same content again does nothing.
 
 EXIT STATUS
   0 done, or done before   1 failed   2 usage   3 the adapter is not sound, the version exists, or
   the store is not safe to publish to`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
-  cultivar publish ./adapter --name support --to s3://models/adapters`,
+  cultivar publish ./adapter --name support --store s3://models/adapters`,
 		Args: door.ExactArgs("ADAPTER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]
@@ -42,14 +39,14 @@ EXIT STATUS
 	f.StringVar(&o.Name, "name", "", "name in the registry")
 	f.StringVar(&o.Alias, "alias", "", "alias to move to the version")
 	f.IntVar(&o.Version, "version", 0, "version to make (default the next one)")
-	f.StringVar(&o.Store, "to", "", "store (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+"; --to is the same")
 	f.StringVar(&o.Who, "by", "", "who publishes (default $USER)")
 	f.StringVar(&o.Why, "why", "", "why, for the alias's history")
 	door.Require(c, "name")
 	return c
 }
 
-func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
+func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
@@ -62,7 +59,7 @@ func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, publishing(), stages.Publish, o)
+	r, err := door.Recorded(a, c, kinds.Publishing(), o)
 	if err != nil {
 		return err
 	}
@@ -72,10 +69,10 @@ func runPublish(a *door.App, c *cobra.Command, o stages.PublishOptions) error {
 	return printPublished(a, r, o, reg.Bucket().URL())
 }
 
-func printPublished(a *door.App, r publish.Result, o stages.PublishOptions, store string) error {
+func printPublished(a *door.App, r publication.Result, o publication.PublishOptions, store string) error {
 	m := r.Manifest
 	if !r.Created {
-		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", m.Ref()); err != nil {
+		if err := a.Say("nothing changed: %s has the same content", m.Ref()); err != nil {
 			return err
 		}
 	}
@@ -89,16 +86,4 @@ func printPublished(a *door.App, r publish.Result, o stages.PublishOptions, stor
 	}
 	f.Some("skipped", strings.Join(r.Skipped, ", "))
 	return a.PrintFields(&f)
-}
-
-func publishing() door.Making[stages.PublishOptions, publish.Result] {
-	return door.Making[stages.PublishOptions, publish.Result]{
-		Kind: "publish", Config: func(o stages.PublishOptions) any {
-			return map[string]any{"name": o.Name, "version": o.Version, "alias": o.Alias, "to": o.Store}
-		},
-		Tell: func(l *run.Log, o stages.PublishOptions, r publish.Result) {
-			l.Input(door.Artefact(workflows.Adapter, o.Dir, ""))
-			l.Output(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
-		},
-	}
 }

@@ -3,17 +3,15 @@ package adapterverbs
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // PullCommand is pull.
 func PullCommand(a *door.App) *cobra.Command {
-	var o stages.PullOptions
+	var o publication.PullOptions
 	c := &cobra.Command{
 		Use:   "pull NAME[@VERSION|:ALIAS] --out DIR",
 		Short: "Get a published adapter, verified, into a directory",
@@ -22,7 +20,7 @@ highest version, NAME@3 the third, NAME:prod the one that the alias prod points 
 
 All digests are verified before DIR appears; it is there whole or not at all.`,
 		Example: `  cultivar pull handbook:prod --out ./handbook
-  cultivar pull support@12 --from s3://models/adapters --out ./support-12`,
+  cultivar pull support@12 --store s3://models/adapters --out ./support-12`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Ref = args[0]
@@ -31,18 +29,18 @@ All digests are verified before DIR appears; it is there whole or not at all.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Out, "out", "", "directory to make")
-	f.StringVar(&o.Store, "from", "", "store (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+"; --from is the same")
 	f.BoolVar(&o.Replace, "replace", false, "take the place of another adapter in the directory")
 	door.Require(c, "out")
 	return c
 }
 
-func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
+func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	var err error
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
-	r, err := door.Recorded(a, c, pulling(), stages.Pull, o)
+	r, err := door.Recorded(a, c, kinds.Pulling(), o)
 	if err != nil {
 		return err
 	}
@@ -56,14 +54,4 @@ func runPull(a *door.App, c *cobra.Command, o stages.PullOptions) error {
 	f.Add("adapter", "%s", o.Out)
 	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
 	return a.PrintFields(&f)
-}
-
-func pulling() door.Making[stages.PullOptions, publish.Result] {
-	return door.Making[stages.PullOptions, publish.Result]{
-		Kind: "pull", Config: func(o stages.PullOptions) any { return map[string]any{"from": o.Store} },
-		Tell: func(l *run.Log, o stages.PullOptions, r publish.Result) {
-			l.Input(door.Artefact(workflows.Version, r.Manifest.Ref().String(), r.Manifest.Digest))
-			l.Output(door.Artefact(workflows.Adapter, o.Out, r.Manifest.Digest))
-		},
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,19 +57,21 @@ probe writes it removes.`,
 }
 
 func printProbe(a *door.App, r probe.Report, safe bool) error {
-	var b strings.Builder
+	var f door.Fields
 	for _, s := range r.Steps {
-		verdict := "ok"
+		verdict, detail := "ok", s.Name
 		if !s.OK {
 			verdict = "FAILED"
 		}
-		fmt.Fprintf(&b, "%-6s  %-22s  %s\n", verdict, s.Name, door.Printable(s.Detail))
+		if s.Detail != "" {
+			detail += ": " + s.Detail
+		}
+		f.Add(verdict, "%s", detail)
 	}
-	if safe {
-		fmt.Fprintf(&b, "%s is safe to publish to\n", r.URL)
+	if err := a.PrintFields(&f); err != nil || !safe {
+		return err
 	}
-	_, err := io.WriteString(a.Out, b.String())
-	return err
+	return a.Say("%s is safe to publish to", r.URL)
 }
 
 func storeCheckCommand(a *door.App) *cobra.Command {
@@ -131,21 +131,20 @@ func printCheck(a *door.App, r registry.Report, url string) error {
 		}
 		return a.Reported(broken)
 	}
-	var b strings.Builder
+	var errs []error
 	for _, p := range r.Problems {
-		fmt.Fprintf(&b, "%s: %s\n", door.Printable(p.Key), door.Printable(p.Reason))
+		errs = append(errs, a.Say("%s: %s", p.Key, p.Reason))
 	}
 	read := "sizes"
 	if r.Read {
 		read = "digests"
 	}
-	fmt.Fprintf(&b, "%d names, %d versions, %d aliases, %d files (%s, %s compared), %d orphans\n",
-		r.Names, r.Versions, r.Aliases, r.Blobs, humanize.Bytes(r.Bytes), read, len(r.Orphans))
-	_, err := io.WriteString(a.Out, b.String())
+	errs = append(errs, a.Say("%d names, %d versions, %d aliases, %d files (%s, %s compared), %d orphans",
+		r.Names, r.Versions, r.Aliases, r.Blobs, humanize.Bytes(r.Bytes), read, len(r.Orphans)))
 	if broken != nil {
-		return door.Refusal(errors.Join(broken, err))
+		return door.Refusal(errors.Join(append([]error{broken}, errs...)...))
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 func storeListCommand(a *door.App) *cobra.Command {
@@ -174,11 +173,14 @@ func listObjects(a *door.App, ctx context.Context, reg *registry.Registry) error
 	if a.JSON {
 		return a.PrintJSON(list)
 	}
-	// Keys stay whole: they are what one copies from here.
-	for _, o := range list {
-		if _, err := fmt.Fprintf(a.Out, "%8s  %s  %s\n", humanize.Bytes(o.Size), o.Modified[:10], door.Printable(o.Key)); err != nil {
-			return err
-		}
+	if len(list) == 0 {
+		a.Note("nothing is in %s", reg.Bucket().URL())
+		return nil
 	}
-	return nil
+	var rows [][]string
+	for _, o := range list {
+		rows = append(rows, []string{humanize.Bytes(o.Size), o.Modified[:10], o.Key})
+	}
+	// Keys stay whole: they are what one copies from here.
+	return a.PrintTable([]door.Column{{Name: "SIZE", Right: true, Spare: 1}, {Name: "MODIFIED", Spare: 2}, {Name: "KEY"}}, rows)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/publication"
 )
 
 // DatasetCommand is dataset: the versions in a home, and their rows.
@@ -35,7 +35,7 @@ now, or the directory of a version.`,
 	)
 }
 
-func ofDatasets() stages.MoveOptions { return stages.MoveOptions{Datasets: true} }
+func ofDatasets() publication.MoveOptions { return publication.MoveOptions{Datasets: true} }
 
 func datasetEvents(a *door.App, ctx context.Context, name, alias string) ([]registry.Event, error) {
 	h, err := a.OpenHome(ctx)
@@ -93,7 +93,7 @@ func homeName(a *door.App, h *home.Home) string {
 
 func printDatasets(a *door.App, list []catalog.Listed) error {
 	columns := []door.Column{{Name: "NAME", Shrink: 'e'}, {Name: "LATEST", Right: true}, {Name: "DOCUMENTS", Right: true},
-		{Name: "CHARS", Right: true}, {Name: "EXAMPLES", Right: true}, {Name: "CREATED"}, {Name: "DIGEST"}}
+		{Name: "CHARS", Right: true, Spare: 3}, {Name: "EXAMPLES", Right: true, Spare: 2}, {Name: "CREATED", Spare: 1}, {Name: "DIGEST", Spare: 4}}
 	var rows [][]string
 	for _, d := range list {
 		rows = append(rows, []string{d.Name, fmt.Sprint(d.Version), fmt.Sprint(d.Documents), humanize.Count(d.Chars),
@@ -185,8 +185,7 @@ func datasetVerifyCommand(a *door.App) *cobra.Command {
 			if a.JSON {
 				return a.PrintJSON(d.Intact())
 			}
-			_, err = fmt.Fprintf(a.Out, "%s is intact: %d files, %s\n", d.Ref(), len(m.Files), humanize.Bytes(m.Size()))
-			return err
+			return a.Say("%s is intact: %d files, %s", d.Ref(), len(m.Files), humanize.Bytes(m.Size()))
 		},
 	}
 }

@@ -1,8 +1,8 @@
 package dataverbs
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"strings"
 
@@ -14,8 +14,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/rows"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 // screenful is how many rows are listed for people unless --limit says otherwise.
@@ -93,29 +92,12 @@ the value it measured and the limit it held that against.`,
 				return printRows(a, list)
 			}
 			noteMore(a, len(list), all)
-			return printExclusions(a, list)
+			return printExclusions(a, d, list)
 		},
 	}
 	c.Flags().StringVar(&rule, "rule", "", "only of this rule, as min_chars or filter/min_chars")
 	limited(c, &limit)
 	return c
-}
-
-func printExclusions(a *door.App, list []datasets.Exclusion) error {
-	columns := []door.Column{{Name: "SOURCE", Shrink: 's'}, {Name: "RULE"}, {Name: "VALUE", Right: true}, {Name: "LIMIT", Right: true}, {Name: "WHY", Shrink: 'e'}}
-	var rows [][]string
-	for _, e := range list {
-		value, limit := "", ""
-		if e.Value != 0 || e.Threshold != 0 {
-			value, limit = number(e.Value), number(e.Threshold)
-		}
-		why := e.Reason
-		if e.Start >= 0 {
-			why = fmt.Sprintf("%s (characters %d to %d)", why, e.Start, e.End)
-		}
-		rows = append(rows, []string{e.SourceURI, e.Stage + "/" + e.Rule, value, limit, why})
-	}
-	return a.PrintTable(columns, rows)
 }
 
 // number prints a measured value: whole numbers whole, others with three digits.
@@ -160,8 +142,8 @@ the text before redaction, -1 outside of the text.`,
 }
 
 func printRedactions(a *door.App, list []datasets.Redaction) error {
-	columns := []door.Column{{Name: "SOURCE", Shrink: 's'}, {Name: "ENTITY"}, {Name: "DETECTOR", Shrink: 'e'}, {Name: "SCORE", Right: true},
-		{Name: "START", Right: true}, {Name: "END", Right: true}, {Name: "NOW"}}
+	columns := []door.Column{{Name: "SOURCE", Shrink: 's'}, {Name: "ENTITY"}, {Name: "DETECTOR", Shrink: 'e', Spare: 2}, {Name: "SCORE", Right: true, Spare: 3},
+		{Name: "START", Right: true, Spare: 4}, {Name: "END", Right: true, Spare: 4}, {Name: "NOW", Shrink: 'e', Spare: 1}}
 	var rows [][]string
 	for _, r := range list {
 		rows = append(rows, []string{r.SourceURI, r.Entity, r.Detector, fmt.Sprintf("%.2f", r.Score), fmt.Sprint(r.Start), fmt.Sprint(r.End), r.Replacement})
@@ -237,12 +219,11 @@ func textOf(e datasets.Example) string {
 
 // printText prints a heading and a text, of which terminals must not obey what is in it.
 func printText(a *door.App, heading, text string) error {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = door.Printable(strings.ReplaceAll(line, "\t", "    "))
+	var errs []error
+	for _, line := range append([]string{"── " + heading}, strings.Split(strings.TrimRight(text, "\n"), "\n")...) {
+		errs = append(errs, a.Say("%s", strings.ReplaceAll(line, "\t", "    ")))
 	}
-	_, err := io.WriteString(a.Out, "── "+door.Printable(heading)+"\n"+strings.Join(lines, "\n")+"\n\n")
-	return err
+	return errors.Join(append(errs, a.Say(""))...)
 }
 
 func datasetDiffCommand(a *door.App) *cobra.Command {
@@ -276,12 +257,11 @@ func datasetDiffCommand(a *door.App) *cobra.Command {
 
 func printDatasetDiff(a *door.App, d export.DatasetDiff, limit int) error {
 	if d.Same {
-		_, err := fmt.Fprintf(a.Out, "%s and %s have the same content\n", d.A, d.B)
-		return err
+		return a.Say("%s and %s have the same content", d.A, d.B)
 	}
-	var b strings.Builder
+	var errs []error
 	for _, s := range d.Settings {
-		fmt.Fprintf(&b, "setting %s: %s → %s\n", door.Printable(s.Key), door.Printable(door.OrNone(s.A)), door.Printable(door.OrNone(s.B)))
+		errs = append(errs, a.Say("setting %s: %s → %s", s.Key, door.OrNone(s.A), door.OrNone(s.B)))
 	}
 	for _, part := range []struct {
 		mark string
@@ -292,12 +272,10 @@ func printDatasetDiff(a *door.App, d export.DatasetDiff, limit int) error {
 				a.Note("%d of %d documents marked %s; --limit 0 lists all", limit, len(part.list), part.mark)
 				break
 			}
-			fmt.Fprintf(&b, "%s %s\n", part.mark, door.Printable(doc.SourceURI))
+			errs = append(errs, a.Say("%s %s", part.mark, doc.SourceURI))
 		}
 	}
-	fmt.Fprintf(&b, "%d documents added, %d removed, %d changed\n", len(d.Added), len(d.Removed), len(d.Changed))
-	_, err := io.WriteString(a.Out, b.String())
-	return err
+	return errors.Join(append(errs, a.Say("%d documents added, %d removed, %d changed", len(d.Added), len(d.Removed), len(d.Changed)))...)
 }
 
 func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOptions, split string) error {
@@ -320,25 +298,12 @@ func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOp
 		return err
 	}
 	o.Split = datasets.Split(split)
-	r, err := door.Recorded(a, c, exporting(), export.ExportRows, o)
+	r, err := door.Recorded(a, c, kinds.ExportingRows(), o)
 	if err != nil {
 		return err
 	}
 	if a.JSON {
 		return a.PrintJSON(r)
 	}
-	_, err = fmt.Fprintf(a.Out, "%d %s of %s in %s\n", r.Rows, r.Table, r.Dataset, r.Out)
-	return err
-}
-
-func exporting() door.Making[export.RowsOptions, export.RowsFile] {
-	return door.Making[export.RowsOptions, export.RowsFile]{
-		Kind: "dataset export", Config: func(o export.RowsOptions) any {
-			return map[string]any{"table": o.Table, "split": o.Split, "format": o.Format}
-		},
-		Tell: func(l *run.Log, o export.RowsOptions, r export.RowsFile) {
-			l.Input(door.Artefact(workflows.Dataset, r.Dataset, o.Dataset.Manifest.Digest))
-			l.Output(door.Artefact(workflows.Files, r.Out, r.Digest))
-		},
-	}
+	return a.Say("%d %s of %s in %s", r.Rows, r.Table, r.Dataset, r.Out)
 }

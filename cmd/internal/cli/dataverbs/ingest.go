@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,14 +15,14 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/pipeline"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/ingestion"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 type ingestOptions struct {
 	out, config      string
 	validation, test float64
+	set              []string
 }
 
 // IngestCommand is ingest.
@@ -48,19 +47,20 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 	f.StringVar(&o.config, "config", "", "configuration (YAML); `cultivar config schema ingest` describes it")
 	f.Float64Var(&o.validation, "validation", 0, "override split.validation, a share of the documents")
 	f.Float64Var(&o.test, "test", 0, "override split.test, a share of the documents")
+	door.Settings(c, &o.set)
 	door.Require(c, "out")
 	return c
 }
 
 // resolve reads the configuration file and applies the flags over it.
-func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origins map[string]string, err error) {
-	cfg, origins = stages.DefaultIngestConfig(), map[string]string{}
+func (o ingestOptions) resolve(c *cobra.Command) (cfg ingestion.Config, origins map[string]string, err error) {
+	cfg, origins = ingestion.DefaultConfig(), map[string]string{}
 	if o.config != "" {
 		text, err := bounded.ReadFile(o.config, 16<<20)
 		if err != nil {
 			return cfg, nil, err
 		}
-		if cfg, err = stages.ParseIngestConfig(text); err != nil {
+		if cfg, err = ingestion.ParseConfig(text); err != nil {
 			return cfg, nil, door.Hint(fmt.Errorf("%s: %w", o.config, err), "`cultivar config schema ingest` lists every key")
 		}
 		for _, key := range yamlerr.Stated(text) {
@@ -79,6 +79,9 @@ func (o ingestOptions) resolve(c *cobra.Command) (cfg stages.IngestConfig, origi
 	if c.Flags().Changed("test") {
 		cfg.Split.Test, origins["split.test"] = o.test, "--test"
 	}
+	if err := door.Set(&cfg, o.set, origins); err != nil {
+		return cfg, nil, err
+	}
 	return cfg, origins, door.UsageError(cfg.Validate()) // the file was sound: it is a flag
 }
 
@@ -95,7 +98,7 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 		return err
 	}
 	view := newIngestView(a)
-	r, err := door.Recorded(a, c, ingesting(), stages.Ingest, stages.IngestOptions{
+	r, err := door.Recorded(a, c, kinds.Ingesting(), ingestion.Options{
 		Home: home, Sources: sources, Name: o.out, Config: cfg, Progress: view.show, Now: time.Now().UTC().Truncate(time.Second),
 		Origins: origins, Warn: a.Warn,
 	})
@@ -109,10 +112,10 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 	return printIngested(a, r)
 }
 
-func printIngested(a *door.App, r stages.IngestResult) error {
+func printIngested(a *door.App, r ingestion.Result) error {
 	s := r.Stats
 	if !r.Created {
-		if _, err := fmt.Fprintf(a.Out, "nothing changed: %s has the same content\n", r.Dataset.Ref()); err != nil {
+		if err := a.Say("nothing changed: %s has the same content", r.Dataset.Ref()); err != nil {
 			return err
 		}
 	}
@@ -121,7 +124,8 @@ func printIngested(a *door.App, r stages.IngestResult) error {
 	f.Add("digest", "%s", r.Dataset.Manifest.Digest)
 	f.Add("files", "%d (%s)", s.Files, humanize.Bytes(s.Bytes))
 	f.Add("documents", "%d kept of %d (%s characters)", s.Out, s.In, humanize.Count(s.Runes))
-	addCounts(&f, "dropped", s.Dropped)
+	addCounts(&f, "dropped", named(s.Dropped, "extract/unsupported", s.Unsupported))
+	addLeft(&f, s.Left)
 	if len(s.Spans) > 0 {
 		addCounts(&f, "cut out", s.Spans)
 	}
@@ -134,15 +138,41 @@ func printIngested(a *door.App, r stages.IngestResult) error {
 // addCounts appends a sum and, below it, what it is made of, the largest part first.
 func addCounts(f *door.Fields, name string, by map[string]int64) {
 	var sum int64
-	keys := slices.Sorted(maps.Keys(by))
 	for _, n := range by {
 		sum += n
 	}
-	slices.SortStableFunc(keys, func(a, b string) int { return int(min(1, max(-1, by[b]-by[a]))) })
 	f.Add(name, "%d", sum)
 	width := len(fmt.Sprint(sum))
-	for _, key := range keys {
+	for _, key := range door.Largest(by) {
 		f.Add("", "%*d  %s", width, by[key], key)
+	}
+}
+
+// named writes behind a count what it is of.
+func named(by map[string]int64, key string, parts map[string]int64) map[string]int64 {
+	if len(parts) == 0 {
+		return by
+	}
+	out := maps.Clone(by)
+	delete(out, key)
+	var list []string
+	for _, part := range door.Largest(parts) {
+		list = append(list, fmt.Sprintf("%d %s", parts[part], part))
+	}
+	out[key+": "+door.Commas(list)] = by[key]
+	return out
+}
+
+// addLeft says what was not looked at, and how to have it.
+func addLeft(f *door.Fields, left map[string]int64) {
+	for _, l := range []struct{ kind, text string }{
+		{"hidden", "%d files or folders whose names begin with a dot; source.hidden takes them"},
+		{"ignored", "%d files or folders, by .cultivarignore or source.ignore"},
+		{"links", "%d links, pipes or devices, which are not followed"},
+	} {
+		if n := left[l.kind]; n > 0 {
+			f.Add(l.kind, l.text, n)
+		}
 	}
 }
 
@@ -182,17 +212,5 @@ func (v *ingestView) show(s pipeline.Stats) {
 func (v *ingestView) clear() {
 	if v.drawn {
 		_, _ = fmt.Fprint(v.app.Err, "\r\x1b[K")
-	}
-}
-
-func ingesting() door.Making[stages.IngestOptions, stages.IngestResult] {
-	return door.Making[stages.IngestOptions, stages.IngestResult]{
-		Kind: "ingest", Config: func(o stages.IngestOptions) any { return o.Config },
-		Tell: func(l *run.Log, o stages.IngestOptions, r stages.IngestResult) {
-			for _, s := range o.Sources {
-				l.Input(door.Artefact(workflows.Documents, s, ""))
-			}
-			l.Output(door.Artefact(workflows.Dataset, r.Dataset.Ref(), r.Dataset.Manifest.Digest))
-		},
 	}
 }

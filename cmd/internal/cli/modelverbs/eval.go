@@ -2,7 +2,6 @@ package modelverbs
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -84,18 +84,17 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return runKnowledge(a, c, o)
 	}
 	o.Warn, o.LeaveReport = a.Warn, true
-	r, err := training.Eval(c.Context(), o.EvalOptions)
+	r, err := door.Recorded(a, c, kinds.Evaluating(), o.EvalOptions)
 	if errors.Is(err, training.ErrTemplate) {
 		return door.Hint(err, "name its file with --chat-template")
 	}
 	if err != nil {
-		return err
+		return door.NotRows(o.Data, err)
 	}
 	if a.JSON {
 		return a.PrintJSON(r.Evaluated(o.logprobs))
 	}
-	printEval(a, r)
-	return nil
+	return printEval(a, r)
 }
 
 // resolve takes over the flags that were given.
@@ -126,28 +125,25 @@ func (o *evalOptions) resolve(c *cobra.Command) error {
 	return nil
 }
 
-func printEval(a *door.App, r training.EvalResult) {
-	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(a.Out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
+func printEval(a *door.App, r training.EvalResult) error {
+	var f door.Fields
 	if r.Loss == nil {
-		line("loss", "none: no token was scored")
-		return
+		f.Add("loss", "none: no token was scored")
+		return a.PrintFields(&f)
 	}
-	line("loss", "%.4f %s", *r.Loss, r.Unit)
+	f.Add("loss", "%.4f %s", *r.Loss, r.Unit)
 	if r.Rows != nil {
-		line("perplexity", "%.3f", math.Exp(*r.Loss))
+		f.Add("perplexity", "%.3f", math.Exp(*r.Loss))
 	}
 	for _, m := range r.Metrics {
-		line(m.Name, "%.4f", m.Value)
+		f.Add(m.Name, "%.4f", m.Value)
 	}
-	line("tokens", "%s in %d rows", humanize.Count(int64(r.Tokens)), r.Count)
+	f.Add("tokens", "%s in %d rows", humanize.Count(int64(r.Tokens)), r.Count)
 	if r.Windowed > 0 {
-		line("note", "%d rows were cut into windows", r.Windowed)
+		f.Add("note", "%d rows were cut into windows", r.Windowed)
 	}
-	if r.Report != "" {
-		line("report", "%s", r.Report)
-	}
+	f.Some("report", r.Report)
+	return a.PrintFields(&f)
 }
 
 // quantizeUsage is the help of the flag where it is not a key of a configuration.

@@ -1,8 +1,6 @@
 package modelverbs
 
 import (
-	"context"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -10,14 +8,13 @@ import (
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/exporting"
+	"github.com/cultivar/cultivar/workflows/kinds"
 )
 
 // ExportCommand is export.
 func ExportCommand(a *door.App) *cobra.Command {
-	var o stages.ExportOptions
+	var o exporting.Options
 	var format, dtype, outType string
 	c := &cobra.Command{
 		Use:   "export ADAPTER --format peft|merged|gguf|merged-gguf --out PATH [--base BASE]",
@@ -54,7 +51,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
 	door.AllowOtherBase(c, &o.AllowOtherBase)
-	f.StringVar(&o.Store, "from", "", "store that the adapter is in (default the home's registry)")
+	door.StoreFlag(c, &o.Store, door.StoreUsage+" that the adapter is in; --from is the same")
 	door.Require(c, "format", "out")
 	return c
 }
@@ -62,7 +59,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 // mergedGGUF is the format that needs no adapter.
 const mergedGGUF = "merged-gguf"
 
-func runExport(a *door.App, c *cobra.Command, o stages.ExportOptions, format, dtype, outType string) error {
+func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype, outType string) error {
 	if err := door.OneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
 		return err
 	}
@@ -84,11 +81,8 @@ func runExport(a *door.App, c *cobra.Command, o stages.ExportOptions, format, dt
 	if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 		return err
 	}
-	work := map[string]func(context.Context, stages.ExportOptions) (stages.ExportResult, error){
-		"peft": stages.ExportPEFT, "merged": stages.ExportMerged, "gguf": stages.ExportGGUF, mergedGGUF: stages.ExportMergedGGUF,
-	}[format]
 	o.Warn = a.Warn
-	r, err := door.Recorded(a, c, exporting(format), work, o)
+	r, err := door.Recorded(a, c, kinds.Exporting(format), o)
 	if err != nil {
 		return err
 	}
@@ -118,35 +112,15 @@ func exclusive(c *cobra.Command, format string) error {
 	return nil
 }
 
-func printExported(a *door.App, r stages.ExportResult, o stages.ExportOptions, format string) error {
+func printExported(a *door.App, r exporting.Result, o exporting.Options, format string) error {
 	if a.JSON {
 		return a.PrintJSON(r)
 	}
 	if format == "peft" {
-		_, err := fmt.Fprintf(a.Out, "%s in %s\n", r.Adapter, o.Out)
-		return err
+		return a.Say("%s in %s", r.Adapter, o.Out)
 	}
 	if format == "gguf" || r.Adapter == "" {
-		_, err := fmt.Fprintf(a.Out, "%d tensors (%s) in %s\n", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
-		return err
+		return a.Say("%d tensors (%s) in %s", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	}
-	_, err := fmt.Fprintf(a.Out, "%s merged into %d of %d weights (%s) in %s\n", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
-	return err
-}
-
-func exporting(format string) door.Making[stages.ExportOptions, stages.ExportResult] {
-	return door.Making[stages.ExportOptions, stages.ExportResult]{
-		Kind: "export", Config: func(o stages.ExportOptions) any {
-			return map[string]any{"format": format, "dtype": fmt.Sprint(o.DType), "outtype": fmt.Sprint(o.OutType), "fold_rslora": o.FoldRSLoRA}
-		},
-		Tell: func(l *run.Log, o stages.ExportOptions, r stages.ExportResult) {
-			if r.Adapter != "" {
-				l.Input(door.Artefact(workflows.Adapter, r.Adapter, ""))
-			}
-			if o.Base != "" {
-				l.Input(door.Artefact(workflows.Base, o.Base, ""))
-			}
-			l.Output(door.Artefact(workflows.Files, o.Out, r.Digest))
-		},
-	}
+	return a.Say("%s merged into %d of %d weights (%s) in %s", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 }

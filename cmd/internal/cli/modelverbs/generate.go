@@ -11,12 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/generation"
 )
 
 // GenerateCommand is generate.
 func GenerateCommand(a *door.App) *cobra.Command {
-	var o stages.GenerateOptions
+	var o generation.Options
 	var promptIDs string
 	c := &cobra.Command{
 		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT... | --messages FILE",
@@ -83,7 +83,7 @@ func parseIDs(list string) ([]int32, error) {
 	return ids, nil
 }
 
-func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions) error {
+func runGenerate(a *door.App, c *cobra.Command, o generation.Options) error {
 	err := checkQuantize(o.Quantize)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions) error 
 	if !a.JSON {
 		o.OnText = func(s string) { _, _ = io.WriteString(a.Exact(), s) }
 	}
-	answers, err := stages.Generate(c.Context(), o)
+	answers, err := generation.Generate(c.Context(), o)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func runGenerate(a *door.App, c *cobra.Command, o stages.GenerateOptions) error 
 	case a.JSON && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
 		return a.PrintJSON(answers[0])
 	case a.JSON:
-		return a.PrintJSON(stages.Answers{Answers: answers})
+		return a.PrintJSON(generation.Answers{Answers: answers})
 	case len(answers) == 1:
 		_, err = fmt.Fprintln(a.Exact())
 		return err
@@ -136,8 +136,8 @@ func now() (time.Time, error) {
 
 // TemplateCommand is template.
 func TemplateCommand(a *door.App) *cobra.Command {
-	var o stages.RenderOptions
-	var generation bool
+	var o generation.RenderOptions
+	var addPrompt bool
 	c := &cobra.Command{
 		Use:   "template --base BASE --messages FILE",
 		Short: "Show a conversation as the base's chat template renders it",
@@ -152,17 +152,17 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 				return err
 			}
 			if c.Flags().Changed("add-generation-prompt") {
-				o.AddGenerationPrompt = &generation
+				o.AddGenerationPrompt = &addPrompt
 			}
 			if o.Base, err = a.LocalBase(c.Context(), o.Base); err != nil {
 				return err
 			}
-			text, err := stages.Render(o)
+			text, err := generation.Render(o)
 			if err != nil {
 				return err
 			}
 			if a.JSON {
-				return a.PrintJSON(stages.Rendered{Text: text})
+				return a.PrintJSON(generation.Rendered{Text: text})
 			}
 			_, err = io.WriteString(a.Exact(), text)
 			return err
@@ -172,14 +172,14 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
 	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
-	f.BoolVar(&generation, "add-generation-prompt", false, "end with the start of an answer")
+	f.BoolVar(&addPrompt, "add-generation-prompt", false, "end with the start of an answer")
 	door.Require(c, "base", "messages")
 	return c
 }
 
 // TokenizeCommand is tokenize.
 func TokenizeCommand(a *door.App) *cobra.Command {
-	var o stages.TokenizeOptions
+	var o generation.TokenizeOptions
 	c := &cobra.Command{
 		Use:   "tokenize --base BASE < TEXT",
 		Short: "Turn text into the base's tokens, or tokens into text",
@@ -192,7 +192,7 @@ line, which is then a JSON string. With --decode the way back.`,
 				return err
 			}
 			o.JSON = a.JSON
-			return stages.Tokenize(o, a.In, a.Exact())
+			return generation.Tokenize(o, a.In, a.Exact())
 		},
 	}
 	f := c.Flags()

@@ -35,12 +35,12 @@ REF is the name of a dataset or of a published adapter.`,
 		Args: door.ExactArgs("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return runInspect(a, c.Context(), args[0], store) },
 	}
-	c.Flags().StringVar(&store, "from", "", "store that an adapter is in (default the home's registry)")
+	door.StoreFlag(c, &store, door.StoreUsage+" that an adapter is in; --from is the same")
 	return c
 }
 
 func runInspect(a *door.App, ctx context.Context, what, store string) error {
-	what, err := a.LocalBase(ctx, what)
+	what, err := a.Fetched(ctx, what)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func runInspect(a *door.App, ctx context.Context, what, store string) error {
 		case gguf.Is(what):
 			return inspectBase(a, what)
 		case !info.IsDir():
-			return fmt.Errorf("%s is a file but no GGUF; want a directory of a base, an adapter or a dataset", what)
+			return door.NotRows(what, fmt.Errorf("%s is a file but no GGUF; want a directory of a base, an adapter or a dataset", what))
 		}
 		err := inspectDir(a, ctx, what)
 		if !errors.Is(err, errUnknownDir) || filepath.Base(what) != what {
@@ -87,6 +87,8 @@ func inspectNamed(a *door.App, ctx context.Context, what, store string) error {
 		return inspectAdapter(a, ctx, store, m.Ref().String())
 	case errors.Is(dataErr, catalog.ErrCorrupt):
 		return dataErr
+	case door.HubName(what) != "":
+		return door.NotBase(what)
 	case errors.Is(adapterErr, registry.ErrNoVersion), errors.Is(adapterErr, registry.ErrBadName):
 		return door.Hint(fmt.Errorf("%s is %w", what, errUnknownName), "`cultivar dataset ls` and `cultivar adapter ls` list what there is")
 	}
@@ -115,7 +117,8 @@ func inspectDir(a *door.App, ctx context.Context, dir string) error {
 		}
 		return dataverbs.ShowDataset(a, d)
 	}
-	return fmt.Errorf("%s: %w: it has no config.json, %s or manifest.json", dir, errUnknownDir, peft.ConfigName)
+	err := fmt.Errorf("%s: %w: it has no config.json, %s or manifest.json", dir, errUnknownDir, peft.ConfigName)
+	return door.Hint(err, "%s", door.DocumentsHint(dir))
 }
 
 func inspectBase(a *door.App, path string) error {

@@ -5,15 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows/inspect"
 )
 
-// printBase says what a base is in lines of 80 columns: no label is longer than 7 characters, and a
-// digest has 71.
+// printBase says what a base is: no label is longer than 7 characters, and a digest has 71, so that it
+// fits into 80 columns.
 func printBase(a *door.App, i inspect.Base) error {
 	var f door.Fields
 	if i.Commit != "" {
@@ -51,7 +50,6 @@ func printBase(a *door.App, i inspect.Base) error {
 	for _, odd := range i.Oddities {
 		f.Add("note", "%s", odd)
 	}
-	wrapFields(&f, min(door.TerminalWidth(a.Out), 100))
 	return a.PrintFields(&f)
 }
 
@@ -101,26 +99,3 @@ func templateText(t *inspect.Template) string {
 }
 
 func yesNo(ok bool) string { return map[bool]string{true: "yes", false: "no"}[ok] }
-
-// wrapFields breaks values between words so that lines have at most width columns; a word that is longer
-// stays whole.
-func wrapFields(f *door.Fields, width int) {
-	label := 0
-	for _, row := range f.Rows {
-		label = max(label, utf8.RuneCountInString(row[0]))
-	}
-	room := width - label - len(door.Gap)
-	var out [][2]string
-	for _, row := range f.Rows {
-		line, name := "", row[0]
-		for _, word := range strings.Fields(row[1]) {
-			if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
-				out = append(out, [2]string{name, line})
-				line, name = "", ""
-			}
-			line = strings.TrimLeft(line+" "+word, " ")
-		}
-		out = append(out, [2]string{name, line})
-	}
-	f.Rows = out
-}

@@ -35,28 +35,26 @@ func runKnowledge(a *door.App, c *cobra.Command, o evalOptions) error {
 const shownNotLearnt = 10
 
 func printKnowledge(a *door.App, k training.Knowledge) error {
-	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(a.Out, "%-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	line("knowledge", "%s", share(k.Judged().Estimate))
+	var f door.Fields
+	f.Add("knowledge", "%s", share(k.Judged().Estimate))
 	if k.Adapter != nil {
-		line("base", "%s", share(k.Base.Estimate))
+		f.Add("base", "%s", share(k.Base.Estimate))
 	}
-	line("compared", "%d statements of %d documents, %s times with an altered one", k.Statements, len(k.Base.Documents), humanize.Count(int64(k.Comparisons)))
+	f.Add("compared", "%d statements of %d documents, %s times with an altered one", k.Statements, len(k.Base.Documents), humanize.Count(int64(k.Comparisons)))
 	if none := k.Documents - len(k.Base.Documents); none > 0 {
-		line("note", "%d documents have no statement that could be altered", none)
+		f.Add("note", "%d documents have no statement that could be altered", none)
 	}
 	missing := k.Judged().NotLearnt()
-	line("not learnt", "%d documents", len(missing))
-	if len(missing) == 0 {
-		return nil
+	f.Add("not learnt", "%d documents", len(missing))
+	if err := a.PrintFields(&f); err != nil || len(missing) == 0 {
+		return err
 	}
 	_, _ = fmt.Fprintln(a.Out)
 	var rows [][]string
 	for _, d := range missing[:min(len(missing), shownNotLearnt)] {
 		rows = append(rows, []string{d.SourceURI, fmt.Sprintf("%.2f", d.Accuracy), strconv.Itoa(d.Comparisons)})
 	}
-	return a.PrintTable([]door.Column{{Name: "document", Shrink: 's'}, {Name: "right", Right: true}, {Name: "compared", Right: true}}, rows)
+	return a.PrintTable([]door.Column{{Name: "DOCUMENT", Shrink: 's'}, {Name: "RIGHT", Right: true}, {Name: "COMPARED", Right: true, Spare: 1}}, rows)
 }
 
 func share(e probe.Estimate) string {

@@ -16,8 +16,7 @@ import (
 	"github.com/cultivar/cultivar/internal/yamlerr"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/objective"
-	"github.com/cultivar/cultivar/workflows"
-	"github.com/cultivar/cultivar/workflows/run"
+	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -32,6 +31,7 @@ type trainOptions struct {
 	epochs                  float64
 	objective, quantize     string
 	otherBase               bool
+	set                     []string
 }
 
 // TrainCommand is train.
@@ -63,6 +63,7 @@ EXIT STATUS
 	f.StringVar(&o.base, "base", "", door.BaseUsage)
 	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
 	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
+	door.Settings(c, &o.set)
 	f.StringVar(&o.out, "out", "", "output directory")
 	f.BoolVar(&o.plan, "plan", false, "say what the run would train and take, and stop")
 	f.IntVar(&o.show, "show", 0, "with --plan: print so many rows, with the tokens that are trained marked")
@@ -106,20 +107,19 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 		AllowOtherBase: o.otherBase, Warn: a.Warn, Origins: origins,
 	}
 	if o.plan {
-		return planTraining(a, c.Context(), opts, o.show)
+		return door.NotRows(o.data, planTraining(a, c.Context(), opts, o.show))
 	}
 	view := NewTrainView(a)
 	opts.Hooks = view.Hooks()
-	result, err := door.Recorded(a, c, trainingRun(), training.Train, opts)
+	result, err := door.Recorded(a, c, kinds.Training(), opts)
 	view.Close()
 	if err != nil {
-		return moreMemory(err)
+		return door.NotRows(o.data, moreMemory(err))
 	}
 	if a.JSON {
 		return a.PrintJSON(result.Trained(o.out))
 	}
-	printTrained(a, o.out, result)
-	return nil
+	return printTrained(a, o.out, result)
 }
 
 // check refuses flags that name nothing there is. What a file says is for Config.Validate.
@@ -174,37 +174,43 @@ func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map
 	if changed("seed") {
 		cfg.Seed = o.seed
 	}
+	if err := door.Set(&cfg, o.set, origins); err != nil {
+		return cfg, nil, err
+	}
 	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag
 		return cfg, nil, door.UsageError(err)
 	}
 	return cfg, origins, nil
 }
 
-func printTrained(a *door.App, out string, r training.Result) {
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
+func printTrained(a *door.App, out string, r training.Result) error {
+	var f door.Fields
 	if r.Reused {
-		p("nothing to do: %s holds this run already", out)
+		if err := a.Say("nothing to do: %s holds this run already", out); err != nil {
+			return err
+		}
 	}
-	p("adapter   %s", out)
-	p("digest    %s when published", r.Digest)
-	p("          %s of what it computes", r.AdapterDigest)
-	p("steps     %d (%s tokens, %s of them trained)", r.Steps, humanize.Count(r.Tokens), humanize.Count(r.TrainedTokens))
-	p("loss      %.4f on the last step", r.Loss)
+	f.Add("adapter", "%s", out)
+	f.Add("digest", "%s when published", r.Digest)
+	f.Add("", "%s of what it computes", r.AdapterDigest)
+	f.Add("steps", "%d (%s tokens, %s of them trained)", r.Steps, humanize.Count(r.Tokens), humanize.Count(r.TrainedTokens))
+	f.Add("loss", "%.4f on the last step", r.Loss)
 	if r.EvalBefore != nil && r.EvalAfter != nil {
-		p("held out  %.4f before, %.4f after", *r.EvalBefore, *r.EvalAfter)
+		f.Add("held out", "%.4f before, %.4f after", *r.EvalBefore, *r.EvalAfter)
 	}
 	if r.TokensPerSecond > 0 {
-		p("speed     %.0f tokens/s", r.TokensPerSecond)
+		f.Add("speed", "%.0f tokens/s", r.TokensPerSecond)
 	}
 	if r.Windowed > 0 {
-		p("note      %d rows were longer than max_seq_length and were cut into windows", r.Windowed)
+		f.Add("note", "%d rows were longer than max_seq_length and were cut into windows", r.Windowed)
 	}
 	if r.Dropped > 0 {
-		p("note      %d rows had no tokens and were left out", r.Dropped)
+		f.Add("note", "%d rows had no tokens and were left out", r.Dropped)
 	}
 	if r.Report != "" {
-		p("report    %s", r.Report)
+		f.Add("report", "%s", r.Report)
 	}
+	return a.PrintFields(&f)
 }
 
 // trainView shows progress: a bar on a terminal, a line now and then elsewhere.
@@ -249,22 +255,5 @@ func (v *trainView) step(s trainer.Step) {
 func (v *trainView) Close() {
 	if v.bar != nil {
 		v.bar.Clear()
-	}
-}
-
-func trainingRun() door.Making[training.Options, training.Result] {
-	return door.Making[training.Options, training.Result]{
-		Kind: "train", Config: func(o training.Options) any { return o.Config },
-		Tell: func(l *run.Log, o training.Options, r training.Result) {
-			l.Input(door.Artefact(workflows.Base, r.Lineage.Base.Name, r.Lineage.Base.Digest))
-			for _, d := range r.Lineage.Datasets {
-				ref := d.Name
-				if d.Version > 0 {
-					ref = fmt.Sprintf("%s@%d", d.Name, d.Version)
-				}
-				l.Input(door.Artefact(workflows.Dataset, ref, d.Digest))
-			}
-			l.Output(door.Artefact(workflows.Adapter, o.OutDir, r.AdapterDigest))
-		},
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -46,59 +46,61 @@ func planTraining(a *door.App, ctx context.Context, o training.Options, show int
 	case a.JSON:
 		return a.PrintJSON(plan)
 	}
-	printData(a, plan)
-	printPlan(a, plan.Plan)
-	printExamples(a, plan.Shown)
-	return moreMemory(err)
+	var f door.Fields
+	addData(&f, plan)
+	addPlan(&f, plan.Plan)
+	return moreMemory(errors.Join(err, a.PrintFields(&f), printExamples(a, plan.Shown)))
 }
 
 // printData says what is trained.
-func printData(a *door.App, p training.Plan) {
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
-	line("objective  %s", p.Objective)
+func addData(f *door.Fields, p training.Plan) {
+	f.Add("objective", "%s", p.Objective)
 	held := "none held out"
 	if p.HeldOut > 0 {
 		held = humanize.Count(int64(p.HeldOut)) + " held out"
 	}
-	line("rows       %s in %s sequences, %s", humanize.Count(int64(p.Rows)), humanize.Count(int64(p.Sequences)), held)
-	line("           %s tokens are trained in an epoch", humanize.Count(int64(p.Trained)))
+	f.Add("rows", "%s in %s sequences, %s", humanize.Count(int64(p.Rows)), humanize.Count(int64(p.Sequences)), held)
+	f.Add("", "%s tokens are trained in an epoch", humanize.Count(int64(p.Trained)))
 	if p.Windowed > 0 {
-		line("           %d are longer than max_seq_length and are cut into windows", p.Windowed)
+		f.Add("", "%d are longer than max_seq_length and are cut into windows", p.Windowed)
 	}
 	if p.Dropped > 0 {
-		line("           %d have no tokens and are left out", p.Dropped)
+		f.Add("", "%d have no tokens and are left out", p.Dropped)
 	}
 	if p.TrainOn != "" {
-		line("train_on   %s: %s", p.TrainOn, door.Printable(p.TrainOnWhy))
+		f.Add("train_on", "%s: %s", p.TrainOn, p.TrainOnWhy)
 	}
 	if p.Clock != "" {
-		line("clock      %s, which the chat template writes", p.Clock)
+		f.Add("clock", "%s, which the chat template writes", p.Clock)
 	}
 	for _, w := range p.Warnings {
-		line("warning    %s", door.Printable(w))
+		f.Add("warning", "%s", w)
 	}
 }
 
-// printExamples prints rows with what is trained marked: in colour on a terminal, in brackets elsewhere.
-func printExamples(a *door.App, rows []training.Shown) {
-	begin, end := "[", "]"
-	if door.IsTerminal(a.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		begin, end = "\x1b[32m", "\x1b[0m"
+// printExamples prints rows with what is trained marked: in colour where there is any, in brackets elsewhere.
+func printExamples(a *door.App, rows []training.Shown) error {
+	mark := func(s string) string { return "[" + s + "]" }
+	if door.Coloured(a.Out) {
+		mark = func(s string) string { return door.Paint(s, door.Green) }
 	}
+	var b strings.Builder
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(a.Out, "\n%s\n", door.Printable(r.Row))
+		fmt.Fprintf(&b, "\n%s\n", door.Printable(r.Row))
 		text := ""
 		for _, piece := range r.Pieces {
 			text = visible(piece.Text)
 			if piece.Trained {
-				text = begin + text + end
+				text = mark(text)
 			}
-			_, _ = fmt.Fprint(a.Out, text)
+			b.WriteString(text)
 		}
 		if !strings.HasSuffix(text, "\n") {
-			_, _ = fmt.Fprintln(a.Out)
+			b.WriteString("\n")
 		}
 	}
+	_, err := io.WriteString(a.Raw, b.String()) // which has no more of what a terminal would obey than our colours
+	return err
 }
 
 // visible escapes what a terminal would obey; lines stay.
@@ -117,27 +119,26 @@ func visible(s string) string {
 	return b.String()
 }
 
-func printPlan(a *door.App, p trainer.Plan) {
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(a.Out, format+"\n", args...) }
-	line("steps      %d of %s tokens on average, at most %s at a time",
+func addPlan(f *door.Fields, p trainer.Plan) {
+	f.Add("steps", "%d of %s tokens on average, at most %s at a time",
 		p.Steps, humanize.Count(int64(p.TokensPerStep)), humanize.Count(int64(p.MicroBatchTokens)))
-	line("trained    %s parameters", humanize.Count(p.Trainable))
-	line("memory     %s at its peak", humanize.Bytes(p.Peak))
-	line("           %s weights, %s adapter, %s activations, %s else",
+	f.Add("trained", "%s parameters", humanize.Count(p.Trainable))
+	f.Add("memory", "%s at its peak", humanize.Bytes(p.Peak))
+	f.Add("", "%s weights, %s adapter, %s activations, %s else",
 		humanize.Bytes(p.Weights), humanize.Bytes(p.Adapter), humanize.Bytes(p.Activate), humanize.Bytes(p.Process))
 	switch p.Recompute {
 	case 0:
-		line("           the activations of all %d layers are kept", p.Layers)
+		f.Add("", "the activations of all %d layers are kept", p.Layers)
 	case p.Layers:
-		line("           all %d layers are computed twice", p.Layers)
+		f.Add("", "all %d layers are computed twice", p.Layers)
 	default:
-		line("           %d of %d layers are computed twice to stay below %s", p.Recompute, p.Layers, humanize.Bytes(p.Budget))
+		f.Add("", "%d of %d layers are computed twice to stay below %s", p.Recompute, p.Layers, humanize.Bytes(p.Budget))
 	}
 	if p.SecondsPerStep == 0 {
 		return
 	}
 	step := time.Duration(p.SecondsPerStep * float64(time.Second))
-	line("work       %.3g TFLOP a step, at %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
-	line("time       %s a step (%.0f tokens/s), %s in all, evaluation not counted",
+	f.Add("work", "%.3g TFLOP a step, at %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
+	f.Add("time", "%s a step (%.0f tokens/s), %s in all, evaluation not counted",
 		humanize.Duration(step), p.TokensPerStep/p.SecondsPerStep, humanize.Duration(step*time.Duration(p.Steps)))
 }

@@ -1,10 +1,9 @@
-package stages
+package publication
 
 import (
 	"context"
 
 	"github.com/cultivar/cultivar/adapters/publish"
-	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 )
 
@@ -19,15 +18,21 @@ type PullOptions struct {
 
 // Pull puts a version into the directory Out, verified and whole. A directory that holds it already
 // is left as it is.
-func Pull(ctx context.Context, o PullOptions) (publish.Result, error) {
+func Pull(ctx context.Context, o PullOptions) (Result, error) {
 	reg, err := home.Registry(ctx, o.Home, o.Store)
 	if err != nil {
-		return publish.Result{}, err
+		return Result{}, err
 	}
+	get := publish.Pull
 	if o.Replace {
-		return publish.Replace(ctx, reg, o.Ref, o.Out, validAdapter)
+		get = publish.Replace
 	}
-	return publish.Pull(ctx, reg, o.Ref, o.Out, validAdapter)
+	var read reading
+	r, err := get(ctx, reg, o.Ref, o.Out, read.adapter)
+	if err == nil && read.digest == "" { // it was there, and was compared with the version
+		err = read.adapter(o.Out)
+	}
+	return Result{r, read.digest}, err
 }
 
 // Pulled is a version in a directory, for people and programs.
@@ -42,16 +47,7 @@ type Pulled struct {
 }
 
 // PulledFrom sums up what was pulled.
-func (o PullOptions) PulledFrom(r publish.Result) Pulled {
+func (o PullOptions) PulledFrom(r Result) Pulled {
 	m := r.Manifest
 	return Pulled{m.Ref().String(), m.Name, m.Version, m.Digest, o.Out, m.Size(), len(m.Files)}
-}
-
-// FoundAdapter is an adapter that was named by a directory or by a version in a registry.
-type FoundAdapter = publish.Found
-
-// FindAdapter reads the adapter that ref names: a directory, or a version in the registry, of which
-// the files are verified.
-func FindAdapter(ctx context.Context, location, store, ref string) (FoundAdapter, error) {
-	return publish.Find(ctx, ref, func() (*registry.Registry, error) { return home.Registry(ctx, location, store) })
 }

@@ -1,4 +1,6 @@
-package rows
+// Package objects finds the rows of a file before anybody understands them: each is an object of JSON, with the place
+// where it stands. One row takes a bounded number of bytes, whatever the file does.
+package objects
 
 import (
 	"bufio"
@@ -13,21 +15,28 @@ import (
 	"unicode/utf8"
 )
 
-// errLong means that one row is longer than a row may be.
-var errLong = errors.New("longer than a row may be")
+// Object is a row.
+type Object struct {
+	JSON  []byte
+	N     int    // its number in the file, by lines or rows
+	Place string // what is counted: line or row
+}
 
-// lines yields the lines of JSON Lines. Blank ones are passed over and counted.
-func lines(r io.Reader, most int) iter.Seq2[object, error] {
-	return func(yield func(object, error) bool) {
+// ErrLong means that one row is longer than a row may be.
+var ErrLong = errors.New("longer than a row may be")
+
+// Lines yields the lines of JSON Lines. Blank ones are passed over and counted.
+func Lines(r io.Reader, most int) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		in := bufio.NewReaderSize(r, 1<<16)
 		var line []byte
 		for n := 1; ; n++ {
 			var err error
 			if line, err = readLine(in, line[:0], most); err != nil && err != io.EOF {
-				yield(object{n: n, place: "line"}, err)
+				yield(Object{N: n, Place: "line"}, err)
 				return
 			}
-			if row := bytes.TrimSpace(line); len(row) > 0 && !yield(object{row, n, "line"}, nil) || err != nil {
+			if row := bytes.TrimSpace(line); len(row) > 0 && !yield(Object{row, n, "line"}, nil) || err != nil {
 				return
 			}
 		}
@@ -41,7 +50,7 @@ func readLine(in *bufio.Reader, buf []byte, most int) ([]byte, error) {
 		buf = append(buf, part...)
 		switch {
 		case len(buf) > most:
-			return buf, errLong
+			return buf, ErrLong
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return buf, err
 		}
@@ -56,22 +65,22 @@ type rationed struct {
 
 func (b *rationed) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errLong
+		return 0, ErrLong
 	}
 	n, err := b.r.Read(p[:min(len(p), b.left)])
 	b.left -= n
 	return n, err
 }
 
-// stream yields the objects of a JSON file: of one list, or one after the other.
-func stream(r io.Reader, most int) iter.Seq2[object, error] {
-	return func(yield func(object, error) bool) {
+// Stream yields the objects of a JSON file: of one list, or one after the other.
+func Stream(r io.Reader, most int) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		limit := &rationed{r, most}
 		in := bufio.NewReader(limit)
 		first, err := firstByte(in)
 		if err != nil {
 			if err != io.EOF {
-				yield(object{n: 1, place: "row"}, err)
+				yield(Object{N: 1, Place: "row"}, err)
 			}
 			return
 		}
@@ -83,9 +92,9 @@ func stream(r io.Reader, most int) iter.Seq2[object, error] {
 			limit.left = most
 			if first == '[' && !d.More() {
 				if _, err := d.Token(); err != nil {
-					yield(object{n: n, place: "row"}, where(err))
+					yield(Object{N: n, Place: "row"}, where(err))
 				} else if _, err := d.Token(); err != io.EOF {
-					yield(object{n: n, place: "row"}, errors.New("more after the end of the list"))
+					yield(Object{N: n, Place: "row"}, errors.New("more after the end of the list"))
 				}
 				return
 			}
@@ -94,7 +103,7 @@ func stream(r io.Reader, most int) iter.Seq2[object, error] {
 			if err == io.EOF && first != '[' {
 				return
 			}
-			if !yield(object{raw, n, "row"}, where(err)) || err != nil {
+			if !yield(Object{raw, n, "row"}, where(err)) || err != nil {
 				return
 			}
 		}
@@ -125,10 +134,10 @@ func where(err error) error {
 	return err
 }
 
-// cells yields the rows of a table of texts as objects of texts. A cell without anything in it is a
+// Cells yields the rows of a table of texts as objects of texts. A cell without anything in it is a
 // key that is not there. A separator of 0 is the one that the header has most of.
-func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
-	return func(yield func(object, error) bool) {
+func Cells(r io.Reader, separator rune, most int) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		limit := &rationed{r, most}
 		in := bufio.NewReaderSize(limit, 1<<16)
 		if separator == 0 {
@@ -138,7 +147,7 @@ func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
 		c.Comma, c.ReuseRecord, c.LazyQuotes = separator, true, separator == '\t'
 		keys, err := header(c)
 		if err != nil {
-			yield(object{n: 1, place: "line"}, err)
+			yield(Object{N: 1, Place: "line"}, err)
 			return
 		}
 		for {
@@ -156,7 +165,7 @@ func cells(r io.Reader, separator rune, most int) iter.Seq2[object, error] {
 			if errors.As(err, &syntax) {
 				n, err = syntax.StartLine, syntax.Err
 			}
-			if !yield(object{raw, n, "line"}, err) || err != nil {
+			if !yield(Object{raw, n, "line"}, err) || err != nil {
 				return
 			}
 		}
@@ -206,17 +215,28 @@ func header(c *csv.Reader) ([]string, error) {
 
 var errNotUTF8 = errors.New("not UTF-8")
 
+// objectOf writes a record as an object, keys in the order of the columns.
 func objectOf(keys, record []string) ([]byte, error) {
-	var w writer
-	w.open('{')
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	before := "{"
 	for i, key := range keys {
 		if !utf8.ValidString(record[i]) {
 			return nil, errNotUTF8
 		}
-		if record[i] != "" {
-			w.text(key, record[i])
+		if record[i] == "" {
+			continue
 		}
+		for n, s := range []string{key, record[i]} {
+			b.WriteString([]string{before, ":"}[n])
+			_ = e.Encode(s) // a string into memory: cannot fail; the line feed after it is space in JSON
+		}
+		before = ","
 	}
-	w.close('}')
-	return w.b.Bytes(), nil
+	if before == "{" {
+		b.WriteString(before)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
 }

@@ -1,4 +1,5 @@
-package stages
+// Package publication moves adapters to and from registries, and aliases over versions.
+package publication
 
 import (
 	"context"
@@ -28,14 +29,22 @@ type PublishOptions struct {
 
 // Publish makes a version of an adapter. The adapter is read and checked first: complete, of one
 // rank, finite, and no pickle.
-func Publish(ctx context.Context, o PublishOptions) (publish.Result, error) {
+func Publish(ctx context.Context, o PublishOptions) (Result, error) {
 	reg, err := home.Registry(ctx, o.Home, o.Store)
 	if err != nil {
-		return publish.Result{}, err
+		return Result{}, err
 	}
-	return publish.Publish(ctx, reg, o.Dir, publish.Options{
-		Name: o.Name, Version: o.Version, Alias: o.Alias, Who: o.Who, Why: o.Why, CreatedAt: o.Now, Validate: validAdapter,
+	var read reading
+	r, err := publish.Publish(ctx, reg, o.Dir, publish.Options{
+		Name: o.Name, Version: o.Version, Alias: o.Alias, Who: o.Who, Why: o.Why, CreatedAt: o.Now, Validate: read.adapter,
 	})
+	return Result{r, read.digest}, err
+}
+
+// Result is a version that was published or pulled.
+type Result struct {
+	publish.Result
+	AdapterDigest string // of what the adapter computes
 }
 
 // Published is a version in a store, for people and programs.
@@ -53,7 +62,7 @@ type Published struct {
 }
 
 // PublishedAs sums up what publishing made, in the store at a URL.
-func (o PublishOptions) PublishedAs(r publish.Result, url string) Published {
+func (o PublishOptions) PublishedAs(r Result, url string) Published {
 	m := r.Manifest
 	return Published{m.Ref().String(), m.Name, m.Version, m.Digest, r.Created, o.Alias, url, m.Size(), len(m.Files), append([]string{}, r.Skipped...)}
 }
@@ -61,10 +70,16 @@ func (o PublishOptions) PublishedAs(r publish.Result, url string) Published {
 // ErrInvalidAdapter means that an adapter's files are not what they must be to be served.
 var ErrInvalidAdapter = errors.New("adapter is not sound")
 
-func validAdapter(dir string) error {
-	if _, err := peft.Read(dir); err != nil {
+// reading is a look at an adapter on its way.
+type reading struct{ digest string }
+
+// adapter reads the adapter in a directory whole, and refuses one that is not sound.
+func (r *reading) adapter(dir string) error {
+	a, err := peft.Read(dir)
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidAdapter, err)
 	}
+	r.digest = peft.Digest(a)
 	return nil
 }
 

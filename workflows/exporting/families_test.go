@@ -1,4 +1,4 @@
-package stages_test
+package exporting_test
 
 import (
 	"context"
@@ -20,7 +20,8 @@ import (
 	"github.com/cultivar/cultivar/trainer/eval"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/exporting"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // families holds the tiny models of every family (tools/goldens/families.py).
@@ -117,7 +118,7 @@ func TestMergedGGUFOfFamilies(t *testing.T) {
 			ids := []int32{5, 9, 13, 20, 7, 31, 12, 8, 40, 22}
 			dir, adapter := withWords(t, family), filepath.Join(families, family, "adapter")
 			merged := filepath.Join(t.TempDir(), "merged")
-			r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: export.Float32, Out: merged})
+			r, err := exporting.Merged(context.Background(), exporting.Options{AdapterRef: models.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: export.Float32, Out: merged})
 			if err != nil {
 				t.Fatal(err)
 			}

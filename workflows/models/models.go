@@ -1,7 +1,5 @@
-// Package stages holds the work of the steps, with what each is told and what it reports: each joins two or
-// more rooms and moves an artefact from one to the next. The command line calls them one by one; workflows
-// know those that they may name as kinds (package kinds), which put inputs and outputs around them.
-package stages
+// Package models opens what runs: a base, and on it an adapter that a directory or a registry holds.
+package models
 
 import (
 	"context"
@@ -10,17 +8,20 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
+	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/bases/open"
+	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/home"
 )
 
 // Base is an open base with its words, on which models run.
 type Base struct{ *open.Base }
 
-// OpenBase opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
+// Open opens a model directory or a GGUF file. Its linear weights are quantised in memory, by a
 // method of [bases.QuantiseMethods], unless quantize is empty.
-func OpenBase(path, quantize string) (*Base, error) {
+func Open(path, quantize string) (*Base, error) {
 	b, err := open.Open(path, model.Families(), quantize)
 	if err != nil {
 		return nil, err
@@ -73,4 +74,13 @@ func (b *Base) FactorsOf(found FoundAdapter, ref AdapterRef) (*lora.Factors, err
 		err = fmt.Errorf("%s does not fit %s: %w", found.Name, b.Dir(), err)
 	}
 	return f, err
+}
+
+// FoundAdapter is an adapter that was named by a directory or by a version in a registry.
+type FoundAdapter = publish.Found
+
+// FindAdapter reads the adapter that ref names: a directory, or a version in the registry, of which
+// the files are verified.
+func FindAdapter(ctx context.Context, location, store, ref string) (FoundAdapter, error) {
+	return publish.Find(ctx, ref, func() (*registry.Registry, error) { return home.Registry(ctx, location, store) })
 }

@@ -1,4 +1,4 @@
-package stages
+package ingestion
 
 // Ingested is what became of documents, for people and programs.
 type Ingested struct {
@@ -15,12 +15,16 @@ type Ingested struct {
 	Flagged  map[string]int64 `json:"flagged_by"`
 	Redacted map[string]int64 `json:"redacted_by"`
 	Splits   map[string]int64 `json:"splits"`
-	Report   string           `json:"report,omitempty"` // file of the page about it, where the version is shown on this machine
+
+	Unsupported map[string]int64 `json:"unsupported_by"` // of the dropped, by how their files' names end
+	Left        map[string]int64 `json:"skipped_by"`     // files and folders that were not looked at: hidden, ignored, links
+
+	Report string `json:"report,omitempty"` // file of the page about it, where the version is shown on this machine
 }
 
 // Ingested sums the result up.
-func (r IngestResult) Ingested() Ingested {
+func (r Result) Ingested() Ingested {
 	s := r.Stats
 	return Ingested{r.Dataset.Ref(), r.Dataset.Manifest.Digest, r.Created, s.Files, s.Bytes, s.In, s.Out, s.Runes,
-		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits, r.Report}
+		s.Dropped, s.Spans, s.Flagged, s.Redactions, r.Dataset.Manifest.Counts.Splits, s.Unsupported, s.Left, r.Report}
 }

@@ -1,4 +1,4 @@
-package stages
+package inspect
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 // maxLog bounds the log of a training that a card is drawn from, in bytes: some hundred thousand steps.
 const maxLog = 64 << 20
 
-// WriteAdapterCard writes a page about a published version to a file.
-func WriteAdapterCard(ctx context.Context, reg *registry.Registry, m registry.Manifest, aliases []string, path string) error {
+// WriteCard writes a page about a published version to a file.
+func WriteCard(ctx context.Context, reg *registry.Registry, m registry.Manifest, aliases []string, path string) error {
 	body, err := publish.ParseBody(m.Body)
 	if err != nil {
 		return err

@@ -1,22 +1,22 @@
-package stages
+// Package generation has a base, with or without an adapter, say something: it continues texts, answers
+// conversations, and shows what becomes of both on the way.
+package generation
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
-	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer/generate"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
-// GenerateOptions say what to continue, and how.
-type GenerateOptions struct {
+// Options say what to continue, and how.
+type Options struct {
 	Base string
-	AdapterRef
+	models.AdapterRef
 	// Quantize is a method; empty leaves the weights as they are stored.
 	Quantize string
 
@@ -32,8 +32,8 @@ type GenerateOptions struct {
 	OnText    func(string) // called with every piece of text as it is complete; of a single prompt
 }
 
-// GenerateResult is an answer.
-type GenerateResult struct {
+// Answer is an answer.
+type Answer struct {
 	IDs          []int32 `json:"ids"`
 	Text         string  `json:"text"`
 	FinishReason string  `json:"finish_reason"` // stop or length, as OpenAI's API says it
@@ -41,16 +41,16 @@ type GenerateResult struct {
 }
 
 // Generate continues prompts, and returns an answer to each.
-func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) {
+func Generate(ctx context.Context, o Options) ([]Answer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	b, err := OpenBase(o.Base, o.Quantize)
+	b, err := models.Open(o.Base, o.Quantize)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = b.Close() }()
-	prompts, err := b.prompts(o)
+	prompts, err := tokensOf(b, o)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +71,16 @@ func Generate(ctx context.Context, o GenerateOptions) ([]GenerateResult, error) 
 	if err != nil {
 		return nil, err
 	}
-	return b.continueAll(ctx, m.NewBatch(len(prompts)), prompts, limits, o)
+	return continueAll(ctx, b, m.NewBatch(len(prompts)), prompts, limits, o)
 }
 
 // continueAll answers the prompts, each up to its own limit.
-func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts [][]int32, limits []int, o GenerateOptions) ([]GenerateResult, error) {
-	results := make([]GenerateResult, len(prompts))
+func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prompts [][]int32, limits []int, o Options) ([]Answer, error) {
+	results := make([]Answer, len(prompts))
 	texts := make([]*generate.UntilStop, len(prompts))
 	streams := make([]*tokenizer.Stream, len(prompts))
 	for i, p := range prompts {
-		results[i] = GenerateResult{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
+		results[i] = Answer{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
 		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
 		if len(prompts) == 1 {
 			texts[i].Emit = o.OnText
@@ -103,18 +103,18 @@ func (b *Base) continueAll(ctx context.Context, batch generate.Batch, prompts []
 	return results, err
 }
 
-// prompts is the tokens to continue.
-func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
+// tokensOf is the tokens to continue.
+func tokensOf(b *models.Base, o Options) ([][]int32, error) {
 	switch {
 	case o.PromptIDs != nil:
 		return [][]int32{o.PromptIDs}, nil
 	case o.MessagesFile != "":
-		in, err := readConversation(o.MessagesFile)
+		in, err := chat.ReadInput(o.MessagesFile)
 		if err != nil {
 			return nil, err
 		}
 		in.AddGenerationPrompt, in.Now = true, o.Now
-		text, err := b.render(in)
+		text, err := render(b, in)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +127,7 @@ func (b *Base) prompts(o GenerateOptions) ([][]int32, error) {
 	return list, nil
 }
 
-func (b *Base) render(in chat.Input) (string, error) {
+func render(b *models.Base, in chat.Input) (string, error) {
 	if b.Template == nil {
 		return "", fmt.Errorf("%s: %w", b.Dir(), chat.ErrNoTemplate)
 	}
@@ -145,50 +145,25 @@ type RenderOptions struct {
 
 // Render renders a conversation with the base's chat template.
 func Render(o RenderOptions) (string, error) {
-	b, err := OpenBase(o.Base, "")
+	b, err := models.Open(o.Base, "")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = b.Close() }()
-	in, err := readConversation(o.MessagesFile)
+	in, err := chat.ReadInput(o.MessagesFile)
 	if err != nil {
 		return "", err
 	}
 	if o.ToolsFile != "" {
-		data, err := bounded.ReadFile(o.ToolsFile, 64<<20)
-		if err != nil {
+		if in.Tools, err = chat.ReadTools(o.ToolsFile); err != nil {
 			return "", err
 		}
-		if !json.Valid(data) {
-			return "", fmt.Errorf("%s: want a JSON array of tools", o.ToolsFile)
-		}
-		in.Tools = json.RawMessage(data)
 	}
 	if o.AddGenerationPrompt != nil {
 		in.AddGenerationPrompt = *o.AddGenerationPrompt
 	}
 	in.Now = o.Now
-	return b.render(in)
-}
-
-// readConversation reads what a template renders: an array of messages, or an object with
-// "messages", "tools", "add_generation_prompt" and other variables of the template.
-func readConversation(path string) (chat.Input, error) {
-	data, err := bounded.ReadFile(path, 64<<20)
-	if err != nil {
-		return chat.Input{}, err
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
-		if !json.Valid(data) {
-			return chat.Input{}, fmt.Errorf("%s: not JSON", path)
-		}
-		return chat.Input{Messages: json.RawMessage(data)}, nil
-	}
-	in, err := chat.ParseInput(data)
-	if err != nil {
-		return in, fmt.Errorf("%s: %w", path, err)
-	}
-	return in, nil
+	return render(b, in)
 }
 
 // Rendered is a conversation as the template writes it.
@@ -198,5 +173,5 @@ type Rendered struct {
 
 // Answers are the answers to prompts.
 type Answers struct {
-	Answers []GenerateResult `json:"answers"`
+	Answers []Answer `json:"answers"`
 }

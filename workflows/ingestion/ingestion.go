@@ -1,4 +1,5 @@
-package stages
+// Package ingestion turns documents into versions of datasets: it joins the pipeline and the catalog.
+package ingestion
 
 import (
 	"context"
@@ -22,8 +23,8 @@ import (
 	"github.com/cultivar/cultivar/workflows/reports"
 )
 
-// IngestConfig says how documents become a dataset.
-type IngestConfig struct {
+// Config says how documents become a dataset.
+type Config struct {
 	Pipeline pipeline.Config `yaml:",inline" json:"pipeline"`
 	// What documents are used for; what is left is for training.
 	Split split.Config `yaml:"split" json:"split"`
@@ -37,18 +38,18 @@ type ExamplesConfig struct {
 	MaxChars int `yaml:"max_chars" json:"max_chars"`
 }
 
-// DefaultIngestConfig holds back a tenth of the documents to measure with.
-func DefaultIngestConfig() IngestConfig {
-	return IngestConfig{
+// DefaultConfig holds back a tenth of the documents to measure with.
+func DefaultConfig() Config {
+	return Config{
 		Pipeline: pipeline.DefaultConfig(),
 		Split:    split.Config{Validation: 0.05, Test: 0.05},
 		Examples: ExamplesConfig{MaxChars: 4000},
 	}
 }
 
-// ParseIngestConfig decodes YAML over the defaults; an unknown key is an error with its line.
-func ParseIngestConfig(text []byte) (IngestConfig, error) {
-	c := DefaultIngestConfig()
+// ParseConfig decodes YAML over the defaults; an unknown key is an error with its line.
+func ParseConfig(text []byte) (Config, error) {
+	c := DefaultConfig()
 	if err := yamlerr.Decode(text, &c); err != nil {
 		return c, err
 	}
@@ -56,7 +57,7 @@ func ParseIngestConfig(text []byte) (IngestConfig, error) {
 }
 
 // Validate joins everything that is wrong with the configuration.
-func (c IngestConfig) Validate() error {
+func (c Config) Validate() error {
 	var short error
 	if c.Examples.MaxChars < 100 {
 		short = fmt.Errorf("examples.max_chars is %d, want at least 100", c.Examples.MaxChars)
@@ -64,12 +65,12 @@ func (c IngestConfig) Validate() error {
 	return errors.Join(c.Pipeline.Validate(), c.Split.Validate(), short)
 }
 
-// IngestOptions say what to ingest, and into which dataset.
-type IngestOptions struct {
+// Options say what to ingest, and into which dataset.
+type Options struct {
 	Home     string
 	Sources  []string // folders or files
 	Name     string   // of the dataset
-	Config   IngestConfig
+	Config   Config
 	Progress func(pipeline.Stats)
 	Now      time.Time // recorded in the manifest; zero leaves it out
 	// Origins says where keys of the configuration were set, for the report.
@@ -77,8 +78,8 @@ type IngestOptions struct {
 	Warn    func(string) // hears why there is no report; may be nil
 }
 
-// IngestResult is a dataset version and how it came about.
-type IngestResult struct {
+// Result is a dataset version and how it came about.
+type Result struct {
 	Dataset *catalog.Dataset
 	Created bool // false when the latest version has the same content
 	Stats   pipeline.Stats
@@ -86,40 +87,40 @@ type IngestResult struct {
 }
 
 // Ingest turns documents into a version of a dataset.
-func Ingest(ctx context.Context, o IngestOptions) (IngestResult, error) {
+func Ingest(ctx context.Context, o Options) (Result, error) {
 	if err := catalog.CheckName(o.Name); err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
 	h, err := home.Open(ctx, o.Home)
 	if err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
 	sources, closeAll, err := openSources(o)
 	if err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
 	defer closeAll()
 	b, err := h.Datasets.Create(ctx, o.Name)
 	if err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
 	r, err := ingestInto(ctx, b, sources, o)
 	if err != nil {
-		return IngestResult{}, errors.Join(err, b.Abort())
+		return Result{}, errors.Join(err, b.Abort())
 	}
 	return r, nil
 }
 
-func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Source, o IngestOptions) (IngestResult, error) {
+func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Source, o Options) (Result, error) {
 	cfg := o.Config.Pipeline
 	cfg.Progress = o.Progress
 	rows := &sink{Builder: b, cfg: o.Config, kept: make(map[string]int64), tally: reports.NewTally()}
 	stats, err := pipeline.Run(ctx, cfg, sources, rows)
 	if err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
 	if stats.Out == 0 {
-		return IngestResult{}, fmt.Errorf("%w: %s", datasets.ErrEmpty, whyEmpty(stats))
+		return Result{}, fmt.Errorf("%w: %s", datasets.ErrEmpty, whyEmpty(stats))
 	}
 	recorded := o.Config
 	recorded.Pipeline.Workers = 0 // decides who does the work, not what comes of it
@@ -129,23 +130,23 @@ func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Sour
 	}
 	d, created, err := b.Commit(ctx, info)
 	if err != nil {
-		return IngestResult{}, err
+		return Result{}, err
 	}
-	r := IngestResult{Dataset: d, Created: created, Stats: stats}
+	r := Result{Dataset: d, Created: created, Stats: stats}
 	r.report(o, rows.tally)
 	return r, nil
 }
 
 // report leaves a page in the version's directory. What keeps it from being written makes the version no
 // other, and fails nothing.
-func (r *IngestResult) report(o IngestOptions, t *reports.Tally) {
+func (r *Result) report(o Options, t *reports.Tally) {
 	if r.Dataset.Dir() == "" {
 		return
 	}
 	path := filepath.Join(r.Dataset.Dir(), reports.File)
 	if _, err := os.Stat(path); err != nil {
 		page := reports.Ingest{Tally: t, Ref: r.Dataset.Ref(), Manifest: r.Dataset.Manifest, Stats: r.Stats,
-			Config: o.Config, Defaults: DefaultIngestConfig(), Origins: o.Origins}.Page()
+			Config: o.Config, Defaults: DefaultConfig(), Origins: o.Origins}.Page()
 		if err := reports.Write(path, page); err != nil {
 			if o.Warn != nil {
 				o.Warn("there is no report: " + err.Error())
@@ -171,7 +172,7 @@ func whyEmpty(s pipeline.Stats) string {
 
 // openSources opens folders and files. The name of a source is that of its folder, which is part of
 // every document's identity.
-func openSources(o IngestOptions) (list []pipeline.Source, closeAll func(), err error) {
+func openSources(o Options) (list []pipeline.Source, closeAll func(), err error) {
 	var open []*source.Dir
 	closeAll = func() {
 		for _, d := range open {
@@ -206,7 +207,7 @@ func openSources(o IngestOptions) (list []pipeline.Source, closeAll func(), err 
 // conversation is one row.
 type sink struct {
 	*catalog.Builder
-	cfg  IngestConfig
+	cfg  Config
 	kept map[string]int64 // documents, by source
 
 	tally *reports.Tally

@@ -1,4 +1,4 @@
-package stages_test
+package exporting_test
 
 import (
 	"context"
@@ -17,8 +17,9 @@ import (
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/exporting"
 	"github.com/cultivar/cultivar/workflows/inspect"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/models"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -26,7 +27,7 @@ import (
 func toGGUF(t *testing.T, from, adapter string, typ export.OutType) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "base.gguf")
-	if _, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: from, OutType: typ, Out: path}); err != nil {
+	if _, err := exporting.MergedGGUF(context.Background(), exporting.Options{AdapterRef: models.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: from, OutType: typ, Out: path}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -93,12 +94,12 @@ func TestGGUFOfTheEmbeddedBase(t *testing.T) {
 	}
 	file := toGGUF(t, dir, "", "")
 	sameWeights(t, dir, file)
-	want, err := stages.OpenBase(dir, "")
+	want, err := models.Open(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = want.Close() }()
-	got, err := stages.OpenBase(file, "")
+	got, err := models.Open(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func TestGGUFRefuses(t *testing.T) {
 		if err := os.WriteFile(config, []byte(strings.Replace(text, tt.from, tt.to, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := stages.ExportMergedGGUF(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir()}, Base: dir, Out: filepath.Join(t.TempDir(), "x.gguf")})
+		_, err := exporting.MergedGGUF(context.Background(), exporting.Options{AdapterRef: models.AdapterRef{Home: t.TempDir()}, Base: dir, Out: filepath.Join(t.TempDir(), "x.gguf")})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, tt.want)
 		}

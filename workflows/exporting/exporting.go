@@ -1,4 +1,5 @@
-package stages
+// Package exporting turns what the home holds into files for other programs: adapters, merged models, rows.
+package exporting
 
 import (
 	"context"
@@ -10,14 +11,16 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/export"
 	"github.com/cultivar/cultivar/adapters/fit"
+	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
-// ExportOptions say what to make of an adapter.
-type ExportOptions struct {
-	AdapterRef
+// Options say what to make of an adapter.
+type Options struct {
+	models.AdapterRef
 	Base       string // model directory or GGUF file, to merge into
 	DType      export.DType
 	OutType    export.OutType // of a GGUF file, "" for the default
@@ -25,14 +28,17 @@ type ExportOptions struct {
 	Out        string // directory or GGUF file to make
 }
 
-// ExportResult is what was written.
-type ExportResult struct {
+// Result is what was written.
+type Result struct {
 	Adapter string `json:"adapter"` // "name@3", or the directory
 	Format  string `json:"format"`
 	Out     string `json:"out"`
 	Digest  string `json:"digest"` // of the file or of the directory's files
 	*export.Report
 	Notes []string `json:"notes,omitempty"` // what the reader of the files should know
+
+	AdapterDigest string `json:"-"` // of what the adapter computes
+	BaseDigest    string `json:"-"`
 }
 
 // The formats of exports.
@@ -43,36 +49,51 @@ const (
 	FormatMergedGGUF = "merged-gguf"
 )
 
-// ExportPEFT writes an adapter as a PEFT directory.
-func ExportPEFT(ctx context.Context, o ExportOptions) (ExportResult, error) {
-	a, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
-	if err != nil {
-		return ExportResult{}, err
+// To writes what a format asks for.
+func To(ctx context.Context, format string, o Options) (Result, error) {
+	switch format {
+	case FormatPEFT:
+		return PEFT(ctx, o)
+	case FormatMerged:
+		return Merged(ctx, o)
+	case FormatGGUF:
+		return GGUF(ctx, o)
+	case FormatMergedGGUF:
+		return MergedGGUF(ctx, o)
 	}
-	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
-		return ExportResult{}, fmt.Errorf("export %s: %w", a.Name, err)
-	}
-	digest, err := tree.DigestOf(ctx, o.Out)
-	return ExportResult{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest)}, err
+	return Result{}, fmt.Errorf("there is no format %q", format)
 }
 
-// ExportMerged writes the base with an adapter merged into it as a model directory.
-func ExportMerged(ctx context.Context, o ExportOptions) (ExportResult, error) {
+// PEFT writes an adapter as a PEFT directory.
+func PEFT(ctx context.Context, o Options) (Result, error) {
+	a, err := models.FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := export.PEFT(a.Adapter, o.Out, export.PEFTOptions{FoldRSLoRA: o.FoldRSLoRA}); err != nil {
+		return Result{}, fmt.Errorf("export %s: %w", a.Name, err)
+	}
+	digest, err := tree.DigestOf(ctx, o.Out)
+	return Result{Adapter: a.Name, Format: FormatPEFT, Out: o.Out, Digest: string(digest), AdapterDigest: peft.Digest(a.Adapter)}, err
+}
+
+// Merged writes the base with an adapter merged into it as a model directory.
+func Merged(ctx context.Context, o Options) (Result, error) {
 	return onBase(ctx, o, FormatMerged, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
 		r, err := export.Merged(ctx, b, a, o.Out, o.DType)
 		return export.GGUFReport{Report: r}, err
 	})
 }
 
-// ExportGGUF writes an adapter as a GGUF file for engines that add it to a base in GGUF.
-func ExportGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
+// GGUF writes an adapter as a GGUF file for engines that add it to a base in GGUF.
+func GGUF(ctx context.Context, o Options) (Result, error) {
 	return onBase(ctx, o, FormatGGUF, func(b *bases.Base, a *adapters.Adapter, name string) (export.GGUFReport, error) {
 		return export.GGUFAdapter(b, a, o.Out, export.GGUFOptions{Name: filepath.Base(name), Type: o.OutType})
 	})
 }
 
-// ExportMergedGGUF writes a base as a GGUF file, with an adapter merged into it where one is named.
-func ExportMergedGGUF(ctx context.Context, o ExportOptions) (ExportResult, error) {
+// MergedGGUF writes a base as a GGUF file, with an adapter merged into it where one is named.
+func MergedGGUF(ctx context.Context, o Options) (Result, error) {
 	return onBase(ctx, o, FormatMergedGGUF, func(b *bases.Base, a *adapters.Adapter, _ string) (export.GGUFReport, error) {
 		abs, err := filepath.Abs(o.Base)
 		if err != nil {
@@ -83,7 +104,7 @@ func ExportMergedGGUF(ctx context.Context, o ExportOptions) (ExportResult, error
 }
 
 // onBase opens the base, finds the adapter unless none is named, and writes what comes of the two.
-func onBase(ctx context.Context, o ExportOptions, format string, write func(*bases.Base, *adapters.Adapter, string) (export.GGUFReport, error)) (r ExportResult, err error) {
+func onBase(ctx context.Context, o Options, format string, write func(*bases.Base, *adapters.Adapter, string) (export.GGUFReport, error)) (r Result, err error) {
 	b, err := bases.Open(o.Base, model.Families())
 	if err != nil {
 		return r, err
@@ -92,11 +113,11 @@ func onBase(ctx context.Context, o ExportOptions, format string, write func(*bas
 	r.Format, r.Out = format, o.Out
 	var a *adapters.Adapter
 	if o.Adapter != "" {
-		found, err := FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+		found, err := models.FindAdapter(ctx, o.Home, o.Store, o.Adapter)
 		if err != nil {
 			return r, err
 		}
-		r.Adapter = found.Name
+		r.Adapter, r.AdapterDigest = found.Name, peft.Digest(found.Adapter)
 		if a, err = fit.To(found.Adapter, found.Lineage, b, fit.Options{OtherBase: o.AllowOtherBase, Warn: o.Warn}); err != nil {
 			return r, fmt.Errorf("%s: %w", found.Name, err)
 		}
@@ -106,6 +127,9 @@ func onBase(ctx context.Context, o ExportOptions, format string, write func(*bas
 		err = fmt.Errorf("export %s: %w", r.Adapter, err)
 	}
 	if err != nil {
+		return r, err
+	}
+	if r.BaseDigest, err = b.Digest(); err != nil {
 		return r, err
 	}
 	digest, err := tree.DigestOf(ctx, o.Out)

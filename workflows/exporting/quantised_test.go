@@ -1,4 +1,4 @@
-package stages_test
+package exporting_test
 
 import (
 	"context"
@@ -16,7 +16,8 @@ import (
 	"github.com/cultivar/cultivar/internal/dtype"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/internal/testkit"
-	"github.com/cultivar/cultivar/workflows/stages"
+	"github.com/cultivar/cultivar/workflows/exporting"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // The module that an adapter is merged into, and a weight that is stacked.
@@ -159,7 +160,7 @@ func mergeQuantised(t *testing.T, c packedCase, d export.DType) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "merged")
-	r, err := stages.ExportMerged(context.Background(), stages.ExportOptions{AdapterRef: stages.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: d, Out: out})
+	r, err := exporting.Merged(context.Background(), exporting.Options{AdapterRef: models.AdapterRef{Home: t.TempDir(), Adapter: adapter}, Base: dir, DType: d, Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func hex(values []float32) []string {
 }
 
 // checkPlain holds a merged directory to being one of plain numbers.
-func checkPlain(t *testing.T, dir string, tensors []string, r stages.ExportResult, stored string) {
+func checkPlain(t *testing.T, dir string, tensors []string, r exporting.Result, stored string) {
 	t.Helper()
 	var config map[string]json.RawMessage
 	if err := json.Unmarshal(testkit.Read(t, filepath.Join(dir, "config.json")), &config); err != nil || config["quantization_config"] != nil || config["vocab_size"] == nil {
