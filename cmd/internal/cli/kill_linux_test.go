@@ -24,8 +24,8 @@ import (
 // system, a number so many times at random. Otherwise a few of each.
 const killsEnv = "CULTIVAR_KILLS"
 
-// writers are the verbs that write, with what has to be there once they are done, and again after a kill.
-var writers = []struct {
+// killed are verbs that write, with what has to be there once they are done, and again after a kill.
+var killed = []struct {
 	name string
 	args []string
 	done string // a file
@@ -47,7 +47,7 @@ var writers = []struct {
 	{"repair", []string{"repair", "--yes"}, "home/datasets/d/v1/manifest.json", ""},
 }
 
-// world is a place with all that writers need; each kill has a copy of its own.
+// world is a place with all that they need; each kill has a copy of its own.
 type world struct{ dir string }
 
 func (w world) at(parts ...string) string { return filepath.Join(append([]string{w.dir}, parts...)...) }
@@ -172,7 +172,7 @@ func (w world) leftovers() []string {
 func TestKillAtEveryChange(t *testing.T) {
 	start := newWorld(t)
 	every := os.Getenv(killsEnv) == "all"
-	for _, v := range writers {
+	for _, v := range killed {
 		t.Run(v.name, func(t *testing.T) {
 			clean := start.copy(t)
 			r, err := killpoint.Run(clean.command(v.args...), 0)
@@ -212,7 +212,7 @@ func TestKillAtRandom(t *testing.T) {
 	cleans := map[string]world{}
 	took := map[string]time.Duration{}
 	for i := range n {
-		v := writers[i%len(writers)]
+		v := killed[i%len(killed)]
 		if took[v.name] == 0 {
 			cleans[v.name] = start.copy(t)
 			began := time.Now()
