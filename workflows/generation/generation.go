@@ -10,6 +10,7 @@ import (
 	"github.com/cultivar/cultivar/datasets/chat"
 	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/trainer/generate"
+	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/models"
 )
 
@@ -25,6 +26,7 @@ type Options struct {
 	PromptIDs    []int32
 	MessagesFile string
 
+	ChatTemplate string // file of a template, instead of the base's
 	generate.Options
 	StopTexts []string // texts that end the answer; they are no part of it
 	IgnoreEOS bool
@@ -50,24 +52,27 @@ func Generate(ctx context.Context, o Options) ([]Answer, error) {
 		return nil, err
 	}
 	defer func() { _ = b.Close() }()
+	if err := ownTemplate(b, o.ChatTemplate); err != nil {
+		return nil, err
+	}
 	prompts, err := tokensOf(b, o)
 	if err != nil {
 		return nil, err
 	}
 	limits := make([]int, len(prompts))
 	for i, prompt := range prompts {
-		limits[i] = o.MaxNewTokens
-		if limit := b.Config().MaxPositionEmbeddings; limit > 0 {
-			if len(prompt) >= limit {
-				return nil, fmt.Errorf("the prompt has %d tokens, the model's context is %d", len(prompt), limit)
-			}
-			limits[i] = min(o.MaxNewTokens, limit-len(prompt))
+		if limits[i], err = room(b, len(prompt), o.MaxNewTokens); err != nil {
+			return nil, err
 		}
 	}
 	if !o.IgnoreEOS {
 		o.Stop = append(o.Stop, b.Stop()...)
 	}
-	m, err := b.Model(ctx, o.AdapterRef)
+	bind := b.Model
+	if o.MessagesFile != "" {
+		bind = func(ctx context.Context, ref models.AdapterRef) (*model.Model, error) { return conversing(ctx, b, ref) }
+	}
+	m, err := bind(ctx, o.AdapterRef)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +144,8 @@ type RenderOptions struct {
 	Base                string
 	MessagesFile        string
 	ToolsFile           string
-	AddGenerationPrompt *bool // overrides the file
+	ChatTemplate        string // file, instead of the base's
+	AddGenerationPrompt *bool  // overrides the file
 	Now                 time.Time
 }
 
@@ -150,6 +156,9 @@ func Render(o RenderOptions) (string, error) {
 		return "", err
 	}
 	defer func() { _ = b.Close() }()
+	if err := ownTemplate(b, o.ChatTemplate); err != nil {
+		return "", err
+	}
 	in, err := chat.ReadInput(o.MessagesFile)
 	if err != nil {
 		return "", err

@@ -67,6 +67,7 @@ func root(a *door.App) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },
 	}
+	cobra.EnableCommandSorting = false // they stand in the order in which they are met
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("cultivar {{.Version}}\n")
 	root.SetFlagErrorFunc(door.FlagError)

@@ -19,7 +19,8 @@ func doctorCommand(a *door.App) *cobra.Command {
 disk; whether the home can be written; whether credentials for S3 are found, which are never shown.
 
 EXIT STATUS
-  0 all is well   1 something is broken`,
+  0  all is well
+  1  something is broken`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.HomeDir()

@@ -24,8 +24,8 @@ import (
 // system, a number so many times at random. Otherwise a few of each.
 const killsEnv = "CULTIVAR_KILLS"
 
-// killed are verbs that write, with what has to be there once they are done, and again after a kill.
-var killed = []struct {
+// killable are the verbs that write, with what has to be there once they are done, and again after a kill.
+var killable = []struct {
 	name string
 	args []string
 	done string // a file
@@ -172,7 +172,7 @@ func (w world) leftovers() []string {
 func TestKillAtEveryChange(t *testing.T) {
 	start := newWorld(t)
 	every := os.Getenv(killsEnv) == "all"
-	for _, v := range killed {
+	for _, v := range killable {
 		t.Run(v.name, func(t *testing.T) {
 			clean := start.copy(t)
 			r, err := killpoint.Run(clean.command(v.args...), 0)
@@ -212,7 +212,7 @@ func TestKillAtRandom(t *testing.T) {
 	cleans := map[string]world{}
 	took := map[string]time.Duration{}
 	for i := range n {
-		v := killed[i%len(killed)]
+		v := killable[i%len(killable)]
 		if took[v.name] == 0 {
 			cleans[v.name] = start.copy(t)
 			began := time.Now()

@@ -44,7 +44,7 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"quickstart": {quickstart.Report{}}, "ingest": {ingestion.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
+		"": {NextJSON{}}, "quickstart": {quickstart.Report{}}, "ingest": {ingestion.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
 		"generate": {generation.Answer{}, generation.Answers{}}, "template": {generation.Rendered{}}, "export": {exporting.Result{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {publication.Published{}}, "pull": {publication.Pulled{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {catalog.Described{}}, "dataset card": {catalog.Card{}}, "dataset verify": {catalog.Intact{}},
@@ -107,6 +107,8 @@ func TestResultsPage(t *testing.T) {
 			writeTable(&b, comments, reflect.TypeOf(v))
 		}
 	}
+	b.WriteString("\n## cultivar, without a verb\n\n")
+	writeTable(&b, comments, reflect.TypeFor[NextJSON]())
 	b.WriteString("\n## what fails\n\n")
 	writeTable(&b, comments, reflect.TypeFor[door.Failure]())
 	path := filepath.Join(testkit.Root(t), "docs", "reference", "json.md")

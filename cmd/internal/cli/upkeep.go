@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -178,7 +177,8 @@ func printUpkeep(a *door.App, r upkeep.Report, failed error) error {
 		a.Note("there is nothing to do")
 		return failed
 	}
-	columns := []door.Column{{Name: "ACTION"}, {Name: "WHAT"}, {Name: "NAME", Shrink: 's'}, {Name: "SIZE", Right: true}, {Name: "DUE"}, {Name: "WHY", Shrink: 'e'}}
+	columns := []door.Column{{Name: "ACTION"}, {Name: "WHAT", Shrink: 'e'}, {Name: "NAME", Shrink: 's'}, {Name: "SIZE", Right: true, Spare: 2},
+		{Name: "DUE", Spare: 1}, {Name: "WHY", Shrink: 'e', Spare: 3}}
 	var rows [][]string
 	for _, i := range summed(r.Items) {
 		size := ""
@@ -189,7 +189,7 @@ func printUpkeep(a *door.App, r upkeep.Report, failed error) error {
 	}
 	err := a.PrintTable(columns, rows)
 	if err == nil && r.Dry {
-		_, err = io.WriteString(a.Out, "nothing was changed; --yes does it\n")
+		err = a.Say("nothing was changed; --yes does it")
 	}
 	return errors.Join(err, failed)
 }

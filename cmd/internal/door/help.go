@@ -2,9 +2,11 @@ package door
 
 import (
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Help prints what a verb is for. On a terminal it takes the width that there is; elsewhere lines are as they
@@ -26,19 +28,26 @@ func (a *App) Help(c *cobra.Command) error {
 		}
 	}
 	writeVerbs(&b, c, width)
-	// FlagUsagesWrapped does not break what would be narrower than 24 columns.
-	if flags := c.LocalFlags().FlagUsagesWrapped(width); flags != "" {
-		b.WriteString("\nFlags:\n" + strings.TrimRight(flags, "\n") + "\n")
-	}
-	if flags := c.InheritedFlags().FlagUsagesWrapped(width); flags != "" {
-		b.WriteString("\nFlags of every command:\n" + strings.TrimRight(flags, "\n") + "\n")
-	}
+	writeFlags(&b, "Flags", c.LocalFlags(), width)
+	writeFlags(&b, "Flags of every command", c.InheritedFlags(), width)
 	if c.HasAvailableSubCommands() {
 		b.WriteByte('\n')
 		writeLines(&b, wrap("`"+c.CommandPath()+" COMMAND --help` tells more of a command.", width))
 	}
 	_, err := io.WriteString(a.Out, b.String())
 	return err
+}
+
+// writeFlags lists flags. pflag breaks no text that would be narrower than 24 columns.
+func writeFlags(b *strings.Builder, title string, flags *pflag.FlagSet, width int) {
+	text := strings.TrimRight(flags.FlagUsagesWrapped(width), "\n")
+	if text == "" {
+		return
+	}
+	b.WriteString("\n" + title + ":\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
 }
 
 func writeLines(b *strings.Builder, lines []string) {
@@ -122,9 +131,16 @@ func hanging(line string, indent, width int) []string {
 	return out
 }
 
-// continued wraps a command line so that a shell reads it as the one that it was.
+// valued is a flag and the start of what follows it.
+var valued = regexp.MustCompile(`(--?[a-z][a-z-]*) ([^-\s])`)
+
+// continued wraps a command line so that a shell reads it as the one that it was; a flag keeps its value.
 func continued(line string, width int) []string {
-	out := hanging(line, 6, max(0, width-2))
+	const tie = "\x00"
+	out := hanging(valued.ReplaceAllString(line, "$1"+tie+"$2"), 6, max(0, width-2))
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], tie, " ")
+	}
 	for i := range out[:len(out)-1] {
 		out[i] += ` \`
 	}

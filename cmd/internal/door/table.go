@@ -185,6 +185,16 @@ func (a *App) Say(format string, args ...any) error {
 	return err
 }
 
+// PrintCommand prints a command, to be copied, and below it what it is for.
+func (a *App) PrintCommand(command, why string) error {
+	var b strings.Builder
+	room := min(a.Width(), maxText)
+	writeLines(&b, continued("  "+Printable(command), room))
+	writeLines(&b, hanging("      "+Printable(why), 6, room))
+	_, err := io.WriteString(a.Out, b.String())
+	return err
+}
+
 // ShortDigest is enough of a digest to tell versions apart at a glance.
 func ShortDigest(d string) string {
 	d = strings.TrimPrefix(d, "sha256:")

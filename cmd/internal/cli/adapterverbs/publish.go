@@ -25,8 +25,10 @@ Without --store it goes to the registry in the home; STORE is a directory, or
 s3://bucket/prefix?endpoint=https://host. Publishing the same content again does nothing.
 
 EXIT STATUS
-  0 done, or done before   1 failed   2 usage   3 the adapter is not sound, the version exists, or
-  the store is not safe to publish to`,
+  0  done, or done before
+  1  failed
+  2  usage
+  3  the adapter is not sound, the version exists, or the store is not safe to publish to`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
   cultivar publish ./adapter --name support --store s3://models/adapters`,
 		Args: door.ExactArgs("ADAPTER"),

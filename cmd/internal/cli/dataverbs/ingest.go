@@ -44,7 +44,7 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 	}
 	f := c.Flags()
 	f.StringVar(&o.out, "out", "", "name of the dataset")
-	f.StringVar(&o.config, "config", "", "configuration (YAML); `cultivar config schema ingest` describes it")
+	f.StringVar(&o.config, "config", "", "`FILE` of a configuration (YAML); see cultivar config schema ingest")
 	f.Float64Var(&o.validation, "validation", 0, "override split.validation, a share of the documents")
 	f.Float64Var(&o.test, "test", 0, "override split.test, a share of the documents")
 	door.Settings(c, &o.set)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,27 +15,28 @@ import (
 // GenerateCommand is generate.
 func GenerateCommand(a *door.App) *cobra.Command {
 	var o generation.Options
-	var promptIDs string
+	var in asked
 	c := &cobra.Command{
-		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT... | --messages FILE",
-		Short: "Continue a text or answer a conversation",
+		Use:   "generate --base BASE [--adapter ADAPTER] --prompt TEXT... | --prompt-file FILE | --messages FILE | --chat",
+		Short: "Continue a text, answer a conversation, or hold one",
 		Long: `Continue a text, or answer a conversation rendered with the base's chat template. The answer is
 written as it is made. The same seed gives the same answer on every machine.
 
 With several prompts all are answered side by side, which takes little longer than one; the answers
-are written once all are done, and are the same as to each prompt alone.`,
+are written once all are done, and are the same as to each prompt alone. --prompts has one a line; in
+a file .jsonl a line is a JSON string, or an object with "prompt". - is standard input.
+
+With --chat each line of standard input is a message, and the answer to it part of what the next one
+is answered to; /forget begins anew, /bye or the end of the input ends it.`,
+		Example: `  cultivar generate --base ./smollm --adapter handbook:prod --prompt "The boiler is checked"
+  cultivar generate --base ./smollm --adapter ./handbook-adapter --chat
+  cultivar generate --base ./smollm --prompts questions.txt --json`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
-			if promptIDs != "" {
-				if o.PromptIDs, err = parseIDs(promptIDs); err != nil {
-					return err
-				}
+			if err := in.resolve(a, c, &o); err != nil {
+				return err
 			}
-			if n := given(c, "prompt", "messages", "prompt-ids"); n != 1 {
-				return door.Usagef("give one of --prompt, --messages and --prompt-ids")
-			}
-			return runGenerate(a, c, o)
+			return runGenerate(a, c, o, in)
 		},
 	}
 	f := c.Flags()
@@ -47,7 +46,12 @@ are written once all are done, and are the same as to each prompt alone.`,
 	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
 	f.StringArrayVar(&o.Prompts, "prompt", nil, "text to continue (may be given several times)")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
-	f.StringVar(&promptIDs, "prompt-ids", "", "tokens to continue, as 1,2,3")
+	f.StringVar(&in.ids, "prompt-ids", "", "tokens to continue, as 1,2,3")
+	f.StringVar(&in.file, "prompt-file", "", "`FILE` that is a text to continue; - is standard input")
+	f.StringVar(&in.lines, "prompts", "", "`FILE` of texts to continue, one a line; - is standard input")
+	f.BoolVar(&in.chat, "chat", false, "hold a conversation: a message a line from standard input")
+	f.StringVar(&in.system, "system", "", "with --chat: what the model is told first")
+	f.StringVar(&o.ChatTemplate, "chat-template", "", "`FILE` of a chat template, instead of the base's")
 	f.IntVar(&o.MaxNewTokens, "max-new-tokens", 256, "stop after this many tokens")
 	f.Float64Var(&o.Temperature, "temperature", 0, "0 takes the likeliest token")
 	f.IntVar(&o.TopK, "top-k", 0, "sample from the k likeliest tokens; 0 for all")
@@ -61,29 +65,7 @@ are written once all are done, and are the same as to each prompt alone.`,
 	return c
 }
 
-func given(c *cobra.Command, names ...string) int {
-	n := 0
-	for _, name := range names {
-		if c.Flags().Changed(name) {
-			n++
-		}
-	}
-	return n
-}
-
-func parseIDs(list string) ([]int32, error) {
-	var ids []int32
-	for _, s := range strings.Split(list, ",") {
-		id, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
-		if err != nil {
-			return nil, door.Usagef("--prompt-ids: %q is no token", s)
-		}
-		ids = append(ids, int32(id))
-	}
-	return ids, nil
-}
-
-func runGenerate(a *door.App, c *cobra.Command, o generation.Options) error {
+func runGenerate(a *door.App, c *cobra.Command, o generation.Options, in asked) error {
 	err := checkQuantize(o.Quantize)
 	if err != nil {
 		return err
@@ -101,9 +83,12 @@ func runGenerate(a *door.App, c *cobra.Command, o generation.Options) error {
 	if !a.JSON {
 		o.OnText = func(s string) { _, _ = io.WriteString(a.Exact(), s) }
 	}
+	if in.chat {
+		return converse(a, c.Context(), o, in.system)
+	}
 	answers, err := generation.Generate(c.Context(), o)
 	if err != nil {
-		return err
+		return templateHint(err)
 	}
 	switch {
 	case a.JSON && len(o.Prompts) == 0: // a conversation or tokens: there is one answer, always
@@ -159,7 +144,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 			}
 			text, err := generation.Render(o)
 			if err != nil {
-				return err
+				return templateHint(err)
 			}
 			if a.JSON {
 				return a.PrintJSON(generation.Rendered{Text: text})
@@ -172,6 +157,7 @@ and any other variable of the template. CULTIVAR_NOW sets the template's clock.`
 	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.StringVar(&o.MessagesFile, "messages", "", "JSON file")
 	f.StringVar(&o.ToolsFile, "tools", "", "JSON file with an array of tools")
+	f.StringVar(&o.ChatTemplate, "chat-template", "", "`FILE` of a chat template, instead of the base's")
 	f.BoolVar(&addPrompt, "add-generation-prompt", false, "end with the start of an answer")
 	door.Require(c, "base", "messages")
 	return c

@@ -52,7 +52,10 @@ activations of all layers do not fit into --memory, some layers are computed twi
 changes the time and no bit of the result.
 
 EXIT STATUS
-  0 done, or done before   1 failed   2 usage   3 the directory holds another run`,
+  0  done, or done before
+  1  failed
+  2  usage
+  3  the directory holds another run`,
 		Example: `  cultivar train --base ./smollm --data handbook --out ./handbook-adapter
   cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter
   cultivar train --base ./smollm --data handbook --memory 4GB --plan`,
@@ -62,7 +65,7 @@ EXIT STATUS
 	f := c.Flags()
 	f.StringVar(&o.base, "base", "", door.BaseUsage)
 	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
-	f.StringVar(&o.config, "config", "", "training configuration (YAML); `cultivar config schema` describes it")
+	f.StringVar(&o.config, "config", "", "`FILE` of a training configuration (YAML); see cultivar config schema")
 	door.Settings(c, &o.set)
 	f.StringVar(&o.out, "out", "", "output directory")
 	f.BoolVar(&o.plan, "plan", false, "say what the run would train and take, and stop")
