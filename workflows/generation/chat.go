@@ -33,7 +33,7 @@ func conversing(ctx context.Context, b *models.Base, ref models.AdapterRef) (*mo
 		return nil, err
 	}
 	if l := found.Lineage; l != nil && l.ChatTemplate != "" && ref.Warn != nil && (b.Template == nil || l.ChatTemplate != "sha256:"+b.Template.Digest()) {
-		ref.Warn("the adapter was trained with another chat template; --chat-template takes its file")
+		ref.Warn("the adapter was trained with another chat template than this one")
 	}
 	return model.New(b.Config(), b.Weights, f.Attachment())
 }

@@ -47,7 +47,7 @@ var killable = []struct {
 	{"repair", []string{"repair", "--yes"}, "home/datasets/d/v1/manifest.json", ""},
 }
 
-// world is a place with all that killable need; each kill has a copy of its own.
+// world is a place with all that they need; each kill has a copy of its own.
 type world struct{ dir string }
 
 func (w world) at(parts ...string) string { return filepath.Join(append([]string{w.dir}, parts...)...) }

@@ -44,10 +44,10 @@ var others = map[string][]string{
 		"dataset show", "dataset verify", "doctor", "generate", "inspect", "runs ls", "runs show", "store check", "store ls",
 		"template", "tokenize", "version",
 	},
-	"a page shows what history has":              {"adapter show"},
-	"they make nothing, and remove or mend":      {"gc", "repair", "rm"},
-	"what it writes it removes":                  {"store probe"},
-	"a workflow: workflows/kinds holds its runs": {"quickstart"},
+	"a page shows what history has":                            {"adapter show"},
+	"what it writes it removes":                                {"store probe"},
+	"a workflow: workflows/kinds holds its runs":               {"quickstart"},
+	"they make nothing, and a removal says itself who and why": {"gc", "repair", "rm"},
 }
 
 // TestWriters: every verb is a writer or says why it is none; every writer leaves a run, which knows by digest
