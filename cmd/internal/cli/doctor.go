@@ -21,6 +21,8 @@ disk; whether the home can be written; whether credentials for S3 are found, whi
 EXIT STATUS
   0  all is well
   1  something is broken`,
+		Example: `  cultivar doctor
+  cultivar doctor --json`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.HomeDir()

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
-	"github.com/cultivar/cultivar/workflows/next"
+	"github.com/cultivar/cultivar/cmd/internal/next"
 )
 
 // nextSteps is the program without a verb: what it is for, and what one would do next.

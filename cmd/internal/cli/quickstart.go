@@ -28,6 +28,8 @@ documents of a company that does not exist, fit an adapter to them, measure it o
 back, publish it, pull it back, and ask base and adapter the same question.
 
 Run again it reuses what is there and still right.`,
+		Example: `  cultivar quickstart
+  cultivar quickstart --dir ./try`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runQuickstart(a, c, dir) },
 	}

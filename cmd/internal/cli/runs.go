@@ -107,6 +107,8 @@ func runsShowCommand(a *door.App) *cobra.Command {
 		Short: "Show a run: what it worked on, what it made, how it ended",
 		Long: `Show a run: what it worked on, what it made, how it ended. ID may be cut short as long as it starts or
 ends one run's only.`,
+		Example: `  cultivar runs show "$(cultivar runs ls --limit 1 | tail -n 1 | cut -c 1-22)"
+  cultivar runs show "$(cultivar runs ls --kind train --limit 1 | tail -n 1 | cut -c 1-22)" --json`,
 		Args: door.ExactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			h, err := a.History(c.Context())

@@ -33,6 +33,8 @@ func configSchemaCommand(a *door.App) *cobra.Command {
 default. Editors complete and check YAML files with it: write it to a file, and begin the YAML with
 
   # yaml-language-server: $schema=train.schema.json`,
+		Example: `  cultivar config schema
+  cultivar config schema ingest > ingest.schema.json`,
 		Args:      door.AtMostArgs("train|ingest"),
 		ValidArgs: spec.Configs,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -52,8 +54,10 @@ default. Editors complete and check YAML files with it: write it to a file, and 
 
 func configDefaultsCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
-		Use:       "defaults [train|ingest]",
-		Short:     "Print a configuration file with all keys and their defaults, as YAML",
+		Use:   "defaults [train|ingest]",
+		Short: "Print a configuration file with all keys and their defaults, as YAML",
+		Example: `  cultivar config defaults
+  cultivar config defaults ingest > ingest-defaults.yaml`,
 		Args:      door.AtMostArgs("train|ingest"),
 		ValidArgs: spec.Configs,
 		RunE: func(_ *cobra.Command, args []string) error {

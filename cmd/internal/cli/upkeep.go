@@ -24,7 +24,7 @@ type upkeepFlags struct {
 }
 
 func (f *upkeepFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.store, "store", "", "store (default the home)")
+	c.Flags().StringVar(&f.store, "store", "", "store, a directory or s3://bucket/prefix (default the home)")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do it; without this it only says what it would do")
 }
 
@@ -57,9 +57,9 @@ Without --yes it only says what it would do. What is removed is in no list any m
 number is never given again; its files stay for a week, during which --undo brings it back, until
 gc deletes them. What an alias points at, what something else was made from, and runs that are at
 work are refused.`,
-		Example: `  cultivar rm handbook@1
-  cultivar rm handbook:old support@2 --yes --why "superseded"
-  cultivar rm support@2 --undo --yes`,
+		Example: `  cultivar rm support
+  cultivar rm support@1 --store ./store --yes --why "superseded"
+  cultivar rm support@1 --store ./store --undo --yes`,
 		Args: door.AtLeastArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := door.OneOf("kind", sort, "", string(upkeep.Dataset), string(upkeep.Adapter), string(upkeep.Run)); err != nil {
@@ -99,7 +99,7 @@ lost that somebody is about to refer to.
 Without --yes it only says what it would do. It may run while others work.`,
 		Example: `  cultivar gc
   cultivar gc --yes
-  cultivar gc --store s3://models/adapters --grace 720h --yes`,
+  cultivar gc --store ./store --grace 720h --yes`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if grace < 0 {
@@ -134,7 +134,7 @@ aliases that point at nothing (back to the last whole version), and those direct
 Without --yes it only says what it would do. What cannot be mended stays as it is, is listed, and
 makes the exit code 3.`,
 		Example: `  cultivar repair
-  cultivar repair --store s3://models/adapters --from ./backup --yes`,
+  cultivar repair --store ./store --from ./backup --yes`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			k, err := f.keeper(a, c, "")

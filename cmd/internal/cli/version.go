@@ -13,7 +13,9 @@ func versionCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  door.ExactArgs(),
+		Example: `  cultivar version
+  cultivar version --json`,
+		Args: door.ExactArgs(),
 		RunE: func(*cobra.Command, []string) error {
 			b := version.Build()
 			if a.JSON {

@@ -131,6 +131,12 @@ func Largest(counts map[string]int64) []string {
 	})
 }
 
+// Examples gives a verb that several have in common the examples of one.
+func Examples(c *cobra.Command, lines ...string) *cobra.Command {
+	c.Example = "  " + strings.Join(lines, "\n  ")
+	return c
+}
+
 // Require marks flags as required, with an error in our voice.
 func Require(c *cobra.Command, names ...string) {
 	run := c.RunE

@@ -53,7 +53,9 @@ func adapterListCommand(a *door.App, store *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls [NAME]",
 		Short: "List the adapters with their highest versions, or the versions of one",
-		Args:  door.AtMostArgs("NAME"),
+		Example: `  cultivar adapter ls
+  cultivar adapter ls handbook --store ./store`,
+		Args: door.AtMostArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := toRead(a, c.Context(), *store)
 			if err != nil {
@@ -89,11 +91,13 @@ func printVersions(a *door.App, list []registry.Listed) error {
 }
 
 func adapterPromoteCommand(a *door.App, store *string) *cobra.Command {
-	return PromoteCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
+	return door.Examples(PromoteCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} }),
+		`cultivar adapter promote handbook@1 --alias canary`, `cultivar adapter promote handbook@2 --alias canary --why "answers better"`)
 }
 
 func adapterRollbackCommand(a *door.App, store *string) *cobra.Command {
-	return RollbackCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} })
+	return door.Examples(RollbackCommand(a, func() publication.MoveOptions { return publication.MoveOptions{Store: *store} }),
+		`cultivar adapter rollback handbook --alias canary`, `cultivar adapter rollback handbook --alias prod --why "answers got worse"`)
 }
 
 // PromoteCommand moves an alias of an adapter or a dataset; of says where that is.

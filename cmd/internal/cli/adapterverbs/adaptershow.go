@@ -28,7 +28,7 @@ func adapterShowCommand(a *door.App, store *string) *cobra.Command {
 		Long: `Say what a version is and what it was made from. With --html a page is written as well: curves of the
 training, lineage, settings and files, to look at in a browser or to hand on; it quotes no data.`,
 		Example: `  cultivar adapter show handbook:prod
-  cultivar adapter show handbook@3 --html handbook.html`,
+  cultivar adapter show handbook@2 --html handbook.html`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := toRead(a, c.Context(), *store)
@@ -122,13 +122,14 @@ func AddLineage(f *door.Fields, l adapters.Lineage) {
 }
 
 func adapterHistoryCommand(a *door.App, store *string) *cobra.Command {
-	return HistoryCommand(a, func(ctx context.Context, name, alias string) ([]registry.Event, error) {
+	of := func(ctx context.Context, name, alias string) ([]registry.Event, error) {
 		reg, err := toRead(a, ctx, *store)
 		if err != nil {
 			return nil, err
 		}
 		return reg.Events(ctx, name, alias)
-	})
+	}
+	return door.Examples(HistoryCommand(a, of), `cultivar adapter history handbook`, `cultivar adapter history handbook --alias prod`)
 }
 
 // HistoryCommand tells of the versions and aliases of an adapter or a dataset.
@@ -170,7 +171,9 @@ func adapterVerifyCommand(a *door.App, store *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify REF",
 		Short: "Read an adapter whole and check digests, shapes and values",
-		Args:  door.ExactArgs("REF"),
+		Example: `  cultivar adapter verify handbook:prod
+  cultivar adapter verify ./handbook-adapter`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			found, err := FindAdapter(a, c.Context(), *store, args[0])
 			if err != nil {
@@ -199,6 +202,8 @@ func adapterDiffCommand(a *door.App, store *string) *cobra.Command {
 		Short: "Compare what two adapters compute, module by module",
 		Long: `Compare two adapters: their settings and, for each module, the Frobenius norms of the updates s·B·A
 and of their difference. Factors that differ and multiply to the same update differ by about 0.`,
+		Example: `  cultivar adapter diff handbook@1 handbook@2
+  cultivar adapter diff handbook:prod ./handbook-adapter`,
 		Args: door.ExactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var found [2]models.FoundAdapter

@@ -30,7 +30,7 @@ EXIT STATUS
   2  usage
   3  the adapter is not sound, the version exists, or the store is not safe to publish to`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
-  cultivar publish ./adapter --name support --store s3://models/adapters`,
+  cultivar publish ./adapter --name support --store ./store`,
 		Args: door.ExactArgs("ADAPTER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]

@@ -19,8 +19,8 @@ func PullCommand(a *door.App) *cobra.Command {
 highest version, NAME@3 the third, NAME:prod the one that the alias prod points at now.
 
 All digests are verified before DIR appears; it is there whole or not at all.`,
-		Example: `  cultivar pull handbook:prod --out ./handbook
-  cultivar pull support@12 --store s3://models/adapters --out ./support-12`,
+		Example: `  cultivar pull handbook:prod --out ./served
+  cultivar pull support@1 --store ./store --out ./support-1`,
 		Args: door.ExactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Ref = args[0]

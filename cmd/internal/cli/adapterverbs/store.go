@@ -35,6 +35,8 @@ func storeProbeCommand(a *door.App) *cobra.Command {
 		Long: `Try whether a store keeps the promises that publishing stands on: it reads and lists what was written,
 and applies conditional writes, also when 32 writers race and when an upload has parts. What the
 probe writes it removes.`,
+		Example: `  cultivar store probe ./store
+  cultivar store probe ./store --json`,
 		Args: door.ExactArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := open.Open(c.Context(), args[0])
@@ -85,6 +87,8 @@ was killed or is under way; they break nothing.
 
 Without URL it is the home, of which the directories of datasets are compared with the versions that
 they show, too.`,
+		Example: `  cultivar store check
+  cultivar store check ./store --read-data`,
 		Args: door.AtMostArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -151,7 +155,9 @@ func storeListCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls [URL]",
 		Short: "List the objects in a store",
-		Args:  door.AtMostArgs("URL"),
+		Example: `  cultivar store ls
+  cultivar store ls ./store --json`,
+		Args: door.AtMostArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reg, err := toRead(a, c.Context(), door.First(args))
 			if err != nil {

@@ -29,9 +29,13 @@ now, or the directory of a version.`,
 		datasetListCommand(a), datasetShowCommand(a), datasetCardCommand(a),
 		datasetExclusionsCommand(a), datasetRedactionsCommand(a), datasetSampleCommand(a),
 		datasetDiffCommand(a), datasetVerifyCommand(a), datasetExportCommand(a),
-		adapterverbs.PromoteCommand(a, ofDatasets), adapterverbs.RollbackCommand(a, ofDatasets), adapterverbs.HistoryCommand(a, func(ctx context.Context, name, alias string) ([]registry.Event, error) {
+		door.Examples(adapterverbs.PromoteCommand(a, ofDatasets),
+			`cultivar dataset promote handbook@1 --alias gold`, `cultivar dataset promote handbook@2 --alias gold --why "read by the works council"`),
+		door.Examples(adapterverbs.RollbackCommand(a, ofDatasets),
+			`cultivar dataset rollback handbook --alias gold`, `cultivar dataset rollback handbook --alias prod --why "a folder was missing"`),
+		door.Examples(adapterverbs.HistoryCommand(a, func(ctx context.Context, name, alias string) ([]registry.Event, error) {
 			return datasetEvents(a, ctx, name, alias)
-		}),
+		}), `cultivar dataset history handbook`, `cultivar dataset history handbook --alias gold`),
 	)
 }
 
@@ -58,7 +62,9 @@ func datasetListCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List the datasets with their latest versions",
-		Args:  door.ExactArgs(),
+		Example: `  cultivar dataset ls
+  cultivar dataset ls --json`,
+		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.OpenHome(c.Context())
 			if err != nil {
@@ -106,7 +112,9 @@ func datasetShowCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show REF",
 		Short: "Say what a version holds and what became of the documents",
-		Args:  door.ExactArgs("REF"),
+		Example: `  cultivar dataset show handbook
+  cultivar dataset show handbook@1 --json`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
@@ -153,7 +161,9 @@ func datasetCardCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "card REF",
 		Short: "Print a version's card, as Markdown",
-		Args:  door.ExactArgs("REF"),
+		Example: `  cultivar dataset card handbook
+  cultivar dataset card handbook@1 > card.md`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
@@ -172,7 +182,9 @@ func datasetVerifyCommand(a *door.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify REF",
 		Short: "Read all files of a version and compare them with its manifest",
-		Args:  door.ExactArgs("REF"),
+		Example: `  cultivar dataset verify handbook
+  cultivar dataset verify handbook@1 --json`,
+		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
@@ -200,6 +212,8 @@ func datasetExportCommand(a *door.App) *cobra.Command {
 
 The examples are what training reads; as JSON Lines they are {"text": …} or {"messages": …} with
 their ids, which other trainers take, too.`,
+		Example: `  cultivar dataset export handbook --format jsonl --split train --out handbook.jsonl
+  cultivar dataset export handbook@1 --table documents --format parquet --out documents.parquet`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDatasetExport(a, c, args[0], o, split)

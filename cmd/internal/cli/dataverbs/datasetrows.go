@@ -76,6 +76,8 @@ func datasetExclusionsCommand(a *door.App) *cobra.Command {
 		Short: "List what was dropped, and why",
 		Long: `List the documents, and the parts of documents, that were dropped, with the rule that dropped them,
 the value it measured and the limit it held that against.`,
+		Example: `  cultivar dataset exclusions handbook
+  cultivar dataset exclusions handbook --rule filter/min_chars --limit 0`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := OpenDataset(a, c.Context(), args[0])
@@ -117,6 +119,8 @@ func datasetRedactionsCommand(a *door.App) *cobra.Command {
 		Long: `List what was redacted: where it stood, what kind of thing it was, which detector found it, and what
 stands there now. The dataset does not hold what stood there before. Offsets are in characters of
 the text before redaction, -1 outside of the text.`,
+		Example: `  cultivar dataset redactions handbook
+  cultivar dataset redactions handbook --entity EMAIL --json`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			d, err := OpenDataset(a, c.Context(), args[0])
@@ -160,6 +164,8 @@ func datasetSampleCommand(a *door.App) *cobra.Command {
 		Short: "Print some rows, drawn at random",
 		Long: `Print some documents, or examples, drawn at random and in their order. The same seed draws the same
 rows of a version.`,
+		Example: `  cultivar dataset sample handbook -n 5
+  cultivar dataset sample handbook --table examples --seed 7`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if n < 1 {
@@ -231,7 +237,9 @@ func datasetDiffCommand(a *door.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Compare the documents and settings of two versions",
-		Args:  door.ExactArgs("A", "B"),
+		Example: `  cultivar dataset diff handbook@1 handbook
+  cultivar dataset diff handbook support --limit 10`,
+		Args: door.ExactArgs("A", "B"),
 		RunE: func(c *cobra.Command, args []string) error {
 			left, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {

@@ -38,7 +38,7 @@ a reason in the dataset's exclusions, every redaction a row; see ` + "`cultivar 
 The same documents and configuration give the same bytes; when nothing changed, no version is made.
 A file .cultivarignore in a source, in the syntax of .gitignore, says what to leave out.`,
 		Example: `  cultivar ingest ./handbook --out handbook
-  cultivar ingest ./wiki ./tickets.jsonl --config ingest.yaml --out support`,
+  cultivar ingest ./wiki ./tickets.jsonl --config ingest.yaml --set split.test=0.1 --out support`,
 		Args: door.AtLeastArgs("SOURCE"),
 		RunE: func(c *cobra.Command, args []string) error { return runIngest(a, c, args, o) },
 	}

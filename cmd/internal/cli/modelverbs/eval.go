@@ -44,6 +44,9 @@ another document in it. Who knows nothing is right in half. Documents below 0.75
 learnt.
 
 The loss of rows leaves a page to look at in a browser: in the home's reports, or where --report says.`,
+		Example: `  cultivar eval --base ./smollm --adapter ./handbook-adapter --data handbook
+  cultivar eval --base ./smollm --data rows.jsonl --json
+  cultivar eval --base ./smollm --adapter handbook:prod --data handbook --knowledge`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runEval(a, c, o) },
 	}

@@ -130,6 +130,8 @@ func TemplateCommand(a *door.App) *cobra.Command {
 
 FILE holds a JSON array of messages, or an object with "messages", "tools", "add_generation_prompt"
 and any other variable of the template. CULTIVAR_NOW sets the template's clock.`,
+		Example: `  cultivar template --base ./smollm --messages messages.json --add-generation-prompt
+  cultivar template --base ./smollm --messages messages.json --chat-template mine.jinja`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
@@ -171,6 +173,8 @@ func TokenizeCommand(a *door.App) *cobra.Command {
 		Short: "Turn text into the base's tokens, or tokens into text",
 		Long: `Turn text from standard input into tokens: one JSON array for all of it, or with --json one for each
 line, which is then a JSON string. With --decode the way back.`,
+		Example: `  echo "The boiler is checked" | cultivar tokenize --base ./smollm
+  echo "[2, 3]" | cultivar tokenize --base ./smollm --decode`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error

@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
 	"github.com/cultivar/cultivar/cmd/internal/cli/dataverbs"
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/gguf"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -32,6 +33,9 @@ an adapter can target), an adapter (its settings, its lineage, what can serve it
 
 PATH is a directory, a GGUF file, or hf://org/name@revision for a base on the Hugging Face Hub.
 REF is the name of a dataset or of a published adapter.`,
+		Example: `  cultivar inspect ./smollm
+  cultivar inspect handbook:prod --store ./store
+  cultivar inspect ./handbook-adapter --json`,
 		Args: door.ExactArgs("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return runInspect(a, c.Context(), args[0], store) },
 	}
@@ -72,7 +76,11 @@ var (
 
 // inspectNamed looks for what has a name in the home or in a store.
 func inspectNamed(a *door.App, ctx context.Context, what, store string) error {
-	dataset, dataErr := dataverbs.OpenDataset(a, ctx, what)
+	var dataset *catalog.Dataset
+	dataErr := datasets.ErrNotFound // in a store that is named, an adapter is meant
+	if store == "" {
+		dataset, dataErr = dataverbs.OpenDataset(a, ctx, what)
+	}
 	reg, err := adapterverbs.Registry(a, ctx, store)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ EXIT STATUS
   2  usage
   3  the directory holds another run`,
 		Example: `  cultivar train --base ./smollm --data handbook --out ./handbook-adapter
-  cultivar train --base ./smollm --data rows.jsonl --config train.yaml --out ./adapter
+  cultivar train --base ./smollm --data rows.jsonl --config train.yaml --set lora.r=8 --out ./adapter
   cultivar train --base ./smollm --data handbook --memory 4GB --plan`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runTrain(a, c, o) },
