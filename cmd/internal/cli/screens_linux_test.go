@@ -86,7 +86,7 @@ var shown = map[string]string{
 	"export": "export k --format merged --base base --allow-other-base --out merged-N", "inspect": "inspect base", "publish": "publish v1 --name another-N", "pull": "pull k --out pulled-N",
 	"adapter ls": "adapter ls", "adapter show": "adapter show k", "adapter history": "adapter history k", "adapter promote": "adapter promote k@1 --alias gold",
 	"adapter rollback": "adapter rollback k --alias prod", "adapter verify": "adapter verify k", "adapter diff": "adapter diff v1 v2",
-	"store probe": "store probe bucket-N", "store check": "store check", "store ls": "store ls", "runs ls": "runs ls", "runs show": "runs show RUN", "doctor": "doctor", "rm": "rm k@1", "gc": "gc", "repair": "repair", "version": "version",
+	"store probe": "store probe bucket-N", "store check": "store check", "store ls": "store ls", "runs ls": "runs ls", "runs show": "runs show RUN", "doctor": "doctor", "rm": "rm k:gold", "gc": "gc", "repair": "repair", "version": "version",
 }
 
 // exact are the verbs whose result is a text of somebody else, which no screen changes, and what fits no test.
