@@ -410,6 +410,25 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
+// TestPageUnderWay: what a killed writer of a page left in the directory of a version is no damage, and goes.
+func TestPageUnderWay(t *testing.T) {
+	c := in(t, t.TempDir())
+	d, _ := commit(t, c, "a", 3, Info{})
+	left := filepath.Join(d.Dir(), ".report.html.tmp-ABCDEFGHIJKL")
+	if err := os.WriteFile(left, []byte("<p>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 // TestTurnedBit: rows are not believed for the length of their file.
 func TestTurnedBit(t *testing.T) {
 	onEach(t, func(t *testing.T, c *Catalog) {

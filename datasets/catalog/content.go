@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/plainfile"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
@@ -164,7 +165,7 @@ func damagedFile(entry File, size int64, digest string) error {
 func unlisted(root *os.Root, listed map[string]bool) []error {
 	var problems []error
 	err := fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !listed[path] {
+		if err == nil && !e.IsDir() && !listed[path] && !atomicfile.IsTemp(e.Name()) {
 			problems = append(problems, fmt.Errorf("%w: %s is not in the manifest", ErrCorrupt, path))
 		}
 		return err

@@ -125,6 +125,9 @@ func (c *Catalog) settle(ctx context.Context) error {
 		return err
 	}
 	for name, numbers := range shown {
+		for _, n := range numbers { // of pages that were being written
+			atomicfile.Sweep(c.versionDir(name, n))
+		}
 		if err := c.moveName(ctx, name, numbers); err != nil {
 			return err
 		}

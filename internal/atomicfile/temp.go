@@ -107,15 +107,15 @@ func temps(dir, prefix string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) && isTemp(e.Name()) && (e.IsDir() || e.Type().IsRegular()) {
+		if strings.HasPrefix(e.Name(), prefix) && IsTemp(e.Name()) && (e.IsDir() || e.Type().IsRegular()) {
 			names = append(names, e.Name())
 		}
 	}
 	return names
 }
 
-// isTemp says whether a name is one of tempName's.
-func isTemp(name string) bool {
+// IsTemp says whether a name is that of something that is being written, or that a killed process left.
+func IsTemp(name string) bool {
 	i := strings.LastIndex(name, tempMark)
 	if i < 1 {
 		return false
