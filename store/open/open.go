@@ -45,26 +45,39 @@ func Directory(location string) (dir string, local bool, err error) {
 	match := scheme.FindStringSubmatch(location)
 	switch {
 	case location == "":
-		return "", false, errors.New("the location is empty")
+		return "", false, misspelt("the location is empty")
 	case match == nil && strings.Contains(location, "://"):
-		return "", false, fmt.Errorf("%q is no URL; want s3://bucket/prefix, file:///path or a plain path", location)
+		return "", false, misspeltf("%q is no URL; want s3://bucket/prefix, file:///path or a plain path", location)
 	case match == nil:
 		return location, true, nil
 	}
 	name, rest := strings.ToLower(match[1]), location[len(match[0]):]
 	switch {
 	case name != "s3" && name != "file" && strings.HasPrefix(rest, "/"):
-		return "", false, fmt.Errorf("unknown scheme %q; known are s3://, file:// and plain paths", match[1])
+		return "", false, misspeltf("unknown scheme %q; known are s3://, file:// and plain paths", match[1])
 	case name != "s3" && name != "file":
 		return location, true, nil // a file name with a colon in it
 	case !strings.HasPrefix(rest, "//"):
-		return "", false, fmt.Errorf("%q lacks a slash; want s3://bucket/prefix, file:///path or a plain path", location)
+		return "", false, misspeltf("%q lacks a slash; want s3://bucket/prefix, file:///path or a plain path", location)
 	case name == "s3":
 		return "", false, nil
 	}
 	dir, err = filePath(location)
 	return dir, err == nil, err
 }
+
+// ErrLocation means that a location is none that there could be: it is misspelt.
+var ErrLocation = errors.New("no location of a store")
+
+// misspelt says what is wrong with a location.
+type misspelt string
+
+func misspeltf(format string, args ...any) error { return misspelt(fmt.Sprintf(format, args...)) }
+
+func (m misspelt) Error() string { return string(m) }
+
+// Is makes it ErrLocation.
+func (m misspelt) Is(target error) bool { return target == ErrLocation }
 
 // opened keeps a typed nil out of the interface.
 func opened[B store.Bucket](b B, err error) (store.Bucket, error) {

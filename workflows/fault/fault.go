@@ -17,6 +17,7 @@ import (
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
+	"github.com/cultivar/cultivar/store/open"
 	"github.com/cultivar/cultivar/store/reap"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/store/tree"
@@ -67,6 +68,7 @@ var codes = []struct {
 	{reap.ErrBusy, Busy},
 	{catalog.ErrForeign, Conflict},
 	{registry.ErrBadName, Usage},
+	{open.ErrLocation, Usage},
 	{workflows.ErrInvalid, Usage},
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},

@@ -85,7 +85,7 @@ func furnish(t *testing.T, dir string) {
 		"old/a.md": "The boiler in the north wing is checked on the first Monday of each month.\n", "wiki/home.md": "Ferries leave from the second pier when the tide is high.\n",
 		"tickets.jsonl": `{"text":"The lamp in room 12 is out, and its key hangs on a hook."}` + "\n", "ingest.yaml": "examples: {max_chars: 1000}\n",
 		"rows.jsonl": strings.Repeat(`{"text":"a b c a b c"}`+"\n", 8), "messages.json": `[{"role":"user","content":"a b"}]`, "questions.txt": "a b\nc\n",
-		"train.yaml": "objective: clm\nmax_steps: 2\nbatch_size: 2\nmax_seq_length: 16\neval_fraction: 0\nlora: {r: 2, lora_alpha: 4}\n",
+		"train.yaml":                 "objective: clm\nmax_steps: 2\nbatch_size: 2\nmax_seq_length: 16\neval_fraction: 0\nlora: {r: 2, lora_alpha: 4}\n",
 		".config/fish/completions/x": "", "mine.jinja": "{% for m in messages %}{{ m.content }}{% endfor %}",
 	}
 	for i := range 40 {
