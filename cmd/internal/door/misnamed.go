@@ -23,10 +23,10 @@ func NotBase(path string) error {
 			return Usagef("%q is no base; want a %s", path, BaseUsage)
 		}
 		return Hint(fmt.Errorf("%s: not a model directory: there is nothing of that name", path), "a base is a %s", BaseUsage)
+	case info.IsDir() && holds(path, "adapter_config.json") && !holds(path, "config.json"):
+		return Hint(fmt.Errorf("%s is an adapter, not a base", path), "name it with --adapter, and with --base the model that it was trained on")
 	case !info.IsDir() || holds(path, baseFiles...):
 		return nil // whoever opens it says what is wrong with it
-	case holds(path, "adapter_config.json"):
-		return Hint(fmt.Errorf("%s is an adapter, not a base", path), "name it with --adapter, and with --base the model that it was trained on")
 	case holds(path, "manifest.json"):
 		return Hint(fmt.Errorf("%s is a dataset, not a base", path), "name it with --data")
 	}
@@ -76,7 +76,7 @@ var rowFiles = []string{"*.jsonl*", "*.ndjson*", "*.json*", "*.csv*", "*.tsv*", 
 // NotRows gives an error about --data a way out where that is a file or folder of documents.
 func NotRows(path string, err error) error {
 	info, statErr := os.Stat(path)
-	if err == nil || statErr != nil {
+	if err == nil || statErr != nil || !strings.Contains(err.Error(), path) {
 		return err
 	}
 	if info.IsDir() && (holds(path, "manifest.json") || holds(path, rowFiles...)) {

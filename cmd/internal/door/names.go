@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ const (
 // flagNames say what flags name, the same in every verb. Flags that are not here hold no name of a place.
 var flagNames = map[string]Naming{
 	"home": Store, "store": Store, "to": Store, "from": Store,
-	"out": Path, "dir": Path, "config": Path, "messages": Path, "tools": Path, "chat-template": Path, "html": Path, "report": Path,
+	"out": Path, "dir": Path, "config": Path, "prompt-file": Path, "prompts": Path, "messages": Path, "tools": Path, "chat-template": Path, "html": Path, "report": Path,
 	"base": BaseName, "data": Ref, "adapter": Ref,
 }
 
@@ -90,8 +91,10 @@ func (n Naming) resolve(name string) (string, error) {
 	}
 	path, local, err := open.Directory(name)
 	switch {
-	case err != nil && n == BaseName:
-		return "", fmt.Errorf("%w; a base is a directory, a GGUF file, or hf://org/name", err)
+	case err != nil && n == BaseName && HubName(name) != "":
+		return "", fmt.Errorf("%w; a model of the Hugging Face Hub is named %s", err, HubName(name))
+	case n == BaseName && (err != nil || !local):
+		return "", cmp.Or(err, fmt.Errorf("%q is no base; it is a directory, a GGUF file, or hf://org/name", name))
 	case err != nil:
 		return "", err
 	case n == Store:

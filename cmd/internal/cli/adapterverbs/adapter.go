@@ -40,8 +40,8 @@ func Registry(a *door.App, ctx context.Context, store string) (*registry.Registr
 	return home.Registry(ctx, location, store)
 }
 
-// toRead is registry for a look at what is there: a store that is named must hold something.
-func toRead(a *door.App, ctx context.Context, store string) (*registry.Registry, error) {
+// ToRead is Registry for a look at what is there: a store that is named must hold something.
+func ToRead(a *door.App, ctx context.Context, store string) (*registry.Registry, error) {
 	reg, err := Registry(a, ctx, store)
 	if err == nil && store != "" {
 		err = home.Existing(ctx, reg.Bucket())
@@ -57,7 +57,7 @@ func adapterListCommand(a *door.App, store *string) *cobra.Command {
   cultivar adapter ls handbook --store ./store`,
 		Args: door.AtMostArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := toRead(a, c.Context(), *store)
+			reg, err := ToRead(a, c.Context(), *store)
 			if err != nil {
 				return err
 			}

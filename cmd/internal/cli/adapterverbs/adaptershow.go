@@ -31,7 +31,7 @@ training, lineage, settings and files, to look at in a browser or to hand on; it
   cultivar adapter show handbook@2 --html handbook.html`,
 		Args: door.ExactArgs("REF"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := toRead(a, c.Context(), *store)
+			reg, err := ToRead(a, c.Context(), *store)
 			if err != nil {
 				return err
 			}
@@ -123,7 +123,7 @@ func AddLineage(f *door.Fields, l adapters.Lineage) {
 
 func adapterHistoryCommand(a *door.App, store *string) *cobra.Command {
 	of := func(ctx context.Context, name, alias string) ([]registry.Event, error) {
-		reg, err := toRead(a, ctx, *store)
+		reg, err := ToRead(a, ctx, *store)
 		if err != nil {
 			return nil, err
 		}

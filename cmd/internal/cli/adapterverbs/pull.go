@@ -40,6 +40,9 @@ func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
+	if _, err := ToRead(a, c.Context(), o.Store); err != nil {
+		return err
+	}
 	r, err := door.Recorded(a, c, kinds.Pulling(), o)
 	if err != nil {
 		return err

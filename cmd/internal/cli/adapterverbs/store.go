@@ -159,7 +159,7 @@ func storeListCommand(a *door.App) *cobra.Command {
   cultivar store ls ./store --json`,
 		Args: door.AtMostArgs("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reg, err := toRead(a, c.Context(), door.First(args))
+			reg, err := ToRead(a, c.Context(), door.First(args))
 			if err != nil {
 				return err
 			}

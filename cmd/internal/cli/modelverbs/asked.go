@@ -33,6 +33,9 @@ func (in asked) resolve(a *door.App, c *cobra.Command, o *generation.Options) (e
 	if n := given(c, "prompt", "messages", "prompt-ids", "prompt-file", "prompts", "chat"); n != 1 {
 		return door.Hint(door.Usagef("give one of --prompt, --prompt-file, --prompts, --messages, --prompt-ids and --chat"), "--chat holds a conversation")
 	}
+	if err := o.Validate(); err != nil {
+		return door.UsageError(err)
+	}
 	switch {
 	case in.chat && a.JSON:
 		return door.Usagef("--json does not go with --chat; --messages FILE answers one conversation as JSON")

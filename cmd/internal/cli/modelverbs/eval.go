@@ -10,6 +10,7 @@ import (
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/kinds"
@@ -103,6 +104,9 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 // resolve takes over the flags that were given.
 func (o *evalOptions) resolve(c *cobra.Command) error {
 	changed := c.Flags().Changed
+	if err := door.OneOf("split", o.Split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
+		return err
+	}
 	if changed("append-eos") {
 		o.AppendEOS = &o.appendEOS
 	}

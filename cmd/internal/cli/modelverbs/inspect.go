@@ -81,7 +81,7 @@ func inspectNamed(a *door.App, ctx context.Context, what, store string) error {
 	if store == "" {
 		dataset, dataErr = dataverbs.OpenDataset(a, ctx, what)
 	}
-	reg, err := adapterverbs.Registry(a, ctx, store)
+	reg, err := adapterverbs.ToRead(a, ctx, store)
 	if err != nil {
 		return err
 	}
