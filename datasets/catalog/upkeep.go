@@ -21,28 +21,22 @@ var ErrForeign = errors.New("the directory holds other files")
 // Concealed lists the versions that were removed and still have a directory.
 func (c *Catalog) Concealed(ctx context.Context) ([]registry.Ref, error) {
 	var list []registry.Ref
-	if c.place.Dir == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(c.place.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := c.viewNames()
+	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if !e.IsDir() || CheckName(e.Name()) != nil {
-			continue
-		}
-		numbers, err := c.viewNumbers(e.Name())
+	for _, name := range names {
+		numbers, err := c.viewNumbers(name)
 		if err != nil || len(numbers) == 0 {
 			continue
 		}
-		gone, err := c.reg.RemovedVersions(ctx, e.Name())
+		gone, err := c.reg.RemovedVersions(ctx, name)
 		if err != nil {
 			return nil, err
 		}
 		for _, n := range numbers {
 			if gone[n] {
-				list = append(list, registry.Ref{Name: e.Name(), Version: n})
+				list = append(list, registry.Ref{Name: name, Version: n})
 			}
 		}
 	}

@@ -48,26 +48,37 @@ func (c *Catalog) viewDir(m Manifest) string {
 	return dir
 }
 
-// shown lists the names with directories of versions.
-func (c *Catalog) shown(ctx context.Context) (map[string][]int, error) {
-	shown := map[string][]int{}
+// viewNames lists the directories that are named as datasets are; none where nothing is shown.
+func (c *Catalog) viewNames() (names []string, err error) {
 	if c.place.Dir == "" {
-		return shown, nil
+		return nil, nil
 	}
 	entries, err := os.ReadDir(c.place.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() || CheckName(e.Name()) != nil {
-			continue
+		if e.IsDir() && CheckName(e.Name()) == nil {
+			names = append(names, e.Name())
 		}
-		numbers, err := c.shownNumbers(ctx, e.Name())
+	}
+	return names, nil
+}
+
+// shown lists the names with directories of versions.
+func (c *Catalog) shown(ctx context.Context) (map[string][]int, error) {
+	shown := map[string][]int{}
+	names, err := c.viewNames()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		numbers, err := c.shownNumbers(ctx, name)
 		if err != nil {
 			return nil, err
 		}
 		if len(numbers) > 0 {
-			shown[e.Name()] = numbers
+			shown[name] = numbers
 		}
 	}
 	return shown, nil
