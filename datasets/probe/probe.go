@@ -62,15 +62,14 @@ const (
 func New(docs []datasets.Document, o Options) Probe {
 	o.PerDocument, o.Rounds = cmp.Or(o.PerDocument, 6), cmp.Or(o.Rounds, 2)
 	var p Probe
-	for i, d := range docs {
-		if d.Kind() == datasets.KindText {
-			p.Statements = append(p.Statements, pick(statements(d), o, i)...)
-		}
-	}
 	k := known{texts: make(map[string]string, len(docs)), said: make(map[string]bool)}
-	for _, d := range docs {
+	for i, d := range docs {
+		sentences := chunk.Sentences(d.Text)
+		if d.Kind() == datasets.KindText {
+			p.Statements = append(p.Statements, pick(statements(d, sentences), o, i)...)
+		}
 		k.texts[d.DocID] = d.Text
-		for _, s := range chunk.Sentences(d.Text) {
+		for _, s := range sentences {
 			k.said[below(s.Headings, onOneLine(s.Text))] = true
 		}
 	}
@@ -106,9 +105,9 @@ func pick(all []Statement, o Options, doc int) []Statement {
 }
 
 // statements lists the sentences of a document with a value each. A sentence that stands twice is one.
-func statements(d datasets.Document) (out []Statement) {
+func statements(d datasets.Document, sentences []chunk.Sentence) (out []Statement) {
 	seen := make(map[string]bool)
-	for _, s := range chunk.Sentences(d.Text) {
+	for _, s := range sentences {
 		line := onOneLine(s.Text)
 		if n := strings.Count(line, " ") + 1; n < minWords || n > maxWords || seen[line] {
 			continue
