@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ type Config struct {
 	Data Data `yaml:"data" json:"data"`
 
 	objective.Config `yaml:",inline"`
+
+	// Holding the adapter to the base on other text than it learns from, so that it keeps what the base can do.
+	Replay Replay `yaml:"replay" json:"replay"`
 
 	// Sequences in an optimizer step.
 	BatchSize int `yaml:"batch_size" json:"batch_size"`
@@ -109,6 +113,41 @@ type Data struct {
 	KeepUnknown bool `yaml:"keep_unknown" json:"keep_unknown"`
 }
 
+// Replay are texts beside the rows that are learned, on which the adapter is held to the base: each step
+// adds weight times the divergence of the adapter from the base, the mean over the texts' tokens.
+type Replay struct {
+	// What the divergence counts beside the loss; 0 is no replay.
+	Weight float64 `yaml:"weight" json:"weight"`
+	// File or dataset of texts; without one the base writes them itself, from a seed.
+	Data string `yaml:"data" json:"data"`
+	// Texts that the base writes.
+	Rows int `yaml:"rows" json:"rows"`
+	// Tokens of each of them, at most.
+	Length int `yaml:"length" json:"length"`
+	// Texts in an optimizer step.
+	BatchSize int `yaml:"batch_size" json:"batch_size"`
+	// How many of the base's likeliest tokens count one by one; the others count as one.
+	TopK int `yaml:"topk" json:"topk"`
+}
+
+func defaultReplay() Replay { return Replay{Rows: 256, Length: 256, BatchSize: 4, TopK: 100} }
+
+func (r Replay) validate() error {
+	var errs []error
+	if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) {
+		errs = append(errs, fmt.Errorf("replay.weight is %g, want 0 or more", r.Weight))
+	}
+	for _, k := range []struct {
+		name     string
+		n, least int
+	}{{"rows", r.Rows, 1}, {"length", r.Length, 2}, {"batch_size", r.BatchSize, 1}, {"topk", r.TopK, 1}} {
+		if k.n < k.least {
+			errs = append(errs, fmt.Errorf("replay.%s is %d, want at least %d", k.name, k.n, k.least))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // DefaultClock is the day that Llama's templates name where nobody tells them the day. Any day would do
 // that is the same every day: the same command gives the same adapter tomorrow.
 const DefaultClock = "2024-07-26"
@@ -126,6 +165,7 @@ func DefaultConfig() Config {
 		TrainOn:         string(chat.Auto),
 		Clock:           DefaultClock,
 		Config:          objective.DefaultConfig(),
+		Replay:          defaultReplay(),
 		BatchSize:       16,
 		MicroBatchSize:  4,
 		NumEpochs:       3,
@@ -154,7 +194,7 @@ func (c Config) Validate() error {
 		}
 	}
 	o, err := objective.ByName(c.Objective, c.Config)
-	errs = append(errs, err, c.Config.Validate())
+	errs = append(errs, err, c.Config.Validate(), c.Replay.validate())
 	bad(err == nil && o.Facts().Compares && c.BatchSize == 1, "batch_size is 1, but %s compares the rows of a step: want at least 2", c.Objective)
 	bad(!slices.Contains(chat.TrainOns(), chat.TrainOn(c.TrainOn)), "train_on is %q, want one of %s", c.TrainOn, trainOns())
 	if _, err := c.Time(); err != nil {
@@ -240,6 +280,9 @@ func (c Config) withoutEffect() []string {
 	}
 	if len(c.Data.Mapping) == 0 && !c.Data.KeepUnknown {
 		keys = append(keys, "data")
+	}
+	if c.Replay.Weight == 0 {
+		keys = append(keys, "replay")
 	}
 	if c.InitAdapter != "" {
 		keys = append(keys, "lora")

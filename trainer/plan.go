@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/trainer/optim"
@@ -82,22 +83,35 @@ func (p *Plan) fit(j Job, rows int) (err error) {
 func (j Job) sizes() (largest int, mean float64, steps int) {
 	o := j.order()
 	steps = j.Config.steps(o.sequences)
+	largest, mean = j.sizesOf(j.Train, o, steps)
+	if j.Replay != nil {
+		more, tokens := j.sizesOf(j.Replay, j.replayOrder(), steps)
+		largest, mean = max(largest, more), mean+tokens
+	}
+	return largest, mean, steps
+}
+
+func (j Job) sizesOf(rows *pack.Sequences, o order, steps int) (largest int, mean float64) {
 	perEpoch := min(steps, o.perEpoch())
 	first, total := o.epoch(0), 0
 	for s := range perEpoch {
-		for _, n := range j.Train.Sizes(o.part(first, s), j.Config.MicroBatchSize) {
+		for _, n := range rows.Sizes(o.part(first, s), j.Config.MicroBatchSize) {
 			largest = max(largest, n)
 			total += n
 		}
 	}
 	if perEpoch < steps { // later epochs are shuffled anew
-		largest = max(largest, min(j.Train.Limit(j.Config.MicroBatchSize), total))
+		largest = max(largest, min(rows.Limit(j.Config.MicroBatchSize), total))
 	}
-	return largest, float64(total) / float64(perEpoch), steps
+	return largest, float64(total) / float64(perEpoch)
 }
 
 func (j Job) order() order {
 	return order{sequences: len(j.Train.Sequences), batch: j.Config.BatchSize, shuffle: j.Config.Shuffle, seed: j.Config.Seed}
+}
+
+func (j Job) replayOrder() order {
+	return order{sequences: len(j.Replay.Sequences), batch: j.Config.Replay.BatchSize, shuffle: j.Config.Shuffle, seed: j.Config.Seed}
 }
 
 // Time measures how long a step takes, on the largest micro-batch of the first step, and fills in

@@ -26,9 +26,10 @@ type Job struct {
 	Reference *model.Model  // the base alone, where the objective compares with it
 	Groups    []optim.Group // what is trained, attached to the model
 	Train     *pack.Sequences
-	Eval      []pack.Row // held-out rows; may be empty
-	RunDigest string     // of base, data and configuration: what a checkpoint belongs to
-	OutDir    string     // checkpoints and metrics.jsonl go here; must exist
+	Eval      []pack.Row      // held-out rows; may be empty
+	Replay    *pack.Sequences // on which the adapter is held to the base; nil for none
+	RunDigest string          // of base, data and configuration: what a checkpoint belongs to
+	OutDir    string          // checkpoints and metrics.jsonl go here; must exist
 	Hooks     Hooks
 
 	WeightBytes int64 // of the frozen base as stored: what stays in memory beside the run itself
@@ -37,10 +38,12 @@ type Job struct {
 
 // Hooks are called by the loop; nil ones are off.
 type Hooks struct {
-	OnStart func(total, resumedAt int)
-	OnStep  func(Step)
-	OnEval  func(step int, loss float64)
-	OnSave  func(step int)
+	// OnReplay hears how many texts of replay the base has written, before the first step.
+	OnReplay func(done, rows int)
+	OnStart  func(total, resumedAt int)
+	OnStep   func(Step)
+	OnEval   func(step int, loss float64)
+	OnSave   func(step int)
 	// OnDamage hears of a checkpoint that is not gone on from, because it is not what was saved.
 	OnDamage func(error)
 }
@@ -92,6 +95,7 @@ type run struct {
 	opt      *optim.AdamW
 	trainer  *model.Trainer
 	learned  objective.Loss
+	replay   *replay // nil for none
 	metrics  *metrics
 	at       checkpoint.Progress
 	result   Result
@@ -125,6 +129,9 @@ func start(ctx context.Context, job Job) (*run, error) {
 	}
 	if r.learned, err = job.prepare(ctx, trainer.Evaluator(), plan.MicroBatchTokens); err != nil {
 		return nil, err
+	}
+	if job.Replay != nil {
+		r.replay = newReplay(job, plan.MicroBatchTokens)
 	}
 	saved, found, err := checkpoint.Load(r.checkpoints(), job.RunDigest, r.params, r.opt, r.damaged)
 	if err != nil {
@@ -232,27 +239,46 @@ func (r *run) step(ctx context.Context) error {
 	return r.metrics.write(s, s.Metrics)
 }
 
-// gradients runs the micro-batches of a step and returns its score.
+// gradients runs the micro-batches of a step, and those of its replay, and returns its score.
 func (r *run) gradients(ctx context.Context, batch []pack.Batch, mbs []*model.MicroBatch) (objective.Score, int, error) {
 	sum, err := r.learned.Weigh(ctx, batch, mbs)
 	if err != nil {
 		return objective.Score{}, 0, err
 	}
-	tokens, total := 0, 0.0
+	total, tokens, err := r.backward(ctx, mbs)
+	if err != nil {
+		return objective.Score{}, 0, err
+	}
+	score := sum(total)
+	if r.replay == nil {
+		return score, tokens, nil
+	}
+	kept, err := r.replay.step(ctx, r.at.Step, tokens)
+	if err != nil {
+		return objective.Score{}, 0, fmt.Errorf("replay: %w", err)
+	}
+	_, more, err := r.backward(ctx, kept)
+	score.Metrics = append(score.Metrics, r.replay.metric(kept))
+	return score, tokens + more, err
+}
+
+// backward sums the gradients of micro-batches, and returns the sum of their labels' losses and how many
+// tokens they have.
+func (r *run) backward(ctx context.Context, mbs []*model.MicroBatch) (nll float64, tokens int, err error) {
 	for _, mb := range mbs {
 		tokens += len(mb.Tokens)
 		if len(mb.Rows) == 0 {
 			continue
 		}
-		nll, err := r.trainer.Step(ctx, mb)
+		losses, err := r.trainer.Step(ctx, mb)
 		if err != nil {
-			return objective.Score{}, 0, err
+			return 0, 0, err
 		}
-		for _, x := range nll {
-			total += x
+		for _, x := range losses {
+			nll += x
 		}
 	}
-	return sum(total), tokens, nil
+	return nll, tokens, nil
 }
 
 // evaluate scores the held-out rows and logs the result under a step; nil when there are none.

@@ -17,6 +17,8 @@ type Row struct {
 	Trained []bool  // whether to learn to predict IDs[i]; nil means all
 	// Begin is how many tokens at the start only begin a text, as <s> does: each window begins with them.
 	Begin int
+	// Whole says that the row is never cut: an answer means nothing without its question.
+	Whole bool
 	Good  bool // of a judged answer: whether it is a good one
 	// Teacher, unless nil, is the same answer as whoever teaches it is asked for it: other tokens before
 	// the trained ones, of which there are as many. Such a row is never cut.
@@ -160,7 +162,7 @@ func (s *Sequences) take(i int, row Row, opts Options) error {
 		return nil
 	}
 	switch {
-	case opts.Overlong == Refuse, opts.Overlong == "", opts.Overlong == Window && row.Teacher != nil:
+	case opts.Overlong == Refuse, opts.Overlong == "", opts.Overlong == Window && (row.Whole || row.Teacher != nil):
 		return fmt.Errorf("%d tokens, limit %d: %w", len(row.IDs), opts.MaxLen, ErrTooLong)
 	case opts.Overlong == Drop:
 		s.Dropped = append(s.Dropped, i)

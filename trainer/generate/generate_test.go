@@ -15,6 +15,12 @@ type fixed struct {
 	length map[int]int
 }
 
+func (*fixed) Len() int { return 1 }
+
+func (f *fixed) Copy(to, from int) { f.length[to] = f.length[from] }
+
+func (f *fixed) Reset(i int) { f.length[i] = 0 }
+
 func (f *fixed) Append(tokens [][]int32) ([][]float32, error) {
 	if f.length == nil {
 		f.length = make(map[int]int)

@@ -13,6 +13,7 @@ type sampler struct {
 	o      Options
 	seen   map[int32]bool
 	stream rng.Stream
+	draw   uint64 // which of the answers
 
 	logits  []float32 // by token, while one is drawn
 	weights []float32 // by token: e^((logit − the greatest) / temperature)
@@ -20,8 +21,8 @@ type sampler struct {
 	ranked  int
 }
 
-func newSampler(o Options, prompt []int32) *sampler {
-	s := &sampler{o: o, seen: make(map[int32]bool), stream: rng.New(o.Seed, "sample")}
+func newSampler(o Options, draw uint64, prompt []int32) *sampler {
+	s := &sampler{o: o, seen: make(map[int32]bool), stream: rng.New(o.Seed, "sample"), draw: draw}
 	for _, t := range prompt {
 		s.seen[t] = true
 	}
@@ -93,7 +94,7 @@ func (s *sampler) sample(logits []float32, step int) int32 {
 		limit := s.o.MinP * s.weight(0)
 		n, mass = s.until(n, func(next, _ float64) bool { return next < limit })
 	}
-	draw := s.stream.At(uint64(step), 0)
+	draw := s.stream.At(uint64(step), s.draw)
 	drawn := float64(draw.Float32()) * mass
 	n, _ = s.until(n, func(_, sum float64) bool { return sum > drawn })
 	return s.order[n-1]

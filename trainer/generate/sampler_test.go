@@ -61,7 +61,7 @@ func TestSamplingIsThatOfAWholeOrder(t *testing.T) {
 				logits[i] = float32(math.Round(r.NormFloat64()*40) / 16) // many are equal
 			}
 			ids, probs := rankedWhole(logits, o)
-			s := newSampler(o, nil)
+			s := newSampler(o, 0, nil)
 			for step := range 200 {
 				draw := s.stream.At(uint64(step), 0)
 				u, want := float64(draw.Float32()), 0
@@ -103,7 +103,7 @@ func BenchmarkSampler(b *testing.B) {
 	}
 	for _, o := range []Options{{}, {Temperature: 1}, {Temperature: 0.8, TopP: 0.9}, {Temperature: 0.8, TopK: 50}} {
 		b.Run(fmt.Sprintf("temperature=%g,p=%g,k=%d", o.Temperature, o.TopP, o.TopK), func(b *testing.B) {
-			s := newSampler(o, nil)
+			s := newSampler(o, 0, nil)
 			for step := 0; b.Loop(); step++ {
 				s.next(logits, step)
 			}

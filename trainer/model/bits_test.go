@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/internal/testkit"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/trainer/eval"
+	"github.com/cultivar/cultivar/trainer/generate"
 	"github.com/cultivar/cultivar/trainer/model"
 )
 
@@ -105,6 +106,51 @@ func TestFamiliesDecodeAsTheyPrefill(t *testing.T) {
 			}
 			if !slices.Equal(whole, last) {
 				t.Errorf("%s: decoding %d tokens differs from prefill", name, n)
+			}
+		}
+	}
+}
+
+// A prompt gets what it would get alone, whoever shares the batch, also where there are more prompts than
+// sequences, where all begin alike, and where one is longer than what is computed at a time.
+func TestFamiliesAnswerManyAsOne(t *testing.T) {
+	for _, name := range []string{"gemma3", "phi4-mini", "granite4", "qwen3next", "lfm2"} {
+		b := open(t, filepath.Join("testdata", name))
+		m, err := model.New(b.Config(), b, model.Attachment{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := []int32{3, 9, 27, 14, 42, 8, 24, 5, 15, 40}
+		prompts := [][]int32{head, append(slices.Clone(head), 7), {11, 33}, append(slices.Clone(head), 6, 18, 7, 21), {16}, append(slices.Clone(head), 6, 18)}
+		o := generate.Options{MaxNewTokens: 6, Temperature: 1, Seed: 3, Draws: []uint64{0, 5, 1, 2, 0, 5}}
+		answers := func(sequences int, prompts [][]int32, draws []uint64) [][]int32 {
+			out, o := make([][]int32, len(prompts)), o
+			o.Draws = draws
+			if err := generate.All(context.Background(), m.NewBatch(sequences), prompts, o, func(i int, id int32) bool {
+				out[i] = append(out[i], id)
+				return len(out[i]) < 2+len(prompts[i])%5 // they end at different times
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		for _, some := range [][]int{{0, 1, 2, 3, 4, 5}, {0, 1, 3, 5}} {
+			var list [][]int32
+			var draws []uint64
+			for _, i := range some {
+				list, draws = append(list, prompts[i]), append(draws, o.Draws[i])
+			}
+			var want [][]int32
+			for i := range list {
+				want = append(want, answers(1, list[i:i+1], draws[i:i+1])[0])
+			}
+			for _, sequences := range []int{1, 2, 3, 9} {
+				got := answers(sequences, list, draws)
+				for i := range got {
+					if !slices.Equal(got[i], want[i]) {
+						t.Errorf("%s: prompt %d of %d beside others in %d sequences gets %v, alone %v", name, i, len(list), sequences, got[i], want[i])
+					}
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cultivar/cultivar/internal/hugepage"
 	"github.com/cultivar/cultivar/internal/kernels/attention"
@@ -163,6 +164,25 @@ func (m *Model) NewBatch(n int) *Batch {
 		b.caches = append(b.caches, list)
 	}
 	return b
+}
+
+// Len is how many sequences there are.
+func (b *Batch) Len() int { return len(b.length) }
+
+// Reset empties a sequence.
+func (b *Batch) Reset(sequence int) {
+	b.length[sequence], b.history[sequence] = 0, nil
+	for _, caches := range b.caches {
+		caches[sequence].Reset()
+	}
+}
+
+// Copy makes a sequence what another is.
+func (b *Batch) Copy(to, from int) {
+	b.length[to], b.history[to] = b.length[from], slices.Clone(b.history[from])
+	for _, caches := range b.caches {
+		caches[to].Set(caches[from])
+	}
 }
 
 // Append adds tokens to sequences and returns, for each that grew, the logits after its last token;

@@ -132,14 +132,14 @@ func (o distil) Prepare(_ context.Context, r Run) (Loss, error) {
 	if !slices.ContainsFunc(r.Train, func(r pack.Row) bool { return r.Teacher != nil }) {
 		return nil, errors.New("no row has a privileged_context: there is nothing that the base knows better")
 	}
-	return &lessons{DistilConfig: o.DistilConfig, run: r, teacher: r.Reference.NewEvaluator()}, nil
+	return &lessons{o.DistilConfig, r, NewTutor(r.Reference, o.DistillationTopK, o.DistillationTemperature, r.AtOnce)}, nil
 }
 
 // lessons is distil in a run.
 type lessons struct {
 	DistilConfig
-	run     Run
-	teacher *model.Evaluator
+	run   Run
+	tutor *Tutor
 }
 
 // Weigh implements Loss: it asks the teacher, and each label counts alike.
@@ -167,28 +167,11 @@ func (l *lessons) Weigh(ctx context.Context, batches []pack.Batch, mbs []*model.
 
 // teach returns the teacher's distributions at the trained tokens of rows, in their order.
 func (l *lessons) teach(ctx context.Context, rows []pack.Row) (*ops.Teacher, error) {
-	seen := make([]pack.Row, len(rows))
-	labels := 0
-	for i, r := range rows {
-		if seen[i] = r; r.Teacher != nil {
-			seen[i] = *r.Teacher
-		}
-		labels += r.Targets()
+	t, err := l.tutor.Ask(ctx, rows)
+	if err != nil {
+		return nil, err
 	}
-	t := ops.NewTeacher(labels, min(l.DistillationTopK, l.run.Reference.Vocab()), float32(l.DistillationTemperature))
 	t.Label = float32(l.DistillationCEWeight)
-	at := 0
-	for lot := range eval.Lots(seen, l.run.AtOnce) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		mb := eval.MicroBatch(lot)
-		part := t.Part(at, at+len(mb.Rows))
-		at += len(mb.Rows)
-		if err := l.teacher.Record(mb, part); err != nil {
-			return nil, fmt.Errorf("ask the teacher: %w", err)
-		}
-	}
 	return t, nil
 }
 

@@ -24,7 +24,7 @@ func DefaultConfig() Config {
 
 // List is every objective there is.
 func List(c Config) []Objective {
-	return []Objective{clm{}, sft{}, dpo{c.DPOConfig}, kto{c.KTOConfig}, distil{c.DistilConfig}}
+	return []Objective{clm{}, sft{}, dpo{c.DPOConfig}, kto{c.KTOConfig}, distil{c.DistilConfig}, knowledge{}}
 }
 
 // Validate joins everything that is wrong with the keys.

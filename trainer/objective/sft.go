@@ -31,7 +31,7 @@ func (sft) Encode(e Encoder, rows []datasets.Example) ([]pack.Row, error) {
 func sequences(list []chat.Sequence) []pack.Row {
 	out := make([]pack.Row, len(list))
 	for i, s := range list {
-		out[i] = pack.Row{IDs: s.IDs, Trained: s.Trained}
+		out[i] = pack.Row{IDs: s.IDs, Trained: s.Trained, Whole: true}
 	}
 	return out
 }

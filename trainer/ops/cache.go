@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/cultivar/cultivar/internal/kernels/attention"
 	"github.com/cultivar/cultivar/internal/parallel"
 )
@@ -19,6 +21,15 @@ func (c *Cache) Reset() {
 	c.Len = 0
 	for _, s := range c.states {
 		clear(s)
+	}
+}
+
+// Set makes the sequence what another is.
+func (c *Cache) Set(from *Cache) {
+	c.K, c.V, c.Len = append(c.K[:0], from.K...), append(c.V[:0], from.V...), from.Len
+	c.states = make(map[string][]float32, len(from.states))
+	for operator, s := range from.states {
+		c.states[operator] = slices.Clone(s)
 	}
 }
 

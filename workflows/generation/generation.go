@@ -76,7 +76,7 @@ func Generate(ctx context.Context, o Options) ([]Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return continueAll(ctx, b, m.NewBatch(len(prompts)), prompts, limits, o)
+	return continueAll(ctx, b, m.NewBatch(generate.Size(len(prompts))), prompts, limits, o)
 }
 
 // continueAll answers the prompts, each up to its own limit.

@@ -48,7 +48,7 @@ func openHome(ctx context.Context, location string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Home{Bucket: b, Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: cache()})}, nil
+	return &Home{Bucket: b, Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: Cache("blobs")})}, nil
 }
 
 // openDir opens a home on this machine. The bucket lies beside the datasets' directories: on one file
@@ -64,13 +64,14 @@ func openDir(dir string) (*Home, error) {
 	})}, nil
 }
 
-// cache is where copies of what lies elsewhere are kept.
-func cache() string {
+// Cache is the directory on this machine for a kind of thing that can be had again, such as copies of what
+// lies elsewhere.
+func Cache(kind string) string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return filepath.Join(tempdir.User(), "blobs")
+		return filepath.Join(tempdir.User(), kind)
 	}
-	return filepath.Join(dir, "cultivar", "blobs")
+	return filepath.Join(dir, "cultivar", kind)
 }
 
 // ErrNoStore means that a store to read from is not there or holds nothing: a mistyped name must not look
@@ -101,7 +102,7 @@ func OfStore(ctx context.Context, url string) (*Home, error) {
 	}
 	return &Home{
 		Bucket: b, Adapters: registry.New(b, publish.Kind),
-		Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: cache()}),
+		Datasets: catalog.New(catalog.Place{Bucket: b, Scratch: tempdir.User(), Cache: Cache("blobs")}),
 	}, Existing(ctx, b)
 }
 

@@ -48,6 +48,9 @@ func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
 	}
 	defer s.close()
 	p := s.plan(show)
+	if err := s.likeReplay(); err != nil {
+		return Plan{}, err
+	}
 	job, err := s.job(ctx)
 	if err != nil {
 		return Plan{}, err

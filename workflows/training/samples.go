@@ -118,7 +118,7 @@ func (s *session) answer(ctx context.Context, m *model.Model, rows []opening) ([
 		prompts[i] = o.prompt
 	}
 	o := generate.Options{MaxNewTokens: sampleTokens, Stop: s.base.Stop()}
-	err := generate.All(ctx, m.NewBatch(len(rows)), prompts, o, func(i int, id int32) bool {
+	err := generate.All(ctx, m.NewBatch(generate.Size(len(rows))), prompts, o, func(i int, id int32) bool {
 		ids[i] = append(ids[i], id)
 		return true
 	})

@@ -33,6 +33,8 @@ type session struct {
 	encoder   objective.Encoder
 	factors   *lora.Factors
 	rows      *pack.Sequences
+	replay    *pack.Sequences // nil for none, or until the base has written them
+	replayed  []adapters.DatasetRef
 	held      []pack.Row
 	lineage   adapters.Lineage
 
@@ -166,7 +168,7 @@ func (s *session) encode(ctx context.Context) error {
 	if len(s.rows.Sequences) == 0 {
 		return fmt.Errorf("%s: %w to train on", s.Options.Data, datasets.ErrEmpty)
 	}
-	return nil
+	return s.openReplay(ctx)
 }
 
 // atOnce is how many rows are encoded between two looks at the context.
@@ -221,7 +223,7 @@ func (s *session) describe(start string) error {
 	s.lineage = adapters.Lineage{
 		SchemaVersion: 1,
 		Base:          adapters.BaseRef{Name: s.base.Name(), Digest: digest},
-		Datasets:      []adapters.DatasetRef{s.data.Ref},
+		Datasets:      append([]adapters.DatasetRef{s.data.Ref}, s.replayed...),
 		InitAdapter:   start,
 		Config:        c.Effect(),
 		ConfigDigest:  c.Digest(),
@@ -255,7 +257,8 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(),
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
-	if s.objective.Facts().Reference {
+	job.Replay = s.replay
+	if s.objective.Facts().Reference || s.replay != nil {
 		if job.Reference, err = s.base.Model(ctx, models.AdapterRef{}); err != nil {
 			return trainer.Job{}, err
 		}

@@ -91,6 +91,9 @@ func (s *session) finished(ctx context.Context, out *output) (bool, Result, erro
 }
 
 func (s *session) run(ctx context.Context, out *output) (Result, error) {
+	if err := s.writeReplay(ctx); err != nil {
+		return Result{}, err
+	}
 	job, err := s.job(ctx)
 	if err != nil {
 		return Result{}, err

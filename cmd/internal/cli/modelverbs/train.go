@@ -229,11 +229,13 @@ func NewTrainView(a *door.App) *trainView { return &trainView{app: a} }
 
 func (v *trainView) Hooks() trainer.Hooks {
 	return trainer.Hooks{
+		OnReplay: v.replay,
 		OnStart: func(total, resumedAt int) {
 			v.total = total
 			if resumedAt > 0 {
 				v.app.Note("going on after step %d of %d", resumedAt, total)
 			}
+			v.Close() // of what came before
 			v.bar = door.NewBar(v.app.Err, "train", total, resumedAt)
 		},
 		OnStep: v.step,
@@ -241,6 +243,18 @@ func (v *trainView) Hooks() trainer.Hooks {
 			v.bar.Clear()
 			v.app.Note("step %d: held-out loss %.4f", step, loss)
 		},
+	}
+}
+
+// replay shows how many texts of replay the base has written.
+func (v *trainView) replay(done, rows int) {
+	if v.bar == nil {
+		v.bar = door.NewBar(v.app.Err, "replay", rows, 0)
+	}
+	const text = "texts written by the base"
+	if !v.bar.Set(done, text) && (done == rows || time.Since(v.last) > 10*time.Second) {
+		v.last = time.Now()
+		v.app.Note("%d of %d %s", done, rows, text)
 	}
 }
 
