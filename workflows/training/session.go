@@ -37,14 +37,17 @@ type session struct {
 	lineage   adapters.Lineage
 
 	weightBytes int64 // of the base, once it is bound
+	planned     bool  // nothing will be computed, and of factors only the shapes count
 }
 
-func open(ctx context.Context, o Options) (*session, error) {
+func open(ctx context.Context, o Options) (*session, error) { return begin(ctx, o, false) }
+
+func begin(ctx context.Context, o Options, planned bool) (*session, error) {
 	b, err := models.Open(o.Base, o.Config.Quantize)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Options: o, base: b}
+	s := &session{Options: o, base: b, planned: planned}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -89,7 +92,12 @@ func (s *session) start(ctx context.Context) (digest string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed); err != nil {
+		if s.planned {
+			s.factors, err = lora.Sketch(s.Config.LoRA, modules)
+		} else {
+			s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed)
+		}
+		if err != nil {
 			return "", err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -174,6 +175,50 @@ func TestPlanShowsRows(t *testing.T) {
 	}
 	if p.TrainOn != "all" || p.TrainOnWhy == "" || p.Rows != 6 || p.Trained == 0 || p.Steps != 2 {
 		t.Errorf("plan: %+v", p)
+	}
+}
+
+// TestPlanAgreesWithInspect: what both say of a base is the same.
+func TestPlanAgreesWithInspect(t *testing.T) {
+	b := base(t)
+	info, err := inspect.OfBase(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := func(change func(*trainer.Config), rows ...any) training.Plan {
+		t.Helper()
+		c := trainer.DefaultConfig()
+		c.EvalFraction = 0
+		if change != nil {
+			change(&c)
+		}
+		data := write(t, filepath.Join(t.TempDir(), "rows.jsonl"), rows...)
+		p, err := training.PlanTraining(context.Background(), training.Options{Home: t.TempDir(), Base: b, Data: data, Config: c, Memory: 1 << 40}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := plan(nil, texts(8, 400)...) // each fills a window
+	if p.Base.Name != info.Name || p.Base.Digest != info.Digest || p.Layers != info.Layers {
+		t.Errorf("plan has %+v and %d layers, inspect %s %s and %d", p.Base, p.Layers, info.Name, info.Digest, info.Layers)
+	}
+	trained := int64(0)
+	for _, target := range info.Targets {
+		trained += int64(target.Count) * int64(info.Memory.AdapterRank) * int64(target.In+target.Out)
+	}
+	if p.Trainable != trained || 4*p.Trainable != info.Memory.AdapterSize {
+		t.Errorf("plan trains %d parameters, the shapes of inspect have %d and an adapter of %d bytes", p.Trainable, trained, info.Memory.AdapterSize)
+	}
+	if p.MicroBatchTokens != info.Memory.TrainTokens || p.Weights+p.Adapter+p.Activate != info.Memory.Train {
+		t.Errorf("plan takes %d bytes for %d tokens, inspect says %d for %d", p.Weights+p.Adapter+p.Activate, p.MicroBatchTokens, info.Memory.Train, info.Memory.TrainTokens)
+	}
+	less := plan(func(c *trainer.Config) { c.GradientCheckpointing = true }, texts(8, 400)...)
+	if less.Weights+less.Adapter+less.Activate != info.Memory.TrainLess {
+		t.Errorf("recomputed, plan takes %d bytes, inspect says %d", less.Weights+less.Adapter+less.Activate, info.Memory.TrainLess)
+	}
+	if p.SecondsPerStep <= 0 {
+		t.Errorf("a step takes %g seconds", p.SecondsPerStep)
 	}
 }
 
