@@ -64,6 +64,14 @@ func openDir(dir string) (*Home, error) {
 	})}, nil
 }
 
+// Reports is the directory of the pages that evaluations leave in the home; "" when it is not on this machine.
+func (h *Home) Reports() string {
+	if h.Dir == "" {
+		return ""
+	}
+	return filepath.Join(h.Dir, "reports")
+}
+
 // cache is where copies of what lies elsewhere are kept.
 func cache() string {
 	dir, err := os.UserCacheDir()

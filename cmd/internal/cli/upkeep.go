@@ -92,9 +92,9 @@ func collectCommand(a *door.App) *cobra.Command {
 		Use:   "gc",
 		Short: "Delete what was removed, and what nothing refers to",
 		Long: `Delete what was removed with rm, and what nothing refers to: files of publications that were
-killed, results of workflows that no run in the history used, copies of files of far stores. What
-is found is marked first and deleted by a later call, when --grace has passed since; so nothing is
-lost that somebody is about to refer to.
+killed, results of workflows that no run in the history used, pages of evaluations whose runs are
+gone, copies of files of far stores. What is found is marked first and deleted by a later call, when
+--grace has passed since; so nothing is lost that somebody is about to refer to.
 
 Without --yes it only says what it would do. It may run while others work.`,
 		Example: `  cultivar gc
