@@ -73,6 +73,7 @@ var codes = []struct {
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},
 	{publication.ErrInvalidAdapter, Refused},
+	{publication.ErrUnfinished, Refused},
 	{adapters.ErrOtherBase, Refused},
 	{adapters.ErrBaseMismatch, Refused},
 	{safetensors.ErrPickle, Refused},

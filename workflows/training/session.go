@@ -260,7 +260,7 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 	}
 	job := trainer.Job{
 		Config: s.Config, Model: m, Groups: optim.OneGroup(s.factors.Params(), s.Config.WeightDecay),
-		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(),
+		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(), Snapshot: s.write,
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
 	if s.objective.Facts().Reference {
