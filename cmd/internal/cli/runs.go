@@ -43,7 +43,7 @@ func runsListCommand(a *door.App) *cobra.Command {
 			if limit < 0 {
 				return door.Usagef("--limit is %d, want 0 or more", limit)
 			}
-			h, err := a.History(c.Context())
+			h, err := a.Runs(c.Context())
 			if err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ ends one run's only.`,
   cultivar runs show "$(cultivar runs ls --kind train --limit 1 | tail -n 1 | cut -c 1-22)" --json`,
 		Args: door.ExactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			h, err := a.History(c.Context())
+			h, err := a.Runs(c.Context())
 			if err != nil {
 				return err
 			}

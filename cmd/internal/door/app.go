@@ -28,9 +28,11 @@ type App struct {
 	Out  io.Writer // results for people
 	Raw  io.Writer // the same stream, for what must arrive to the byte
 	Err  io.Writer
-	Home string
-	JSON bool
-	Lost error // why help could not be written, of which cobra does not ask
+	Home string // that of --home, "" without it
+	// Store is that of --store, for whoever tells how to look there; verbs have a flag of their own.
+	Store string
+	JSON  bool
+	Lost  error // why help could not be written, of which cobra does not ask
 }
 
 // HomeDir resolves the home: the flag, the environment, the user's directory.
@@ -83,7 +85,16 @@ func ExactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// History opens the history of the home.
+// Runs opens the history of the home for a look at what was done.
+func (a *App) Runs(ctx context.Context) (*run.History, error) {
+	h, err := a.OpenHome(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return run.NewHistory(h.Bucket, time.Now, Who(""), a.WarnError), nil
+}
+
+// History opens the history of the home, which the first run makes.
 func (a *App) History(ctx context.Context) (*run.History, error) {
 	location, err := a.HomeDir()
 	if err != nil {
@@ -96,13 +107,18 @@ func (a *App) History(ctx context.Context) (*run.History, error) {
 	return run.NewHistory(h.Bucket, time.Now, Who(""), a.WarnError), nil
 }
 
-// OpenHome opens the home.
+// OpenHome opens the home for a look at what is there. One that --home names must be there; that of the user is
+// empty until something is made.
 func (a *App) OpenHome(ctx context.Context) (*home.Home, error) {
 	location, err := a.HomeDir()
 	if err != nil {
 		return nil, err
 	}
-	return home.Open(ctx, location)
+	h, err := home.Open(ctx, location)
+	if err == nil && a.Home != "" {
+		err = h.There(ctx)
+	}
+	return h, err
 }
 
 // OrNone is a text, or says that there is none.
