@@ -148,6 +148,7 @@ func ShowDataset(a *door.App, d *catalog.Dataset) error {
 	}
 	f.Add("documents", "%d kept of %d (%s characters)", m.Counts.Documents, m.Counts.Input, humanize.Count(m.Counts.Chars))
 	addCounts(&f, "dropped", m.Counts.DroppedBy)
+	addLeft(&f, m.Counts.SkippedBy)
 	if len(m.Counts.SpansBy) > 0 {
 		addCounts(&f, "cut out", m.Counts.SpansBy)
 	}
