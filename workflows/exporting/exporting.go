@@ -49,6 +49,9 @@ const (
 	FormatMergedGGUF = "merged-gguf"
 )
 
+// Formats lists them.
+var Formats = []string{FormatPEFT, FormatMerged, FormatGGUF, FormatMergedGGUF}
+
 // To writes what a format asks for.
 func To(ctx context.Context, format string, o Options) (Result, error) {
 	switch format {

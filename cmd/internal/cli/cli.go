@@ -78,6 +78,7 @@ func root(a *door.App) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.Home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
 	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print results as JSON")
 	root.AddCommand(commands(a)...)
+	a.Completions(root)
 	return root
 }
 

@@ -37,9 +37,6 @@ func runsListCommand(a *door.App) *cobra.Command {
   cultivar runs ls --kind train --limit 5`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := door.OneOf("state", state, append([]string{""}, stateNames()...)...); err != nil {
-				return err
-			}
 			if limit < 0 {
 				return door.Usagef("--limit is %d, want 0 or more", limit)
 			}
@@ -61,18 +58,11 @@ func runsListCommand(a *door.App) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&state, "state", "", strings.Join(stateNames(), ", "))
+	f.StringVar(&state, "state", "", door.Either(run.States))
 	f.StringVar(&kind, "kind", "", "what was done, such as train")
 	f.IntVar(&limit, "limit", 0, "list the newest so many (default all)")
+	door.Choices(c, "state", door.Strings(run.States)...)
 	return c
-}
-
-func stateNames() []string {
-	var names []string
-	for _, s := range run.States {
-		names = append(names, string(s))
-	}
-	return names
 }
 
 func printRuns(a *door.App, runs []run.Run) error {

@@ -62,9 +62,6 @@ work are refused.`,
   cultivar rm support@1 --store ./store --undo --yes`,
 		Args: door.AtLeastArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := door.OneOf("kind", sort, "", string(upkeep.Dataset), string(upkeep.Adapter), string(upkeep.Run)); err != nil {
-				return err
-			}
 			k, err := f.keeper(a, c, by)
 			if err != nil {
 				return err
@@ -78,10 +75,11 @@ work are refused.`,
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&sort, "kind", "", "what the names are of: dataset, adapter or run")
+	c.Flags().StringVar(&sort, "kind", "", "what the names are of: "+door.Either(upkeep.Sorts))
 	c.Flags().BoolVar(&o.Undo, "undo", false, "bring back what was removed and is not deleted yet")
 	c.Flags().StringVar(&by, "by", "", "who removes it (default $USER)")
 	c.Flags().StringVar(&o.Why, "why", "", "why, for the history")
+	door.Choices(c, "kind", door.Strings(upkeep.Sorts)...)
 	return c
 }
 

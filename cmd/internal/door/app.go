@@ -158,7 +158,7 @@ func Require(c *cobra.Command, names ...string) {
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		for _, n := range names {
-			if !c.Flags().Changed(n) {
+			if c.Flags().Lookup(n).Value.String() == "" {
 				return Usagef("--%s is missing; see `%s --help`", n, c.CommandPath())
 			}
 		}

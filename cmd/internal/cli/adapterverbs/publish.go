@@ -30,10 +30,11 @@ EXIT STATUS
   0  done, or done before
   1  failed
   2  usage
-  3  the adapter is not sound or not finished, the version exists, or the store is not safe to publish to`,
+  3  the adapter is not sound or not finished, the version exists, or the store is not safe`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
   cultivar publish ./adapter --name support --store ./store`,
-		Args: door.ExactArgs("ADAPTER"),
+		Args:              door.ExactArgs("ADAPTER"),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]
 			return runPublish(a, c, o)
