@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cultivar/cultivar/internal/cpu"
-	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/store/probe"
@@ -46,7 +45,7 @@ type Health struct {
 func Look(ctx context.Context, location string) Health {
 	h := Health{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: machine.CPU(), Threads: parallel.Workers(),
-		Kernels: cpu.Current().String(), GFLOPS: gemm.Rate(300*time.Millisecond) / 1e9,
+		Kernels: cpu.Current().String(), GFLOPS: machine.Rate(300*time.Millisecond) / 1e9,
 		Home: location, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
 	}
 	for _, i := range cpu.Available() {

@@ -8,7 +8,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
-	"github.com/cultivar/cultivar/internal/kernels/gemm"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/trainer"
 )
 
@@ -59,7 +59,7 @@ func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
 	if p.Plan, err = job.Plan(); err != nil {
 		return p, err
 	}
-	p.Time(gemm.Rate(rateBudget))
+	p.Time(machine.Rate(rateBudget))
 	return p, nil
 }
 

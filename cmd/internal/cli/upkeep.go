@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,28 +193,29 @@ func printUpkeep(a *door.App, r upkeep.Report, failed error) error {
 	return errors.Join(err, failed)
 }
 
-// summed puts files, trees and results, of which there may be many, into one line an action and day.
-func summed(items []upkeep.Item) []upkeep.Item {
+// numerous are the sorts of objects of which there may be many.
+var numerous = []string{"file", "tree", "result", "report"}
+
+// summed puts what is numerous, and is not to be looked at one by one, into a line an action and day.
+func summed(items []upkeep.Item) (list []upkeep.Item) {
 	type line struct {
 		what, day string
 		action    upkeep.Action
 	}
-	var list []upkeep.Item
-	at, count := map[line]int{}, map[line]int{}
+	at, more := map[line]int{}, map[line]int64{}
 	for _, i := range items {
-		if i.What != "file" && i.What != "tree" && i.What != "result" || i.Action == upkeep.Keep || i.Action == upkeep.Restore {
-			list = append(list, i)
-			continue
-		}
 		l := line{i.What, door.Day(i.Due), i.Action}
-		if count[l]++; count[l] == 1 {
-			at[l] = len(list)
+		n, seen := at[l]
+		switch {
+		case !slices.Contains(numerous, i.What), i.Action == upkeep.Keep, i.Action == upkeep.Restore:
 			list = append(list, i)
-			continue
+		case !seen:
+			at[l], list = len(list), append(list, i)
+		default:
+			more[l]++
+			list[n].Bytes += i.Bytes
+			list[n].Name = humanize.Comma(1+more[l]) + " objects"
 		}
-		sum := &list[at[l]]
-		sum.Bytes += i.Bytes
-		sum.Name = fmt.Sprintf("%s objects", humanize.Comma(int64(count[l])))
 	}
 	return list
 }

@@ -1,9 +1,13 @@
-package gemm
+package machine
 
-import "time"
+import (
+	"time"
 
-// Rate measures the best rate of some products of 512×512 matrices, in operations a second, for about as long as
-// budget says.
+	"github.com/cultivar/cultivar/internal/kernels/gemm"
+)
+
+// Rate measures the best rate of some products of 512×512 matrices in float32, on all threads, in operations a
+// second, for about as long as budget says.
 func Rate(budget time.Duration) float64 {
 	const n = 512
 	a, b, c := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
@@ -13,7 +17,7 @@ func Rate(budget time.Duration) float64 {
 	best := time.Duration(1<<63 - 1)
 	for began := time.Now(); time.Since(began) < budget; {
 		start := time.Now()
-		Gemm(c, n, F32(a, n, n), F32(b, n, n), false)
+		gemm.Gemm(c, n, gemm.F32(a, n, n), gemm.F32(b, n, n), false)
 		best = min(best, time.Since(start))
 	}
 	return 2 * n * n * n / best.Seconds()
