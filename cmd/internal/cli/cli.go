@@ -51,7 +51,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 
 func root(a *door.App) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "cultivar",
+		Use:           "cultivar [COMMAND]",
 		Short:         "Turn an open-weight model and your documents into an adapter of your own",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -78,7 +78,7 @@ func printRuns(a *door.App, runs []run.Run) error {
 		return nil
 	}
 	// On a narrow terminal only what tells the runs apart is left.
-	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e', Spare: 1}, {Name: "STATE", Shrink: 'e'},
+	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e', Spare: 1, Least: door.MinColumn}, {Name: "STATE", Shrink: 'e'},
 		{Name: "TOOK", Right: true, Spare: 3}, {Name: "WHO", Shrink: 'e', Spare: 4}, {Name: "OUTPUT", Shrink: 's', Spare: 2}}
 	var rows [][]string
 	for _, l := range list {
