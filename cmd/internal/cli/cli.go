@@ -63,9 +63,7 @@ func root(a *door.App) *cobra.Command {
 			return nil
 		},
 		PersistentPreRunE: func(c *cobra.Command, args []string) error {
-			if f := c.Flags().Lookup("store"); f != nil {
-				a.Store = f.Value.String()
-			}
+			a.Typed(c, args)
 			return errors.Join(door.CheckNames(c, args), cpu.FromEnv())
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },

@@ -31,8 +31,10 @@ type App struct {
 	Home string // that of --home, "" without it
 	// Store is that of --store, for whoever tells how to look there; verbs have a flag of their own.
 	Store string
-	JSON  bool
-	Lost  error // why help could not be written, of which cobra does not ask
+	// Named and Paths are the words of the command line that may name a dataset or an adapter, and a file.
+	Named, Paths []string
+	JSON         bool
+	Lost         error // why help could not be written, of which cobra does not ask
 }
 
 // HomeDir resolves the home: the flag, the environment, the user's directory.

@@ -13,7 +13,6 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
-	"github.com/cultivar/cultivar/workflows/spec"
 )
 
 // patience is how long somebody who pressed the tabulator is kept waiting for a store.
@@ -23,7 +22,7 @@ const patience = 800 * time.Millisecond
 type things struct{ datasets, adapters, runs bool }
 
 // Completions teaches the shells what the arguments and flags of a verb, and of all below it, may be, as far as the
-// verb has not said it: what a home or a store holds, keys of configurations, files where there may be files.
+// verb has not said it: what a home or a store holds, files where there may be files.
 func (a *App) Completions(c *cobra.Command) {
 	if c.Runnable() && !c.HasSubCommands() && c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
 		c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -96,8 +95,6 @@ func (a *App) completeFlag(c *cobra.Command, f *pflag.Flag, args []string, typed
 		return a.aliases(c, args, typed), names
 	case "kind":
 		return a.kindsOfRuns(c, typed), names
-	case "set":
-		return settings(c.Name(), typed), names | cobra.ShellCompDirectiveNoSpace
 	case "config":
 		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 	case "out":
@@ -116,12 +113,8 @@ func (a *App) completeFlag(c *cobra.Command, f *pflag.Flag, args []string, typed
 
 // soon does what may wait for a store, and gives up when that takes too long: what waits in the system knows no
 // context.
-func soon(c *cobra.Command, work func(context.Context) []string) []string {
-	base := c.Context()
-	if base == nil {
-		base = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(base, patience)
+func soon(ctx context.Context, work func(context.Context) []string) []string {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	done := make(chan []string, 1)
 	go func() { done <- work(ctx) }()
@@ -134,11 +127,19 @@ func soon(c *cobra.Command, work func(context.Context) []string) []string {
 }
 
 // place opens where a verb would look: its --store, else the home.
-func (a *App) place(ctx context.Context, c *cobra.Command) (*home.Home, error) {
-	if f := c.Flags().Lookup("store"); f != nil && f.Value.String() != "" {
-		return home.OfStore(ctx, f.Value.String())
+func (a *App) place(ctx context.Context, store string) (*home.Home, error) {
+	if store != "" {
+		return home.OfStore(ctx, store)
 	}
 	return a.OpenHome(ctx)
+}
+
+// storeOf is what a verb's --store is.
+func storeOf(c *cobra.Command) string {
+	if f := c.Flags().Lookup("store"); f != nil {
+		return f.Value.String()
+	}
+	return ""
 }
 
 // named lists what is called as what was typed begins: names, and behind NAME@ versions, behind NAME: aliases. What
@@ -147,23 +148,28 @@ func (a *App) named(c *cobra.Command, t things, typed string) []string {
 	if strings.ContainsAny(typed, `/\`) || strings.HasPrefix(typed, ".") {
 		return nil // a path
 	}
-	return soon(c, func(ctx context.Context) (list []string) {
-		h, err := a.place(ctx, c)
+	return soon(c.Context(), func(ctx context.Context) (list []string) {
+		h, err := a.place(ctx, storeOf(c))
 		if err != nil {
 			return nil
 		}
-		if t.datasets {
-			list = append(list, refs(ctx, h.Datasets.Registry(), h.Datasets.List, typed)...)
-		}
-		if t.adapters {
-			list = append(list, refs(ctx, h.Adapters, h.Adapters.Names, typed)...)
-		}
-		if t.runs {
-			ids, _ := run.NewHistory(h.Bucket, time.Now, "", func(error) {}).IDs(ctx)
-			list = append(list, beginning(typed, ids)...)
-		}
-		return slices.Compact(list)
+		return t.in(ctx, h, typed)
 	})
+}
+
+// in lists things in a home, by names that begin as was typed.
+func (t things) in(ctx context.Context, h *home.Home, typed string) (list []string) {
+	if t.datasets {
+		list = append(list, refs(ctx, h.Datasets.Registry(), h.Datasets.List, typed)...)
+	}
+	if t.adapters {
+		list = append(list, refs(ctx, h.Adapters, h.Adapters.Names, typed)...)
+	}
+	if t.runs {
+		ids, _ := run.NewHistory(h.Bucket, time.Now, "", func(error) {}).IDs(ctx)
+		list = append(list, beginning(typed, ids)...)
+	}
+	return slices.Compact(list)
 }
 
 func refs(ctx context.Context, reg *registry.Registry, names func(context.Context) ([]string, error), typed string) (list []string) {
@@ -200,8 +206,8 @@ func (a *App) aliases(c *cobra.Command, args []string, typed string) []string {
 		name = f.Value.String()
 	}
 	name, _, _ = strings.Cut(name, "@")
-	return soon(c, func(ctx context.Context) []string {
-		h, err := a.place(ctx, c)
+	return soon(c.Context(), func(ctx context.Context) []string {
+		h, err := a.place(ctx, storeOf(c))
 		if err != nil {
 			return nil
 		}
@@ -215,8 +221,8 @@ func (a *App) aliases(c *cobra.Command, args []string, typed string) []string {
 
 // kindsOfRuns lists the kinds that the runs of the home are of.
 func (a *App) kindsOfRuns(c *cobra.Command, typed string) []string {
-	return soon(c, func(ctx context.Context) (kinds []string) {
-		h, err := a.place(ctx, c)
+	return soon(c.Context(), func(ctx context.Context) (kinds []string) {
+		h, err := a.place(ctx, storeOf(c))
 		if err != nil {
 			return nil
 		}
@@ -227,24 +233,6 @@ func (a *App) kindsOfRuns(c *cobra.Command, typed string) []string {
 		slices.Sort(kinds)
 		return beginning(typed, slices.Compact(kinds))
 	})
-}
-
-// settings lists the keys of a verb's configuration, or what one of them may be.
-func settings(name, typed string) (list []string) {
-	keys, err := spec.Keys(name)
-	if err != nil {
-		return nil
-	}
-	for _, k := range keys {
-		list = append(list, k.Path+"=")
-		for _, v := range k.Values {
-			if value := k.Path + "=" + v; v != "" && strings.HasPrefix(typed, k.Path+"=") {
-				list = append(list, value)
-			}
-		}
-	}
-	list = beginning(typed, list)
-	return slices.DeleteFunc(list, func(s string) bool { return s == typed })
 }
 
 func beginning(typed string, list []string) (out []string) {

@@ -45,6 +45,7 @@ var ways = []struct {
 	{training.ErrForeign, "choose another --out"},
 	{training.ErrBusy, "choose another --out"},
 	{adapters.ErrOtherBase, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"},
+	{adapters.ErrNotAdapter, "an adapter is a directory with adapter_config.json, such as `train --out` makes, or a name that `cultivar adapter ls{store}` lists"},
 	{registry.ErrMoved, "`cultivar adapter history NAME{store}` says where to; then decide again"},
 	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
 	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},
@@ -66,6 +67,9 @@ func (a *App) Fail(ctx context.Context, err error) int {
 	f.Text = plainjson.Words(f.Text, err)
 	if f.Code == fault.Interrupted {
 		f.Hint = "run the same command again to go on"
+	}
+	if near := a.near(err); near != "" && f.Hint == "" {
+		f.Hint = "did you mean " + near + "?"
 	}
 	for _, w := range ways {
 		if f.Hint == "" && errors.Is(err, w.err) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/kinds"
 	"github.com/cultivar/cultivar/workflows/models"
@@ -67,6 +68,9 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 	r, err := door.Recorded(a, c, kinds.Publishing(), o)
 	if errors.Is(err, publication.ErrUnfinished) {
 		return door.Hint(err, "train to its end with the same command, or publish the checkpoint: `cultivar publish %s --name %s`", models.Checkpoint(o.Dir), o.Name)
+	}
+	if err != nil && registry.CheckName(o.Name) != nil {
+		return door.Rename("name", o.Name, err)
 	}
 	if err != nil {
 		return err

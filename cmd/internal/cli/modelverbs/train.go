@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/cmd/internal/settings"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
@@ -66,7 +67,7 @@ EXIT STATUS
 	f.StringVar(&o.base, "base", "", door.BaseUsage)
 	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
 	f.StringVar(&o.config, "config", "", "`FILE` of a training configuration (YAML); see cultivar config schema")
-	door.Settings(c, &o.set)
+	settings.Flag(c, &o.set)
 	f.StringVar(&o.out, "out", "", "output directory")
 	f.BoolVar(&o.plan, "plan", false, "say what the run would train and take, and stop")
 	f.IntVar(&o.show, "show", 0, "with --plan: print so many rows, with the tokens that are trained marked")
@@ -176,7 +177,7 @@ func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map
 	if changed("seed") {
 		cfg.Seed = o.seed
 	}
-	if err := door.Set(&cfg, o.set, origins); err != nil {
+	if err := settings.Apply(c.Name(), &cfg, o.set, origins); err != nil {
 		return cfg, nil, err
 	}
 	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag
