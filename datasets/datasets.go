@@ -91,3 +91,6 @@ const (
 	Validation Split = "validation"
 	Test       Split = "test"
 )
+
+// Splits lists them.
+var Splits = []Split{Train, Validation, Test}

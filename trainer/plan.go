@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/humanize"
-	"github.com/cultivar/cultivar/trainer/model"
+	"github.com/cultivar/cultivar/trainer/ops"
 	"github.com/cultivar/cultivar/trainer/optim"
 )
 
@@ -32,7 +31,7 @@ type Plan struct {
 	Peak      int64 `json:"peak_memory"`      // the sum
 
 	FLOPsPerStep   float64 `json:"flops_per_step"`             // floating-point operations, a multiply-add being two
-	SecondsPerStep float64 `json:"seconds_per_step,omitempty"` // measured on one layer of each sort; 0 when it was not
+	SecondsPerStep float64 `json:"seconds_per_step,omitempty"` // estimated from the rate of matrix products; 0 when that is not known
 }
 
 // programBytes is what the program itself takes beside Go's heap: its code, its tables, stacks, and
@@ -46,13 +45,18 @@ func (j Job) Plan() (Plan, error) {
 		Steps: steps, TokensPerStep: tokens, MicroBatchTokens: rows,
 		Layers: j.Model.Config.NumHiddenLayers, Budget: j.Memory, Weights: j.WeightBytes,
 	}
+	held := make(map[*ops.Param]int64) // those of a sketch share their memory
 	for _, q := range optim.Params(j.Groups) {
 		p.Trainable += int64(len(q.Value))
+		held[q] = 8 * int64(len(q.Value)) // values and gradients
 	}
 	p.Adapter = 16 * p.Trainable
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	p.Process = programBytes + int64(mem.HeapInuse) - 8*p.Trainable // values and gradients are in the heap already
+	p.Process = programBytes + int64(mem.HeapInuse)
+	for _, bytes := range held { // which are in the heap already
+		p.Process -= bytes
+	}
 	if err := p.fit(j, rows); err != nil {
 		return Plan{}, err
 	}
@@ -75,8 +79,19 @@ func (p *Plan) fit(j Job, rows int) (err error) {
 	default:
 		p.Recompute, p.Activate, err = j.Model.Fit(rows, rows, p.Budget-p.Weights-p.Adapter-p.Process)
 	}
-	p.FLOPsPerStep = j.Model.FLOPs(p.Recompute, p.TokensPerStep, float64(j.Config.MaxSeqLength)/2)
+	labelled, keys := j.shares()
+	p.FLOPsPerStep = j.Model.FLOPs(p.Recompute, p.TokensPerStep, labelled*p.TokensPerStep, keys)
 	return err
+}
+
+// shares returns the share of tokens that have a label, and to how many others a token attends on average.
+func (j Job) shares() (labelled, keys float64) {
+	var targets, squares, tokens float64
+	for _, r := range j.Train.Rows {
+		n := float64(len(r.IDs))
+		tokens, squares, targets = tokens+n, squares+n*n, targets+float64(r.Targets())
+	}
+	return targets / tokens, squares / tokens / 2
 }
 
 // sizes returns the tokens of the largest micro-batch, the mean of a step, and the number of steps.
@@ -114,30 +129,10 @@ func (j Job) replayOrder() order {
 	return order{sequences: len(j.Replay.Sequences), batch: j.Config.Replay.BatchSize, shuffle: j.Config.Shuffle, seed: j.Config.Seed}
 }
 
-// Time measures how long a step takes, on the largest micro-batch of the first step, and fills in
-// SecondsPerStep. Gradients are zero afterwards.
-func (p *Plan) Time(j Job) error {
-	t, err := j.Model.NewTrainer(p.Recompute)
-	if err != nil {
-		return err
-	}
-	mbs, _ := MicroBatches(j.Train.Step(j.order().step(0), j.Config.MicroBatchSize), j.Config.Seed, 0)
-	var largest *model.MicroBatch
-	for _, mb := range mbs {
-		if len(mb.Rows) > 0 && (largest == nil || len(mb.Tokens) > len(largest.Tokens)) {
-			largest = mb
-		}
-	}
-	if largest == nil {
-		return errors.New("no token of the first batch is trained")
-	}
-	var d time.Duration
-	if d, err = t.Time(largest); err != nil {
-		return err
-	}
-	for _, q := range optim.Params(j.Groups) {
-		clear(q.Grad)
-	}
-	p.SecondsPerStep = d.Seconds() * p.TokensPerStep / float64(len(largest.Tokens))
-	return nil
-}
+// stepShare is the part of the rate of large matrix products that a whole step runs at: bench/README.md has
+// measured 0.82 to 0.86 of it.
+const stepShare = 0.82
+
+// Time fills in SecondsPerStep for a machine that multiplies matrices at a rate, in operations a second. Nothing is
+// computed: steps over models far narrower than what the rate was measured with take longer.
+func (p *Plan) Time(rate float64) { p.SecondsPerStep = p.FLOPsPerStep / (stepShare * rate) }

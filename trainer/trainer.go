@@ -32,6 +32,10 @@ type Job struct {
 	OutDir    string          // checkpoints and metrics.jsonl go here; must exist
 	Hooks     Hooks
 
+	// Snapshot writes what is trained so far into the directory of a checkpoint, beside what training goes on from;
+	// nil writes nothing.
+	Snapshot func(dir string, soFar Result) error
+
 	WeightBytes int64 // of the frozen base as stored: what stays in memory beside the run itself
 	Memory      int64 // bytes that the process may take; 0 means no limit
 }
@@ -161,7 +165,10 @@ func (j Job) prepare(ctx context.Context, policy *model.Evaluator, atOnce int) (
 	})
 }
 
-func (r *run) checkpoints() string { return filepath.Join(r.OutDir, "checkpoints") }
+// CheckpointDir is where in its output directory a run has its checkpoints.
+const CheckpointDir = "checkpoints"
+
+func (r *run) checkpoints() string { return filepath.Join(r.OutDir, CheckpointDir) }
 
 func (r *run) damaged(err error) {
 	if r.Hooks.OnDamage != nil {
@@ -297,7 +304,11 @@ func (r *run) evaluate(ctx context.Context, step int) (*float64, error) {
 }
 
 func (r *run) save() error {
-	if err := checkpoint.Save(r.checkpoints(), r.at, r.params, r.opt); err != nil {
+	var more func(dir string) error
+	if r.Snapshot != nil {
+		more = func(dir string) error { return r.Snapshot(dir, r.soFar()) }
+	}
+	if err := checkpoint.Save(r.checkpoints(), r.at, r.params, r.opt, more); err != nil {
 		return err
 	}
 	if r.Hooks.OnSave != nil {
@@ -314,13 +325,18 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.result.Steps = r.at.Step
-	r.result.Tokens = r.at.Tokens
-	r.result.TrainedTokens = r.at.TrainedTokens
-	r.result.Loss = r.at.Loss
-	r.result.EvalBefore, r.result.EvalAfter = r.at.LossBefore, after
-	if r.seconds > 0 {
-		r.result.TokensPerSecond = float64(r.own) / r.seconds
-	}
+	r.result = r.soFar()
+	r.result.EvalAfter = after
 	return nil
+}
+
+// soFar is the result as it is now.
+func (r *run) soFar() Result {
+	result := r.result
+	result.Steps, result.Tokens, result.TrainedTokens = r.at.Step, r.at.Tokens, r.at.TrainedTokens
+	result.Loss, result.EvalBefore = r.at.Loss, r.at.LossBefore
+	if r.seconds > 0 {
+		result.TokensPerSecond = float64(r.own) / r.seconds
+	}
+	return result
 }

@@ -354,17 +354,6 @@ func TestMergedRefuses(t *testing.T) {
 	}
 }
 
-func TestParseDType(t *testing.T) {
-	for _, name := range []string{"float32", "bfloat16", "float16", "keep"} {
-		if d, err := ParseDType(name); err != nil || string(d) != name {
-			t.Errorf("%s: %v, %v", name, d, err)
-		}
-	}
-	if _, err := ParseDType("int8"); err == nil {
-		t.Error("int8 was accepted")
-	}
-}
-
 func TestSharedMerges(t *testing.T) {
 	cases, err := filepath.Glob(filepath.Join(testkit.Shared(t, "goldens"), "*", "adapter1"))
 	if err != nil || len(cases) < 10 {

@@ -40,13 +40,8 @@ var outTypes = map[OutType]struct {
 	file   uint32
 }{OutF32: {gguf.F32, 0}, OutF16: {gguf.F16, 1}, OutQ8: {gguf.Q8_0, 7}, OutBF16: {gguf.BF16, 32}}
 
-// ParseOutType reads a name as given on the command line.
-func ParseOutType(name string) (OutType, error) {
-	if _, ok := outTypes[OutType(name)]; ok {
-		return OutType(name), nil
-	}
-	return "", fmt.Errorf("outtype %q is none of f32, f16, bf16, q8_0", name)
-}
+// OutTypes lists the names.
+var OutTypes = []OutType{OutF32, OutF16, OutBF16, OutQ8}
 
 // GGUFOptions are the choices of [GGUFAdapter] and [GGUFModel].
 type GGUFOptions struct {

@@ -23,14 +23,8 @@ const (
 	Keep     DType = "keep"
 )
 
-// ParseDType reads a name as given on the command line.
-func ParseDType(name string) (DType, error) {
-	switch d := DType(name); d {
-	case Float32, BFloat16, Float16, Keep:
-		return d, nil
-	}
-	return "", fmt.Errorf("dtype %q is none of float32, bfloat16, float16, keep", name)
-}
+// DTypes lists the names.
+var DTypes = []DType{Float32, BFloat16, Float16, Keep}
 
 // stored is the type a weight of type from is written in.
 func (d DType) stored(from dtype.Type) dtype.Type {

@@ -34,6 +34,10 @@ var (
 	records = []string{"README.md", "metrics.jsonl", "training_config.json", "model.sig"}
 )
 
+// kept are what else a training leaves in its directory. It stays there without a word: a report shows rows of the
+// data, and checkpoints are for going on.
+var kept = []string{"report.html", "checkpoints", "state.safetensors", "progress.json"}
+
 // pickles are the extensions under which Python programs keep pickles.
 var pickles = []string{".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
 
@@ -81,6 +85,7 @@ func (d *directory) scan() error {
 			return fmt.Errorf("%w: %s is not a plain file", ErrUnsafe, name)
 		case published:
 			d.names = append(d.names, name)
+		case slices.Contains(kept, name):
 		case e.IsDir():
 			d.skipped = append(d.skipped, name+"/")
 		default:

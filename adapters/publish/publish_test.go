@@ -81,9 +81,11 @@ func TestPublishAndPull(t *testing.T) {
 
 func roundTrip(t *testing.T, reg *registry.Registry) {
 	ctx := t.Context()
-	dir := adapter(t, map[string]string{"events.log": "x"})
-	if err := os.Mkdir(filepath.Join(dir, "checkpoints"), 0o777); err != nil {
-		t.Fatal(err)
+	dir := adapter(t, map[string]string{"events.log": "x", "report.html": "x", "state.safetensors": "x", "progress.json": "x"})
+	for _, name := range []string{"checkpoints", "runs"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
 	}
 	o := publish.Options{Name: "support", Alias: "prod", Who: "ann", Why: "first", CreatedAt: time.Unix(1000, 0)}
 	for run := range 2 { // the second run finds everything done
@@ -95,7 +97,7 @@ func roundTrip(t *testing.T, reg *registry.Registry) {
 		if result.Created != (run == 0) || m.Version != 1 || m.CreatedBy != "ann" || m.CreatedAt.Unix() != 1000 || result.Alias.Seq != 1 || result.Alias.Why != "first" {
 			t.Errorf("run %d: %+v", run, result)
 		}
-		if want := []string{"checkpoints/", "events.log"}; !slices.Equal(result.Skipped, want) {
+		if want := []string{"events.log", "runs/"}; !slices.Equal(result.Skipped, want) {
 			t.Errorf("skipped %q, want %q", result.Skipped, want)
 		}
 		body, err := publish.ParseBody(m.Body)

@@ -40,6 +40,8 @@ type Info struct {
 	// Input counts the documents that came in. When it is not 0, Commit refuses rows that do not
 	// account for every one of them; 0 means those kept and dropped.
 	Input int64
+	// Skipped counts what the sources have and did not give, by why.
+	Skipped map[string]int64
 	// CreatedAt is the only thing that differs between two equal runs; zero leaves it out.
 	CreatedAt time.Time
 }
@@ -173,6 +175,7 @@ func (b *Builder) manifest(info Info) (*Manifest, error) {
 		Parents: append([]Parent{}, info.Parents...), Sources: append([]Source{}, info.Sources...),
 		Counts: b.Counts(),
 	}
+	m.Counts.SkippedBy = info.Skipped
 	if info.Input != 0 {
 		m.Counts.Input = info.Input
 	}

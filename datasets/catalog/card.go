@@ -32,6 +32,7 @@ func (m *Manifest) Card() string {
 		fmt.Fprintf(&b, "| dropped by %s | −%s |\n", cell(rule), humanize.Comma(c.DroppedBy[rule]))
 	}
 	fmt.Fprintf(&b, "| **kept** | **%s** |\n", humanize.Comma(c.Documents))
+	section(&b, "Not looked at", "why", "files and folders", c.SkippedBy)
 	section(&b, "Spans cut out", "rule", "spans", c.SpansBy)
 	section(&b, "Redactions", "entity", "redactions", c.RedactedBy)
 	section(&b, "Examples", "split", "examples", c.Splits)

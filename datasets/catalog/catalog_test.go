@@ -123,7 +123,7 @@ func TestCommitAndRead(t *testing.T) {
 		when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		parent := Parent{Name: "old", Version: 3, Digest: "sha256:" + strings.Repeat("0", 64)}
 		d, created := commit(t, c, "minutes", 3, Info{
-			ToolVersion: "1.2.3", Config: map[string]any{"seed": 17, "b": "<x>"}, CreatedAt: when, Input: 4,
+			ToolVersion: "1.2.3", Config: map[string]any{"seed": 17, "b": "<x>"}, CreatedAt: when, Input: 4, Skipped: map[string]int64{"hidden": 2},
 			Parents: []Parent{parent}, Sources: []Source{{URI: "file:///docs", Documents: 4}},
 		})
 		if !created || d.Ref() != "minutes@1" || len(scratch(c)) != 0 {
@@ -137,6 +137,7 @@ func TestCommitAndRead(t *testing.T) {
 			Input: 4, Documents: 3, Dropped: 1, Chars: 39, Examples: 3,
 			DroppedBy: map[string]int64{"min_chars": 1}, SpansBy: map[string]int64{"boilerplate": 1},
 			RedactedBy: map[string]int64{"EMAIL": 1}, Splits: map[string]int64{"train": 3},
+			SkippedBy: map[string]int64{"hidden": 2},
 		}
 		m := got.Manifest
 		if !reflect.DeepEqual(m.Counts, want) {
@@ -195,7 +196,7 @@ func TestSameContentIsSameVersion(t *testing.T) {
 			Y int `json:"y"`
 			X int `json:"x"`
 		}
-		again, created := commit(t, c, "a", 2, Info{ToolVersion: "2", Config: config{2, 1}, CreatedAt: time.Now()})
+		again, created := commit(t, c, "a", 2, Info{ToolVersion: "2", Config: config{2, 1}, CreatedAt: time.Now(), Skipped: map[string]int64{"links": 1}})
 		if created || again.Ref() != "a@1" || again.Manifest.Digest != first.Manifest.Digest || again.Manifest.ToolVersion != "1" {
 			t.Errorf("created %v, %s", created, again.Ref())
 		}

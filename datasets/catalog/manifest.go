@@ -83,6 +83,10 @@ type Counts struct {
 	Chars      int64            `json:"chars"`       // runes of text in the documents kept
 	Examples   int64            `json:"examples"`    // training rows
 	Splits     map[string]int64 `json:"splits"`      // the same, by split
+
+	// SkippedBy counts files and folders of the sources that were not looked at, by why: they are no documents and
+	// have no exclusions.
+	SkippedBy map[string]int64 `json:"skipped_by,omitempty"`
 }
 
 // contentDigest identifies what is in a version and what made it: files, configuration and parents,

@@ -152,6 +152,10 @@ func loadDocument(r documentRow) datasets.Document {
 	}
 }
 
+// loadConversation takes the columns one by one, which both rows list: of a struct that both embed, parquet-go v0.32
+// reads an optional column that is null as one that is there.
+// loadConversation takes the columns one by one, which both rows list: of a struct that both embed, parquet-go
+// 0.32 reads an optional column that is null as one that is there.
 func loadConversation(messages, completion, chosen, rejected []messageRow, tools, privileged string, label *bool) datasets.Conversation {
 	return datasets.Conversation{
 		Messages: loadMessages(messages), Tools: tools, Completion: loadMessages(completion),

@@ -7,12 +7,24 @@
 // same path.
 package atomicfile
 
-import "io"
+import (
+	"io"
+	"os"
+)
 
 // WriteFile creates or replaces the file at path with what write produces. Its permissions are
 // 0666 less the umask. The file's directory must exist.
 func WriteFile(path string, write func(w io.Writer) error) error {
-	f, err := Create(path)
+	return writeFile(path, 0o666, write)
+}
+
+// WritePrivate is WriteFile of a file that nobody but its owner can ever read.
+func WritePrivate(path string, write func(w io.Writer) error) error {
+	return writeFile(path, 0o600, write)
+}
+
+func writeFile(path string, mode os.FileMode, write func(w io.Writer) error) error {
+	f, err := create(path, mode)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,12 @@ type File struct {
 
 // Create begins a file that is to appear at path, with permissions 0666 less the umask. The path's
 // directory must exist. Every File ends with Commit or Abort.
-func Create(path string) (*File, error) {
-	temp, err := makeTemp(path, createFile)
+func Create(path string) (*File, error) { return create(path, 0o666) }
+
+func create(path string, mode os.FileMode) (*File, error) {
+	temp, err := makeTemp(path, func(name string) (*os.File, error) {
+		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -45,10 +45,6 @@ func makeTemp(path string, create func(name string) (*os.File, error)) (*os.File
 	}
 }
 
-func createFile(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-}
-
 // MakeDir makes a directory beside path, for what the file that is to appear there is put together from. It goes
 // with remove or, when the process is killed, with the next writing to path.
 func MakeDir(path string) (dir string, remove func() error, err error) {

@@ -44,8 +44,9 @@ const (
 	infoFile  = "progress.json"
 )
 
-// Save writes a checkpoint of the parameters and the optimizer under dir and removes old ones.
-func Save(dir string, p Progress, params []*ops.Param, opt *optim.AdamW) error {
+// Save writes a checkpoint of the parameters and the optimizer under dir and removes old ones. Files that more
+// writes into the directory that it is given are part of the checkpoint, and not of what Load restores; it may be nil.
+func Save(dir string, p Progress, params []*ops.Param, opt *optim.AdamW, more func(dir string) error) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("create checkpoint directory: %w", err)
 	}
@@ -55,6 +56,11 @@ func Save(dir string, p Progress, params []*ops.Param, opt *optim.AdamW) error {
 	err := atomicfile.ReplaceDir(path, func(string) error { return nil }, func(tmp string) error {
 		if err := writeState(filepath.Join(tmp, stateFile), params, opt); err != nil {
 			return err
+		}
+		if more != nil {
+			if err := more(tmp); err != nil {
+				return err
+			}
 		}
 		return seal(tmp, p)
 	})
@@ -91,7 +97,7 @@ func floats(name string, shape []int, x []float32) safetensors.Entry {
 // going on from an older one, or from the beginning, ends with the same bits. It reports false when there is
 // none, and ErrOtherRun when the checkpoint belongs to another run.
 func Load(dir, runDigest string, params []*ops.Param, opt *optim.AdamW, damaged func(error)) (Progress, bool, error) {
-	steps, err := list(dir)
+	steps, err := List(dir)
 	if err != nil {
 		return Progress{}, false, err
 	}
@@ -153,8 +159,8 @@ func fill(f *safetensors.File, name string, dst []float32) error {
 	return err
 }
 
-// list returns the names of checkpoints, oldest first.
-func list(dir string) ([]string, error) {
+// List returns the names of the checkpoints under dir, oldest first; none where there is no such directory.
+func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -176,7 +182,7 @@ func list(dir string) ([]string, error) {
 // prune removes old checkpoints, and those after step: a run that stands at step would have gone on from them if
 // they were whole.
 func prune(dir string, step int) error {
-	names, err := list(dir)
+	names, err := List(dir)
 	if err != nil {
 		return err
 	}

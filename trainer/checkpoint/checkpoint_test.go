@@ -29,7 +29,7 @@ func state(v float32) ([]*ops.Param, *optim.AdamW) {
 func save(t *testing.T, dir string, step int, v float32) {
 	t.Helper()
 	params, opt := state(v)
-	if err := Save(dir, Progress{RunDigest: "run", Step: step, Tokens: int64(step) * 10}, params, opt); err != nil {
+	if err := Save(dir, Progress{RunDigest: "run", Step: step, Tokens: int64(step) * 10}, params, opt, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,7 +54,7 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Errorf("%s does not come back", params[i].Name)
 		}
 	}
-	names, err := list(dir)
+	names, err := List(dir)
 	if err != nil || !slices.Equal(names, []string{"step-00000002", "step-00000003"}) {
 		t.Errorf("kept %v, %v", names, err)
 	}
@@ -106,7 +106,7 @@ func TestDamage(t *testing.T) {
 				t.Errorf("heard %v", heard)
 			}
 			save(t, dir, 1, 1)
-			if names, err := list(dir); err != nil || len(names) != 1 {
+			if names, err := List(dir); err != nil || len(names) != 1 {
 				t.Errorf("kept %v, %v", names, err)
 			}
 		})

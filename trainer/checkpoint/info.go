@@ -7,12 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/bounded"
+	"github.com/cultivar/cultivar/internal/digest"
 )
 
 // ErrDamaged means that a checkpoint is not what was saved.
@@ -30,7 +29,7 @@ type info struct {
 
 // seal completes the info of the state in dir and writes it.
 func seal(dir string, p Progress) error {
-	state, err := fileDigest(filepath.Join(dir, stateFile))
+	state, err := digest.File(filepath.Join(dir, stateFile))
 	if err != nil {
 		return err
 	}
@@ -67,20 +66,9 @@ func open(dir string) (Progress, error) {
 	if sum, err := i.sum(); err != nil || sum != i.Digest {
 		return Progress{}, fmt.Errorf("%w: %s has another digest", ErrDamaged, infoFile)
 	}
-	state, err := fileDigest(filepath.Join(dir, stateFile))
+	state, err := digest.File(filepath.Join(dir, stateFile))
 	if err != nil || state != i.StateDigest {
 		return Progress{}, errors.Join(fmt.Errorf("%w: %s has another digest", ErrDamaged, stateFile), err)
 	}
 	return i.Progress, nil
-}
-
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }

@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/internal/dtype"
@@ -113,13 +112,13 @@ func Attending(c *bases.Config) (int, error) {
 	return n, nil
 }
 
-// FLOPs is how many floating-point operations a step takes over a number of tokens, all of them
-// trained, each of which attends to keys others on average; a multiply-add is two. Computing layers
+// FLOPs is how many floating-point operations a step takes over a number of tokens, of which labelled have a
+// label, each of which attends to keys others on average; a multiply-add is two. Computing layers
 // again is included. The backward pass of what mixes tokens counts as 2.5 times the forward pass.
-func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
+func (m *Model) FLOPs(recompute int, tokens, labelled, keys float64) float64 {
 	first := m.firstTrained()
 	c := m.Config
-	total := 4 * float64(m.Vocab()*c.HiddenSize)
+	var total float64 // of the layers, for a token
 	for i, b := range m.layers {
 		var forward, backward float64
 		for _, w := range b {
@@ -152,66 +151,5 @@ func (m *Model) FLOPs(recompute int, tokens, keys float64) float64 {
 			total += forward + backward + 2.5*mixing
 		}
 	}
-	return total * tokens
-}
-
-// Time measures a micro-batch: one layer of each shape, forward and backward, and the head, each
-// for as many as there are. It spoils the gradients.
-func (t *Trainer) Time(mb *MicroBatch) (time.Duration, error) {
-	m := t.model
-	if err := m.checkTokens(mb.Tokens); err != nil {
-		return 0, err
-	}
-	m.growRope(mb.Layout.Longest())
-	t.Reserve(len(mb.Tokens))
-	x := m.embedTokens(t.inputs[t.first], mb.Tokens)
-	var total time.Duration
-	measured := make(map[tapeKey][2]time.Duration)
-	for i := range m.layers {
-		key := tapeKey{shape: m.shape[i], grads: ops.NoGradients}
-		if i >= t.first {
-			key = t.key(i)
-		}
-		d, ok := measured[key]
-		if !ok {
-			var err error
-			if d, err = t.timeLayer(i, mb, x); err != nil {
-				return 0, err
-			}
-			measured[key] = d
-		}
-		total += d[0] + d[1]
-		if i >= t.first && i < t.recompute-1 {
-			total += d[0]
-		}
-	}
-	copy(t.inputs[len(m.layers)], x)
-	began := time.Now()
-	_, _, err := t.loss(mb)
-	return total + time.Since(began), err
-}
-
-// timeLayer measures a layer forward and backward, once everything has been touched.
-func (t *Trainer) timeLayer(layer int, mb *MicroBatch, x []float32) (d [2]time.Duration, err error) {
-	for range 2 {
-		began := time.Now()
-		if layer < t.first {
-			if err = t.model.forwardLayer(layer, t.pass, mb.Layout, nil, x, t.grads[0]); err != nil {
-				return d, err
-			}
-			d[0] = time.Since(began)
-			continue
-		}
-		copy(t.inputs[layer], x)
-		if err = t.forward(layer, mb); err != nil {
-			return d, err
-		}
-		d[0] = time.Since(began)
-		began = time.Now()
-		if _, err = t.backward(layer, mb, x, false); err != nil {
-			return d, err
-		}
-		d[1] = time.Since(began)
-	}
-	return d, nil
+	return total*tokens + 4*float64(m.Vocab()*c.HiddenSize)*labelled
 }

@@ -26,7 +26,7 @@ func TestFLOPsOfExperts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return m.FLOPs(0, 1, 1)
+		return m.FLOPs(0, 1, 1, 1)
 	}
 	const hidden, inner = 16, 24
 	got := flops("experts.gate_up_proj", "experts.down_proj") - flops()
@@ -78,7 +78,10 @@ func TestFLOPsOfHybrids(t *testing.T) {
 			t.Errorf("%s: %d layers attend (%v), want %g", name, n, err, attend)
 		}
 		// Nothing is trained, so that all layers run forward only; 16 columns of queries in each case.
-		if got := m.FLOPs(0, 2, 11) - m.FLOPs(0, 2, 1); got != attend*2*10*4*16 {
+		if got := m.FLOPs(0, 2, 2, 1) - m.FLOPs(0, 2, 1, 1); got != 4*48*16 {
+			t.Errorf("%s: a label more costs %g", name, got)
+		}
+		if got := m.FLOPs(0, 2, 2, 11) - m.FLOPs(0, 2, 2, 1); got != attend*2*10*4*16 {
 			t.Errorf("%s: ten more keys cost %g", name, got)
 		}
 	}
@@ -94,7 +97,7 @@ func TestFLOPsOfHybrids(t *testing.T) {
 		states    = 5 * 32 * 6
 	)
 	want := 3*(2*mamba+states) + 2*attention + 4*2*feed + 4*10*16 + 4*48*16
-	if got := m.FLOPs(0, 1, 10); got != float64(want) {
+	if got := m.FLOPs(0, 1, 1, 10); got != float64(want) {
 		t.Errorf("a token costs %g, want %d", got, want)
 	}
 }
@@ -117,7 +120,7 @@ func TestFLOPsOfDeltaNets(t *testing.T) {
 		keys      = 10
 	)
 	want := 3*(2*delta+states) + 2*attention + 4*keys*32 + 4*2*feed + 4*48*16
-	if got := m.FLOPs(0, 1, keys); got != float64(want) {
+	if got := m.FLOPs(0, 1, 1, keys); got != float64(want) {
 		t.Errorf("a token costs %g, want %d", got, want)
 	}
 }

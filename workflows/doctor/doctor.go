@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cultivar/cultivar/internal/cpu"
-	"github.com/cultivar/cultivar/internal/kernels/gemm"
 	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/internal/parallel"
 	"github.com/cultivar/cultivar/store/probe"
@@ -46,7 +45,7 @@ type Health struct {
 func Look(ctx context.Context, location string) Health {
 	h := Health{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: machine.CPU(), Threads: parallel.Workers(),
-		Kernels: cpu.Current().String(), GFLOPS: measureGEMM(300 * time.Millisecond),
+		Kernels: cpu.Current().String(), GFLOPS: machine.Rate(300*time.Millisecond) / 1e9,
 		Home: location, Temp: os.TempDir(), Credentials: s3.FoundCredentials(), Problems: []string{},
 	}
 	for _, i := range cpu.Available() {
@@ -105,20 +104,4 @@ func (h *Health) tryDir(name, dir string) int64 {
 		h.Problems = append(h.Problems, fmt.Sprintf("%s has less than 1 GB of free space: %s", name, dir))
 	}
 	return free
-}
-
-// measureGEMM returns the best rate of some products of 512×512 matrices, in 10⁹ operations a second.
-func measureGEMM(budget time.Duration) float64 {
-	const n = 512
-	a, b, c := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
-	for i := range a {
-		a[i], b[i] = float32(i%7), float32(i%5)
-	}
-	best := time.Duration(1<<63 - 1)
-	for began := time.Now(); time.Since(began) < budget; {
-		start := time.Now()
-		gemm.Gemm(c, n, gemm.F32(a, n, n), gemm.F32(b, n, n), false)
-		best = min(best, time.Since(start))
-	}
-	return 2 * n * n * n / best.Seconds() / 1e9
 }

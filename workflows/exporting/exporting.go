@@ -49,6 +49,9 @@ const (
 	FormatMergedGGUF = "merged-gguf"
 )
 
+// Formats lists them.
+var Formats = []string{FormatPEFT, FormatMerged, FormatGGUF, FormatMergedGGUF}
+
 // To writes what a format asks for.
 func To(ctx context.Context, format string, o Options) (Result, error) {
 	switch format {
@@ -66,7 +69,7 @@ func To(ctx context.Context, format string, o Options) (Result, error) {
 
 // PEFT writes an adapter as a PEFT directory.
 func PEFT(ctx context.Context, o Options) (Result, error) {
-	a, err := models.FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+	a, err := models.FindAdapter(ctx, o.AdapterRef)
 	if err != nil {
 		return Result{}, err
 	}
@@ -113,7 +116,7 @@ func onBase(ctx context.Context, o Options, format string, write func(*bases.Bas
 	r.Format, r.Out = format, o.Out
 	var a *adapters.Adapter
 	if o.Adapter != "" {
-		found, err := models.FindAdapter(ctx, o.Home, o.Store, o.Adapter)
+		found, err := models.FindAdapter(ctx, o.AdapterRef)
 		if err != nil {
 			return r, err
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/cultivar/cultivar/store/tree"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/training"
 )
@@ -73,6 +74,7 @@ var codes = []struct {
 	{store.ErrNoConditions, Refused},
 	{publish.ErrUnsafe, Refused},
 	{publication.ErrInvalidAdapter, Refused},
+	{publication.ErrUnfinished, Refused},
 	{adapters.ErrOtherBase, Refused},
 	{adapters.ErrBaseMismatch, Refused},
 	{safetensors.ErrPickle, Refused},
@@ -84,6 +86,8 @@ var codes = []struct {
 	{registry.ErrNoVersion, NotFound},
 	{registry.ErrNoAlias, NotFound},
 	{store.ErrNotExist, NotFound},
+	{home.ErrNoHome, NotFound},
+	{home.ErrNoStore, NotFound},
 	{hub.ErrNotFound, NotFound},
 	{hub.ErrGated, Denied},
 	{hub.ErrDenied, Denied},

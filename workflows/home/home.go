@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/datasets/catalog"
@@ -64,6 +66,14 @@ func openDir(dir string) (*Home, error) {
 	})}, nil
 }
 
+// Reports is the directory of the pages that evaluations leave in the home; "" when it is not on this machine.
+func (h *Home) Reports() string {
+	if h.Dir == "" {
+		return ""
+	}
+	return filepath.Join(h.Dir, "reports")
+}
+
 // Cache is the directory on this machine for a kind of thing that can be had again, such as copies of what
 // lies elsewhere.
 func Cache(kind string) string {
@@ -114,6 +124,32 @@ func Existing(ctx context.Context, b store.Bucket) error {
 		}
 	}
 	return fmt.Errorf("%w at %s: nothing was published there", ErrNoStore, b.URL())
+}
+
+// ErrNoHome means that there is no home where one was named: a mistyped name must not look like an empty home.
+var ErrNoHome = errors.New("there is no home")
+
+// parts are the directories in a home, of which it has one at least once something was made there.
+var parts = []string{"registry", "datasets", "reports"}
+
+// There refuses a home that nobody has made: no directory, or one with files of something else alone. An empty
+// directory is a home to be.
+func (h *Home) There(ctx context.Context) error {
+	if h.Dir == "" {
+		for _, err := range h.Bucket.List(ctx, "") {
+			return err
+		}
+		return fmt.Errorf("%w at %s: nothing is there", ErrNoHome, h.Bucket.URL())
+	}
+	entries, err := os.ReadDir(h.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w at %s: there is nothing of that name", ErrNoHome, h.Dir)
+	}
+	ours := func(e fs.DirEntry) bool { return slices.Contains(parts, e.Name()) }
+	if err == nil && len(entries) > 0 && !slices.ContainsFunc(entries, ours) {
+		return fmt.Errorf("%w at %s: it holds other files", ErrNoHome, h.Dir)
+	}
+	return err
 }
 
 // Check looks whether every alias, version and file in a home is there, and whether the directories of

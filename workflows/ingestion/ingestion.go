@@ -124,7 +124,7 @@ func ingestInto(ctx context.Context, b *catalog.Builder, sources []pipeline.Sour
 	}
 	recorded := o.Config
 	recorded.Pipeline.Workers = 0 // decides who does the work, not what comes of it
-	info := catalog.Info{ToolVersion: version.Version, Config: recorded, Input: stats.In, CreatedAt: o.Now}
+	info := catalog.Info{ToolVersion: version.Version, Config: recorded, Input: stats.In, Skipped: stats.Left, CreatedAt: o.Now}
 	for _, s := range sources {
 		info.Sources = append(info.Sources, catalog.Source{URI: s.Name(), Documents: rows.kept[s.Name()]})
 	}

@@ -52,7 +52,7 @@ func memoryOf(b *bases.Base, info Base, cfg trainer.Config) (Memory, error) {
 	if err != nil {
 		return m, err
 	}
-	fixed := info.WeightBytes + optimizerBytes*trained
+	fixed := bound.WeightBytes() + optimizerBytes*trained
 	for recompute, to := range map[int]*int64{0: &m.Train, c.NumHiddenLayers: &m.TrainLess} {
 		activations, err := bound.Footprint(recompute, tokens, tokens)
 		if err != nil {

@@ -5,12 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/fit"
 	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/bases/open"
 	"github.com/cultivar/cultivar/store/registry"
+	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/trainer/lora"
 	"github.com/cultivar/cultivar/trainer/model"
 	"github.com/cultivar/cultivar/workflows/home"
@@ -51,7 +55,7 @@ func (b *Base) Model(ctx context.Context, ref AdapterRef) (*model.Model, error) 
 
 // Factors reads an adapter as factors on this base's modules. It returns the adapter as it was found too.
 func (b *Base) Factors(ctx context.Context, ref AdapterRef) (*lora.Factors, FoundAdapter, error) {
-	found, err := FindAdapter(ctx, ref.Home, ref.Store, ref.Adapter)
+	found, err := FindAdapter(ctx, ref)
 	if err != nil {
 		return nil, found, err
 	}
@@ -80,7 +84,34 @@ func (b *Base) FactorsOf(found FoundAdapter, ref AdapterRef) (*lora.Factors, err
 type FoundAdapter = publish.Found
 
 // FindAdapter reads the adapter that ref names: a directory, or a version in the registry, of which
-// the files are verified.
-func FindAdapter(ctx context.Context, location, store, ref string) (FoundAdapter, error) {
-	return publish.Find(ctx, ref, func() (*registry.Registry, error) { return home.Registry(ctx, location, store) })
+// the files are verified. Of a run that is not finished it is the newest checkpoint, which ref.Warn hears of.
+func FindAdapter(ctx context.Context, ref AdapterRef) (FoundAdapter, error) {
+	at := ref.Adapter
+	if newest := Checkpoint(at); newest != "" {
+		if ref.Warn != nil {
+			ref.Warn(fmt.Sprintf("%s is not finished: its newest checkpoint is taken, %s", at, newest))
+		}
+		at = newest
+	}
+	return publish.Find(ctx, at, func() (*registry.Registry, error) { return home.Registry(ctx, ref.Home, ref.Store) })
+}
+
+// Checkpoint is the newest checkpoint of a run that has not written its adapter yet, named by its output directory
+// or by that of its checkpoints; "" where a path is no such directory. A checkpoint is an adapter like any other.
+func Checkpoint(path string) string {
+	if publish.IsAdapter(path) {
+		return ""
+	}
+	for _, dir := range []string{filepath.Join(path, trainer.CheckpointDir), path} {
+		names, err := checkpoint.List(dir)
+		if err != nil {
+			continue // whoever opens it says what is wrong with it
+		}
+		for _, name := range slices.Backward(names) {
+			if at := filepath.Join(dir, name); publish.IsAdapter(at) {
+				return at
+			}
+		}
+	}
+	return ""
 }

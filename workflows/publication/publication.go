@@ -12,6 +12,7 @@ import (
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // PublishOptions say what to publish, where, and as what.
@@ -33,6 +34,9 @@ func Publish(ctx context.Context, o PublishOptions) (Result, error) {
 	reg, err := home.Registry(ctx, o.Home, o.Store)
 	if err != nil {
 		return Result{}, err
+	}
+	if newest := models.Checkpoint(o.Dir); newest != "" {
+		return Result{}, fmt.Errorf("publish %s: %w: its newest checkpoint is %s", o.Dir, ErrUnfinished, newest)
 	}
 	var read reading
 	r, err := publish.Publish(ctx, reg, o.Dir, publish.Options{
@@ -69,6 +73,10 @@ func (o PublishOptions) PublishedAs(r Result, url string) Published {
 
 // ErrInvalidAdapter means that an adapter's files are not what they must be to be served.
 var ErrInvalidAdapter = errors.New("adapter is not sound")
+
+// ErrUnfinished means that a run has not written its adapter yet. What its newest checkpoint is changes, and a version
+// never does: one must be named.
+var ErrUnfinished = errors.New("the training is not finished")
 
 // reading is a look at an adapter on its way.
 type reading struct{ digest string }

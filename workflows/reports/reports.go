@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -29,10 +28,7 @@ const File = catalog.ReportName
 // Write writes a page to a file that its owner alone can read: it names documents, and may quote them.
 func Write(path string, p report.Page) error {
 	p.Foot = version.Tool
-	if err := atomicfile.WriteFile(path, func(w io.Writer) error { return report.Write(w, p) }); err != nil {
-		return err
-	}
-	return os.Chmod(path, 0o600)
+	return atomicfile.WritePrivate(path, func(w io.Writer) error { return report.Write(w, p) })
 }
 
 // setting is a key of a configuration with its value, as YAML writes both.

@@ -218,19 +218,32 @@ func (h *History) List(ctx context.Context) ([]Run, error) {
 	return list, nil
 }
 
-// Get returns the run of an id, or of a part of one that only it starts or ends with.
-func (h *History) Get(ctx context.Context, id string) (Run, error) {
-	var found []string
+// IDs lists the ids of all runs, newest first, without reading them.
+func (h *History) IDs(ctx context.Context) ([]string, error) {
+	var ids []string
 	for obj, err := range h.bucket.List(ctx, Prefix) {
 		if err != nil {
-			return Run{}, fmt.Errorf("list runs: %w", err)
+			return nil, fmt.Errorf("list runs: %w", err)
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(obj.Key, Prefix), runSuffix)
+		ids = append(ids, strings.TrimSuffix(strings.TrimPrefix(obj.Key, Prefix), runSuffix))
+	}
+	slices.Reverse(ids)
+	return ids, nil
+}
+
+// Get returns the run of an id, or of a part of one that only it starts or ends with.
+func (h *History) Get(ctx context.Context, id string) (Run, error) {
+	ids, err := h.IDs(ctx)
+	if err != nil {
+		return Run{}, err
+	}
+	var found []string
+	for _, name := range ids {
 		if name == id {
-			return h.Read(ctx, obj.Key)
+			return h.Read(ctx, Prefix+name+runSuffix)
 		}
 		if strings.HasPrefix(name, id) || strings.HasSuffix(name, id) {
-			found = append(found, obj.Key)
+			found = append(found, Prefix+name+runSuffix)
 		}
 	}
 	switch {

@@ -43,6 +43,8 @@ type Key struct {
 	Path string // dotted
 	Name string // the last part
 	Help string
+
+	Values []string // that it may have, where there is a list of them
 }
 
 // Keys lists the keys of a configuration, sections before what they hold, in the order of the schema.
@@ -61,6 +63,7 @@ func Keys(name string) ([]Key, error) {
 // node is what is read of a schema: properties in their order.
 type node struct {
 	Description string  `json:"description"`
+	Enum        []any   `json:"enum"`
 	Properties  members `json:"properties"`
 }
 
@@ -68,7 +71,11 @@ func (n node) keys(prefix string) []Key {
 	var list []Key
 	for _, m := range n.Properties {
 		path := prefix + m.name
-		list = append(list, Key{path, m.name, m.node.Description})
+		k := Key{Path: path, Name: m.name, Help: m.node.Description}
+		for _, v := range m.node.Enum {
+			k.Values = append(k.Values, fmt.Sprint(v))
+		}
+		list = append(list, k)
 		list = append(list, m.node.keys(path+".")...)
 	}
 	return list

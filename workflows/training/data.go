@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/rows"
+	"github.com/cultivar/cultivar/internal/digest"
 	"github.com/cultivar/cultivar/internal/rng"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/home"
@@ -78,11 +78,11 @@ func (d *Data) add(e datasets.Example) {
 }
 
 func openFiles(path string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
-	digest, err := filesDigest(path)
+	sum, err := filesDigest(path)
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: digest}}
+	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: sum}}
 	for r, err := range rows.Read(path, rows.Options{Mapping: how.Mapping, KeepUnknown: how.KeepUnknown}) {
 		if err != nil {
 			return nil, err
@@ -112,32 +112,19 @@ func (d *Data) divide(share float64, seed uint64) {
 // filesDigest is the SHA-256 of a file; of a directory, that of its files' names and digests.
 func filesDigest(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return fileDigest(path)
+		return digest.File(path)
 	}
 	h := sha256.New()
 	err := filepath.WalkDir(path, func(at string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
-		digest, err := fileDigest(at)
+		sum, err := digest.File(at)
 		rel, _ := filepath.Rel(path, at) // both are below path
-		_, _ = fmt.Fprintf(h, "%s %q\n", digest, filepath.ToSlash(rel))
+		_, _ = fmt.Fprintf(h, "%s %q\n", sum, filepath.ToSlash(rel))
 		return err
 	})
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
-}
-
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // split returns the rows of a split; those that nobody has divided are scored whole.

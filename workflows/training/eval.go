@@ -106,7 +106,7 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 // open opens the base as the adapter, if there is one, was trained on it.
 func (o EvalOptions) open(ctx context.Context) (b *models.Base, found models.FoundAdapter, err error) {
 	if o.Adapter != "" {
-		if found, err = models.FindAdapter(ctx, o.Home, "", o.Adapter); err != nil {
+		if found, err = models.FindAdapter(ctx, models.AdapterRef{Home: o.Home, Adapter: o.Adapter, Warn: o.Warn}); err != nil {
 			return nil, found, err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // that the same evaluation has again. It is "" where the home is not on this machine.
 func (o EvalOptions) reportFile(ctx context.Context) (string, error) {
 	h, err := home.Open(ctx, o.Home)
-	if err != nil || h.Dir == "" {
+	if err != nil || h.Reports() == "" {
 		return "", err
 	}
 	parts := []string{baseName(o.Data), o.Split, baseName(o.Adapter), baseName(o.Base)}
@@ -28,7 +28,7 @@ func (o EvalOptions) reportFile(ctx context.Context) (string, error) {
 			name += "-" + p
 		}
 	}
-	return filepath.Join(h.Dir, "reports", name+"-"+hex.EncodeToString(sum[:4])+".html"), nil
+	return filepath.Join(h.Reports(), name+"-"+hex.EncodeToString(sum[:4])+".html"), nil
 }
 
 // baseName is the last part of a name or a path as a part of a file's name.

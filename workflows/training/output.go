@@ -33,7 +33,7 @@ const configFile = "training_config.json"
 
 // The files of a run: those that are there from its beginning, and those that are there at its end.
 var (
-	early = []string{trainer.MetricsFile, "checkpoints"}
+	early = []string{trainer.MetricsFile, trainer.CheckpointDir}
 	late  = []string{adapters.LineageFile, "adapter_config.json", "adapter_model.safetensors", configFile, card.Name, reports.File}
 )
 
@@ -110,18 +110,29 @@ func (o *output) discard() error {
 	return nil
 }
 
-// write writes the adapter; the lineage comes last, since its presence means that all is there.
-func (o *output) write(a *adapters.Adapter, config json.RawMessage, l adapters.Lineage) error {
-	if err := atomicfile.WriteJSON(filepath.Join(o.dir, configFile), config); err != nil {
+// write writes what is trained, as an adapter, into a directory; the lineage comes last, since its presence means
+// that all is there.
+func (s *session) write(dir string, r trainer.Result) error {
+	a, l := s.factors.Adapter(), s.lineage
+	l.Metrics = metricsOf(r)
+	if err := atomicfile.WriteJSON(filepath.Join(dir, configFile), s.resolved()); err != nil {
 		return err
 	}
-	if err := peft.Write(o.dir, a); err != nil {
+	if err := peft.Write(dir, a); err != nil {
 		return err
 	}
-	if err := card.Write(o.dir, card.Of("", a, peft.Digest(a), l)); err != nil {
+	if err := card.Write(dir, card.Of("", a, peft.Digest(a), l)); err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(filepath.Join(o.dir, adapters.LineageFile), l)
+	return atomicfile.WriteJSON(filepath.Join(dir, adapters.LineageFile), l)
+}
+
+// metricsOf is what a lineage says of a training's result.
+func metricsOf(r trainer.Result) adapters.Metrics {
+	return adapters.Metrics{
+		Steps: r.Steps, Tokens: r.Tokens, TrainedTokens: r.TrainedTokens, TrainLoss: r.Loss,
+		EvalLossBefore: r.EvalBefore, EvalLossAfter: r.EvalAfter,
+	}
 }
 
 // readLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.

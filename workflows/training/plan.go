@@ -3,28 +3,32 @@ package training
 import (
 	"context"
 	"slices"
+	"time"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
+	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/trainer"
 )
 
 // Plan is what a training would take and what it would train, known before it starts.
 type Plan struct {
 	trainer.Plan
-	Objective    string   `json:"objective"`
-	Rows         int      `json:"rows"`                      // of the data, to train on
-	HeldOut      int      `json:"held_out_rows"`             // to evaluate on
-	Sequences    int      `json:"sequences"`                 // in an epoch
-	Trained      int      `json:"trained_tokens_per_epoch"`  // those with a label
-	Dropped      int      `json:"dropped_rows"`              // without tokens
-	Windowed     int      `json:"windowed_rows"`             // cut into windows
-	TrainOn      string   `json:"train_on,omitempty"`        // which turns of conversations
-	TrainOnWhy   string   `json:"train_on_reason,omitempty"` // in words
-	ChatTemplate string   `json:"chat_template,omitempty"`   // digest of the one that was given instead of the base's
-	Clock        string   `json:"clock,omitempty"`           // what the template is told, where it asks
-	Warnings     []string `json:"warnings"`
-	Shown        []Shown  `json:"examples,omitempty"`
+	Base         adapters.BaseRef `json:"base"`
+	Objective    string           `json:"objective"`
+	Rows         int              `json:"rows"`                      // of the data, to train on
+	HeldOut      int              `json:"held_out_rows"`             // to evaluate on
+	Sequences    int              `json:"sequences"`                 // in an epoch
+	Trained      int              `json:"trained_tokens_per_epoch"`  // those with a label
+	Dropped      int              `json:"dropped_rows"`              // without tokens
+	Windowed     int              `json:"windowed_rows"`             // cut into windows
+	TrainOn      string           `json:"train_on,omitempty"`        // which turns of conversations
+	TrainOnWhy   string           `json:"train_on_reason,omitempty"` // in words
+	ChatTemplate string           `json:"chat_template,omitempty"`   // digest of the one that was given instead of the base's
+	Clock        string           `json:"clock,omitempty"`           // what the template is told, where it asks
+	Warnings     []string         `json:"warnings"`
+	Shown        []Shown          `json:"examples,omitempty"`
 }
 
 // Shown is a row as it is trained.
@@ -42,7 +46,7 @@ type Piece struct {
 // PlanTraining predicts what Train will do, and writes nothing; show is of how many rows it says what is
 // trained. A plan that does not fit comes with [trainer.ErrMemory].
 func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
-	s, err := open(ctx, o)
+	s, err := begin(ctx, o, true)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -58,13 +62,17 @@ func PlanTraining(ctx context.Context, o Options, show int) (Plan, error) {
 	if p.Plan, err = job.Plan(); err != nil {
 		return p, err
 	}
-	return p, p.Time(job)
+	p.Time(machine.Rate(rateBudget))
+	return p, nil
 }
+
+// rateBudget is how long the machine's rate is measured for a plan.
+const rateBudget = 100 * time.Millisecond
 
 // plan says what is trained.
 func (s *session) plan(show int) Plan {
 	p := Plan{
-		Objective: s.objective.Facts().Name, Rows: len(s.data.Train), HeldOut: len(s.data.Validation),
+		Base: s.lineage.Base, Objective: s.objective.Facts().Name, Rows: len(s.data.Train), HeldOut: len(s.data.Validation),
 		Sequences: len(s.rows.Sequences), Dropped: len(s.rows.Dropped), Windowed: s.rows.Windowed,
 		ChatTemplate: s.lineage.ChatTemplate, Clock: s.clock(), Warnings: s.warnings(),
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/cultivar/cultivar/adapters"
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/trainer"
@@ -38,8 +39,10 @@ func (s *session) openReplay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := objective.Check(texts, data.Train); err != nil {
-		return fmt.Errorf("replay: %w", err)
+	for _, row := range data.Train {
+		if kind := row.Kind(); kind != datasets.KindText {
+			return fmt.Errorf("replay: %s holds texts, but %s is a %s", r.Data, row.ExampleID, objective.Describe(kind))
+		}
 	}
 	tokens, err := encode(ctx, texts, s.encoder, data.Train)
 	if err != nil {
@@ -158,6 +161,9 @@ func (r Recital) write(ctx context.Context, b *models.Base, progress func(done, 
 		}
 		return true
 	})
+	if err == nil && progress != nil {
+		progress(r.Rows, r.Rows)
+	}
 	return rows, err
 }
 

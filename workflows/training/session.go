@@ -39,14 +39,17 @@ type session struct {
 	lineage   adapters.Lineage
 
 	weightBytes int64 // of the base, once it is bound
+	planned     bool  // nothing will be computed, and of factors only the shapes count
 }
 
-func open(ctx context.Context, o Options) (*session, error) {
+func open(ctx context.Context, o Options) (*session, error) { return begin(ctx, o, false) }
+
+func begin(ctx context.Context, o Options, planned bool) (*session, error) {
 	b, err := models.Open(o.Base, o.Config.Quantize)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Options: o, base: b}
+	s := &session{Options: o, base: b, planned: planned}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -91,7 +94,12 @@ func (s *session) start(ctx context.Context) (digest string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed); err != nil {
+		if s.planned {
+			s.factors, err = lora.Sketch(s.Config.LoRA, modules)
+		} else {
+			s.factors, err = lora.New(s.Config.LoRA, modules, s.base.Weights, s.Config.Seed)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
@@ -254,7 +262,7 @@ func (s *session) job(ctx context.Context) (trainer.Job, error) {
 	}
 	job := trainer.Job{
 		Config: s.Config, Model: m, Groups: optim.OneGroup(s.factors.Params(), s.Config.WeightDecay),
-		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(),
+		Train: s.rows, Eval: s.held, RunDigest: s.lineage.RunDigest, OutDir: s.OutDir, Hooks: s.hooks(), Snapshot: s.write,
 		WeightBytes: m.WeightBytes(), Memory: s.Memory,
 	}
 	job.Replay = s.replay

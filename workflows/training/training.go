@@ -105,11 +105,8 @@ func (s *session) run(ctx context.Context, out *output) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	s.lineage.Metrics = adapters.Metrics{
-		Steps: done.Steps, Tokens: done.Tokens, TrainedTokens: done.TrainedTokens, TrainLoss: done.Loss,
-		EvalLossBefore: done.EvalBefore, EvalLossAfter: done.EvalAfter,
-	}
-	if err := out.write(s.factors.Adapter(), s.resolved(), s.lineage); err != nil {
+	s.lineage.Metrics = metricsOf(done)
+	if err := s.write(out.dir, done); err != nil {
 		return Result{}, err
 	}
 	r := Result{Result: done, Lineage: s.lineage}

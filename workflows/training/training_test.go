@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/internal/embedded"
 	basefiles "github.com/cultivar/cultivar/internal/embedded/base"
 	"github.com/cultivar/cultivar/trainer"
+	"github.com/cultivar/cultivar/workflows/inspect"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -177,6 +178,50 @@ func TestPlanShowsRows(t *testing.T) {
 	}
 }
 
+// TestPlanAgreesWithInspect: what both say of a base is the same.
+func TestPlanAgreesWithInspect(t *testing.T) {
+	b := base(t)
+	info, err := inspect.OfBase(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := func(change func(*trainer.Config), rows ...any) training.Plan {
+		t.Helper()
+		c := trainer.DefaultConfig()
+		c.EvalFraction = 0
+		if change != nil {
+			change(&c)
+		}
+		data := write(t, filepath.Join(t.TempDir(), "rows.jsonl"), rows...)
+		p, err := training.PlanTraining(context.Background(), training.Options{Home: t.TempDir(), Base: b, Data: data, Config: c, Memory: 1 << 40}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := plan(nil, texts(8, 400)...) // each fills a window
+	if p.Base.Name != info.Name || p.Base.Digest != info.Digest || p.Layers != info.Layers {
+		t.Errorf("plan has %+v and %d layers, inspect %s %s and %d", p.Base, p.Layers, info.Name, info.Digest, info.Layers)
+	}
+	trained := int64(0)
+	for _, target := range info.Targets {
+		trained += int64(target.Count) * int64(info.Memory.AdapterRank) * int64(target.In+target.Out)
+	}
+	if p.Trainable != trained || 4*p.Trainable != info.Memory.AdapterSize {
+		t.Errorf("plan trains %d parameters, the shapes of inspect have %d and an adapter of %d bytes", p.Trainable, trained, info.Memory.AdapterSize)
+	}
+	if p.MicroBatchTokens != info.Memory.TrainTokens || p.Weights+p.Adapter+p.Activate != info.Memory.Train {
+		t.Errorf("plan takes %d bytes for %d tokens, inspect says %d for %d", p.Weights+p.Adapter+p.Activate, p.MicroBatchTokens, info.Memory.Train, info.Memory.TrainTokens)
+	}
+	less := plan(func(c *trainer.Config) { c.GradientCheckpointing = true }, texts(8, 400)...)
+	if less.Weights+less.Adapter+less.Activate != info.Memory.TrainLess {
+		t.Errorf("recomputed, plan takes %d bytes, inspect says %d", less.Weights+less.Adapter+less.Activate, info.Memory.TrainLess)
+	}
+	if p.SecondsPerStep <= 0 {
+		t.Errorf("a step takes %g seconds", p.SecondsPerStep)
+	}
+}
+
 // Pairs and judged answers are scored by the loss that they were trained with.
 func TestEvalOfAnswers(t *testing.T) {
 	b := base(t)
@@ -189,5 +234,76 @@ func TestEvalOfAnswers(t *testing.T) {
 	// The base compared with itself: σ(0).
 	if e.Objective != "kto" || e.Loss == nil || math.Abs(*e.Loss-0.5) > 1e-9 || e.Count != 2 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Without texts of the user's the base writes what the adapter is held to it on, once: the second run reads
+// it and ends with the same bits.
+func TestReplayOfWhatTheBaseWrites(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	b, data := base(t), write(t, filepath.Join(t.TempDir(), "rows.jsonl"), append(texts(4, 2), talks(4)...)...)
+	c := config(func(c *trainer.Config) {
+		c.Objective, c.Replay.Weight, c.Replay.Rows, c.Replay.Length, c.Replay.BatchSize = "knowledge", 1, 5, 16, 2
+	})
+	p, err := training.PlanTraining(context.Background(), training.Options{Home: t.TempDir(), Base: b, Data: data, Config: c, OutDir: "out"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []int
+	run := func(c trainer.Config) training.Result {
+		t.Helper()
+		o := training.Options{Home: t.TempDir(), Base: b, Data: data, Config: c, OutDir: filepath.Join(t.TempDir(), "out")}
+		o.Hooks.OnReplay = func(done, rows int) { told = append(told, done, rows) }
+		r, err := training.Train(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := run(c)
+	if len(told) < 2 || told[len(told)-2] != 5 || told[len(told)-1] != 5 {
+		t.Errorf("told of %v texts", told)
+	}
+	told = nil
+	if again := run(c); again.AdapterDigest != first.AdapterDigest || told != nil {
+		t.Errorf("%s, then %s; told of %v", first.AdapterDigest, again.AdapterDigest, told)
+	}
+	if mean := float64(first.Tokens) / float64(first.Steps); mean > p.TokensPerStep {
+		t.Errorf("%g tokens a step, planned %g", mean, p.TokensPerStep)
+	}
+	c.Replay.Weight = 2
+	if heavier := run(c); heavier.AdapterDigest == first.AdapterDigest {
+		t.Error("the weight of replay changes nothing")
+	}
+	c.Replay.Weight = 0
+	without := run(c)
+	c.Replay.Rows = 9
+	if same := run(c); same.Lineage.RunDigest != without.Lineage.RunDigest {
+		t.Error("without a weight, a key of replay makes another run")
+	}
+}
+
+// Replay of one's own texts is named in the lineage, and only texts will do.
+func TestReplayOfOnesOwn(t *testing.T) {
+	b, dir := base(t), t.TempDir()
+	data := write(t, filepath.Join(dir, "rows.jsonl"), texts(4, 2)...)
+	c := config(func(c *trainer.Config) {
+		c.Replay.Weight, c.Replay.Data = 1, write(t, filepath.Join(dir, "general.jsonl"), texts(3, 9)...)
+	})
+	r, _ := train(t, b, data, c)
+	if d := r.Lineage.Datasets; len(d) != 2 || d[1].Name != "general.jsonl" || d[1].Digest == "" {
+		t.Errorf("made from %+v", d)
+	}
+	for rows, want := range map[string]string{
+		write(t, filepath.Join(dir, "talks.jsonl"), talks(2)...): "replay: " + filepath.Join(dir, "talks.jsonl") + " holds texts, but row-1 is a conversation",
+		filepath.Join(dir, "none.jsonl"):                         "replay: ",
+	} {
+		c.Replay.Data = rows
+		out := filepath.Join(t.TempDir(), "out")
+		_, err := training.Train(context.Background(), training.Options{Home: t.TempDir(), Base: b, Data: data, Config: c, OutDir: out})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
 	}
 }

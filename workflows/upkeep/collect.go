@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,19 +30,20 @@ type collection struct {
 	*Keeper
 	o      CollectOptions
 	report Report
+	pages  map[string]bool // names of the pages that runs have left
 }
 
 // Collect deletes what was removed and what nothing refers to, after the grace: versions, files of publishes that
-// were killed, runs, results of workflows and their files, copies of far files. A damaged store is ErrDamaged: who
+// were killed, runs, results of workflows and their files, pages of evaluations, copies of far files. A damaged store is ErrDamaged: who
 // knows what a manifest that cannot be read refers to.
 func (k *Keeper) Collect(ctx context.Context, o CollectOptions) (Report, error) {
-	c := &collection{k, o, Report{Dry: o.Dry, Items: []Item{}}}
+	c := &collection{k, o, Report{Dry: o.Dry, Items: []Item{}}, map[string]bool{}}
 	if !o.Dry {
 		if err := k.tidy(ctx); err != nil {
 			return c.report, err
 		}
 	}
-	for _, step := range []func(context.Context) error{c.views, c.removed, c.objects} {
+	for _, step := range []func(context.Context) error{c.views, c.removed, c.objects, c.reports} {
 		if err := step(ctx); err != nil {
 			return c.report, fmt.Errorf("collect garbage: %w", err)
 		}
@@ -175,6 +177,9 @@ func (c *collection) history(ctx context.Context) ([]store.Object, error) {
 		r, err := c.History.Read(ctx, obj.Key)
 		if err != nil {
 			return nil, damaged(err)
+		}
+		for _, a := range r.Artefacts() { // of a removed run, too: it may come back
+			c.pages[filepath.Base(a.Ref)] = c.pages[filepath.Base(a.Ref)] || a.Type == workflows.Report
 		}
 		if marks.Has(obj.Key) && r.State != run.Running {
 			garbage = append(garbage, obj)

@@ -46,7 +46,7 @@ const Grace = 7 * 24 * time.Hour
 
 // Item is one thing that is dealt with.
 type Item struct {
-	What   string    `json:"what"` // dataset, adapter, alias, run, file, tree, result, cache, view
+	What   string    `json:"what"` // dataset, adapter, alias, run, file, tree, result, report, cache, view
 	Name   string    `json:"name"`
 	Bytes  int64     `json:"bytes"`
 	Action Action    `json:"action"`

@@ -223,6 +223,40 @@ func TestRuns(t *testing.T) {
 	})
 }
 
+// TestPages: the page of an evaluation goes when no run is left that has made it, and what is somebody's own stays.
+func TestPages(t *testing.T) {
+	w := newWorld(t, open(t, filepath.Join(t.TempDir(), "home")))
+	write := func(name string) string {
+		t.Helper()
+		path := filepath.Join(w.Home.Reports(), name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte("page"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	made, lost, own := write("eval-d-test-base-01234567.html"), write("eval-d-test-base-89abcdef.html"), write("eval-of-mine.html")
+	err := w.History.Record(t.Context(), "eval", nil, func(_ context.Context, l *run.Log) error {
+		l.Output(workflows.Artefact{Type: workflows.Report, Ref: made, Digest: "sha256:1"})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.collect(0, "wait report "+filepath.Base(lost))
+	w.collect(2*time.Hour, "delete report "+filepath.Base(lost))
+	runs, err := w.History.List(t.Context())
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	w.remove("remove run "+runs[0].ID, RemoveOptions{Names: []string{runs[0].ID}})
+	w.collect(30*time.Minute, "wait run")
+	w.collect(time.Hour, "delete run")
+	w.collect(0, "delete report "+filepath.Base(made))
+	if _, err := os.Stat(own); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDamagedStore is not collected: nobody knows what a manifest that cannot be read needs.
 func TestDamagedStore(t *testing.T) {
 	w := newWorld(t, open(t, t.TempDir()))

@@ -51,7 +51,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 
 func root(a *door.App) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "cultivar",
+		Use:           "cultivar [COMMAND]",
 		Short:         "Turn an open-weight model and your documents into an adapter of your own",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -63,6 +63,7 @@ func root(a *door.App) *cobra.Command {
 			return nil
 		},
 		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			a.Typed(c, args)
 			return errors.Join(door.CheckNames(c, args), cpu.FromEnv())
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return nextSteps(a, c) },
@@ -75,6 +76,7 @@ func root(a *door.App) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.Home, "home", "", "where datasets and adapters live (default $CULTIVAR_HOME, else ~/.cultivar)")
 	root.PersistentFlags().BoolVar(&a.JSON, "json", false, "print results as JSON")
 	root.AddCommand(commands(a)...)
+	a.Completions(root)
 	return root
 }
 

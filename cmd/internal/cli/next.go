@@ -22,6 +22,9 @@ func nextSteps(a *door.App, c *cobra.Command) error {
 		return err
 	}
 	shown := NextJSON{location, next.Steps(seen)}
+	for i := range shown.Next {
+		shown.Next[i].Command += a.Here()
+	}
 	if a.JSON {
 		return a.PrintJSON(shown)
 	}
@@ -52,7 +55,7 @@ func look(a *door.App, ctx context.Context) (next.Seen, error) {
 	if err != nil {
 		return seen, err
 	}
-	history, err := a.History(ctx)
+	history, err := a.Runs(ctx)
 	if err != nil {
 		return seen, err
 	}

@@ -37,13 +37,10 @@ func runsListCommand(a *door.App) *cobra.Command {
   cultivar runs ls --kind train --limit 5`,
 		Args: door.ExactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := door.OneOf("state", state, append([]string{""}, stateNames()...)...); err != nil {
-				return err
-			}
 			if limit < 0 {
 				return door.Usagef("--limit is %d, want 0 or more", limit)
 			}
-			h, err := a.History(c.Context())
+			h, err := a.Runs(c.Context())
 			if err != nil {
 				return err
 			}
@@ -61,18 +58,11 @@ func runsListCommand(a *door.App) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&state, "state", "", strings.Join(stateNames(), ", "))
+	f.StringVar(&state, "state", "", door.Either(run.States))
 	f.StringVar(&kind, "kind", "", "what was done, such as train")
 	f.IntVar(&limit, "limit", 0, "list the newest so many (default all)")
+	door.Choices(c, "state", door.Strings(run.States)...)
 	return c
-}
-
-func stateNames() []string {
-	var names []string
-	for _, s := range run.States {
-		names = append(names, string(s))
-	}
-	return names
 }
 
 func printRuns(a *door.App, runs []run.Run) error {
@@ -88,7 +78,7 @@ func printRuns(a *door.App, runs []run.Run) error {
 		return nil
 	}
 	// On a narrow terminal only what tells the runs apart is left.
-	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e', Spare: 1}, {Name: "STATE", Shrink: 'e'},
+	columns := []door.Column{{Name: "ID"}, {Name: "KIND", Shrink: 'e', Spare: 1, Least: door.MinColumn}, {Name: "STATE", Shrink: 'e'},
 		{Name: "TOOK", Right: true, Spare: 3}, {Name: "WHO", Shrink: 'e', Spare: 4}, {Name: "OUTPUT", Shrink: 's', Spare: 2}}
 	var rows [][]string
 	for _, l := range list {
@@ -111,7 +101,7 @@ ends one run's only.`,
   cultivar runs show "$(cultivar runs ls --kind train --limit 1 | tail -n 1 | cut -c 1-22)" --json`,
 		Args: door.ExactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			h, err := a.History(c.Context())
+			h, err := a.Runs(c.Context())
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,9 +63,6 @@ work are refused.`,
   cultivar rm support@1 --store ./store --undo --yes`,
 		Args: door.AtLeastArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := door.OneOf("kind", sort, "", string(upkeep.Dataset), string(upkeep.Adapter), string(upkeep.Run)); err != nil {
-				return err
-			}
 			k, err := f.keeper(a, c, by)
 			if err != nil {
 				return err
@@ -78,10 +76,11 @@ work are refused.`,
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&sort, "kind", "", "what the names are of: dataset, adapter or run")
+	c.Flags().StringVar(&sort, "kind", "", "what the names are of: "+door.Either(upkeep.Sorts))
 	c.Flags().BoolVar(&o.Undo, "undo", false, "bring back what was removed and is not deleted yet")
 	c.Flags().StringVar(&by, "by", "", "who removes it (default $USER)")
 	c.Flags().StringVar(&o.Why, "why", "", "why, for the history")
+	door.Choices(c, "kind", door.Strings(upkeep.Sorts)...)
 	return c
 }
 
@@ -92,9 +91,9 @@ func collectCommand(a *door.App) *cobra.Command {
 		Use:   "gc",
 		Short: "Delete what was removed, and what nothing refers to",
 		Long: `Delete what was removed with rm, and what nothing refers to: files of publications that were
-killed, results of workflows that no run in the history used, copies of files of far stores. What
-is found is marked first and deleted by a later call, when --grace has passed since; so nothing is
-lost that somebody is about to refer to.
+killed, results of workflows that no run in the history used, pages of evaluations whose runs are
+gone, copies of files of far stores. What is found is marked first and deleted by a later call, when
+--grace has passed since; so nothing is lost that somebody is about to refer to.
 
 Without --yes it only says what it would do. It may run while others work.`,
 		Example: `  cultivar gc
@@ -194,28 +193,29 @@ func printUpkeep(a *door.App, r upkeep.Report, failed error) error {
 	return errors.Join(err, failed)
 }
 
-// summed puts files, trees and results, of which there may be many, into one line an action and day.
-func summed(items []upkeep.Item) []upkeep.Item {
+// numerous are the sorts of objects of which there may be many.
+var numerous = []string{"file", "tree", "result", "report"}
+
+// summed puts what is numerous, and is not to be looked at one by one, into a line an action and day.
+func summed(items []upkeep.Item) (list []upkeep.Item) {
 	type line struct {
 		what, day string
 		action    upkeep.Action
 	}
-	var list []upkeep.Item
-	at, count := map[line]int{}, map[line]int{}
+	at, more := map[line]int{}, map[line]int64{}
 	for _, i := range items {
-		if i.What != "file" && i.What != "tree" && i.What != "result" || i.Action == upkeep.Keep || i.Action == upkeep.Restore {
-			list = append(list, i)
-			continue
-		}
 		l := line{i.What, door.Day(i.Due), i.Action}
-		if count[l]++; count[l] == 1 {
-			at[l] = len(list)
+		n, seen := at[l]
+		switch {
+		case !slices.Contains(numerous, i.What), i.Action == upkeep.Keep, i.Action == upkeep.Restore:
 			list = append(list, i)
-			continue
+		case !seen:
+			at[l], list = len(list), append(list, i)
+		default:
+			more[l]++
+			list[n].Bytes += i.Bytes
+			list[n].Name = humanize.Comma(1+more[l]) + " objects"
 		}
-		sum := &list[at[l]]
-		sum.Bytes += i.Bytes
-		sum.Name = fmt.Sprintf("%s objects", humanize.Comma(int64(count[l])))
 	}
 	return list
 }

@@ -14,11 +14,15 @@ import (
 // internals are words of the program's insides, which no error has.
 var internals = regexp.MustCompile(`strconv|goroutine|panic|0x[0-9a-f]{6}|\*[a-z]+\.[A-Z]|map\[|nil pointer|invalid syntax|unmarshal|goccy|pflag|<nil>|%!`)
 
+// pasted are the commands in an error and its hint.
+var pasted = regexp.MustCompile("`cultivar( [^`]+)`")
+
 // TestWrong holds what is typed wrongly to an exit code and to one line that says what is wrong, with one that
-// says the way out.
+// says the way out; what that tells to type is understood.
 func TestWrong(t *testing.T) {
 	text := string(testkit.Read(t, filepath.Join("testdata", "wrong.table")))
-	dir, home := t.TempDir(), t.TempDir()
+	dir := t.TempDir()
+	t.Setenv("CULTIVAR_HOME", t.TempDir())
 	furnish(t, dir)
 	t.Chdir(dir)
 	if err := os.MkdirAll("pictures/a", 0o777); err != nil {
@@ -28,7 +32,7 @@ func TestWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"ingest handbook --out handbook", "publish v1 --name handbook --alias prod"} {
-		if code, _, errs := call(append(strings.Fields(line), "--home", home)...); code != 0 {
+		if code, _, errs := call(strings.Fields(line)...); code != 0 {
 			t.Fatalf("%s: %s", line, errs)
 		}
 	}
@@ -47,9 +51,8 @@ func TestWrong(t *testing.T) {
 		}
 		n++
 		args := words(cells[1])
-		seen[args[0]] = true
-		if !strings.Contains(cells[1], "--home") {
-			args = append([]string{"--home", home}, args...)
+		for _, verb := range verbs() {
+			seen[verb] = seen[verb] || strings.HasPrefix(cells[1]+" ", verb+" ")
 		}
 		code, _, errs := call(args...)
 		if code != want {
@@ -58,6 +61,11 @@ func TestWrong(t *testing.T) {
 		lines := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
 		if !strings.HasPrefix(lines[0], "cultivar: error: ") || len(lines) > 2 || len(lines) == 2 && !strings.HasPrefix(lines[1], "cultivar: hint: ") || internals.MatchString(errs) {
 			t.Errorf("%s: not one line and a hint in plain words:\n%s", cells[1], errs)
+		}
+		for _, m := range pasted.FindAllStringSubmatch(errs, -1) {
+			if code, _, said := call(append(words(m[1]), "--help")...); code != 0 {
+				t.Errorf("%s: what it tells to type is wrong: %s\n%s", cells[1], m[1], said)
+			}
 		}
 		for word := range strings.SplitSeq(cells[2], "; ") {
 			if !strings.Contains(errs, word) {
@@ -69,9 +77,8 @@ func TestWrong(t *testing.T) {
 		t.Errorf("%d wrong inputs, want 67", n)
 	}
 	for _, verb := range verbs() {
-		// What takes no arguments can hardly be given wrong ones.
-		if first, _, _ := strings.Cut(verb, " "); !seen[first] && first != "quickstart" {
-			t.Errorf("nobody gets %s wrong", first)
+		if !seen[verb] {
+			t.Errorf("nobody gets %s wrong", verb)
 		}
 	}
 }

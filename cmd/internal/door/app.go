@@ -28,9 +28,13 @@ type App struct {
 	Out  io.Writer // results for people
 	Raw  io.Writer // the same stream, for what must arrive to the byte
 	Err  io.Writer
-	Home string
-	JSON bool
-	Lost error // why help could not be written, of which cobra does not ask
+	Home string // that of --home, "" without it
+	// Store is that of --store, for whoever tells how to look there; verbs have a flag of their own.
+	Store string
+	// Named and Paths are the words of the command line that may name a dataset or an adapter, and a file.
+	Named, Paths []string
+	JSON         bool
+	Lost         error // why help could not be written, of which cobra does not ask
 }
 
 // HomeDir resolves the home: the flag, the environment, the user's directory.
@@ -83,7 +87,16 @@ func ExactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// History opens the history of the home.
+// Runs opens the history of the home for a look at what was done.
+func (a *App) Runs(ctx context.Context) (*run.History, error) {
+	h, err := a.OpenHome(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return run.NewHistory(h.Bucket, time.Now, Who(""), a.WarnError), nil
+}
+
+// History opens the history of the home, which the first run makes.
 func (a *App) History(ctx context.Context) (*run.History, error) {
 	location, err := a.HomeDir()
 	if err != nil {
@@ -96,13 +109,18 @@ func (a *App) History(ctx context.Context) (*run.History, error) {
 	return run.NewHistory(h.Bucket, time.Now, Who(""), a.WarnError), nil
 }
 
-// OpenHome opens the home.
+// OpenHome opens the home for a look at what is there. One that --home names must be there; that of the user is
+// empty until something is made.
 func (a *App) OpenHome(ctx context.Context) (*home.Home, error) {
 	location, err := a.HomeDir()
 	if err != nil {
 		return nil, err
 	}
-	return home.Open(ctx, location)
+	h, err := home.Open(ctx, location)
+	if err == nil && a.Home != "" {
+		err = h.There(ctx)
+	}
+	return h, err
 }
 
 // OrNone is a text, or says that there is none.
@@ -142,7 +160,7 @@ func Require(c *cobra.Command, names ...string) {
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		for _, n := range names {
-			if !c.Flags().Changed(n) {
+			if c.Flags().Lookup(n).Value.String() == "" {
 				return Usagef("--%s is missing; see `%s --help`", n, c.CommandPath())
 			}
 		}

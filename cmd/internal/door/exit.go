@@ -15,6 +15,7 @@ import (
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/trainer/checkpoint"
 	"github.com/cultivar/cultivar/workflows/fault"
+	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 	"github.com/cultivar/cultivar/workflows/training"
 )
@@ -33,7 +34,8 @@ func Hint(err error, format string, args ...any) error {
 	return fault.Hint(err, fmt.Sprintf(format, args...))
 }
 
-// ways are ways out in the words of this door; the first whose error it is counts.
+// ways are ways out in the words of this door; the first whose error it is counts. {home} and {store} stand
+// for the flags with which a command that is pasted looks where this one did.
 var ways = []struct {
 	err error
 	way string
@@ -43,13 +45,16 @@ var ways = []struct {
 	{training.ErrForeign, "choose another --out"},
 	{training.ErrBusy, "choose another --out"},
 	{adapters.ErrOtherBase, "name the base that it was trained on, or --allow-other-base where the weights are the same and only stored in another way"},
-	{registry.ErrMoved, "`cultivar adapter history NAME` says where to; then decide again"},
+	{adapters.ErrNotAdapter, "an adapter is a directory with adapter_config.json, such as `train --out` makes, or a name that `cultivar adapter ls{store}` lists"},
+	{registry.ErrMoved, "`cultivar adapter history NAME{store}` says where to; then decide again"},
 	{registry.ErrVersionExists, "a version never changes: leave out --version to publish the next one"},
 	{store.ErrNoConditions, "two publishers could both win there; `cultivar store probe URL` tells what the store lacks"},
-	{datasets.ErrNotFound, "`cultivar dataset ls` lists the datasets"},
-	{registry.ErrNoVersion, "`cultivar adapter ls` lists what is published"},
-	{registry.ErrNoAlias, "`cultivar adapter ls` lists what is published"},
-	{run.ErrNoRun, "`cultivar runs ls` lists the runs"},
+	{datasets.ErrNotFound, "`cultivar dataset ls{home}` lists the datasets"},
+	{registry.ErrNoVersion, "`cultivar adapter ls{store}` lists what is published"},
+	{registry.ErrNoAlias, "`cultivar adapter ls{store}` lists what is published"},
+	{run.ErrNoRun, "`cultivar runs ls{home}` lists the runs"},
+	{home.ErrNoHome, "--home names what ingest, train or publish have made; without it, it is $CULTIVAR_HOME or ~/.cultivar"},
+	{home.ErrNoStore, "a store is what `publish --store` has made; without --store it is the home's"},
 	{fs.ErrExist, "choose another --out"},
 	{syscall.EROFS, "choose a place that can be written, with --out or --home"},
 	{syscall.ENOTDIR, "choose a place that can be written, with --out or --home"},
@@ -63,9 +68,12 @@ func (a *App) Fail(ctx context.Context, err error) int {
 	if f.Code == fault.Interrupted {
 		f.Hint = "run the same command again to go on"
 	}
+	if near := a.near(err); near != "" && f.Hint == "" {
+		f.Hint = "did you mean " + near + "?"
+	}
 	for _, w := range ways {
 		if f.Hint == "" && errors.Is(err, w.err) {
-			f.Hint = w.way
+			f.Hint = strings.NewReplacer("{home}", a.Here(), "{store}", a.Here()+flag("store", a.Store)).Replace(w.way)
 		}
 	}
 	// A joined error is one finding a line.

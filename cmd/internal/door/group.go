@@ -1,8 +1,6 @@
 package door
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 )
 
@@ -40,16 +38,6 @@ func AtMostArgs(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// OneOf holds a flag's value to a list.
-func OneOf(flag, value string, allowed ...string) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
-	}
-	return Usagef("--%s is %q, want %s", flag, value, strings.Join(allowed, ", "))
 }
 
 // Reported returns a refusal whose whole story has been printed as JSON already, so that standard

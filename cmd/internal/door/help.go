@@ -134,10 +134,15 @@ func hanging(line string, indent, width int) []string {
 // valued is a flag and the start of what follows it.
 var valued = regexp.MustCompile(`(--?[a-z][a-z-]*) ([^-\s])`)
 
+// quoted is what a shell reads as one word, but for what it runs in it.
+var quoted = regexp.MustCompile(`"[^"$]*"|'[^']*'`)
+
 // continued wraps a command line so that a shell reads it as the one that it was; a flag keeps its value.
 func continued(line string, width int) []string {
-	const tie = "\x00"
-	out := hanging(valued.ReplaceAllString(line, "$1"+tie+"$2"), 6, max(0, width-2))
+	line = quoted.ReplaceAllStringFunc(valued.ReplaceAllString(line, "$1"+tie+"$2"), func(s string) string {
+		return strings.ReplaceAll(s, " ", tie)
+	})
+	out := hanging(line, 6, max(0, width-2))
 	for i := range out {
 		out[i] = strings.ReplaceAll(out[i], tie, " ")
 	}

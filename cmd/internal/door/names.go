@@ -71,14 +71,20 @@ func CheckNames(c *cobra.Command, args []string) error {
 
 // argument is the word that stands for an argument in a verb's usage. The last one before the flags may be repeated.
 func argument(use string, i int) string {
-	words := strings.Fields(use)[1:]
-	if flags := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(strings.Trim(w, "["), "--") }); flags >= 0 {
-		words = words[:flags]
-	}
+	words := arguments(use)
 	if len(words) == 0 {
 		return ""
 	}
 	return words[min(i, len(words)-1)]
+}
+
+// arguments are the words that stand for arguments in a verb's usage, which come before the flags.
+func arguments(use string) []string {
+	words := strings.Fields(use)[1:]
+	if flags := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(strings.Trim(w, "["), "-") }); flags >= 0 {
+		words = words[:flags]
+	}
+	return words
 }
 
 // resolve checks a name, and returns the path that a file:// URL means.

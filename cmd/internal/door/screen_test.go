@@ -60,6 +60,8 @@ func TestWrap(t *testing.T) {
 		"sha256:0123456789abcdef is it":  "sha256:0123456789abcdef|is it",
 		"  5  of a kind of thing":        "  5  of a|  kind of|  thing",
 		"日本語 日本語":                        "日本語|日本語",
+		"it takes 12 MB, and":            "it takes|12 MB, and",
+		"50 files of 3 k":                "50 files of|3 k",
 		"a word, andsomethingverylong/x": "a word,|andsomethingverylong/x",
 	} {
 		if got := strings.Join(wrap(text, 11), "|"); got != want {
@@ -76,8 +78,9 @@ func TestTableFits(t *testing.T) {
 	row := []string{"one/two/three/four.md", "12", "0123456789", "a sentence of some words"}
 	for room, want := range map[int]string{
 		80: "one/two/three/four.md  12  0123456789  a sentence of some words",
-		40: "…ee/four.md  12  0123456789  a sentence…",
-		30: "…three/four.md  12  0123456789",
+		52: "…wo/three/four.md  12  0123456789  a sentence of so…",
+		40: "one/two/three/four.md  12  0123456789",
+		30: "one/two/three/four.md  12",
 		12: "…four.md  12",
 	} {
 		widths, show := []int{21, 2, 10, 24}, []bool{true, true, true, true}
@@ -98,6 +101,10 @@ func TestReflow(t *testing.T) {
 	}
 	if got := strings.Join(reflow(text, 0), "\n"); got != text {
 		t.Errorf("got\n%s", got)
+	}
+	want = "  cultivar x \\\n      --prompt \"a b c d\" \\\n      y"
+	if got := strings.Join(continued("  cultivar x --prompt \"a b c d\" y", 20), "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	want = "  cultivar x \\\n      --base ./y \\\n      --out 'a b'"
 	if got := strings.Join(continued("  cultivar x --base ./y --out 'a b'", 20), "\n"); got != want {

@@ -16,7 +16,14 @@ import (
 // otherWords are what other programs call our flags, where no likeness of letters leads there.
 var otherWords = map[string]string{
 	"model": "base", "model-name-or-path": "base", "base-model": "base", "lora": "adapter", "peft": "adapter", "output-dir": "out",
-	"train-file": "data", "dataset": "data", "max-tokens": "max-new-tokens", "n-predict": "max-new-tokens", "text": "prompt", "dest": "out",
+	"name": "out", "input": "data", "train-file": "data", "dataset": "data", "max-tokens": "max-new-tokens", "n-predict": "max-new-tokens", "text": "prompt", "dest": "out",
+}
+
+// otherVerbs are what other programs call our verbs.
+var otherVerbs = map[string]string{
+	"list": "ls", "delete": "rm", "remove": "rm", "info": "show", "get": "show", "log": "history", "prune": "gc", "import": "ingest", "add": "ingest",
+	"finetune": "train", "fit": "train", "evaluate": "eval", "run": "generate", "chat": "generate", "render": "template", "encode": "tokenize",
+	"convert": "export", "merge": "export", "push": "publish", "upload": "publish", "download": "pull", "status": "doctor", "datasets": "dataset", "adapters": "adapter",
 }
 
 // OneStore lets a store be called by where it stands in the sentence, too: publish --to, pull --from.
@@ -100,7 +107,12 @@ func UnknownCommand(c *cobra.Command, name string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	if near := meant(strings.ToLower(name), names); near != "" {
+	name = strings.ToLower(name)
+	near := otherVerbs[name]
+	if !slices.Contains(names, near) {
+		near = meant(name, names)
+	}
+	if near != "" {
 		return Hint(usage, "did you mean `%s %s`?", c.CommandPath(), near)
 	}
 	return Hint(usage, "`%s --help` lists the commands", c.CommandPath())
@@ -124,7 +136,7 @@ func meant(word string, names []string) string {
 			best, least = name, d
 		}
 	}
-	if least > 20 || least == 20 && len(word) < 5 {
+	if least > 20 || least == 20 && len(word) < 5 || least >= 10*len(word) {
 		return ""
 	}
 	return best

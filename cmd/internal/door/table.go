@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,14 +14,19 @@ type Column struct {
 	// Shrink lets a column give way where the table is too wide: 'e' drops the end of its texts,
 	// 's' their start, as for paths, whose end tells more. 0 keeps them whole.
 	Shrink byte
-	// Spare columns are left out of a screen that has no room for them, the highest first.
+	// Spare columns are left out of a screen that has no room for them, the highest first; those of one number go
+	// together.
 	Spare int
+	// Least is to how many columns of the screen it gives way before one that is spare is left out; 0 for enough
+	// of a name or a sentence to tell it.
+	Least int
 }
 
 // The layout of tables, in columns of the terminal.
 const (
 	Gap       = "  "
-	MinColumn = 8
+	MinColumn = 8  // below this nothing is cut
+	telling   = 16 // what a name or a sentence tells something with
 )
 
 // PrintTable prints aligned rows: whole, or as fits where the output is a terminal.
@@ -53,26 +59,26 @@ func (a *App) PrintTable(columns []Column, rows [][]string) error {
 	return err
 }
 
-// spare leaves columns out until the rest, shrunk as far as they may be, have room.
+// spare leaves columns out until the rest, shrunk as far as they tell something, have room.
 func spare(columns []Column, widths []int, show []bool, room int) {
 	for {
-		least, most := -len(Gap), -1
+		least, most := -len(Gap), 0
 		for i, c := range columns {
 			if !show[i] {
 				continue
 			}
 			least += len(Gap) + widths[i]
 			if c.Shrink != 0 {
-				least -= max(0, widths[i]-MinColumn)
+				least -= max(0, widths[i]-cmp.Or(c.Least, telling))
 			}
-			if c.Spare > 0 && (most < 0 || c.Spare >= columns[most].Spare) {
-				most = i
-			}
+			most = max(most, c.Spare)
 		}
-		if least <= room || most < 0 {
+		if least <= room || most == 0 {
 			return
 		}
-		show[most] = false
+		for i, c := range columns {
+			show[i] = show[i] && c.Spare < most
+		}
 	}
 }
 
@@ -104,7 +110,11 @@ func tableLine(columns []Column, widths []int, show []bool, row []string) string
 		if !show[i] {
 			continue
 		}
-		text = Shorten(text, widths[i], columns[i].Shrink)
+		side := columns[i].Shrink
+		if strings.Contains(text, " ") {
+			side = 'e' // a sentence, among paths
+		}
+		text = Shorten(text, widths[i], side)
 		pad := strings.Repeat(" ", max(0, widths[i]-textWidth(text)))
 		if b.Len() > 0 {
 			b.WriteString(Gap)

@@ -3,6 +3,7 @@ package door
 import (
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -60,12 +61,19 @@ func runeWidth(r rune) int {
 	return 1
 }
 
+// tie is a space at which no line ends.
+const tie = "\x00"
+
+// measured is a number with the unit behind it, which belong together.
+var measured = regexp.MustCompile(`(\d) ([kMGT]?B|[kMGT]|%)([,;.)]*)( |$)`)
+
 // wrap breaks a text between words so that lines take at most room columns, 0 for any number. A word that
 // is wider, such as a path or a digest, stays whole: what is copied from a screen must be what it was.
 func wrap(s string, room int) []string {
 	if room <= 0 || textWidth(s) <= room {
 		return []string{s}
 	}
+	s = measured.ReplaceAllString(s, "$1"+tie+"$2$3$4")
 	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	var lines []string
 	line, empty := indent, true
@@ -82,5 +90,9 @@ func wrap(s string, room int) []string {
 		}
 		line, empty = line+word, false
 	}
-	return append(lines, strings.TrimRight(line, " "))
+	lines = append(lines, strings.TrimRight(line, " "))
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], tie, " ")
+	}
+	return lines
 }

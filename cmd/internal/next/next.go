@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -85,6 +86,7 @@ func (s Seen) afterIngest(name string) []Step {
 			break
 		}
 	}
+	base = door.Quoted(base)
 	return []Step{
 		{"dataset exclusions " + name, "see what was left out, and why"},
 		{"train --base " + base + " --data " + name + " --plan", "see what a training would take"},
@@ -100,6 +102,7 @@ func (s Seen) afterTrain(r run.Run, dir string) []Step {
 			data = in.Ref
 		}
 	}
+	base, dir, data = door.Quoted(base), door.Quoted(dir), door.Quoted(data)
 	return []Step{
 		{"eval --base " + base + " --adapter " + dir + " --data " + data, "measure it on what it has not seen"},
 		{"generate --base " + base + " --adapter " + dir + " --chat", "talk to it"},
@@ -115,6 +118,7 @@ func (s Seen) afterPublish(ref string) []Step {
 			break
 		}
 	}
+	base = door.Quoted(base)
 	return []Step{
 		{"adapter show " + ref, "see what it is and what it was made from"},
 		{"pull " + ref + " --out ./" + bare(ref), "get it, verified, for a serving engine"},

@@ -31,22 +31,17 @@ and diff also take a directory.`,
 	return c
 }
 
-// Registry opens the adapters at a store's URL, or the home's.
-func Registry(a *door.App, ctx context.Context, store string) (*registry.Registry, error) {
-	location, err := a.HomeDir()
+// ToRead opens the adapters at a store's URL, or the home's, for a look at what is there: what is named must be.
+func ToRead(a *door.App, ctx context.Context, store string) (*registry.Registry, error) {
+	open := a.OpenHome
+	if store != "" {
+		open = func(ctx context.Context) (*home.Home, error) { return home.OfStore(ctx, store) }
+	}
+	h, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return home.Registry(ctx, location, store)
-}
-
-// ToRead is Registry for a look at what is there: a store that is named must hold something.
-func ToRead(a *door.App, ctx context.Context, store string) (*registry.Registry, error) {
-	reg, err := Registry(a, ctx, store)
-	if err == nil && store != "" {
-		err = home.Existing(ctx, reg.Bucket())
-	}
-	return reg, err
+	return h.Adapters, nil
 }
 
 func adapterListCommand(a *door.App, store *string) *cobra.Command {

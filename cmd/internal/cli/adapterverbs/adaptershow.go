@@ -193,7 +193,7 @@ func FindAdapter(a *door.App, ctx context.Context, store, ref string) (models.Fo
 	if err != nil {
 		return models.FoundAdapter{}, err
 	}
-	return models.FindAdapter(ctx, home, store, ref)
+	return models.FindAdapter(ctx, models.AdapterRef{Home: home, Store: store, Adapter: ref, Warn: a.Warn})
 }
 
 func adapterDiffCommand(a *door.App, store *string) *cobra.Command {

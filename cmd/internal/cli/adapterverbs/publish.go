@@ -1,14 +1,17 @@
 package adapterverbs
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/internal/humanize"
+	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/kinds"
+	"github.com/cultivar/cultivar/workflows/models"
 	"github.com/cultivar/cultivar/workflows/publication"
 )
 
@@ -28,10 +31,11 @@ EXIT STATUS
   0  done, or done before
   1  failed
   2  usage
-  3  the adapter is not sound, the version exists, or the store is not safe to publish to`,
+  3  the adapter is not sound or not finished, the version exists, or the store is not safe`,
 		Example: `  cultivar publish ./handbook-adapter --name handbook --alias prod --why "weekly refresh"
   cultivar publish ./adapter --name support --store ./store`,
-		Args: door.ExactArgs("ADAPTER"),
+		Args:              door.ExactArgs("ADAPTER"),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Dir = args[0]
 			return runPublish(a, c, o)
@@ -62,6 +66,12 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 		return err
 	}
 	r, err := door.Recorded(a, c, kinds.Publishing(), o)
+	if errors.Is(err, publication.ErrUnfinished) {
+		return door.Hint(err, "train to its end with the same command, or publish the checkpoint: `cultivar publish %s --name %s`", models.Checkpoint(o.Dir), o.Name)
+	}
+	if err != nil && registry.CheckName(o.Name) != nil {
+		return door.Rename("name", o.Name, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/cli/adapterverbs"
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/datasets/export"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -148,6 +149,7 @@ func ShowDataset(a *door.App, d *catalog.Dataset) error {
 	}
 	f.Add("documents", "%d kept of %d (%s characters)", m.Counts.Documents, m.Counts.Input, humanize.Count(m.Counts.Chars))
 	addCounts(&f, "dropped", m.Counts.DroppedBy)
+	addLeft(&f, m.Counts.SkippedBy)
 	if len(m.Counts.SpansBy) > 0 {
 		addCounts(&f, "cut out", m.Counts.SpansBy)
 	}
@@ -220,10 +222,13 @@ their ids, which other trainers take, too.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Format, "format", "", "parquet, jsonl or arrow")
+	f.StringVar(&o.Format, "format", "", door.Either(export.RowFormats))
 	f.StringVar(&o.Out, "out", "", "file to write, which must not exist")
-	f.StringVar(&o.Table, "table", "examples", "documents, examples, exclusions or redactions")
-	f.StringVar(&split, "split", "", "of the examples: train, validation or test (default all)")
+	f.StringVar(&o.Table, "table", "examples", door.Either(export.Tables))
+	f.StringVar(&split, "split", "", "of the examples: "+door.Either(datasets.Splits)+" (default all)")
+	door.Choices(c, "format", export.RowFormats...)
+	door.Choices(c, "table", export.Tables...)
+	door.Choices(c, "split", door.Strings(datasets.Splits)...)
 	door.Require(c, "format", "out")
 	return c
 }

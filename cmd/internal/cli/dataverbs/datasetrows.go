@@ -155,6 +155,9 @@ func printRedactions(a *door.App, list []datasets.Redaction) error {
 	return a.PrintTable(columns, rows)
 }
 
+// sampled are the tables that sample draws from.
+var sampled = []string{"documents", "examples"}
+
 func datasetSampleCommand(a *door.App) *cobra.Command {
 	var n int
 	var seed uint64
@@ -170,9 +173,6 @@ rows of a version.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if n < 1 {
 				return door.Usagef("-n is %d, want 1 or more", n)
-			}
-			if err := door.OneOf("table", kind, "documents", "examples"); err != nil {
-				return err
 			}
 			d, err := OpenDataset(a, c.Context(), args[0])
 			if err != nil {
@@ -191,7 +191,8 @@ rows of a version.`,
 	f := c.Flags()
 	f.IntVarP(&n, "rows", "n", 3, "how many rows")
 	f.Uint64Var(&seed, "seed", 0, "of the draw")
-	f.StringVar(&kind, "table", "documents", "documents or examples")
+	f.StringVar(&kind, "table", sampled[0], door.Either(sampled))
+	door.Choices(c, "table", sampled...)
 	return c
 }
 
@@ -287,19 +288,8 @@ func printDatasetDiff(a *door.App, d export.DatasetDiff, limit int) error {
 }
 
 func runDatasetExport(a *door.App, c *cobra.Command, ref string, o export.RowsOptions, split string) error {
-	if err := door.OneOf("format", o.Format, export.RowFormats...); err != nil {
-		return err
-	}
-	if err := door.OneOf("table", o.Table, export.Tables...); err != nil {
-		return err
-	}
-	if split != "" {
-		if err := door.OneOf("split", split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
-			return err
-		}
-		if o.Table != "examples" {
-			return door.Usagef("--split is for --table examples")
-		}
+	if split != "" && o.Table != "examples" {
+		return door.Usagef("--split is for --table examples")
 	}
 	var err error
 	if o.Dataset, err = OpenDataset(a, c.Context(), ref); err != nil {

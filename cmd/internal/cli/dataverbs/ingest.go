@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/cmd/internal/settings"
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
@@ -47,7 +48,7 @@ A file .cultivarignore in a source, in the syntax of .gitignore, says what to le
 	f.StringVar(&o.config, "config", "", "`FILE` of a configuration (YAML); see cultivar config schema ingest")
 	f.Float64Var(&o.validation, "validation", 0, "override split.validation, a share of the documents")
 	f.Float64Var(&o.test, "test", 0, "override split.test, a share of the documents")
-	door.Settings(c, &o.set)
+	settings.Flag(c, &o.set)
 	door.Require(c, "out")
 	return c
 }
@@ -79,7 +80,7 @@ func (o ingestOptions) resolve(c *cobra.Command) (cfg ingestion.Config, origins 
 	if c.Flags().Changed("test") {
 		cfg.Split.Test, origins["split.test"] = o.test, "--test"
 	}
-	if err := door.Set(&cfg, o.set, origins); err != nil {
+	if err := settings.Apply(c.Name(), &cfg, o.set, origins); err != nil {
 		return cfg, nil, err
 	}
 	return cfg, origins, door.UsageError(cfg.Validate()) // the file was sound: it is a flag
@@ -87,7 +88,7 @@ func (o ingestOptions) resolve(c *cobra.Command) (cfg ingestion.Config, origins 
 
 func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions) error {
 	if err := catalog.CheckName(o.out); err != nil {
-		return door.UsageError(err)
+		return door.Rename("out", o.out, door.UsageError(err))
 	}
 	cfg, origins, err := o.resolve(c)
 	if err != nil {

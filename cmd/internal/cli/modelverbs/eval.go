@@ -3,7 +3,6 @@ package modelverbs
 import (
 	"errors"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,9 +54,9 @@ The loss of rows leaves a page to look at in a browser: in the home's reports, o
 	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", door.AdapterUsage)
 	door.AllowOtherBase(c, &o.AllowOtherBase)
-	f.StringVar(&o.quantize, "quantize", "", quantizeUsage)
+	f.StringVar(&o.quantize, "quantize", "", quantizeUsage())
 	f.StringVar(&o.Data, "data", "", "dataset, or a file or directory of rows")
-	f.StringVar(&o.Split, "split", "test", "of a dataset: train, validation or test")
+	f.StringVar(&o.Split, "split", "test", "of a dataset: "+door.Either(datasets.Splits))
 	f.IntVar(&o.MaxSeqLength, "max-seq-length", 0, "tokens of a window, instead of the training's or the model's")
 	f.StringVar(&o.ChatTemplate, "chat-template", "", "file of a chat template, instead of the base's")
 	f.StringSliceVar(&o.mapping, "map", nil, "of a file: what its keys are, as prompt=question,completion=answer")
@@ -66,6 +65,8 @@ The loss of rows leaves a page to look at in a browser: in the home's reports, o
 	f.BoolVar(&o.knowledge, "knowledge", false, "of a dataset: what is known of its documents, base against adapter")
 	f.StringVar(&o.Report, "report", "", "file of the page about the result (default one in the home's reports)")
 	f.BoolVar(&o.logprobs, "logprobs", false, "with --json: the log-probability of every token")
+	door.Choices(c, "split", door.Strings(datasets.Splits)...)
+	door.Choices(c, "quantize", bases.QuantiseMethods()...)
 	door.Require(c, "base", "data")
 	return c
 }
@@ -104,16 +105,10 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 // resolve takes over the flags that were given.
 func (o *evalOptions) resolve(c *cobra.Command) error {
 	changed := c.Flags().Changed
-	if err := door.OneOf("split", o.Split, string(datasets.Train), string(datasets.Validation), string(datasets.Test)); err != nil {
-		return err
-	}
 	if changed("append-eos") {
 		o.AppendEOS = &o.appendEOS
 	}
 	if changed("quantize") {
-		if err := checkQuantize(o.quantize); err != nil {
-			return err
-		}
 		o.Quantize = &o.quantize
 	}
 	if changed("max-seq-length") && o.MaxSeqLength < 2 {
@@ -154,12 +149,6 @@ func printEval(a *door.App, r training.EvalResult) error {
 }
 
 // quantizeUsage is the help of the flag where it is not a key of a configuration.
-const quantizeUsage = "quantise the linear weights on load: nf4 or int8"
-
-// checkQuantize refuses a flag that names no method.
-func checkQuantize(method string) error {
-	if methods := bases.QuantiseMethods(); method != "" && !slices.Contains(methods, method) {
-		return door.Usagef("--quantize is %q, want %s", method, strings.Join(methods, " or "))
-	}
-	return nil
+func quantizeUsage() string {
+	return "quantise the linear weights on load: " + door.Either(bases.QuantiseMethods())
 }

@@ -31,7 +31,7 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
   cultivar export ./adapter --format peft --fold-rslora --out ./for-vllm
   cultivar export handbook:prod --format gguf --base ./smollm --out handbook.gguf`,
 		Args: func(c *cobra.Command, args []string) error {
-			if format == mergedGGUF && len(args) == 0 {
+			if format == exporting.FormatMergedGGUF && len(args) == 0 {
 				return nil
 			}
 			return door.ExactArgs("ADAPTER")(c, args)
@@ -44,37 +44,27 @@ ADAPTER is a directory, or NAME, NAME@3 or NAME:ALIAS in the registry.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "", "peft, merged, gguf or merged-gguf")
+	f.StringVar(&format, "format", "", door.Either(exporting.Formats))
 	f.StringVar(&o.Out, "out", "", "directory to make, or for GGUF the file")
 	f.StringVar(&o.Base, "base", "", "merged: the model to merge into, a directory or hf://org/name@revision")
-	f.StringVar(&dtype, "dtype", "keep", "merged: float32, bfloat16, float16, or keep the base's (of what is quantised, that of its embeddings)")
-	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as f32, f16, bf16 or q8_0 (default f32 for an adapter, the base's own types for a model)")
+	f.StringVar(&dtype, "dtype", "keep", "merged: "+door.Either(export.DTypes)+"; keep is the base's own (of what is quantised, that of its embeddings)")
+	f.StringVar(&outType, "outtype", "", "GGUF: store matrices as "+door.Either(export.OutTypes)+" (default f32 for an adapter, the base's own types for a model)")
 	f.BoolVar(&o.FoldRSLoRA, "fold-rslora", false, "peft: write rank-stabilised LoRA as the plain LoRA that computes the same")
 	door.AllowOtherBase(c, &o.AllowOtherBase)
 	door.StoreFlag(c, &o.Store, door.StoreUsage+" that the adapter is in; --from is the same")
+	door.Choices(c, "format", exporting.Formats...)
+	door.Choices(c, "dtype", door.Strings(export.DTypes)...)
+	door.Choices(c, "outtype", door.Strings(export.OutTypes)...)
 	door.Require(c, "format", "out")
 	return c
 }
 
-// mergedGGUF is the format that needs no adapter.
-const mergedGGUF = "merged-gguf"
-
 func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype, outType string) error {
-	if err := door.OneOf("format", format, "peft", "merged", "gguf", mergedGGUF); err != nil {
-		return err
-	}
 	if err := exclusive(c, format); err != nil {
 		return err
 	}
+	o.DType, o.OutType = export.DType(dtype), export.OutType(outType)
 	var err error
-	if o.DType, err = export.ParseDType(dtype); err != nil {
-		return door.UsageError(err)
-	}
-	if outType != "" {
-		if o.OutType, err = export.ParseOutType(outType); err != nil {
-			return door.UsageError(err)
-		}
-	}
 	if o.Home, err = a.HomeDir(); err != nil {
 		return err
 	}
@@ -95,8 +85,8 @@ func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype
 // exclusive refuses flags that belong to another format, and wants those that the format needs.
 func exclusive(c *cobra.Command, format string) error {
 	takes := map[string][]string{
-		"peft": {"fold-rslora"}, "merged": {"base", "dtype", door.OtherBaseFlag}, "gguf": {"base", "outtype", door.OtherBaseFlag},
-		mergedGGUF: {"base", "outtype", door.OtherBaseFlag},
+		exporting.FormatPEFT: {"fold-rslora"}, exporting.FormatMerged: {"base", "dtype", door.OtherBaseFlag}, exporting.FormatGGUF: {"base", "outtype", door.OtherBaseFlag},
+		exporting.FormatMergedGGUF: {"base", "outtype", door.OtherBaseFlag},
 	}[format]
 	for _, name := range []string{"base", "dtype", "outtype", "fold-rslora", door.OtherBaseFlag} {
 		if c.Flags().Changed(name) && !slices.Contains(takes, name) {
@@ -104,7 +94,7 @@ func exclusive(c *cobra.Command, format string) error {
 		}
 	}
 	if slices.Contains(takes, "base") && !c.Flags().Changed("base") {
-		if format == "gguf" {
+		if format == exporting.FormatGGUF {
 			return door.Usagef("--base is missing: --format gguf needs the model that the adapter is for")
 		}
 		return door.Usagef("--base is missing: --format %s needs the model to merge into", format)
@@ -116,10 +106,10 @@ func printExported(a *door.App, r exporting.Result, o exporting.Options, format 
 	if a.JSON {
 		return a.PrintJSON(r)
 	}
-	if format == "peft" {
+	if format == exporting.FormatPEFT {
 		return a.Say("%s in %s", r.Adapter, o.Out)
 	}
-	if format == "gguf" || r.Adapter == "" {
+	if format == exporting.FormatGGUF || r.Adapter == "" {
 		return a.Say("%d tensors (%s) in %s", r.Tensors, humanize.Bytes(r.Bytes), o.Out)
 	}
 	return a.Say("%s merged into %d of %d weights (%s) in %s", r.Adapter, r.Modules, r.Tensors, humanize.Bytes(r.Bytes), o.Out)

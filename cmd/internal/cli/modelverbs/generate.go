@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/workflows/generation"
 )
@@ -43,7 +44,7 @@ is answered to; /forget begins anew, /bye or the end of the input ends it.`,
 	f.StringVar(&o.Base, "base", "", door.BaseUsage)
 	f.StringVar(&o.Adapter, "adapter", "", door.AdapterUsage)
 	door.AllowOtherBase(c, &o.AllowOtherBase)
-	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage)
+	f.StringVar(&o.Quantize, "quantize", "", quantizeUsage())
 	f.StringArrayVar(&o.Prompts, "prompt", nil, "text to continue (may be given several times)")
 	f.StringVar(&o.MessagesFile, "messages", "", "file with a JSON array of messages, or an object with \"messages\"")
 	f.StringVar(&in.ids, "prompt-ids", "", "tokens to continue, as 1,2,3")
@@ -61,15 +62,13 @@ is answered to; /forget begins anew, /bye or the end of the input ends it.`,
 	f.Uint64Var(&o.Seed, "seed", 0, "of sampling")
 	f.StringArrayVar(&o.StopTexts, "stop", nil, "text that ends the answer (may be given several times)")
 	f.BoolVar(&o.IgnoreEOS, "ignore-eos", false, "go on after the end-of-sequence token")
+	door.Choices(c, "quantize", bases.QuantiseMethods()...)
 	door.Require(c, "base")
 	return c
 }
 
 func runGenerate(a *door.App, c *cobra.Command, o generation.Options, in asked) error {
-	err := checkQuantize(o.Quantize)
-	if err != nil {
-		return err
-	}
+	var err error
 	if o.Now, err = now(); err != nil {
 		return err
 	}

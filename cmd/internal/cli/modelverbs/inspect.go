@@ -20,6 +20,7 @@ import (
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/store/registry"
 	"github.com/cultivar/cultivar/workflows/inspect"
+	"github.com/cultivar/cultivar/workflows/models"
 )
 
 // InspectCommand is inspect.
@@ -110,7 +111,7 @@ func inspectDir(a *door.App, ctx context.Context, dir string) error {
 		return err == nil
 	}
 	switch {
-	case has(peft.ConfigName):
+	case has(peft.ConfigName), models.Checkpoint(dir) != "":
 		return inspectAdapter(a, ctx, "", dir)
 	case has("config.json"):
 		return inspectBase(a, dir)

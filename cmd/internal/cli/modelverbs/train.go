@@ -4,13 +4,14 @@ package modelverbs
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/bases"
 	"github.com/cultivar/cultivar/cmd/internal/door"
+	"github.com/cultivar/cultivar/cmd/internal/settings"
 	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/yamlerr"
@@ -66,19 +67,21 @@ EXIT STATUS
 	f.StringVar(&o.base, "base", "", door.BaseUsage)
 	f.StringVar(&o.data, "data", "", "dataset, or a file or directory of rows (.jsonl, .json, .csv, .parquet, .txt)")
 	f.StringVar(&o.config, "config", "", "`FILE` of a training configuration (YAML); see cultivar config schema")
-	door.Settings(c, &o.set)
+	settings.Flag(c, &o.set)
 	f.StringVar(&o.out, "out", "", "output directory")
 	f.BoolVar(&o.plan, "plan", false, "say what the run would train and take, and stop")
 	f.IntVar(&o.show, "show", 0, "with --plan: print so many rows, with the tokens that are trained marked")
 	f.StringVar(&o.memory, "memory", "", "what the process may take, such as 1.2GB (default 90 % of what is free)")
 	f.BoolVar(&o.restart, "restart", false, "discard what the output directory holds of another run")
-	f.StringVar(&o.objective, "objective", "", "override objective: "+strings.Join(objective.Names(), ", "))
-	f.StringVar(&o.quantize, "quantize", "", "override quantize: nf4 or int8")
+	f.StringVar(&o.objective, "objective", "", "override objective: "+door.Either(objective.Names()))
+	f.StringVar(&o.quantize, "quantize", "", "override quantize: "+door.Either(bases.QuantiseMethods()))
 	f.IntVar(&o.maxSteps, "max-steps", 0, "override max_steps")
 	f.Float64Var(&o.epochs, "num-epochs", 0, "override num_epochs")
 	f.Float64Var(&o.learningRate, "learning-rate", 0, "override learning_rate")
 	f.Uint64Var(&o.seed, "seed", 0, "override seed")
 	door.AllowOtherBase(c, &o.otherBase)
+	door.Choices(c, "objective", objective.Names()...)
+	door.Choices(c, "quantize", bases.QuantiseMethods()...)
 	door.Require(c, "base", "data")
 	return c
 }
@@ -125,15 +128,12 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	return printTrained(a, o.out, result)
 }
 
-// check refuses flags that name nothing there is. What a file says is for Config.Validate.
+// check refuses flags that do not go together. What a file says is for Config.Validate.
 func (o trainOptions) check() error {
-	if names := objective.Names(); o.objective != "" && !slices.Contains(names, o.objective) {
-		return door.Usagef("--objective is %q, want one of %s", o.objective, strings.Join(names, ", "))
-	}
 	if o.show < 0 || o.show > 0 && !o.plan {
 		return door.Usagef("--show wants a number of rows, and --plan")
 	}
-	return checkQuantize(o.quantize)
+	return nil
 }
 
 // resolve reads the configuration file and applies the flags over it; origins says where each key was set.
@@ -177,7 +177,7 @@ func (o trainOptions) resolve(c *cobra.Command) (cfg trainer.Config, origins map
 	if changed("seed") {
 		cfg.Seed = o.seed
 	}
-	if err := door.Set(&cfg, o.set, origins); err != nil {
+	if err := settings.Apply(c.Name(), &cfg, o.set, origins); err != nil {
 		return cfg, nil, err
 	}
 	if err := cfg.Validate(); err != nil { // the file was sound: it is a flag

@@ -52,8 +52,10 @@ func planTraining(a *door.App, ctx context.Context, o training.Options, show int
 	return moreMemory(errors.Join(err, a.PrintFields(&f), printExamples(a, plan.Shown)))
 }
 
-// printData says what is trained.
+// addData says what is trained.
 func addData(f *door.Fields, p training.Plan) {
+	f.Add("base", "%s", p.Base.Name)
+	f.Add("", "%s", p.Base.Digest)
 	f.Add("objective", "%s", p.Objective)
 	held := "none held out"
 	if p.HeldOut > 0 {
@@ -138,7 +140,7 @@ func addPlan(f *door.Fields, p trainer.Plan) {
 		return
 	}
 	step := time.Duration(p.SecondsPerStep * float64(time.Second))
-	f.Add("work", "%.3g TFLOP a step, at %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
-	f.Add("time", "%s a step (%.0f tokens/s), %s in all, evaluation not counted",
+	f.Add("work", "%.3g TFLOP a step, at about %.0f GFLOP/s", p.FLOPsPerStep/1e12, p.FLOPsPerStep/p.SecondsPerStep/1e9)
+	f.Add("time", "about %s a step (%.0f tokens/s), %s in all, evaluation not counted",
 		humanize.Duration(step), p.TokensPerStep/p.SecondsPerStep, humanize.Duration(step*time.Duration(p.Steps)))
 }

@@ -1,0 +1,21 @@
+package door
+
+import "strings"
+
+// Here is what a command needs to be about the same home as this one when it is pasted: " --home X", or "".
+func (a *App) Here() string { return flag("home", a.Home) }
+
+func flag(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return " --" + name + " " + Quoted(value)
+}
+
+// Quoted writes a word so that a shell reads it as one.
+func Quoted(word string) string {
+	if word != "" && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
