@@ -44,6 +44,9 @@ type Dirs struct{ Root string }
 // Base is where the base is put at the end.
 func (d Dirs) Base() string { return filepath.Join(d.Root, "base", base.Name) }
 
+// Adapter is where the adapter is put at the end.
+func (d Dirs) Adapter() string { return filepath.Join(d.Root, "adapter") }
+
 // Home holds the dataset, the registry and history.
 func (d Dirs) Home() string { return filepath.Join(d.Root, "home") }
 
@@ -52,7 +55,7 @@ func (d Dirs) Reports(q Report) []string {
 	list := []string{}
 	name, version, _ := strings.Cut(q.Ingested.Ref, "@")
 	for _, path := range []string{
-		filepath.Join(d.Home(), "datasets", name, "v"+version, reports.File), filepath.Join(d.Root, "adapter", reports.File),
+		filepath.Join(d.Home(), "datasets", name, "v"+version, reports.File), filepath.Join(d.Adapter(), reports.File),
 	} {
 		if _, err := os.Stat(path); err == nil {
 			list = append(list, path)
@@ -159,7 +162,7 @@ func Read(r run.Run) (Report, error) {
 func Finish(ctx context.Context, env workflows.Env, d Dirs, r run.Run) error {
 	dirs := map[string]string{
 		stageBase: d.Base(), stageDocuments: filepath.Join(d.Root, "documents"),
-		stageTrain: filepath.Join(d.Root, "adapter"), stagePull: filepath.Join(d.Root, "pulled"),
+		stageTrain: d.Adapter(), stagePull: filepath.Join(d.Root, "pulled"),
 	}
 	for _, s := range r.Stages {
 		dir, ok := dirs[s.Stage]

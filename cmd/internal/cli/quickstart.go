@@ -25,7 +25,7 @@ func quickstartCommand(a *door.App) *cobra.Command {
 		Short: "Do the whole job once, offline, on documents and a base that come with the program",
 		Long: `Do the whole job once, offline, on documents and a base that come with the program: ingest the
 documents of a company that does not exist, fit an adapter to them, measure it on documents held
-back, publish it, pull it back, and ask base and adapter the same question.
+back, publish it, pull it back, and ask base and adapter the same three questions.
 
 Run again it reuses what is there and still right.`,
 		Example: `  cultivar quickstart
@@ -93,10 +93,7 @@ func printQuickstart(a *door.App, q quickstart.Report, dirs quickstart.Dirs) err
 	f.Add("adapter", "%s = %s:%s, published, pulled back and verified", q.Published.Ref, quickstart.Name, quickstart.Alias)
 	f.Add("", "%s", q.Adapter)
 	f.Add("", "")
-	f.Add("question", "%s", q.Answers.Question)
-	f.Add("  base", "%s", strings.TrimSpace(q.Answers.Base))
-	f.Add("  adapter", "%s", strings.TrimSpace(q.Answers.Adapter))
-	f.Add("", "")
+	addAnswers(&f, q.Answers.Questions)
 	if len(q.Reused) > 0 {
 		addWrapped(&f, "reused", q.Reused)
 	}
@@ -108,12 +105,31 @@ func printQuickstart(a *door.App, q quickstart.Report, dirs quickstart.Dirs) err
 		return err
 	}
 	_, err := fmt.Fprintf(a.Out, `
-next, on a folder of your own:
+next, ask it something else:
+  cultivar generate --base %[1]s --adapter %[2]s --max-new-tokens 16 --prompt "A visitor badge is valid for"
+
+then, on a folder of your own:
   cultivar ingest ./your-folder --out mine
   cultivar train --base %[1]s --data mine --out mine-adapter
   cultivar generate --base %[1]s --adapter mine-adapter --prompt "…"
-`, dirs.Base())
+`, door.Quoted(dirs.Base()), door.Quoted(dirs.Adapter()))
 	return err
+}
+
+// addAnswers adds what was asked, and says of a question that the documents do not answer that they do not:
+// what the adapter says to it then is made up.
+func addAnswers(f *door.Fields, list []kinds.Answered) {
+	for _, q := range list {
+		f.Add("asked", "%s", q.Question)
+		f.Add("  base", "%s", strings.TrimSpace(q.Base))
+		f.Add("  adapter", "%s", strings.TrimSpace(q.Adapter))
+		if q.Documents == "" {
+			f.Add("", "(no document says: the adapter makes its answer up, as the base does)")
+		}
+	}
+	f.Add("", "")
+	f.Add("sent as", "%q", list[0].Prompt)
+	f.Add("", "")
 }
 
 // ruleNames say in words what the rules of ingestion found.

@@ -76,8 +76,13 @@ func TestCounts(t *testing.T) {
 // documents it names state it: that all keywords stand in one line.
 func TestFacts(t *testing.T) {
 	docs := load(t)
-	if len(Facts) < 25 || Facts[0].Question != Question {
-		t.Fatalf("%d facts, the first answers %q", len(Facts), Facts[0].Question)
+	if len(Facts) < 25 {
+		t.Fatalf("%d facts", len(Facts))
+	}
+	for name, d := range docs {
+		if strings.Contains(text(t, d), "Class F") {
+			t.Errorf("%s speaks of what %q asks", name, Unanswered)
+		}
 	}
 	for _, f := range Facts {
 		asked := 0

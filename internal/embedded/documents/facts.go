@@ -1,7 +1,10 @@
 package documents
 
-// Question is the one that the quickstart asks, of the base model and of the trained adapter.
-const Question = "How long are Class B records kept?"
+// Unanswered is a question that no document answers, though it looks like one that they do.
+const Unanswered = "How long are Class F records kept?"
+
+// Asked are the facts that the quickstart asks about, of the base model and of the trained adapter.
+func Asked() []Fact { return Facts[:2] }
 
 // Fact is something that several of the documents state, each in its own words, and that no text
 // outside of them does.
@@ -12,10 +15,10 @@ type Fact struct {
 	Documents []string // paths below files/ of documents that state it; copies are left out
 }
 
-// Facts are the facts that the documents teach. The first answers Question.
+// Facts are the facts that the documents teach.
 var Facts = []Fact{
 	{
-		Question: Question,
+		Question: "How long are Class B records kept?",
 		Answer:   "Class B records are kept for eleven years from the date of the last delivery.",
 		Keywords: []string{"eleven years"},
 		Documents: []string{
