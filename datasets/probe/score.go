@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -42,6 +43,9 @@ type Estimate struct {
 	Low      float64 `json:"low"`      // of the interval, by the bootstrap over documents
 	High     float64 `json:"high"`
 }
+
+// String is the share with its interval.
+func (e Estimate) String() string { return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Accuracy, e.Low, e.High) }
 
 // DocumentScore is what is known of one document.
 type DocumentScore struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/cultivar/cultivar/workflows"
+	"github.com/cultivar/cultivar/workflows/knowledge"
 	"github.com/cultivar/cultivar/workflows/training"
 )
 
@@ -81,6 +82,27 @@ func Evaluating() workflows.Work[training.EvalOptions, training.EvalResult] {
 				ref = r.Report
 			}
 			return used, one(workflows.Report, ref, r.Digest())
+		},
+	}
+}
+
+// Knowing is a measurement of what is known of a dataset's documents.
+func Knowing() workflows.Work[knowledge.Options, knowledge.Result] {
+	return workflows.Work[knowledge.Options, knowledge.Result]{
+		Name: "eval", Do: knowledge.Measure,
+		Config: func(o knowledge.Options) any {
+			return map[string]any{"knowledge": o.Probe, "quantize": o.Quantize}
+		},
+		Tell: func(o knowledge.Options, k knowledge.Result) (used, made []workflows.Artefact) {
+			used = append(one(workflows.Base, o.Base, k.BaseDigest), rowsOf(k.Data))
+			if k.AdapterDigest != "" {
+				used = append(used, workflows.Artefact{Type: workflows.Adapter, Ref: o.Adapter, Digest: k.AdapterDigest})
+			}
+			ref := "knowledge"
+			if k.Report != "" {
+				ref = k.Report
+			}
+			return used, one(workflows.Report, ref, k.Digest())
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/datasets/probe"
 	"github.com/cultivar/cultivar/internal/report"
 	"github.com/cultivar/cultivar/pipeline"
 	"github.com/cultivar/cultivar/store/registry"
@@ -184,5 +185,31 @@ func TestWrite(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// What is known of documents is told by document and by directory, and what was taken for false is quoted.
+func TestKnowledgePage(t *testing.T) {
+	score := func(first, second float64) probe.Score {
+		return probe.Score{Estimate: probe.Estimate{Accuracy: 0.625, Low: 0.5, High: 0.75}, Documents: []probe.DocumentScore{
+			{DocID: "a", SourceURI: "docs/hr/<leave>.md", Comparisons: 4, Accuracy: first},
+			{DocID: "b", SourceURI: "docs/it/keys.md", Comparisons: 4, Accuracy: second},
+		}}
+	}
+	with := score(0.25, 1)
+	var b bytes.Buffer
+	k := Knowledge{Base: "base", Adapter: "adapter", Data: "d@1", Documents: 3, Statements: 5, Comparisons: 8, Alone: score(0.5, 0.5), With: &with,
+		Confused: []Confused{{Source: "docs/hr/<leave>.md", True: "Leave is 30 days.", Altered: "Leave is 12 & days.", Nats: 1.5}}}
+	if err := report.Write(&b, k.Page()); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, want := range []string{"0.625", "0.500 to 0.750", "1 other without a statement", "docs/hr/&lt;leave&gt;.md", ">hr<", ">it<", ">0.25<", "Leave is 12 &amp; days."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if list := page[:strings.Index(page, "By source")]; strings.Contains(list, "keys.md") {
+		t.Error("a document that is known is listed as not learnt")
 	}
 }

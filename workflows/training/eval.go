@@ -61,7 +61,7 @@ type EvalResult struct {
 
 // Eval scores rows: the held-out loss of a training is that of its validation split.
 func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
-	b, found, err := o.open(ctx)
+	b, found, err := o.Open(ctx)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -70,7 +70,7 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	if err != nil {
 		return EvalResult{}, err
 	}
-	m, err := o.model(b, found)
+	m, err := o.Model(b, found)
 	if err != nil {
 		return EvalResult{}, err
 	}
@@ -103,8 +103,8 @@ func Eval(ctx context.Context, o EvalOptions) (EvalResult, error) {
 	return r, r.leave(ctx, o, !data.whole)
 }
 
-// open opens the base as the adapter, if there is one, was trained on it.
-func (o EvalOptions) open(ctx context.Context) (b *models.Base, found models.FoundAdapter, err error) {
+// Open opens the base as the adapter, if there is one, was trained on it.
+func (o EvalOptions) Open(ctx context.Context) (b *models.Base, found models.FoundAdapter, err error) {
 	if o.Adapter != "" {
 		if found, err = models.FindAdapter(ctx, models.AdapterRef{Home: o.Home, Adapter: o.Adapter, Warn: o.Warn}); err != nil {
 			return nil, found, err
@@ -118,8 +118,8 @@ func (o EvalOptions) open(ctx context.Context) (b *models.Base, found models.Fou
 	return b, found, err
 }
 
-// model binds the base, with the adapter if there is one.
-func (o EvalOptions) model(b *models.Base, found models.FoundAdapter) (*model.Model, error) {
+// Model binds the base, with the adapter if there is one.
+func (o EvalOptions) Model(b *models.Base, found models.FoundAdapter) (*model.Model, error) {
 	if found.Adapter == nil {
 		return model.New(b.Config(), b.Weights, model.Attachment{})
 	}

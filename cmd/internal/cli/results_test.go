@@ -30,6 +30,7 @@ import (
 	"github.com/cultivar/cultivar/workflows/generation"
 	"github.com/cultivar/cultivar/workflows/ingestion"
 	"github.com/cultivar/cultivar/workflows/inspect"
+	"github.com/cultivar/cultivar/workflows/knowledge"
 	"github.com/cultivar/cultivar/workflows/publication"
 	"github.com/cultivar/cultivar/workflows/quickstart"
 	"github.com/cultivar/cultivar/workflows/run"
@@ -44,7 +45,7 @@ var update = flag.Bool("update", false, "write the generated files")
 // results lists what verbs print with --json. Of several one is printed, as the page says.
 func results() map[string][]any {
 	return map[string][]any{
-		"": {NextJSON{}}, "quickstart": {quickstart.Report{}}, "ingest": {ingestion.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, training.Knowledge{}},
+		"": {NextJSON{}}, "quickstart": {quickstart.Report{}}, "ingest": {ingestion.Ingested{}}, "train": {training.Trained{}, training.Plan{}}, "eval": {training.Evaluated{}, knowledge.Result{}},
 		"generate": {generation.Answer{}, generation.Answers{}}, "template": {generation.Rendered{}}, "export": {exporting.Result{}},
 		"inspect": {inspect.Base{}, inspect.Adapter{}, catalog.Described{}}, "publish": {publication.Published{}}, "pull": {publication.Pulled{}},
 		"dataset ls": {[]catalog.Listed{}}, "dataset show": {catalog.Described{}}, "dataset card": {catalog.Card{}}, "dataset verify": {catalog.Intact{}},

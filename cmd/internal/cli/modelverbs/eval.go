@@ -83,9 +83,6 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 		return err
 	}
 	if o.knowledge {
-		if o.Report != "" {
-			return door.Usagef("--report is for the loss of rows, and --knowledge measures none")
-		}
 		return runKnowledge(a, c, o)
 	}
 	o.Warn, o.LeaveReport = a.Warn, true
