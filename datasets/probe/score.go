@@ -45,7 +45,9 @@ type Estimate struct {
 }
 
 // String is the share with its interval.
-func (e Estimate) String() string { return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Accuracy, e.Low, e.High) }
+func (e Estimate) String() string {
+	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Accuracy, e.Low, e.High)
+}
 
 // DocumentScore is what is known of one document.
 type DocumentScore struct {
