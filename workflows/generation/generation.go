@@ -76,8 +76,21 @@ func Generate(ctx context.Context, o Options) ([]Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return continueAll(ctx, b, m.NewBatch(len(prompts)), prompts, limits, o)
+	var answers []Answer
+	for from := 0; from < len(prompts); from += sideBySide {
+		to := min(from+sideBySide, len(prompts))
+		part, err := continueAll(ctx, b, m.NewBatch(to-from), prompts[from:to], limits[from:to], o)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, part...)
+	}
+	return answers, nil
 }
+
+// sideBySide is how many prompts are answered at a time: more are hardly faster, and each takes memory for all that was
+// said. The answers do not depend on it.
+const sideBySide = 64
 
 // continueAll answers the prompts, each up to its own limit.
 func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prompts [][]int32, limits []int, o Options) ([]Answer, error) {
@@ -87,7 +100,7 @@ func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prom
 	for i, p := range prompts {
 		results[i] = Answer{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
 		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
-		if len(prompts) == 1 {
+		if len(o.Prompts) < 2 {
 			texts[i].Emit = o.OnText
 		}
 	}
@@ -123,11 +136,16 @@ func tokensOf(b *models.Base, o Options) ([][]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		return [][]int32{b.Tokenizer.Encode(text, false)}, nil
+		ids, err := encode(b.Tokenizer, text, false)
+		return [][]int32{ids}, err
 	}
 	var list [][]int32
 	for _, p := range o.Prompts {
-		list = append(list, b.Tokenizer.Encode(p, true))
+		ids, err := encode(b.Tokenizer, p, true)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, ids)
 	}
 	return list, nil
 }

@@ -58,7 +58,10 @@ func textFilter(f func(string) string) filterFunc {
 		if err != nil {
 			return nil, err
 		}
-		return f(s), r.charge(2 * len(s))
+		if err := r.charge(2 * len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
 	}
 }
 
@@ -230,9 +233,12 @@ func itemsFilter(r *renderer, v any, a *callArgs) (any, error) {
 
 func reverseFilter(r *renderer, v any, a *callArgs) (any, error) {
 	if s, ok := v.(string); ok {
+		if err := r.charge(5 * len(s)); err != nil {
+			return nil, err
+		}
 		chars := []rune(s)
 		slices.Reverse(chars)
-		return string(chars), r.charge(5 * len(s))
+		return string(chars), nil
 	}
 	items, err := r.iterate(v)
 	if err != nil {

@@ -31,7 +31,7 @@ func init() {
 		"casefold":     mapped(func(s string) string { return cases.Fold().String(s) }),
 		"title":        mapped(titleCase),
 		"capitalize":   mapped(capitalize),
-		"swapcase":     mapped(swapCase),
+		"swapcase":     swapCaseMethod,
 		"replace":      replaceMethod,
 		"find":         find(strings.Index, false),
 		"rfind":        find(strings.LastIndex, false),
@@ -52,14 +52,12 @@ func init() {
 		"isalpha":      every(unicode.IsLetter),
 		"isalnum":      every(func(c rune) bool { return unicode.IsLetter(c) || unicode.Is(unicode.N, c) }),
 		"isspace":      every(isSpace),
-		"isascii":      func(_ *renderer, s string, _ *callArgs) (any, error) { return isASCII(s), nil },
-		"isprintable": func(_ *renderer, s string, _ *callArgs) (any, error) {
-			return strings.IndexFunc(s, notPrintable) < 0, nil
-		},
-		"istitle":    func(_ *renderer, s string, _ *callArgs) (any, error) { return isTitle(s), nil },
-		"expandtabs": expandTabs,
-		"isupper":    cased(unicode.IsUpper, unicode.IsLower),
-		"islower":    cased(unicode.IsLower, unicode.IsUpper),
+		"isascii":      asked(isASCII),
+		"isprintable":  asked(func(s string) bool { return strings.IndexFunc(s, notPrintable) < 0 }),
+		"istitle":      asked(isTitle),
+		"expandtabs":   expandTabs,
+		"isupper":      cased(unicode.IsUpper, unicode.IsLower),
+		"islower":      cased(unicode.IsLower, unicode.IsUpper),
 	}
 }
 
@@ -167,30 +165,42 @@ func swapCase(s string) string {
 	return b.String()
 }
 
+// swapCaseMethod charges all that swapCase looks at again for each sigma.
+func swapCaseMethod(r *renderer, s string, a *callArgs) (any, error) {
+	if err := r.charge(len(s) * (1 + strings.Count(s, "Σ"))); err != nil {
+		return nil, err
+	}
+	return mapped(swapCase)(r, s, a)
+}
+
 func mapped(f func(string) string) stringMethod {
 	return func(r *renderer, s string, a *callArgs) (any, error) {
 		if _, err := a.bind("method"); err != nil {
 			return nil, err
 		}
-		return f(s), r.charge(len(s))
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
+	}
+}
+
+// asked makes a method of a question about a whole string.
+func asked(f func(string) bool) stringMethod {
+	return func(r *renderer, s string, _ *callArgs) (any, error) {
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
 	}
 }
 
 func every(is func(rune) bool) stringMethod {
-	return func(r *renderer, s string, a *callArgs) (any, error) {
-		for _, c := range s {
-			if !is(c) {
-				return false, nil
-			}
-		}
-		return s != "", r.charge(len(s))
-	}
+	return asked(func(s string) bool { return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !is(c) }) })
 }
 
 func cased(want, not func(rune) bool) stringMethod {
-	return func(r *renderer, s string, a *callArgs) (any, error) {
-		return strings.ContainsFunc(s, want) && !strings.ContainsFunc(s, not), r.charge(len(s))
-	}
+	return asked(func(s string) bool { return strings.ContainsFunc(s, want) && !strings.ContainsFunc(s, not) })
 }
 
 // pad returns s between left and right copies of a character.
@@ -217,6 +227,9 @@ func justify(sides func(missing int) (left, right int)) stringMethod {
 		}
 		if !ok || runeLen(fill) != 1 {
 			return nil, r.fail("needs a width and one character to fill with")
+		}
+		if err := r.charge(len(s) / 16); err != nil {
+			return nil, err
 		}
 		missing := width - int64(runeLen(s))
 		if missing <= 0 {
@@ -247,6 +260,9 @@ func zfill(r *renderer, s string, a *callArgs) (any, error) {
 	width, ok := v["width"].(int64)
 	if !ok {
 		return nil, r.fail("zfill needs a width")
+	}
+	if err := r.charge(len(s) / 16); err != nil {
+		return nil, err
 	}
 	missing := width - int64(runeLen(s))
 	if missing <= 0 {

@@ -47,6 +47,9 @@ func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 	case float64:
 		b.WriteString(formatFloat(v))
 	case string:
+		if err := r.charge(3 * len(v)); err != nil { // what it may become more
+			return err
+		}
 		writeQuoted(b, v)
 	case *List:
 		return r.writeList(b, v, depth)

@@ -72,6 +72,9 @@ func (w *jsonWriter) value(v any, depth int) error {
 	case float64:
 		w.b.WriteString(jsonFloat(v))
 	case string:
+		if err := w.r.charge(5 * len(v)); err != nil { // what it may become more
+			return err
+		}
 		w.text(v)
 	case *List:
 		if v.kind <= isTuple && v.label == "" {
