@@ -2,11 +2,25 @@
 
 package killpoint
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 func call(r *syscall.PtraceRegs) (number uint64, args [3]uint64) {
 	return r.Regs[8], [3]uint64{r.Regs[0], r.Regs[1], r.Regs[2]}
 }
+
+// skip has the system call that a thread is about to make be none: its number is in a set of registers of its own.
+func skip(tid int, _ *syscall.PtraceRegs) {
+	none := int32(-1)
+	set := syscall.Iovec{Base: (*byte)(unsafe.Pointer(&none)), Len: uint64(unsafe.Sizeof(none))}
+	const setRegSet, systemCall = 0x4205, 0x404 // PTRACE_SETREGSET, NT_ARM_SYSTEM_CALL
+	_, _, _ = syscall.Syscall6(syscall.SYS_PTRACE, setRegSet, uintptr(tid), systemCall, uintptr(unsafe.Pointer(&set)), 0, 0)
+}
+
+// answer is what a call that was skipped returns.
+func answer(r *syscall.PtraceRegs, err syscall.Errno) { r.Regs[0] = -uint64(err) }
 
 // changes are the system calls that change a file system.
 var changes = map[uint64]string{
