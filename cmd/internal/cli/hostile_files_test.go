@@ -34,8 +34,6 @@ func (h hostile) changed(line string) bool {
 	return h.kind == "output" || h.kind == "served" || h.kind == "home" && (strings.HasSuffix(line, " --yes") || !strings.Contains("ls show card history sample diff check exclusions redactions", strings.Fields(line + " .")[1]))
 }
 
-func many(s string, n int) string { return strings.Repeat(s, n) }
-
 // texts are contents that are hostile whatever reads them.
 var texts = sync.OnceValue(func() map[string]string {
 	return map[string]string{
@@ -85,7 +83,7 @@ var odd = map[string]func(path string) error{
 	"a loop":      func(path string) error { return os.Symlink(filepath.Base(path), path) },
 	"no end":      func(path string) error { return os.Symlink("/dev/zero", path) },
 	"holes": func(path string) error {
-		return errors.Join(os.WriteFile(path, nil, 0o666), os.Truncate(path, 1<<36))
+		return errors.Join(os.WriteFile(path, nil, 0o666), os.Truncate(path, 8<<30))
 	},
 }
 
