@@ -24,8 +24,8 @@ const hostileEnv = "CULTIVAR_HOSTILE"
 const (
 	hostileMemory = 2 << 30          // bytes of addresses that a verb gets
 	hostileTime   = 20 * time.Second // in which it ends, on a machine that has other work
-	hostileLine   = 600              // bytes of a line that it says
-	hostileLines  = 12               // of them: several findings are lines
+	hostileLine   = 1300             // bytes of a line that it says
+	hostileLines  = 21               // of them: several findings are lines
 )
 
 // readersOf are the verbs that read a kind of file, in a world of kill_linux_test.go with a hostile file of that kind in
