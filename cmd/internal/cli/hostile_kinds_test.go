@@ -9,7 +9,11 @@ import (
 )
 
 // alwaysTried are the hostile files that are tried without being asked for.
-var alwaysTried = []string{}
+var alwaysTried = []string{
+	"adapter adapter_config.json: r is 2^62", "adapter adapter_model.safetensors: header: deep", "base added_tokens.json: keys", "base config.json: num_hidden_layers is 2^40", "base config.json: vocab_size is 2^62",
+	"base h: GGUF, layers", "base model.safetensors: dimensions", "base tokenizer: growing merges", "base tokenizer: replacements", "base tokenizer_config.json: holes", "configuration h.yaml: anchors", "documents h.html: links",
+	"home home/datasets/d/v1/manifest.json: opening objects", "ignored: many double stars", "messages h.json: deeper", "rows h.txt: words", "template h.jinja: indent", "template h.jinja: loops in loops", "text h.txt: no end", "text h.txt: one word",
+}
 
 // templates are chat templates that would go on for ever, or take all memory.
 func templates() map[string]string {

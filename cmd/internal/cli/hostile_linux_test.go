@@ -85,7 +85,13 @@ func TestHostile(t *testing.T) {
 	}
 	start := newWorld(t)
 	start.furnish(t)
-	for _, h := range hostileFiles(start) {
+	all := hostileFiles(start)
+	for _, name := range alwaysTried {
+		if !slices.ContainsFunc(all, func(h hostile) bool { return h.name == name }) {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for _, h := range all {
 		if (chosen != "" && chosen != "all" && !match.MatchString(h.name)) || chosen == "" && !h.always {
 			continue
 		}

@@ -223,6 +223,19 @@ func (w world) leftovers() []string {
 	return left
 }
 
+// TestKillable: no verb that writes is forgotten. What quickstart does, the others do.
+func TestKillable(t *testing.T) {
+	verbs := []string{"adapter show", "gc", "repair", "rm", "store probe"}
+	for _, w := range writers {
+		verbs = append(verbs, w.verb)
+	}
+	for _, verb := range verbs {
+		if !slices.ContainsFunc(killable, func(v killed) bool { return strings.HasPrefix(v.args, verb+" ") }) {
+			t.Errorf("nobody kills %s", verb)
+		}
+	}
+}
+
 // TestKillAtEveryChange kills verbs just before changes to the file system.
 func TestKillAtEveryChange(t *testing.T) {
 	start := newWorld(t)
