@@ -155,7 +155,7 @@ func (w world) attack(t *testing.T, line string) {
 	}
 }
 
-var crash = regexp.MustCompile(`(?im)^panic: |^fatal error: |goroutine \d+|out of memory|cannot allocate|SIG[A-Z]{3}|runtime error`)
+var crash = regexp.MustCompile(`(?im)^panic: |^fatal error: |goroutine \d+|out of memory|SIG[A-Z]{3}|runtime error`)
 
 // orderly holds what a verb said to what people can read.
 func orderly(code int, said string) error {
