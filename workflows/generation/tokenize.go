@@ -68,7 +68,7 @@ func readText(in io.Reader) (string, error) {
 	limit := textLimit()
 	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err == nil && len(text) > limit {
-		err = fmt.Errorf("standard input: longer than %s, which is what there is memory for; with --json it is read line by line", humanize.Bytes(int64(limit)))
+		err = fmt.Errorf("standard input: longer than %s, which is what there is memory for", humanize.Bytes(int64(limit)))
 	}
 	return string(text), err
 }

@@ -4,7 +4,8 @@ package killpoint
 
 import (
 	"syscall"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 func call(r *syscall.PtraceRegs) (number uint64, args [3]uint64) {
@@ -13,10 +14,9 @@ func call(r *syscall.PtraceRegs) (number uint64, args [3]uint64) {
 
 // skip has the system call that a thread is about to make be none: its number is in a set of registers of its own.
 func skip(tid int, _ *syscall.PtraceRegs) {
-	none := int32(-1)
-	set := syscall.Iovec{Base: (*byte)(unsafe.Pointer(&none)), Len: uint64(unsafe.Sizeof(none))}
-	const setRegSet, systemCall = 0x4205, 0x404 // PTRACE_SETREGSET, NT_ARM_SYSTEM_CALL
-	_, _, _ = syscall.Syscall6(syscall.SYS_PTRACE, setRegSet, uintptr(tid), systemCall, uintptr(unsafe.Pointer(&set)), 0, 0)
+	const systemCall = 0x404                                  // NT_ARM_SYSTEM_CALL: 32 bits, of which more is not taken
+	none := unix.PtraceRegsArm64{Regs: [31]uint64{1<<32 - 1}} // −1
+	_ = unix.PtraceSetRegSetArm64(tid, systemCall, &none)
 }
 
 // answer is what a call that was skipped returns.
