@@ -142,14 +142,14 @@ func (r *repair) files(ctx context.Context) error {
 		}
 	}
 	for _, digest := range digests {
-		damage := blobs.Verify(ctx, cas.Digest(digest))
+		first := places[digest][0]
+		damage := verify(ctx, blobs, first.file)
 		if damage == nil {
 			continue
 		}
 		if !errors.Is(damage, cas.ErrCorrupt) && !errors.Is(damage, store.ErrNotExist) {
 			return damage
 		}
-		first := places[digest][0]
 		from, err := r.file(ctx, blobs, places[digest])
 		if err != nil {
 			err = fmt.Errorf("%w; %w", damage, err)
@@ -162,10 +162,24 @@ func (r *repair) files(ctx context.Context) error {
 	return nil
 }
 
+// verify reads a file, unless its size tells already that it is another.
+func verify(ctx context.Context, blobs *cas.Store, f registry.File) error {
+	body, size, err := blobs.Get(ctx, cas.Digest(f.Digest))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if size != f.Size {
+		return fmt.Errorf("%w: it has %d bytes, want %d", cas.ErrCorrupt, size, f.Size)
+	}
+	_, err = io.Copy(io.Discard, body)
+	return err
+}
+
 // file puts a file again from the first place that has it whole, and says which that is.
 func (r *repair) file(ctx context.Context, blobs *cas.Store, places []listed) (from string, err error) {
 	f := places[0].file
-	if r.o.From != nil && cas.New(r.o.From).Verify(ctx, cas.Digest(f.Digest)) == nil {
+	if r.o.From != nil && verify(ctx, cas.New(r.o.From), f) == nil {
 		return "from " + r.other(), r.copy(ctx, blobs, f)
 	}
 	for _, l := range places {
@@ -186,6 +200,9 @@ func (r *repair) shown(ctx context.Context, blobs *cas.Store, l listed) (from st
 		return "", ErrNoCopy
 	}
 	defer func() { _ = view.Close() }()
+	if info, err := view.Stat(); err != nil || info.Size() != l.file.Size {
+		return "", ErrNoCopy
+	}
 	if d, size, err := cas.DigestOf(ctx, view); err != nil || string(d) != l.file.Digest || size != l.file.Size {
 		return "", ErrNoCopy
 	}
