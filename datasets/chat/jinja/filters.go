@@ -25,7 +25,7 @@ func init() {
 		"reject": choose(false, false), "rejectattr": choose(true, false), "replace": replaceFilter,
 		"reverse": reverseFilter, "round": roundFilter, "safe": textFilter(func(s string) string { return s }),
 		"select": choose(false, true), "selectattr": choose(true, true), "slice": sliceFilter, "sort": sortFilter,
-		"string": textFilter(func(s string) string { return s }), "sum": sumFilter, "title": textFilter(titleFilter),
+		"string": textFilter(func(s string) string { return s }), "sum": sumFilter, "title": titleFilter,
 		"tojson": toJSONFilter, "trim": trimFilter, "truncate": truncateFilter, "unique": uniqueFilter,
 		"upper": textFilter(upper), "urlencode": urlencodeFilter, "wordcount": wordCountFilter,
 	}
@@ -114,16 +114,25 @@ func urlencodeFilter(r *renderer, v any, a *callArgs) (any, error) {
 func quotePlus(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%7E", "~") }
 
 // titleFilter is Jinja's title, which begins words after white space, hyphens and opening brackets.
-func titleFilter(s string) string {
+func titleFilter(r *renderer, v any, a *callArgs) (any, error) {
+	if _, err := a.bind("filter"); err != nil {
+		return nil, err
+	}
+	s, err := r.str(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.charge(2 * len(s)); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	for s != "" {
 		end := strings.IndexFunc(s, func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
 		if end < 0 {
 			end = len(s)
 		}
-		if word := s[:end]; word != "" {
-			_, n := utf8.DecodeRuneInString(word)
-			b.WriteString(upper(word[:n]) + lower(word[n:]))
+		if err := r.titleWord(&b, s[:end]); err != nil {
+			return nil, err
 		}
 		if end < len(s) {
 			_, n := utf8.DecodeRuneInString(s[end:])
@@ -132,7 +141,22 @@ func titleFilter(s string) string {
 		}
 		s = s[end:]
 	}
-	return b.String()
+	return b.String(), nil
+}
+
+// titleWord writes a word of a title.
+func (r *renderer) titleWord(b *strings.Builder, word string) error {
+	if err := r.step(1); err != nil || word == "" {
+		return err
+	}
+	if !isASCII(word) {
+		if err := r.charge(2 * caserBytes); err != nil {
+			return err
+		}
+	}
+	_, n := utf8.DecodeRuneInString(word)
+	b.WriteString(upper(word[:n]) + lower(word[n:]))
+	return nil
 }
 
 func absFilter(r *renderer, v any, a *callArgs) (any, error) {

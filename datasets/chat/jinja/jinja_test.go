@@ -103,6 +103,8 @@ func TestHostile(t *testing.T) {
 		"each letters":   each + "(s * 30)|list|length" + "%}{% endif %}{% endfor %}",
 		"each reversed":  each + "(s * 30)|reverse|length" + "%}{% endif %}{% endfor %}",
 		"each lines":     each + "('\n' * 30000000).splitlines()|length" + "%}{% endif %}{% endfor %}",
+		"each title":     each + "words|title" + "%}{% endif %}{% endfor %}",
+		"each swap":      each + "('é' * 100000).swapcase()" + "%}{% endif %}{% endfor %}",
 		"each words":     each + "('a ' * 15000000).split()|length" + "%}{% endif %}{% endfor %}",
 		"each escapes":   each + "('\\x00' * 8000000)|tojson|length" + "%}{% endif %}{% endfor %}",
 		"each quoted":    each + "['\\x00' * 8000000]|string|length" + "%}{% endif %}{% endfor %}",

@@ -119,9 +119,24 @@ func superscript(c rune) bool {
 }
 
 // upper and lower are Python's: full mappings, one character to several where Unicode says so, and
-// the final sigma. A Caser keeps state, so each call has its own.
-func upper(s string) string { return cases.Upper(language.Und).String(s) }
-func lower(s string) string { return cases.Lower(language.Und).String(s) }
+// the final sigma. A Caser keeps state, so each call has its own, which takes as long as some hundred letters of
+// ASCII: those need none.
+func upper(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return cases.Upper(language.Und).String(s)
+}
+
+func lower(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Lower(language.Und).String(s)
+}
+
+// caserBytes is what a Caser is charged for.
+const caserBytes = 128
 
 // capitalize is str.capitalize: the first character in title case, the rest in lower case.
 func capitalize(s string) string {
@@ -165,9 +180,13 @@ func swapCase(s string) string {
 	return b.String()
 }
 
-// swapCaseMethod charges all that swapCase looks at again for each sigma.
+// swapCaseMethod charges for a Caser a character, and for all that swapCase looks at again for each sigma.
 func swapCaseMethod(r *renderer, s string, a *callArgs) (any, error) {
-	if err := r.charge(len(s) * (1 + strings.Count(s, "Σ"))); err != nil {
+	each := 1 + strings.Count(s, "Σ")
+	if !isASCII(s) {
+		each += caserBytes / 2
+	}
+	if err := r.charge(len(s) * each); err != nil {
 		return nil, err
 	}
 	return mapped(swapCase)(r, s, a)
