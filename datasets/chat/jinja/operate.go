@@ -282,7 +282,14 @@ func (r *renderer) contains(container, item any) (bool, error) {
 		if !ok {
 			return false, r.fail("'in <string>' requires string as left operand, not %s", typeName(item))
 		}
-		return strings.Contains(c, s), r.charge(len(c) / 16)
+		work := len(c)
+		if len(s) < 64 { // which processors look for by themselves
+			work /= 16
+		}
+		if err := r.charge(work); err != nil {
+			return false, err
+		}
+		return strings.Contains(c, s), nil
 	case *Dict:
 		if !hashable(item) {
 			return false, r.fail("unhashable type: '%s'", typeName(item))
