@@ -190,7 +190,10 @@ func attrFilter(r *renderer, v any, a *callArgs) (any, error) {
 func lengthFilter(r *renderer, v any, a *callArgs) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return int64(runeLen(v)), r.charge(len(v) / 16)
+		if err := r.charge(len(v) / 4); err != nil {
+			return nil, err
+		}
+		return int64(runeLen(v)), nil
 	case *Dict:
 		return int64(v.Len()), nil
 	case *List:

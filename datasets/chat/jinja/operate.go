@@ -202,7 +202,7 @@ func (r *renderer) equal(a, b any) (bool, error) { return r.equalAt(a, b, 0) }
 
 func (r *renderer) equalAt(a, b any, depth int) (bool, error) {
 	if depth > maxValueDepth {
-		return false, r.fail("value is nested too deeply")
+		return false, errDeep
 	}
 	switch x := asNumber(a).(type) {
 	case string:

@@ -51,6 +51,8 @@ func (e *Exception) Error() string {
 // ErrLimit means that a template was stopped.
 var ErrLimit = errors.New("template exceeds its limits")
 
+var errDeep = fmt.Errorf("%w: a value is nested too deeply", ErrLimit)
+
 // RenderError says where rendering failed.
 type RenderError struct {
 	Line int

@@ -31,7 +31,7 @@ func (r *renderer) repr(v any) (string, error) {
 
 func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 	if depth > maxValueDepth {
-		return r.fail("value is nested too deeply")
+		return errDeep
 	}
 	if err := r.step(1); err != nil {
 		return err

@@ -56,7 +56,7 @@ func toJSONFilter(r *renderer, v any, a *callArgs) (any, error) {
 
 func (w *jsonWriter) value(v any, depth int) error {
 	if depth > maxValueDepth {
-		return w.r.fail("value is nested too deeply")
+		return errDeep
 	}
 	if err := w.r.step(1); err != nil {
 		return err
