@@ -199,7 +199,11 @@ func (r *renderer) item(of, i any) (any, error) {
 		}
 	case string:
 		if n, ok := asNumber(i).(int64); ok {
-			if err := r.charge(len(v) / 16); err != nil {
+			work := len(v)
+			if isASCII(v) {
+				work /= 16
+			}
+			if err := r.charge(work); err != nil {
 				return nil, err
 			}
 			length := int64(runeLen(v))

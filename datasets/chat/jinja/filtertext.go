@@ -150,7 +150,7 @@ func truncateFilter(r *renderer, v any, a *callArgs) (any, error) {
 	if length < int64(runeLen(end)) || leeway < 0 {
 		return nil, r.fail("expected length >= %d and leeway >= 0", runeLen(end))
 	}
-	if err := r.charge(len(s) / 16); err != nil {
+	if err := r.charge(len(s) / 4); err != nil {
 		return nil, err
 	}
 	if int64(runeLen(s)) <= length+leeway {

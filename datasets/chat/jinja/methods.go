@@ -247,7 +247,7 @@ func justify(sides func(missing int) (left, right int)) stringMethod {
 		if !ok || runeLen(fill) != 1 {
 			return nil, r.fail("needs a width and one character to fill with")
 		}
-		if err := r.charge(len(s) / 16); err != nil {
+		if err := r.charge(len(s) / 4); err != nil {
 			return nil, err
 		}
 		missing := width - int64(runeLen(s))
@@ -280,7 +280,7 @@ func zfill(r *renderer, s string, a *callArgs) (any, error) {
 	if !ok {
 		return nil, r.fail("zfill needs a width")
 	}
-	if err := r.charge(len(s) / 16); err != nil {
+	if err := r.charge(len(s) / 4); err != nil {
 		return nil, err
 	}
 	missing := width - int64(runeLen(s))
