@@ -5,9 +5,9 @@ import (
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/pack"
-	"github.com/cultivar/cultivar/datasets/tokenizer"
 	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/machine"
+	"github.com/cultivar/cultivar/trainer/objective"
 )
 
 // What is held in memory is forecast before it is made, about: lists take up to twice what they hold while they grow.
@@ -57,12 +57,12 @@ func fits(need int64, what string, args ...any) error {
 }
 
 // encodable refuses rows whose texts there is no memory to turn into tokens.
-func encodable(t *tokenizer.Tokenizer, rows []datasets.Example) error {
+func encodable(e objective.Encoder, rows []datasets.Example) error {
 	for _, r := range rows {
 		if len(r.Text) < longText {
 			continue
 		}
-		if err := fits(t.Memory(r.Text), "%s: to turn %s of text into tokens", r.ExampleID, humanize.Bytes(int64(len(r.Text)))); err != nil {
+		if err := fits(e.Tokenizer.Memory(r.Text), "%s: to turn %s of text into tokens", r.ExampleID, humanize.Bytes(int64(len(r.Text)))); err != nil {
 			return err
 		}
 	}

@@ -179,7 +179,7 @@ func encode(ctx context.Context, o objective.Objective, e objective.Encoder, row
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := encodable(e.Tokenizer, part); err != nil {
+		if err := encodable(e, part); err != nil {
 			return nil, err
 		}
 		tokens, err := o.Encode(e, part)
