@@ -19,7 +19,7 @@ import (
 func TestFailingDisk(t *testing.T) {
 	start := newWorld(t)
 	every := os.Getenv(killsEnv) == "all"
-	for _, v := range killable {
+	for n, v := range killable {
 		t.Run(v.name, func(t *testing.T) {
 			start, typed := v.before(t, start), strings.Fields(v.args)
 			clean := start.copy(t)
@@ -34,6 +34,8 @@ func TestFailingDisk(t *testing.T) {
 				first, step := max(1, len(r.Points)*(1+i)/3), len(r.Points)
 				if every {
 					first, step = 1, 1
+				} else if i != n%2 { // one of them
+					continue
 				}
 				for at := first; at <= len(r.Points); at += step {
 					w := start.copy(t)
@@ -70,9 +72,6 @@ func (w world) fail(t *testing.T, what string, v killed, at int, errno syscall.E
 		same(t, what, w.at(v.done), clean.at(v.done))
 	case r.Code != 1 || told != 1 || !strings.Contains(string(text), errno.Error()) || crash.Match(text):
 		t.Errorf("%s: exit code %d: %s", what, r.Code, text)
-	}
-	if os.Getenv("CULTIVAR_SHOW") != "" {
-		t.Logf("%s: exit code %d: %s", what, r.Code, text)
 	}
 	w.good(t, what, v.made)
 	w.finished(t, what, v, clean)

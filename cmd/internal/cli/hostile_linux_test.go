@@ -125,9 +125,9 @@ func TestHostile(t *testing.T) {
 func (w world) attack(t *testing.T, line string) {
 	t.Helper()
 	typed, input, _ := strings.Cut(line, " < ")
-	cmd := w.command("sh", "-c", fmt.Sprintf(`ulimit -v %d; exec cultivar "$@"`, hostileMemory>>10), "sh")
-	cmd.Args = append(cmd.Args[1:], strings.Fields(typed)...)
-	cmd.Path, _ = exec.LookPath("sh")
+	free := w.command(strings.Fields(typed)...)
+	cmd := exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, hostileMemory>>10)}, free.Args...)...)
+	cmd.Dir, cmd.Env = free.Dir, free.Env
 	if input != "" {
 		in, err := os.Open(w.at(input))
 		if err != nil {
