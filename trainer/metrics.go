@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer/objective"
 )
 
@@ -23,6 +24,9 @@ type evalLine struct {
 	EvalLoss float64 `json:"eval_loss"`
 }
 
+// MaxMetrics bounds the log of a run, in bytes: millions of lines.
+const MaxMetrics = 256 << 20
+
 // metrics appends lines to metrics.jsonl.
 type metrics struct {
 	path string
@@ -32,7 +36,7 @@ type metrics struct {
 // openMetrics opens the log of a run that goes on after a step: lines of later steps, which were
 // written after the checkpoint, are cut off, since they will be written again.
 func openMetrics(path string, step int) (*metrics, error) {
-	old, err := os.ReadFile(path)
+	old, err := bounded.ReadFile(path, MaxMetrics)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/humanize"
 )
 
@@ -67,10 +67,13 @@ type Metric struct {
 	Before, After float64
 }
 
+// maxCard is larger than any card of ours, in bytes.
+const maxCard = 16 << 20
+
 // Write writes a card into an adapter's directory, unless somebody's own stands there.
 func Write(dir string, text []byte) error {
-	old, err := os.ReadFile(filepath.Join(dir, Name))
-	if err == nil && !bytes.Contains(old, []byte("\n- "+ours+"\n---\n")) {
+	old, err := bounded.ReadFile(filepath.Join(dir, Name), maxCard)
+	if errors.As(err, new(*bounded.TooLargeError)) || err == nil && !bytes.Contains(old, []byte("\n- "+ours+"\n---\n")) {
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
 // templatesDir is where transformers keeps chat templates besides the default one.
@@ -72,10 +74,17 @@ func copyMatching(from, to string, wanted func(name string) bool) error {
 	return nil
 }
 
+// maxCarried bounds a file that is taken along, in bytes: tokenizers have some ten million.
+const maxCarried = 1 << 30
+
 // copyFile copies a regular file, or what a link leads to; anything else is left out.
 func copyFile(from, to string) error {
-	if info, err := os.Stat(from); err != nil || !info.Mode().IsRegular() {
+	info, err := os.Stat(from)
+	if err != nil || !info.Mode().IsRegular() {
 		return err
+	}
+	if info.Size() > maxCarried {
+		return &bounded.TooLargeError{Name: from, Size: info.Size(), Limit: maxCarried}
 	}
 	in, err := os.Open(from)
 	if err != nil {

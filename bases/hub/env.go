@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/secret"
 )
 
@@ -87,7 +88,7 @@ func isTrue(v string) bool {
 func readToken(given, path string) (secret.String, error) {
 	text := given
 	if text == "" && path != "" {
-		data, err := os.ReadFile(path)
+		data, err := bounded.ReadFile(path, 1<<16)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return secret.String{}, fmt.Errorf("read the hub's token: %w", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cultivar/cultivar/datasets"
+	"github.com/cultivar/cultivar/internal/tempdir"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
 	"github.com/cultivar/cultivar/store/file"
@@ -509,5 +510,20 @@ func TestHomeCannotBeWritten(t *testing.T) {
 	var path *fs.PathError
 	if !errors.As(err, &path) || !strings.HasPrefix(err.Error(), "create dataset a: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestCreateFails: a version that cannot even be begun is an error, and leaves nothing.
+func TestCreateFails(t *testing.T) {
+	b := &Builder{temp: nil, catalog: &Catalog{place: Place{Scratch: t.TempDir()}}, counts: newCounts()}
+	var err error
+	if b.temp, err = tempdir.New(b.catalog.place.Scratch); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Abort(); err != nil { // of its tables there is none
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(b.catalog.place.Scratch); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

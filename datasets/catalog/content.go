@@ -142,11 +142,14 @@ func (m *Manifest) listed() map[string]bool {
 }
 
 func verifyFile(ctx context.Context, root *os.Root, entry File) error {
-	f, _, err := plainfile.OpenIn(root, filepath.FromSlash(entry.Path))
+	f, info, err := plainfile.OpenIn(root, filepath.FromSlash(entry.Path))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	defer f.Close()
+	if info.Size() != entry.Size { // it may be very large
+		return damagedSize(entry, info)
+	}
 	digest, size, err := cas.DigestOf(ctx, f)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", entry.Path, err)
@@ -160,6 +163,11 @@ func verifyFile(ctx context.Context, root *os.Root, entry File) error {
 // damagedFile says that a file has other bytes than its manifest says.
 func damagedFile(entry File, size int64, digest string) error {
 	return fmt.Errorf("%w: %s is %s with %d bytes, want %s with %d", ErrCorrupt, entry.Path, digest, size, entry.Digest, entry.Size)
+}
+
+// damagedSize says that a file is longer or shorter than its manifest says.
+func damagedSize(entry File, info fs.FileInfo) error {
+	return fmt.Errorf("%w: %s has %d bytes, want %d", ErrCorrupt, entry.Path, info.Size(), entry.Size)
 }
 
 func unlisted(root *os.Root, listed map[string]bool) []error {

@@ -154,6 +154,13 @@ func (d *Dataset) isWhole(entry File, f *os.File) error {
 	if _, done := d.whole.Load(entry.Path); done {
 		return nil
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != entry.Size { // it may be very large
+		return damagedSize(entry, info)
+	}
 	digest, size, err := cas.DigestOf(d.content.context(), f)
 	if err != nil {
 		return err

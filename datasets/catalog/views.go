@@ -192,7 +192,7 @@ func (c *Catalog) moveIn(ctx context.Context, name string, number int) error {
 	}
 	for _, f := range d.Manifest.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
 			return nil
 		}
 		if digest, size, err := sealFile(path); err != nil || digest != f.Digest || size != f.Size {

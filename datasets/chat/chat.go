@@ -179,6 +179,9 @@ func (t *Template) render(in Input) (jinja.Output, error) {
 		return jinja.Output{}, t.broken
 	}
 	talk, err := t.conversation(in.Messages)
+	if endless := t.forms.endless.Load(); err == nil && endless != nil {
+		err = *endless
+	}
 	if err != nil {
 		return jinja.Output{}, fmt.Errorf("render chat: %w", err)
 	}

@@ -2,9 +2,11 @@ package chat
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/chat/jinja"
@@ -13,8 +15,9 @@ import (
 // forms are the ways in which a template takes what may be written in two: found by trying, once.
 type forms struct {
 	once           sync.Once
-	text, parts    bool // contents as a text, as a list of parts
-	object, quoted bool // arguments of a call as an object, as a string that holds one
+	text, parts    bool                  // contents as a text, as a list of parts
+	object, quoted bool                  // arguments of a call as an object, as a string that holds one
+	endless        atomic.Pointer[error] // of a template that exceeds its limits on as little as a word: it is not tried again
 }
 
 // probe is put into a message to see where the template writes it.
@@ -51,6 +54,10 @@ func (t *Template) probe(key string, v any) string {
 		in = Input{Messages: &jinja.List{Items: []any{user, callOf("call", v)}}, Tools: []any{tool("call")}}
 	}
 	text, err := t.Render(in)
+	if errors.Is(err, jinja.ErrLimit) {
+		err = unusable(err)
+		t.forms.endless.Store(&err)
+	}
 	if err != nil {
 		return ""
 	}

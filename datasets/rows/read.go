@@ -15,12 +15,15 @@ import (
 	"github.com/cultivar/cultivar/datasets/rows/objects"
 	"github.com/cultivar/cultivar/datasets/table"
 	"github.com/cultivar/cultivar/internal/bounded"
+	"github.com/cultivar/cultivar/internal/machine"
 )
 
 // Limits on what one row may take, against files made to exhaust memory.
 const (
 	maxRow  = 64 << 20  // bytes of one row of JSON, CSV or TSV
-	maxText = 256 << 20 // bytes of a file that is one text
+	maxText = 256 << 20 // bytes of a file that is one text, or less where there is less memory
+	// textGrowth is how many times its size a text takes as it is read: what it is read into grows, and is copied.
+	textGrowth = 5
 )
 
 // Read yields the rows of a file, by its extension: .jsonl and .ndjson, .json (a list of objects, or
@@ -189,12 +192,16 @@ func numbered(rows iter.Seq2[[]byte, error]) iter.Seq2[objects.Object, error] {
 
 // whole reads a file that is one text.
 func whole(r io.Reader) (datasets.Example, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	limit := maxText
+	if room := machine.Room() / textGrowth; room > 0 && room < maxText {
+		limit = int(room)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	switch {
 	case err != nil:
 		return datasets.Example{}, err
-	case len(text) > maxText:
-		return datasets.Example{}, fmt.Errorf("longer than %d bytes; ingest it first, which cuts it", maxText)
+	case len(text) > limit:
+		return datasets.Example{}, fmt.Errorf("longer than %d bytes; ingest it first, which cuts it", limit)
 	case !utf8.Valid(text):
 		return datasets.Example{}, errors.New("not UTF-8; ingest it first, which converts it")
 	}

@@ -138,8 +138,11 @@ func (w *Writer[T]) close() error {
 	return nil
 }
 
-// Abort drops the shard that is being written; it does nothing after Close.
+// Abort drops the shard that is being written; it does nothing after Close, nor to a table that is nil.
 func (w *Writer[T]) Abort() {
+	if w == nil {
+		return
+	}
 	if w.file != nil {
 		w.file.Abort()
 		w.file = nil

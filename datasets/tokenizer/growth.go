@@ -55,6 +55,7 @@ func (t *Tokenizer) checkGrowth() error {
 	if t.norm != nil {
 		t.norm.grow(g)
 	}
+	t.grown = *g
 	if n := g.worst(); n > maxGrowth {
 		return fmt.Errorf("normalizer and pre_tokenizer make up to %.3g bytes of one byte of text, more than %d", n, maxGrowth)
 	}

@@ -37,6 +37,7 @@ type Tokenizer struct {
 	special Special
 	names   map[string]string
 	stops   []int32
+	grown   growth // what becomes of bytes of a text at most
 
 	params   any    // the model's parameters without vocabulary and merges, for the digest
 	modelUnk string // the model's unknown token, "" when it names none

@@ -6,12 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/cultivar/cultivar/internal/bounded"
 )
 
-// File is "sha256:" and the hexadecimal SHA-256 of the bytes of a file.
+// File is "sha256:" and the hexadecimal SHA-256 of the bytes of a file; pipes and devices are none.
 func File(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := bounded.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -49,7 +49,19 @@ func parseHeader(head []byte, size int64) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &header{spans: map[string]span{}, start: 8 + int64(len(text))}
+	h := readPlain(text)
+	if h == nil {
+		if h, err = readAny(text); err != nil {
+			return nil, err
+		}
+	}
+	h.start = 8 + int64(len(text))
+	return h, h.checkLayout(size - h.start)
+}
+
+// readAny reads a header however it is spelt.
+func readAny(text []byte) (*header, error) {
+	h := &header{spans: map[string]span{}}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	if err := readObject(dec, maxTensors, func(key string) error { return h.readEntry(dec, key) }); err != nil {
@@ -59,7 +71,7 @@ func parseHeader(head []byte, size int64) (*header, error) {
 	if rest := text[dec.InputOffset():]; len(bytes.Trim(rest, " ")) > 0 {
 		return nil, errors.New("header: data after the JSON object")
 	}
-	return h, h.checkLayout(size - h.start)
+	return h, nil
 }
 
 // headerText is the JSON of the header with its padding.

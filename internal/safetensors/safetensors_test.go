@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -336,6 +337,42 @@ func roundTrip(t *testing.T, path string) {
 	}
 }
 
+// samePlain holds what is read the short way to what is read the long way.
+func samePlain(t *testing.T, data []byte) {
+	t.Helper()
+	text, err := headerText(data, int64(len(data)))
+	if err != nil {
+		return
+	}
+	if h := readPlain(text); h != nil {
+		want, err := readAny(text)
+		if err != nil || !reflect.DeepEqual(h, want) {
+			t.Fatalf("%.200q is read as %v, want %v, %v", text, h, want, err)
+		}
+	}
+}
+
+// TestPlain: what our writer and others write is read the short way.
+func TestPlain(t *testing.T) {
+	metadata, entries := sample()
+	var buf bytes.Buffer
+	if err := Write(&buf, metadata, entries); err != nil {
+		t.Fatal(err)
+	}
+	python := file(`{"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]}}`, 4)
+	for _, data := range [][]byte{buf.Bytes(), python} {
+		samePlain(t, data)
+		if text, err := headerText(data, int64(len(data))); err != nil || readPlain(text) == nil {
+			t.Errorf("%.200q is read the long way: %v", data, err)
+		}
+	}
+	for _, text := range []string{`{"a":{"dtype":"F32""shape":[1],"data_offsets":[0,4]}}`, `{,}`, `{"a":1}`, `{"__metadata__":{"a":"b",}}`, `{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}`, `{"__metadata__":{},"__metadata__":{}}`} {
+		if readPlain([]byte(text)) != nil {
+			t.Errorf("%s is read", text)
+		}
+	}
+}
+
 // FuzzParse holds the reader to two promises on any input: no panic, and what is accepted can be
 // written and read again with the same content.
 func FuzzParse(f *testing.F) {
@@ -347,7 +384,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(buf.Bytes())
 	f.Add(file(`{}`, 0))
 	f.Add(file(`{"a":`+entry("F32", "[4294967296,4294967296]", "[0,0]")+`}`, 0))
+	f.Add(file(`{"__metadata__": {"a": "b"}, "a": `+entry("F32", "[1, 1]", "[0, 4]")+`, "b":`+entry("U8", "[]", "[4,5]")+`}  `, 5))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		samePlain(t, data)
 		file, err := Parse("f", data)
 		if err != nil {
 			return

@@ -85,9 +85,13 @@ func OfUser() (*Dir, error) {
 	return New(User())
 }
 
-// Remove deletes the directory, if it is still there, and the lock.
+// Remove deletes the directory, if it is still there, and the lock. Where it cannot, the next sweep finds both.
 func (d *Dir) Remove() error {
-	return errors.Join(os.RemoveAll(d.Path), os.Remove(d.lock.Name()), d.lock.Close())
+	err := os.RemoveAll(d.Path)
+	if err == nil {
+		err = os.Remove(d.lock.Name())
+	}
+	return errors.Join(err, d.lock.Close())
 }
 
 // sweep removes the directories in scratch whose owners are dead. It does what it can: an error

@@ -53,3 +53,26 @@ func TestNotOurs(t *testing.T) {
 		t.Error("a link was taken")
 	}
 }
+
+// TestRemoveFails: what cannot be removed stays one of the dead's, which the next sweep finds.
+func TestRemoveFails(t *testing.T) {
+	scratch := filepath.Join(t.TempDir(), "scratch")
+	if err := Prepare(scratch, false); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(scratch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := d.Path
+	d.Path = path + "/." // which no system removes
+	if err := d.Remove(); err == nil {
+		t.Fatal("it is removed")
+	}
+	if err := Prepare(scratch, false); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

@@ -87,8 +87,10 @@ func (f *Files) fetch(ctx context.Context, d Digest, name string) (file *os.File
 	if err == nil {
 		_, err = io.Copy(file, r) // the reader ends with ErrCorrupt unless the digest is right
 	}
-	if err == nil {
-		err = errors.Join(file.Sync(), file.Chmod(0o400), os.Rename(file.Name(), name))
+	for _, step := range []func() error{file.Sync, func() error { return file.Chmod(0o400) }, func() error { return os.Rename(file.Name(), name) }} {
+		if err == nil {
+			err = step()
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close(), os.Remove(file.Name()))

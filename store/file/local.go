@@ -83,7 +83,10 @@ func (b *Bucket) adopt(ctx context.Context, key, from string) (store.Object, err
 	defer f.Close()
 	// An object is as young as its put, whatever it was made from.
 	now := time.Now()
-	if err := errors.Join(root.Chtimes(temp, now, now), f.Sync()); err != nil {
+	if err := root.Chtimes(temp, now, now); err != nil {
+		return store.Object{}, err
+	}
+	if err := f.Sync(); err != nil {
 		return store.Object{}, err
 	}
 	return b.commit(ctx, root, temp, key, store.Condition{})
@@ -147,6 +150,8 @@ func copyTo(path string, r io.Reader, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, r)
-	return errors.Join(err, out.Sync(), out.Close())
+	if _, err = io.Copy(out, r); err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
 }

@@ -28,8 +28,12 @@ func MarkerKey(b store.Bucket) string {
 }
 
 // Ensure refuses, with store.ErrNoConditions, a bucket that does not apply conditional puts. It tries
-// two puts and notes the success in the bucket, so that later calls cost one Stat.
+// two puts and notes the success in the bucket, so that later calls cost one Stat. Whoever asks is about to write:
+// what killed writers left is removed first, also when there turns out to be nothing to write.
 func Ensure(ctx context.Context, b store.Bucket) error {
+	if s, ok := b.(store.Sweeper); ok {
+		s.Sweep()
+	}
 	marker := MarkerKey(b)
 	_, err := b.Stat(ctx, marker)
 	if err == nil {

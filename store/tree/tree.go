@@ -212,6 +212,9 @@ func same(ctx context.Context, f File, target string) bool {
 		return false
 	}
 	defer func() { _ = old.Close() }()
+	if info, err := old.Stat(); err != nil || info.Size() != f.Size {
+		return false
+	}
 	d, size, err := cas.DigestOf(ctx, old)
 	return err == nil && size == f.Size && d == f.Digest
 }

@@ -6,7 +6,9 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/cultivar/cultivar/adapters"
@@ -14,6 +16,7 @@ import (
 	"github.com/cultivar/cultivar/bases/hub"
 	"github.com/cultivar/cultivar/datasets"
 	"github.com/cultivar/cultivar/datasets/catalog"
+	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/internal/safetensors"
 	"github.com/cultivar/cultivar/store"
 	"github.com/cultivar/cultivar/store/cas"
@@ -117,7 +120,7 @@ func (c Code) HTTP() int { return statuses[c].http }
 // Of says what kind of failure an error is. The context tells an interruption from outside from one
 // within.
 func Of(ctx context.Context, err error) Fault {
-	f := Fault{Code: codeOf(ctx, err), Text: err.Error()}
+	f := Fault{Code: codeOf(ctx, err), Text: brief(err.Error())}
 	var far *hub.Error
 	var h *hinted
 	switch {
@@ -131,6 +134,23 @@ func Of(ctx context.Context, err error) Fault {
 		f.Hint = "the disk is full: free some space and start it again"
 	}
 	return f
+}
+
+// What is said of a failure quotes names and values of files that others wrote: as much as people read.
+const (
+	maxLine  = 1000 // bytes
+	maxLines = 20
+)
+
+func brief(text string) string {
+	lines := strings.Split(text, "\n")
+	if more := len(lines) - maxLines; more > 0 {
+		lines = append(lines[:maxLines:maxLines], fmt.Sprintf("and %d more", more))
+	}
+	for i, line := range lines {
+		lines[i] = humanize.Excerpt(line, maxLine)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func codeOf(ctx context.Context, err error) Code {

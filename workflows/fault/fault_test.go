@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cultivar/cultivar/datasets/catalog"
 	"github.com/cultivar/cultivar/store/registry"
@@ -62,5 +64,21 @@ func TestCodes(t *testing.T) {
 				t.Errorf("%v is taken for %v before its own row", c.err, earlier.err)
 			}
 		}
+	}
+}
+
+// TestBrief: of what strangers wrote, an error says as much as people read.
+func TestBrief(t *testing.T) {
+	var list []error
+	for range 30 {
+		list = append(list, errors.New(strings.Repeat("é", 4000)))
+	}
+	f := Of(t.Context(), errors.Join(list...))
+	lines := strings.Split(f.Text, "\n")
+	if len(lines) != maxLines+1 || lines[maxLines] != "and 10 more" {
+		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
+	}
+	if got := lines[0]; len(got) > maxLine+len("…") || !utf8.ValidString(got) {
+		t.Errorf("a line of %d bytes", len(got))
 	}
 }

@@ -92,7 +92,10 @@ func (c *Chat) Say(ctx context.Context, text string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	prompt := c.base.Tokenizer.Encode(rendered, false)
+	prompt, err := encode(c.base.Tokenizer, rendered, false)
+	if err != nil {
+		return Answer{}, err
+	}
 	limit, err := room(c.base, len(prompt), c.options.MaxNewTokens)
 	if err != nil {
 		return Answer{}, err

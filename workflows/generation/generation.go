@@ -87,7 +87,7 @@ func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prom
 	for i, p := range prompts {
 		results[i] = Answer{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
 		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
-		if len(prompts) == 1 {
+		if len(o.Prompts) < 2 {
 			texts[i].Emit = o.OnText
 		}
 	}
@@ -123,11 +123,16 @@ func tokensOf(b *models.Base, o Options) ([][]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		return [][]int32{b.Tokenizer.Encode(text, false)}, nil
+		ids, err := encode(b.Tokenizer, text, false)
+		return [][]int32{ids}, err
 	}
 	var list [][]int32
 	for _, p := range o.Prompts {
-		list = append(list, b.Tokenizer.Encode(p, true))
+		ids, err := encode(b.Tokenizer, p, true)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, ids)
 	}
 	return list, nil
 }

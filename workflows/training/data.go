@@ -50,7 +50,11 @@ func OpenData(ctx context.Context, location, ref string, how trainer.Data, evalF
 		return nil, fmt.Errorf("data.mapping is for files of rows, and %s is a dataset", ref)
 	}
 	data := &Data{Ref: adapters.DatasetRef{Name: d.Manifest.Name, Version: d.Manifest.Version, Digest: d.Manifest.Digest}}
+	l := newLedger()
 	for e, err := range d.Examples() {
+		if err == nil {
+			err = l.add(e)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -78,17 +82,21 @@ func (d *Data) add(e datasets.Example) {
 }
 
 func openFiles(path string, how trainer.Data, evalFraction float64, seed uint64) (*Data, error) {
-	sum, err := filesDigest(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &Data{Ref: adapters.DatasetRef{Name: filepath.Base(path), Digest: sum}}
+	d, l := &Data{}, newLedger()
 	for r, err := range rows.Read(path, rows.Options{Mapping: how.Mapping, KeepUnknown: how.KeepUnknown}) {
+		if err == nil {
+			err = l.add(r)
+		}
 		if err != nil {
 			return nil, err
 		}
 		d.add(r)
 	}
+	sum, err := filesDigest(path) // after they are read: what is no file of rows is not read to its end
+	if err != nil {
+		return nil, err
+	}
+	d.Ref = adapters.DatasetRef{Name: filepath.Base(path), Digest: sum}
 	if d.whole = len(d.Validation)+len(d.Test) == 0; d.whole && evalFraction > 0 {
 		d.divide(evalFraction, seed)
 	}

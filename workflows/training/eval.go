@@ -210,7 +210,11 @@ func (e *evaluation) add(ctx context.Context, rows []datasets.Example) error {
 	if err != nil {
 		return err
 	}
-	s, err := pack.New(tokens, layout(f, c, e.base))
+	opts := layout(f, c, e.base)
+	if err := packable(tokens, opts); err != nil {
+		return err
+	}
+	s, err := pack.New(tokens, opts)
 	if err != nil {
 		return err
 	}

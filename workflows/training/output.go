@@ -14,6 +14,7 @@ import (
 	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
 	"github.com/cultivar/cultivar/internal/atomicfile"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/reports"
 )
@@ -135,10 +136,13 @@ func metricsOf(r trainer.Result) adapters.Metrics {
 	}
 }
 
+// maxLineage bounds a lineage, in bytes.
+const maxLineage = 64 << 20
+
 // readLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
 func readLineage(dir string) (adapters.Lineage, error) {
 	var l adapters.Lineage
-	data, err := os.ReadFile(filepath.Join(dir, adapters.LineageFile))
+	data, err := bounded.ReadFile(filepath.Join(dir, adapters.LineageFile), maxLineage)
 	if err != nil {
 		return l, err
 	}

@@ -189,6 +189,9 @@ func encode(ctx context.Context, o objective.Objective, e objective.Encoder, row
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if err := encodable(e, part); err != nil {
+			return nil, err
+		}
 		tokens, err := o.Encode(e, part)
 		if err != nil {
 			return nil, err
@@ -201,6 +204,9 @@ func encode(ctx context.Context, o objective.Objective, e objective.Encoder, row
 func (s *session) pack(ctx context.Context, rows []datasets.Example, opts pack.Options) (*pack.Sequences, error) {
 	tokens, err := encode(ctx, s.objective, s.encoder, rows)
 	if err != nil {
+		return nil, err
+	}
+	if err := packable(tokens, opts); err != nil {
 		return nil, err
 	}
 	return pack.New(tokens, opts)

@@ -26,13 +26,15 @@ type repair struct {
 	o      RepairOptions
 	report Report
 	back   map[string]bool // versions whose manifests come back, as called
+	// lacking are versions with files that could not be brought back: their directories may have the only copy.
+	lacking map[string]bool
 }
 
 // Repair mends what is damaged: manifests and files that another store has whole, files that the directory of a
 // dataset has, aliases that point at what is not there (back to the last version that is whole), and directories of
 // datasets. Everything is read and compared with its digest. What it cannot mend it leaves as it is, and says so.
 func (k *Keeper) Repair(ctx context.Context, o RepairOptions) (Report, error) {
-	r := &repair{k, o, Report{Dry: o.Dry, Items: []Item{}}, map[string]bool{}}
+	r := &repair{k, o, Report{Dry: o.Dry, Items: []Item{}}, map[string]bool{}, map[string]bool{}}
 	for _, step := range []func(context.Context) error{r.manifests, r.files, r.aliases, r.views} {
 		if err := step(ctx); err != nil {
 			return r.report, fmt.Errorf("repair: %w", err)
@@ -83,6 +85,9 @@ func (r *repair) manifests(ctx context.Context) error {
 // ErrNoCopy means that nothing is known to have what is damaged.
 var ErrNoCopy = errors.New("there is no whole copy of it; name a store that has one, or remove it")
 
+// ErrLacking means that a directory stays as it is, whatever it shows.
+var ErrLacking = errors.New("its version lacks a file, of which the directory may have the only copy")
+
 func (r *repair) other() string {
 	if r.o.From == nil {
 		return ""
@@ -107,10 +112,18 @@ func (r *repair) fromOther(ctx context.Context, key string, whole func(*registry
 	return err
 }
 
+// listed is a file as a version lists it.
+type listed struct {
+	sort Sort
+	ref  registry.Ref
+	file registry.File
+}
+
 // files reads the files of all versions, and brings back those that are damaged or missing.
 func (r *repair) files(ctx context.Context) error {
 	blobs := cas.New(r.Home.Bucket)
-	seen := map[string]bool{}
+	places := map[string][]listed{}
+	var digests []string
 	for _, s := range sorts {
 		list, err := r.versions(ctx, s.sort)
 		if err != nil {
@@ -118,42 +131,79 @@ func (r *repair) files(ctx context.Context) error {
 		}
 		for _, v := range list {
 			for _, f := range v.Manifest.Files {
-				if seen[f.Digest] || v.Removed {
+				if v.Removed {
 					continue
 				}
-				seen[f.Digest] = true
-				damage := blobs.Verify(ctx, cas.Digest(f.Digest))
-				if damage == nil {
-					continue
+				if places[f.Digest] == nil {
+					digests = append(digests, f.Digest)
 				}
-				if !errors.Is(damage, cas.ErrCorrupt) && !errors.Is(damage, store.ErrNotExist) {
-					return damage
-				}
-				from, err := r.file(ctx, blobs, s.sort, v.Ref, f)
-				if err != nil {
-					err = fmt.Errorf("%w; %w", damage, err)
-				}
-				r.mended("file", v.Ref.String()+" "+f.Path, f.Size, from, err)
+				places[f.Digest] = append(places[f.Digest], listed{s.sort, v.Ref, f})
 			}
 		}
+	}
+	for _, digest := range digests {
+		first := places[digest][0]
+		damage := verify(ctx, blobs, first.file)
+		if damage == nil {
+			continue
+		}
+		if !errors.Is(damage, cas.ErrCorrupt) && !errors.Is(damage, store.ErrNotExist) {
+			return damage
+		}
+		from, err := r.file(ctx, blobs, places[digest])
+		if err != nil {
+			err = fmt.Errorf("%w; %w", damage, err)
+			for _, l := range places[digest] {
+				r.lacking[called(l.sort, l.ref)] = true
+			}
+		}
+		r.mended("file", first.ref.String()+" "+first.file.Path, first.file.Size, from, err)
 	}
 	return nil
 }
 
+// verify reads a file, unless its size tells already that it is another.
+func verify(ctx context.Context, blobs *cas.Store, f registry.File) error {
+	body, size, err := blobs.Get(ctx, cas.Digest(f.Digest))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if size != f.Size {
+		return fmt.Errorf("%w: it has %d bytes, want %d", cas.ErrCorrupt, size, f.Size)
+	}
+	_, err = io.Copy(io.Discard, body)
+	return err
+}
+
 // file puts a file again from the first place that has it whole, and says which that is.
-func (r *repair) file(ctx context.Context, blobs *cas.Store, s Sort, ref registry.Ref, f registry.File) (from string, err error) {
-	if r.o.From != nil && cas.New(r.o.From).Verify(ctx, cas.Digest(f.Digest)) == nil {
+func (r *repair) file(ctx context.Context, blobs *cas.Store, places []listed) (from string, err error) {
+	f := places[0].file
+	if r.o.From != nil && verify(ctx, cas.New(r.o.From), f) == nil {
 		return "from " + r.other(), r.copy(ctx, blobs, f)
 	}
-	if s != Dataset {
-		return "", ErrNoCopy
+	for _, l := range places {
+		if l.sort != Dataset {
+			continue
+		}
+		if from, err := r.shown(ctx, blobs, l); !errors.Is(err, ErrNoCopy) {
+			return from, err
+		}
 	}
-	view, err := r.Home.Datasets.Shown(ref, f.Path)
+	return "", ErrNoCopy
+}
+
+// shown puts a file again from the directory that shows a version.
+func (r *repair) shown(ctx context.Context, blobs *cas.Store, l listed) (from string, err error) {
+	view, err := r.Home.Datasets.Shown(l.ref, l.file.Path)
 	if err != nil {
 		return "", ErrNoCopy
 	}
 	defer func() { _ = view.Close() }()
-	if d, size, err := cas.DigestOf(ctx, view); err != nil || string(d) != f.Digest || size != f.Size {
+	if info, err := view.Stat(); err != nil || info.Size() != l.file.Size {
+		return "", ErrNoCopy
+	}
+	if d, size, err := cas.DigestOf(ctx, view); err != nil || string(d) != l.file.Digest || size != l.file.Size {
 		return "", ErrNoCopy
 	}
 	if !r.o.Dry {
@@ -243,6 +293,10 @@ func (r *repair) views(ctx context.Context) error {
 		return err
 	}
 	for _, ref := range odd {
+		if r.lacking[called(Dataset, ref)] {
+			r.mended("view", ref.String(), 0, "", ErrLacking)
+			continue
+		}
 		r.mended("view", ref.String(), 0, "made again", r.Home.Datasets.Conceal(ref, r.o.Dry))
 	}
 	if r.o.Dry {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -344,5 +346,42 @@ func TestRepair(t *testing.T) {
 	}
 	if text, err := os.ReadFile(note); string(text) != "keep" || err != nil {
 		t.Errorf("the note is %q, %v", text, err)
+	}
+}
+
+// refusing is a bucket on a disk that fails.
+type refusing struct{ store.Bucket }
+
+func (refusing) Put(context.Context, string, io.Reader, int64, store.Condition) (store.Object, error) {
+	return store.Object{}, syscall.EIO
+}
+
+// TestRepairKeepsTheOnlyCopy: a directory that has the only copy of a file stays, whatever else is wrong with it,
+// until the file is back; and any directory that has a copy will do.
+func TestRepairKeepsTheOnlyCopy(t *testing.T) {
+	dir := t.TempDir()
+	w := newWorld(t, open(t, filepath.Join(dir, "home")))
+	w.dataset("d", "x")
+	w.dataset("e", "x")
+	m, err := w.Home.Datasets.Open(t.Context(), "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := m.Manifest.Files[slices.IndexFunc(m.Manifest.Files, func(f catalog.File) bool { return strings.HasPrefix(f.Path, "documents/") })]
+	for _, gone := range []string{"d/v1/" + document.Path, "e/v1/exclusions/exclusions-00000.parquet"} {
+		if err := os.Remove(filepath.Join(dir, "home", "datasets", gone)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.put(cas.Key(cas.Digest(document.Digest)), "z")
+	whole := w.Home.Bucket
+	w.Home.Bucket = refusing{whole}
+	r, err := w.Repair(t.Context(), RepairOptions{})
+	w.compare("keep file; keep view d@1; keep view e@1", r, err)
+	w.Home.Bucket = whole
+	r, err = w.Repair(t.Context(), RepairOptions{})
+	w.compare("restore file; restore view d@1; restore view e@1", r, err)
+	if report, err := w.Home.Check(t.Context(), true); err != nil || !report.OK() {
+		t.Errorf("after a repair: %+v, %v", report.Problems, err)
 	}
 }

@@ -8,46 +8,86 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cultivar/cultivar/internal/parallel"
 )
 
-// TestInterrupted sends SIGINT and SIGTERM to every verb that can take a while, whatever it waits for: numbers, a pipe,
-// a service that never answers. Each ends soon, and says so.
+// interruptible are all verbs, where they can at what takes a while: numbers, a pipe, a service that never answers (FAR).
+var interruptible = []string{
+	"ingest docs --out d",
+	"ingest pipe.jsonl --out d",
+	"train --base base --data rows.jsonl --config train.yaml --out out",
+	"train --base base --data words --config train.yaml --out out2",
+	"eval --base base --data rows.jsonl",
+	"generate --base base --prompt a --max-new-tokens 100000",
+	"generate --base base --chat --chat-template endless.jinja",
+	"tokenize --base base",
+	"tokenize --base base --decode",
+	"template --base base --messages pipe.jsonl",
+	"template --base base --messages messages.json --chat-template endless.jinja",
+	"export adapter --base base --format merged-gguf --out merged.gguf",
+	"inspect base",
+	"inspect hf://a/b",
+	"quickstart --dir quick",
+	"doctor",
+	"publish adapter --name x --to FAR",
+	"pull x --from FAR --out pulled",
+	"adapter ls --store FAR",
+	"adapter show x --store FAR",
+	"adapter history x --store FAR",
+	"adapter promote x@1 --alias a --store FAR",
+	"adapter rollback x --alias a --store FAR",
+	"adapter verify x --store FAR",
+	"adapter verify adapter",
+	"adapter diff x@1 x@2 --store FAR",
+	"store probe FAR",
+	"store check FAR",
+	"store ls FAR",
+	"dataset ls --home FAR",
+	"dataset show d --home FAR",
+	"dataset card d --home FAR",
+	"dataset exclusions d --home FAR",
+	"dataset redactions d --home FAR",
+	"dataset sample d --home FAR",
+	"dataset diff d@1 d@2 --home FAR",
+	"dataset verify d --home FAR",
+	"dataset export d --format jsonl --out d.jsonl --home FAR",
+	"dataset promote d@1 --alias a --home FAR",
+	"dataset rollback d --alias a --home FAR",
+	"dataset history d --home FAR",
+	"runs ls --home FAR",
+	"runs show x --home FAR",
+	"rm x --store FAR",
+	"gc --store FAR",
+	"repair --store FAR",
+	"config schema",
+	"config defaults",
+	"completion bash",
+	"version",
+}
+
+// TestInterrupted sends SIGINT and SIGTERM to every verb. Each ends soon, and says so.
 func TestInterrupted(t *testing.T) {
 	p := newPatient(t)
 	far := p.deafService()
 	p.env = append(p.env, "HF_ENDPOINT=http://"+far, "HF_HOME="+filepath.Join(p.dir, "hf"), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
 	bucket := "s3://b?endpoint=http://" + far + "&region=x"
-	for _, line := range []string{
-		"ingest docs --out d",
-		"ingest pipe.jsonl --out d",
-		"train --base base --data rows.jsonl --config train.yaml --out out",
-		"train --base base --data words --config train.yaml --out out2",
-		"eval --base base --data rows.jsonl",
-		"generate --base base --prompt a --max-new-tokens 100000",
-		"tokenize --base base",
-		"tokenize --base base --decode",
-		"template --base base --messages pipe.jsonl",
-		"export adapter --base base --format merged-gguf --out merged.gguf",
-		"inspect base",
-		"inspect hf://a/b",
-		"publish adapter --name x --to " + bucket,
-		"pull x --from " + bucket + " --out pulled",
-		"adapter ls --store " + bucket,
-		"adapter verify adapter",
-		"store probe " + bucket,
-		"dataset ls --home " + bucket,
-		"dataset show d --home " + bucket,
-		"runs ls --home " + bucket,
-		"quickstart --dir quick",
-		"doctor",
-	} {
-		for i, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-			p.interrupt(strings.Fields(line), s, time.Duration(1+i*4)*100*time.Millisecond)
+	for _, verb := range verbs() {
+		if !slices.ContainsFunc(interruptible, func(line string) bool { return strings.HasPrefix(line+" ", verb+" ") }) {
+			t.Errorf("nobody interrupts %s", verb)
 		}
+	}
+	for i, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		parallel.For(len(interruptible), 1, func(lo, hi int) {
+			for _, line := range interruptible[lo:hi] {
+				p.interrupt(strings.Fields(strings.ReplaceAll(line, "FAR", bucket)), s, time.Duration(1+i*4)*100*time.Millisecond)
+			}
+		})
 	}
 }
 
@@ -68,6 +108,8 @@ func TestInterruptedTwice(t *testing.T) {
 		t.Errorf("it goes on for %v", d)
 	}
 }
+
+func many(s string, n int) string { return strings.Repeat(s, n) }
 
 // patient runs the program in a folder with something for every verb.
 type patient struct {
@@ -95,6 +137,7 @@ func newPatient(t *testing.T) *patient {
 	}
 	for name, content := range map[string]string{
 		"rows.jsonl": rows.String(), "docs/a.md": text.String(), "docs/b.jsonl": rows.String(),
+		"endless.jinja": many("{% for a in range(99999) %}", 3) + many("{% endfor %}", 3), "messages.json": `[{"role":"user","content":"a"}]`,
 		"train.yaml": "objective: clm\nmax_steps: 100000\nbatch_size: 4\nmax_seq_length: 16\neval_fraction: 0\nlora: {r: 2, lora_alpha: 4}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {

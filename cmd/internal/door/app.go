@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cultivar/cultivar/internal/humanize"
 	"github.com/cultivar/cultivar/workflows/home"
 	"github.com/cultivar/cultivar/workflows/run"
 )
@@ -64,10 +65,13 @@ func (a *App) PrintJSON(v any) error {
 	return err
 }
 
+// maxNote bounds a line for people, in bytes: it may quote what somebody else wrote.
+const maxNote = 1200
+
 // Note prints a line for people to standard error: one line however narrow the screen, so that it can be
 // searched for and copied.
 func (a *App) Note(format string, args ...any) {
-	line := Printable(fmt.Sprintf(format, args...))
+	line := humanize.Excerpt(Printable(fmt.Sprintf(format, args...)), maxNote)
 	if Coloured(a.Err) {
 		line = painted(line)
 	}

@@ -176,6 +176,11 @@ func (r *renderer) index(e *indexExpr) (any, error) {
 }
 
 func (r *renderer) item(of, i any) (any, error) {
+	if name, ok := i.(string); ok {
+		if err := r.charge(len(name) / 16); err != nil {
+			return nil, err
+		}
+	}
 	switch v := of.(type) {
 	case *undefined:
 		return nil, fmt.Errorf("%s", v.msg)
@@ -194,12 +199,19 @@ func (r *renderer) item(of, i any) (any, error) {
 		}
 	case string:
 		if n, ok := asNumber(i).(int64); ok {
+			work := len(v)
+			if isASCII(v) {
+				work /= 16
+			}
+			if err := r.charge(work); err != nil {
+				return nil, err
+			}
 			length := int64(runeLen(v))
 			if n < 0 {
 				n += length
 			}
 			if 0 <= n && n < length {
-				return runeSlice(v, int(n), int(n)+1), r.charge(len(v) / 16)
+				return runeSlice(v, int(n), int(n)+1), nil
 			}
 		}
 	}
@@ -235,6 +247,9 @@ func (r *renderer) slice(of any, e *sliceExpr) (any, error) {
 	case *undefined:
 		return nil, fmt.Errorf("%s", v.msg)
 	case string:
+		if err := r.charge(13 * len(v)); err != nil { // its characters, which of them, and what they make
+			return nil, err
+		}
 		chars := []rune(v)
 		at, err := sliceIndices(len(chars), parts)
 		if err != nil {
@@ -244,7 +259,7 @@ func (r *renderer) slice(of any, e *sliceExpr) (any, error) {
 		for k, i := range at {
 			out[k] = chars[i]
 		}
-		return string(out), r.charge(5 * len(v))
+		return string(out), nil
 	case *List:
 		if v.kind > isTuple {
 			break

@@ -3,6 +3,7 @@ package jinja
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -22,10 +23,11 @@ func (r *renderer) eval(e expr) (any, error) {
 	case *literalExpr:
 		return e.value, nil
 	case *nameExpr:
-		if v, ok := r.scope.get(e.name); ok {
-			return v, nil
+		v, looked, ok := r.scope.get(e.name)
+		if !ok {
+			v = undefinedName(e.name)
 		}
-		return undefinedName(e.name), nil
+		return v, r.step(looked / 8)
 	case *listExpr:
 		items, err := r.evalAll(e.items)
 		kind := isList
@@ -267,11 +269,19 @@ func (a *callArgs) setNamed(name string, v any) {
 // take removes a named argument and returns it.
 func (a *callArgs) take(name string) (any, bool) {
 	v, ok := a.named[name]
-	if ok {
-		delete(a.named, name)
-		a.names = slices.DeleteFunc(a.names, func(n string) bool { return n == name })
-	}
+	delete(a.named, name)
 	return v, ok
+}
+
+// left are the names of the arguments that were not taken, in their order.
+func (a *callArgs) left() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, name := range a.names {
+			if _, ok := a.named[name]; ok && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 // bind returns the arguments by the names of the parameters; what is not given is absent.
@@ -283,7 +293,7 @@ func (a *callArgs) bind(fn string, params ...string) (map[string]any, error) {
 	for i, v := range a.positional {
 		out[params[i]] = v
 	}
-	for _, name := range a.names {
+	for name := range a.left() {
 		if _, twice := out[name]; twice || !slices.Contains(params, name) {
 			return nil, fmt.Errorf("%s() got an unexpected argument", fn)
 		}

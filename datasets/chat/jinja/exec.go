@@ -255,6 +255,9 @@ func (r *renderer) macro(m *macroStmt, outer *scope) *function {
 }
 
 func (r *renderer) bindParams(m *macroStmt, a *callArgs) error {
+	if err := r.step(len(m.params)); err != nil {
+		return err
+	}
 	required := len(m.params) - len(m.defaults)
 	for i, name := range m.params {
 		v, named := a.take(name)
@@ -288,7 +291,7 @@ func (r *renderer) bindParams(m *macroStmt, a *callArgs) error {
 	}
 	r.scope.set("varargs", rest)
 	kwargs := NewDict()
-	for _, name := range a.names {
+	for name := range a.left() {
 		if !m.kwargs {
 			return r.fail("macro %q takes no argument %q", m.name, r.name(name))
 		}

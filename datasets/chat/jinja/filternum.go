@@ -28,7 +28,7 @@ func intFilter(r *renderer, v any, a *callArgs) (any, error) {
 			return int64(v), nil
 		}
 	case string:
-		return parseInt(v, base, fallback), nil
+		return parseInt(v, base, fallback), r.charge(len(v))
 	}
 	return fallback, nil
 }
@@ -65,6 +65,9 @@ func floatFilter(r *renderer, v any, a *callArgs) (any, error) {
 	case float64:
 		return v, nil
 	case string:
+		if err := r.charge(len(v)); err != nil {
+			return nil, err
+		}
 		if f, err := strconv.ParseFloat(strings.TrimFunc(v, isSpace), 64); err == nil {
 			return f, nil
 		}

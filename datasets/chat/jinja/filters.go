@@ -25,7 +25,7 @@ func init() {
 		"reject": choose(false, false), "rejectattr": choose(true, false), "replace": replaceFilter,
 		"reverse": reverseFilter, "round": roundFilter, "safe": textFilter(func(s string) string { return s }),
 		"select": choose(false, true), "selectattr": choose(true, true), "slice": sliceFilter, "sort": sortFilter,
-		"string": textFilter(func(s string) string { return s }), "sum": sumFilter, "title": textFilter(titleFilter),
+		"string": textFilter(func(s string) string { return s }), "sum": sumFilter, "title": titleFilter,
 		"tojson": toJSONFilter, "trim": trimFilter, "truncate": truncateFilter, "unique": uniqueFilter,
 		"upper": textFilter(upper), "urlencode": urlencodeFilter, "wordcount": wordCountFilter,
 	}
@@ -58,7 +58,10 @@ func textFilter(f func(string) string) filterFunc {
 		if err != nil {
 			return nil, err
 		}
-		return f(s), r.charge(2 * len(s))
+		if err := r.charge(2 * len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
 	}
 }
 
@@ -111,16 +114,25 @@ func urlencodeFilter(r *renderer, v any, a *callArgs) (any, error) {
 func quotePlus(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%7E", "~") }
 
 // titleFilter is Jinja's title, which begins words after white space, hyphens and opening brackets.
-func titleFilter(s string) string {
+func titleFilter(r *renderer, v any, a *callArgs) (any, error) {
+	if _, err := a.bind("filter"); err != nil {
+		return nil, err
+	}
+	s, err := r.str(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.charge(2 * len(s)); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	for s != "" {
 		end := strings.IndexFunc(s, func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
 		if end < 0 {
 			end = len(s)
 		}
-		if word := s[:end]; word != "" {
-			_, n := utf8.DecodeRuneInString(word)
-			b.WriteString(upper(word[:n]) + lower(word[n:]))
+		if err := r.titleWord(&b, s[:end]); err != nil {
+			return nil, err
 		}
 		if end < len(s) {
 			_, n := utf8.DecodeRuneInString(s[end:])
@@ -129,7 +141,22 @@ func titleFilter(s string) string {
 		}
 		s = s[end:]
 	}
-	return b.String()
+	return b.String(), nil
+}
+
+// titleWord writes a word of a title.
+func (r *renderer) titleWord(b *strings.Builder, word string) error {
+	if err := r.step(1); err != nil || word == "" {
+		return err
+	}
+	if !isASCII(word) {
+		if err := r.charge(2 * caserBytes); err != nil {
+			return err
+		}
+	}
+	_, n := utf8.DecodeRuneInString(word)
+	b.WriteString(upper(word[:n]) + lower(word[n:]))
+	return nil
 }
 
 func absFilter(r *renderer, v any, a *callArgs) (any, error) {
@@ -163,7 +190,10 @@ func attrFilter(r *renderer, v any, a *callArgs) (any, error) {
 func lengthFilter(r *renderer, v any, a *callArgs) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return int64(runeLen(v)), r.charge(len(v) / 16)
+		if err := r.charge(len(v) / 4); err != nil {
+			return nil, err
+		}
+		return int64(runeLen(v)), nil
 	case *Dict:
 		return int64(v.Len()), nil
 	case *List:
@@ -230,9 +260,12 @@ func itemsFilter(r *renderer, v any, a *callArgs) (any, error) {
 
 func reverseFilter(r *renderer, v any, a *callArgs) (any, error) {
 	if s, ok := v.(string); ok {
+		if err := r.charge(5 * len(s)); err != nil {
+			return nil, err
+		}
 		chars := []rune(s)
 		slices.Reverse(chars)
-		return string(chars), r.charge(5 * len(s))
+		return string(chars), nil
 	}
 	items, err := r.iterate(v)
 	if err != nil {

@@ -73,7 +73,7 @@ func mapFilter(r *renderer, v any, a *callArgs) (any, error) {
 // rest returns a copy of the arguments without the first n.
 func (a *callArgs) rest(n int) *callArgs {
 	b := &callArgs{positional: slices.Clone(a.positional[min(n, len(a.positional)):])}
-	for _, name := range a.names {
+	for name := range a.left() {
 		b.setNamed(name, a.named[name])
 	}
 	return b
@@ -141,7 +141,9 @@ func uniqueFilter(r *renderer, v any, a *callArgs) (any, error) {
 				return nil, err
 			}
 		}
-		k = foldCase(k, truth(b["case_sensitive"]))
+		if k, err = r.foldCase(k, truth(b["case_sensitive"])); err != nil {
+			return nil, err
+		}
 		if !hashable(k) {
 			return nil, r.fail("unhashable type: '%s'", typeName(k))
 		}
@@ -172,7 +174,9 @@ func extreme(sign int) filterFunc {
 					return nil, err
 				}
 			}
-			k = foldCase(k, truth(b["case_sensitive"]))
+			if k, err = r.foldCase(k, truth(b["case_sensitive"])); err != nil {
+				return nil, err
+			}
 			if i > 0 {
 				c, err := r.order(k, bestKey)
 				if err != nil {
@@ -255,6 +259,9 @@ func sliceFilter(r *renderer, v any, a *callArgs) (any, error) {
 	n, ok := b["slices"].(int64)
 	if !ok || n < 1 || n > 1<<20 {
 		return nil, r.fail("slice needs a number of slices")
+	}
+	if err := r.charge(listBytes * int(n)); err != nil {
+		return nil, err
 	}
 	each, more := len(items)/int(n), len(items)%int(n)
 	var out []any

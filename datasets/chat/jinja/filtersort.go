@@ -8,12 +8,15 @@ import (
 // sortKey returns what a value is sorted by: one or more attributes, text without case.
 func (r *renderer) sortKey(v, attribute any, caseSensitive bool) (any, error) {
 	if attribute == nil {
-		return foldCase(v, caseSensitive), nil
+		return r.foldCase(v, caseSensitive)
 	}
 	names, ok := attribute.(string)
 	if !ok {
 		k, err := r.path(v, attribute)
-		return foldCase(k, caseSensitive), err
+		if err != nil {
+			return nil, err
+		}
+		return r.foldCase(k, caseSensitive)
 	}
 	keys := &List{}
 	for name := range strings.SplitSeq(names, ",") {
@@ -21,16 +24,23 @@ func (r *renderer) sortKey(v, attribute any, caseSensitive bool) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		keys.Items = append(keys.Items, foldCase(k, caseSensitive))
+		if k, err = r.foldCase(k, caseSensitive); err != nil {
+			return nil, err
+		}
+		keys.Items = append(keys.Items, k)
 	}
 	return keys, nil
 }
 
-func foldCase(v any, caseSensitive bool) any {
-	if s, ok := v.(string); ok && !caseSensitive {
-		return lower(s)
+func (r *renderer) foldCase(v any, caseSensitive bool) (any, error) {
+	s, ok := v.(string)
+	if !ok || caseSensitive {
+		return v, nil
 	}
-	return v
+	if err := r.charge(2 * len(s)); err != nil {
+		return nil, err
+	}
+	return lower(s), nil
 }
 
 // sortBy sorts items, which it owns, by their keys, and keeps the order of equals.
@@ -108,7 +118,7 @@ func dictSortFilter(r *renderer, v any, a *callArgs) (any, error) {
 		return nil, err
 	}
 	items, err := r.sortBy(pairs.(*List).Items, truth(b["reverse"]), func(v any) (any, error) {
-		return foldCase(v.(*List).Items[at], truth(b["case_sensitive"])), nil
+		return r.foldCase(v.(*List).Items[at], truth(b["case_sensitive"]))
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +140,10 @@ func groupByFilter(r *renderer, v any, a *callArgs) (any, error) {
 		if _, missing := k.(*undefined); missing && b["default"] != nil {
 			k = b["default"]
 		}
-		return foldCase(k, truth(b["case_sensitive"])), err
+		if err != nil {
+			return nil, err
+		}
+		return r.foldCase(k, truth(b["case_sensitive"]))
 	}
 	items, err = r.sortBy(slices.Clone(items), false, key)
 	if err != nil {

@@ -97,8 +97,8 @@ func indentFilter(r *renderer, v any, a *callArgs) (any, error) {
 		}
 		indent = text.(string)
 	}
-	lines := splitLines(s+"\n", false)
-	if err := r.step(len(lines)); err != nil {
+	lines, err := r.splitLines(s+"\n", false)
+	if err != nil {
 		return nil, err
 	}
 	for i, l := range lines {
@@ -118,8 +118,14 @@ func wordCountFilter(r *renderer, v any, a *callArgs) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := strings.FieldsFunc(s, func(c rune) bool { return !unicode.In(c, unicode.L, unicode.M, unicode.N) && c != '_' })
-	return int64(len(words)), r.charge(2 * len(s))
+	if err := r.charge(2 * len(s)); err != nil {
+		return nil, err
+	}
+	words := int64(0)
+	for range strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.In(c, unicode.L, unicode.M, unicode.N) && c != '_' }) {
+		words++
+	}
+	return words, nil
 }
 
 func truncateFilter(r *renderer, v any, a *callArgs) (any, error) {
@@ -143,6 +149,9 @@ func truncateFilter(r *renderer, v any, a *callArgs) (any, error) {
 	}
 	if length < int64(runeLen(end)) || leeway < 0 {
 		return nil, r.fail("expected length >= %d and leeway >= 0", runeLen(end))
+	}
+	if err := r.charge(len(s) / 4); err != nil {
+		return nil, err
 	}
 	if int64(runeLen(s)) <= length+leeway {
 		return s, nil

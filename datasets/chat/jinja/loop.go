@@ -93,11 +93,15 @@ func (r *renderer) iterate(v any) ([]any, error) {
 	case *Dict:
 		return slices.Clone(v.keys), r.step(len(v.keys))
 	case string:
-		items := make([]any, 0, len(v))
+		n := runeLen(v)
+		if err := r.step(n); err != nil {
+			return nil, err
+		}
+		items := make([]any, 0, n)
 		for _, c := range v {
 			items = append(items, string(c))
 		}
-		return items, r.step(len(items))
+		return items, nil
 	}
 	return nil, r.fail("'%s' object is not iterable", typeName(v))
 }

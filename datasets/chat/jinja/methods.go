@@ -31,7 +31,7 @@ func init() {
 		"casefold":     mapped(func(s string) string { return cases.Fold().String(s) }),
 		"title":        mapped(titleCase),
 		"capitalize":   mapped(capitalize),
-		"swapcase":     mapped(swapCase),
+		"swapcase":     swapCaseMethod,
 		"replace":      replaceMethod,
 		"find":         find(strings.Index, false),
 		"rfind":        find(strings.LastIndex, false),
@@ -52,14 +52,12 @@ func init() {
 		"isalpha":      every(unicode.IsLetter),
 		"isalnum":      every(func(c rune) bool { return unicode.IsLetter(c) || unicode.Is(unicode.N, c) }),
 		"isspace":      every(isSpace),
-		"isascii":      func(_ *renderer, s string, _ *callArgs) (any, error) { return isASCII(s), nil },
-		"isprintable": func(_ *renderer, s string, _ *callArgs) (any, error) {
-			return strings.IndexFunc(s, notPrintable) < 0, nil
-		},
-		"istitle":    func(_ *renderer, s string, _ *callArgs) (any, error) { return isTitle(s), nil },
-		"expandtabs": expandTabs,
-		"isupper":    cased(unicode.IsUpper, unicode.IsLower),
-		"islower":    cased(unicode.IsLower, unicode.IsUpper),
+		"isascii":      asked(isASCII),
+		"isprintable":  asked(func(s string) bool { return strings.IndexFunc(s, notPrintable) < 0 }),
+		"istitle":      asked(isTitle),
+		"expandtabs":   expandTabs,
+		"isupper":      cased(unicode.IsUpper, unicode.IsLower),
+		"islower":      cased(unicode.IsLower, unicode.IsUpper),
 	}
 }
 
@@ -121,9 +119,24 @@ func superscript(c rune) bool {
 }
 
 // upper and lower are Python's: full mappings, one character to several where Unicode says so, and
-// the final sigma. A Caser keeps state, so each call has its own.
-func upper(s string) string { return cases.Upper(language.Und).String(s) }
-func lower(s string) string { return cases.Lower(language.Und).String(s) }
+// the final sigma. A Caser keeps state, so each call has its own, which takes as long as some hundred letters of
+// ASCII: those need none.
+func upper(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return cases.Upper(language.Und).String(s)
+}
+
+func lower(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Lower(language.Und).String(s)
+}
+
+// caserBytes is what a Caser is charged for.
+const caserBytes = 128
 
 // capitalize is str.capitalize: the first character in title case, the rest in lower case.
 func capitalize(s string) string {
@@ -167,30 +180,46 @@ func swapCase(s string) string {
 	return b.String()
 }
 
+// swapCaseMethod charges for a Caser a character, and for all that swapCase looks at again for each sigma.
+func swapCaseMethod(r *renderer, s string, a *callArgs) (any, error) {
+	each := 1 + strings.Count(s, "Σ")
+	if !isASCII(s) {
+		each += caserBytes / 2
+	}
+	if err := r.charge(len(s) * each); err != nil {
+		return nil, err
+	}
+	return mapped(swapCase)(r, s, a)
+}
+
 func mapped(f func(string) string) stringMethod {
 	return func(r *renderer, s string, a *callArgs) (any, error) {
 		if _, err := a.bind("method"); err != nil {
 			return nil, err
 		}
-		return f(s), r.charge(len(s))
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
+	}
+}
+
+// asked makes a method of a question about a whole string.
+func asked(f func(string) bool) stringMethod {
+	return func(r *renderer, s string, _ *callArgs) (any, error) {
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
+		}
+		return f(s), nil
 	}
 }
 
 func every(is func(rune) bool) stringMethod {
-	return func(r *renderer, s string, a *callArgs) (any, error) {
-		for _, c := range s {
-			if !is(c) {
-				return false, nil
-			}
-		}
-		return s != "", r.charge(len(s))
-	}
+	return asked(func(s string) bool { return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !is(c) }) })
 }
 
 func cased(want, not func(rune) bool) stringMethod {
-	return func(r *renderer, s string, a *callArgs) (any, error) {
-		return strings.ContainsFunc(s, want) && !strings.ContainsFunc(s, not), r.charge(len(s))
-	}
+	return asked(func(s string) bool { return strings.ContainsFunc(s, want) && !strings.ContainsFunc(s, not) })
 }
 
 // pad returns s between left and right copies of a character.
@@ -217,6 +246,9 @@ func justify(sides func(missing int) (left, right int)) stringMethod {
 		}
 		if !ok || runeLen(fill) != 1 {
 			return nil, r.fail("needs a width and one character to fill with")
+		}
+		if err := r.charge(len(s) / 4); err != nil {
+			return nil, err
 		}
 		missing := width - int64(runeLen(s))
 		if missing <= 0 {
@@ -247,6 +279,9 @@ func zfill(r *renderer, s string, a *callArgs) (any, error) {
 	width, ok := v["width"].(int64)
 	if !ok {
 		return nil, r.fail("zfill needs a width")
+	}
+	if err := r.charge(len(s) / 4); err != nil {
+		return nil, err
 	}
 	missing := width - int64(runeLen(s))
 	if missing <= 0 {

@@ -20,6 +20,9 @@ func affix(has func(string, string) bool) stringMethod {
 			if !ok {
 				return nil, r.fail("first arg must be str or a tuple of str")
 			}
+			if err := r.charge(len(p) / 16); err != nil {
+				return nil, err
+			}
 			if has(s, p) {
 				return true, nil
 			}
@@ -69,7 +72,7 @@ func cut(f func(string, string) string) stringMethod {
 		if !ok {
 			return nil, r.fail("argument must be str")
 		}
-		return f(s, p), nil
+		return f(s, p), r.charge(len(p) / 16)
 	}
 }
 
@@ -123,7 +126,7 @@ func find(index func(string, string) int, must bool) stringMethod {
 			if must {
 				return nil, r.fail("substring not found")
 			}
-			return int64(-1), nil
+			return int64(-1), r.charge(len(w))
 		}
 		return int64(skipped + runeLen(w[:i])), r.charge(len(w))
 	}
@@ -188,6 +191,9 @@ func partition(index func(string, string) int, right bool) stringMethod {
 		sep, ok := v["sep"].(string)
 		if !ok || sep == "" {
 			return nil, r.fail("partition needs a separator")
+		}
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
 		}
 		items := []any{s, "", ""}
 		if i := index(s, sep); i >= 0 {

@@ -1,6 +1,8 @@
 package jinja
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,16 +19,16 @@ func strip(left, right bool) stringMethod {
 
 // stripped takes white space, or the characters of a string, from the ends of s.
 func stripped(r *renderer, s string, chars any, left, right bool) (any, error) {
-	in := isSpace
+	in, each := isSpace, 1
 	switch c := chars.(type) {
 	case nil:
 	case string:
-		in = func(x rune) bool { return strings.ContainsRune(c, x) }
-		if err := r.charge(len(c)); err != nil {
-			return nil, err
-		}
+		in, each = func(x rune) bool { return strings.ContainsRune(c, x) }, 1+len(c)/16
 	default:
 		return nil, r.fail("strip arg must be None or str")
+	}
+	if err := r.charge(len(s) * each); err != nil {
+		return nil, err
 	}
 	if left {
 		s = strings.TrimLeftFunc(s, in)
@@ -34,7 +36,7 @@ func stripped(r *renderer, s string, chars any, left, right bool) (any, error) {
 	if right {
 		s = strings.TrimRightFunc(s, in)
 	}
-	return s, r.charge(len(s))
+	return s, nil
 }
 
 func split(index func(string, string) int, fromRight bool) stringMethod {
@@ -48,7 +50,10 @@ func split(index func(string, string) int, fromRight bool) stringMethod {
 			limit = n
 		}
 		sep, isString := v["sep"].(string)
-		var parts []string
+		if err := r.charge(len(s)); err != nil {
+			return nil, err
+		}
+		var parts iter.Seq[string]
 		switch {
 		case v["sep"] == nil:
 			parts = splitSpace(s, limit, fromRight)
@@ -56,88 +61,91 @@ func split(index func(string, string) int, fromRight bool) stringMethod {
 			return nil, r.fail("must be str or None, not %s", typeName(v["sep"]))
 		case sep == "":
 			return nil, r.fail("empty separator")
-		case !fromRight:
-			n := -1
-			if limit >= 0 && limit < int64(len(s)) {
-				n = int(limit) + 1
-			}
-			parts = strings.SplitN(s, sep, n)
 		default:
-			parts = splitRight(s, sep, limit, index)
+			parts = splitAt(s, sep, limit, index, fromRight)
 		}
-		return r.stringList(parts)
+		list, err := r.collect(parts)
+		if err != nil {
+			return nil, err
+		}
+		if fromRight {
+			slices.Reverse(list)
+		}
+		return r.newList(isList, list)
 	}
 }
 
-func (r *renderer) stringList(parts []string) (any, error) {
-	items := make([]any, len(parts))
-	n := 0
-	for i, p := range parts {
-		items[i] = p
-		n += len(p)
+// collect counts parts while it takes them: they may be as many as their text has bytes.
+func (r *renderer) collect(parts iter.Seq[string]) ([]any, error) {
+	var list []any
+	for p := range parts {
+		if err := r.step(1); err != nil {
+			return nil, err
+		}
+		list = append(list, p)
 	}
-	if err := r.step(len(parts)); err != nil {
-		return nil, err
-	}
-	return &List{Items: items}, r.charge(n + 16*len(parts))
+	return list, nil
 }
 
-// splitSpace splits at runs of white space, at most limit times.
-func splitSpace(s string, limit int64, fromRight bool) []string {
-	if limit < 0 {
-		return strings.FieldsFunc(s, isSpace)
+// splitSpace splits at runs of white space, at most limit times, from one of the ends.
+func splitSpace(s string, limit int64, fromRight bool) iter.Seq[string] {
+	if limit < 0 && !fromRight {
+		return strings.FieldsFuncSeq(s, isSpace)
 	}
-	var parts []string
+	trim, index := strings.TrimLeftFunc, strings.IndexFunc
 	if fromRight {
-		s = strings.TrimRightFunc(s, isSpace)
-		for ; s != "" && limit > 0; limit-- {
-			i := strings.LastIndexFunc(s, isSpace)
+		trim, index = strings.TrimRightFunc, strings.LastIndexFunc
+	}
+	return func(yield func(string) bool) {
+		s := trim(s, isSpace)
+		for n := limit; s != "" && n != 0; n-- {
+			i := index(s, isSpace)
 			if i < 0 {
 				break
 			}
-			_, n := utf8.DecodeRuneInString(s[i:])
-			parts = append([]string{s[i+n:]}, parts...)
-			s = strings.TrimRightFunc(s[:i], isSpace)
+			_, size := utf8.DecodeRuneInString(s[i:])
+			part, rest := s[:i], s[i+size:]
+			if fromRight {
+				part, rest = rest, part
+			}
+			if !yield(part) {
+				return
+			}
+			s = trim(rest, isSpace)
 		}
 		if s != "" {
-			parts = append([]string{s}, parts...)
+			yield(s)
 		}
-		return parts
 	}
-	s = strings.TrimLeftFunc(s, isSpace)
-	for ; s != "" && limit > 0; limit-- {
-		i := strings.IndexFunc(s, isSpace)
-		if i < 0 {
-			break
-		}
-		parts = append(parts, s[:i])
-		s = strings.TrimLeftFunc(s[i:], isSpace)
-	}
-	if s != "" {
-		parts = append(parts, s)
-	}
-	return parts
 }
 
-func splitRight(s, sep string, limit int64, index func(string, string) int) []string {
-	var reversed []string
-	for ; limit != 0; limit-- {
-		i := index(s, sep)
-		if i < 0 {
-			break
+// splitAt splits at a separator, at most limit times, from one of the ends.
+func splitAt(s, sep string, limit int64, index func(string, string) int, fromRight bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		s := s
+		for n := limit; n != 0; n-- {
+			i := index(s, sep)
+			if i < 0 {
+				break
+			}
+			part, rest := s[:i], s[i+len(sep):]
+			if fromRight {
+				part, rest = rest, part
+			}
+			if !yield(part) {
+				return
+			}
+			s = rest
 		}
-		reversed = append(reversed, s[i+len(sep):])
-		s = s[:i]
+		yield(s)
 	}
-	parts := []string{s}
-	for i := len(reversed) - 1; i >= 0; i-- {
-		parts = append(parts, reversed[i])
-	}
-	return parts
 }
 
-// splitLines is str.splitlines.
-func splitLines(s string, keep bool) []string {
+// splitLines is str.splitlines. It counts the lines while it finds them.
+func (r *renderer) splitLines(s string, keep bool) ([]string, error) {
+	if err := r.charge(len(s)); err != nil {
+		return nil, err
+	}
 	var out []string
 	start := 0
 	for i := 0; i < len(s); {
@@ -162,13 +170,16 @@ func splitLines(s string, keep bool) []string {
 				line = s[start : end-1]
 			}
 		}
+		if err := r.step(1); err != nil {
+			return nil, err
+		}
 		out = append(out, line)
 		start = end
 	}
 	if start < len(s) {
 		out = append(out, s[start:])
 	}
-	return out
+	return out, nil
 }
 
 func splitLinesMethod(r *renderer, s string, a *callArgs) (any, error) {
@@ -176,5 +187,13 @@ func splitLinesMethod(r *renderer, s string, a *callArgs) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.stringList(splitLines(s, truth(v["keepends"])))
+	lines, err := r.splitLines(s, truth(v["keepends"]))
+	if err != nil {
+		return nil, err
+	}
+	items := make([]any, len(lines))
+	for i, l := range lines {
+		items[i] = l
+	}
+	return r.newList(isList, items)
 }

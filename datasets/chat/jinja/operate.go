@@ -202,7 +202,7 @@ func (r *renderer) equal(a, b any) (bool, error) { return r.equalAt(a, b, 0) }
 
 func (r *renderer) equalAt(a, b any, depth int) (bool, error) {
 	if depth > maxValueDepth {
-		return false, r.fail("value is nested too deeply")
+		return false, errDeep
 	}
 	switch x := asNumber(a).(type) {
 	case string:
@@ -282,7 +282,14 @@ func (r *renderer) contains(container, item any) (bool, error) {
 		if !ok {
 			return false, r.fail("'in <string>' requires string as left operand, not %s", typeName(item))
 		}
-		return strings.Contains(c, s), r.charge(len(c) / 16)
+		work := len(c)
+		if len(s) < 64 { // which processors look for by themselves
+			work /= 16
+		}
+		if err := r.charge(work); err != nil {
+			return false, err
+		}
+		return strings.Contains(c, s), nil
 	case *Dict:
 		if !hashable(item) {
 			return false, r.fail("unhashable type: '%s'", typeName(item))

@@ -16,8 +16,8 @@ type Limits struct {
 	Depth  int // macros inside of each other
 }
 
-// DefaultLimits are far above what real templates need and keep a hostile one to a few seconds.
-var DefaultLimits = Limits{Steps: 5_000_000, Memory: 128 << 20, Output: 64 << 20, Depth: 100}
+// DefaultLimits are far above what real templates need and keep a hostile one to a second or two.
+var DefaultLimits = Limits{Steps: 2_000_000, Memory: 128 << 20, Output: 64 << 20, Depth: 100}
 
 // Options of a rendering.
 type Options struct {
@@ -51,6 +51,8 @@ func (e *Exception) Error() string {
 // ErrLimit means that a template was stopped.
 var ErrLimit = errors.New("template exceeds its limits")
 
+var errDeep = fmt.Errorf("%w: a value is nested too deeply", ErrLimit)
+
 // RenderError says where rendering failed.
 type RenderError struct {
 	Line int
@@ -81,13 +83,15 @@ type scope struct {
 	parent *scope
 }
 
-func (s *scope) get(name string) (any, bool) {
+// get finds a variable, and says how many scopes were looked into.
+func (s *scope) get(name string) (v any, looked int, ok bool) {
 	for ; s != nil; s = s.parent {
 		if v, ok := s.vars[name]; ok {
-			return v, true
+			return v, looked, true
 		}
+		looked++
 	}
-	return nil, false
+	return nil, looked, false
 }
 
 func (s *scope) set(name string, v any) {

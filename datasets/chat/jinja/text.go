@@ -31,7 +31,7 @@ func (r *renderer) repr(v any) (string, error) {
 
 func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 	if depth > maxValueDepth {
-		return r.fail("value is nested too deeply")
+		return errDeep
 	}
 	if err := r.step(1); err != nil {
 		return err
@@ -47,6 +47,9 @@ func (r *renderer) writeRepr(b *strings.Builder, v any, depth int) error {
 	case float64:
 		b.WriteString(formatFloat(v))
 	case string:
+		if err := r.charge(3 * len(v)); err != nil { // what it may become more
+			return err
+		}
 		writeQuoted(b, v)
 	case *List:
 		return r.writeList(b, v, depth)

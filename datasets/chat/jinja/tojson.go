@@ -56,7 +56,7 @@ func toJSONFilter(r *renderer, v any, a *callArgs) (any, error) {
 
 func (w *jsonWriter) value(v any, depth int) error {
 	if depth > maxValueDepth {
-		return w.r.fail("value is nested too deeply")
+		return errDeep
 	}
 	if err := w.r.step(1); err != nil {
 		return err
@@ -72,6 +72,9 @@ func (w *jsonWriter) value(v any, depth int) error {
 	case float64:
 		w.b.WriteString(jsonFloat(v))
 	case string:
+		if err := w.r.charge(5 * len(v)); err != nil { // what it may become more
+			return err
+		}
 		w.text(v)
 	case *List:
 		if v.kind <= isTuple && v.label == "" {

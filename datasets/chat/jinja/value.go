@@ -37,6 +37,9 @@ type Dict struct {
 	values map[any]any
 }
 
+// listBytes is what a list takes that is empty.
+const listBytes = 80
+
 // NewDict returns an empty mapping.
 func NewDict() *Dict { return &Dict{values: map[any]any{}} }
 

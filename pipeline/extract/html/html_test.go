@@ -158,6 +158,7 @@ func TestBounds(t *testing.T) {
 		"both":              strings.Repeat("<ul><li><blockquote>", 150) + items,
 		"deep":              strings.Repeat("<div>", 200_000) + "x",
 		"tags":              strings.Repeat("<p>x", 100_000),
+		"links":             strings.Repeat("<a href=x>x</a>", 100_000),
 	} {
 		// A tag is three bytes and takes a kilobyte at most; what is made while that is read is several times as much.
 		if got, bound := testkit.Allocated(func() { read(t, page) }), 1500*uint64(len(page))+32<<20; got > bound {

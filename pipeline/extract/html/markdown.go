@@ -77,8 +77,24 @@ func markdown(ctx context.Context, scope *html.Node, pictures bool) (string, err
 	for _, n := range collect(scope, func(n *html.Node) bool { return n.Type == html.TextNode && inHeading(n) }) {
 		n.Data = hidePounds.Replace(n.Data)
 	}
+	joinTexts(scope)
 	out, err := convert().ConvertNode(scope, converter.WithContext(ctx))
 	return showHidden.Replace(string(out)), errors.Join(err, ctx.Err())
+}
+
+// joinTexts makes one node of texts beside each other, which the converter does as well, and copies all that it has
+// for each.
+func joinTexts(scope *html.Node) {
+	isText := func(n *html.Node) bool { return n != nil && n.Type == html.TextNode }
+	for _, first := range collect(scope, func(n *html.Node) bool { return isText(n) && !isText(n.PrevSibling) && isText(n.NextSibling) }) {
+		var all strings.Builder
+		all.WriteString(first.Data)
+		for isText(first.NextSibling) {
+			all.WriteString(first.NextSibling.Data)
+			first.Parent.RemoveChild(first.NextSibling)
+		}
+		first.Data = all.String()
+	}
 }
 
 func inHeading(n *html.Node) bool {

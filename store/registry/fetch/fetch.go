@@ -185,6 +185,9 @@ func hasContent(ctx context.Context, root *os.Root, want registry.File) (bool, e
 		return false, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() != want.Size {
+		return false, err
+	}
 	d, size, err := cas.DigestOf(ctx, f)
 	return size == want.Size && string(d) == want.Digest, err
 }

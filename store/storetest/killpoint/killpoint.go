@@ -1,8 +1,9 @@
 //go:build linux && (amd64 || arm64)
 
 // Package killpoint stops a program just before it changes the file system, at any one of its changes: before each
-// write, fsync, rename, link, removal, new file or directory. It traces the program's system calls (ptrace(2)), so
-// that the program that is tested is the one that is shipped, and nothing in it knows.
+// write, fsync, rename, link, removal, new file or directory. Or it has the change fail, as a disk does that is full or
+// broken. It traces the program's system calls (ptrace(2)), so that the program that is tested is the one that is
+// shipped, and nothing in it knows.
 package killpoint
 
 import (
@@ -21,20 +22,29 @@ var ErrNoTrace = errors.New("no tracing here")
 // Result is how a traced program ended.
 type Result struct {
 	Points []string // the changes it came to, by name of the system call, the last one not done when it was killed
+	Failed int      // how many of them were made to fail
 	Killed bool
 	Code   int // of the exit
 }
 
 // Run runs a command and, when at is not 0, kills it before its change number at, from 1. The command is not
 // started yet; its streams are files or nil.
-func Run(cmd *exec.Cmd, at int) (Result, error) {
+func Run(cmd *exec.Cmd, at int) (Result, error) { return trace(cmd, &tracer{at: at}) }
+
+// Fail runs a command as Run does and has its change number at, from 1, fail with an error. A disk that is full
+// (ENOSPC) stays so: whatever takes room fails from there on.
+func Fail(cmd *exec.Cmd, at int, err syscall.Errno) (Result, error) {
+	return trace(cmd, &tracer{at: at, err: err})
+}
+
+func trace(cmd *exec.Cmd, t *tracer) (Result, error) {
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	if err := cmd.Start(); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrNoTrace, err)
 	}
-	t := &tracer{leader: cmd.Process.Pid, at: at, inside: map[int]bool{}}
+	t.leader, t.inside, t.skipped = cmd.Process.Pid, map[int]bool{}, map[int]bool{}
 	defer func() { _ = cmd.Process.Release() }()
 	err := t.run()
 	if err != nil {
@@ -54,7 +64,9 @@ const (
 
 type tracer struct {
 	leader, at int
-	inside     map[int]bool // threads, by whether they are in a system call
+	err        syscall.Errno // 0 kills
+	inside     map[int]bool  // threads, by whether they are in a system call
+	skipped    map[int]bool  // those of them whose call is made to fail
 	result     Result
 }
 
@@ -104,6 +116,12 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) error {
 				return err
 			}
 		}
+		if !t.inside[tid] && t.skipped[tid] {
+			delete(t.skipped, tid)
+			if err := t.fail(tid); err != nil {
+				return err
+			}
+		}
 		signal = 0
 	case signal == syscall.SIGTRAP, signal == syscall.SIGSTOP: // a thread begins
 		signal = 0
@@ -123,11 +141,33 @@ func (t *tracer) entered(tid int) error {
 		return nil
 	}
 	t.result.Points = append(t.result.Points, name)
-	if len(t.result.Points) == t.at {
+	n := len(t.result.Points)
+	switch {
+	case t.err == 0 && n == t.at:
 		t.result.Killed = true
 		return syscall.Kill(t.leader, syscall.SIGKILL)
+	case t.err != 0 && (n == t.at || t.at > 0 && n > t.at && t.err == syscall.ENOSPC && takesRoom[name]):
+		t.result.Failed++
+		t.skipped[tid] = true
+		skip(tid, &regs)
+		return syscall.PtraceSetRegs(tid, &regs)
 	}
 	return nil
+}
+
+// fail gives a call that was skipped its result.
+func (t *tracer) fail(tid int) error {
+	var regs syscall.PtraceRegs
+	if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
+		return err
+	}
+	answer(&regs, t.err)
+	return syscall.PtraceSetRegs(tid, &regs)
+}
+
+// takesRoom are the calls that a full disk refuses.
+var takesRoom = map[string]bool{
+	"write": true, "pwrite64": true, "writev": true, "sendfile": true, "copy_file_range": true, "openat": true, "link": true, "linkat": true, "mkdir": true, "mkdirat": true, "fsync": true,
 }
 
 // byFile are the calls that change what a descriptor leads to, which may be no file.

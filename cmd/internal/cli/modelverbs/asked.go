@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/cultivar/cultivar/cmd/internal/door"
 	"github.com/cultivar/cultivar/datasets/chat"
+	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/workflows/generation"
 )
 
@@ -81,7 +81,7 @@ func parseIDs(list string) ([]int32, error) {
 func read(a *door.App, name string) (string, error) {
 	from := a.In
 	if name != "-" {
-		f, err := os.Open(name)
+		f, err := bounded.Open(name)
 		if err != nil {
 			return "", err
 		}
