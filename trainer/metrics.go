@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/cultivar/cultivar/internal/atomicfile"
 	"github.com/cultivar/cultivar/internal/bounded"
@@ -24,8 +25,13 @@ type evalLine struct {
 	EvalLoss float64 `json:"eval_loss"`
 }
 
-// MaxMetrics bounds the log of a run, in bytes: millions of lines.
-const MaxMetrics = 256 << 20
+// maxMetrics bounds the log of a run, in bytes: millions of lines.
+const maxMetrics = 256 << 20
+
+// ReadMetrics reads the log of the run in a directory.
+func ReadMetrics(dir string) ([]byte, error) {
+	return bounded.ReadFile(filepath.Join(dir, MetricsFile), maxMetrics)
+}
 
 // metrics appends lines to metrics.jsonl.
 type metrics struct {
@@ -36,7 +42,7 @@ type metrics struct {
 // openMetrics opens the log of a run that goes on after a step: lines of later steps, which were
 // written after the checkpoint, are cut off, since they will be written again.
 func openMetrics(path string, step int) (*metrics, error) {
-	old, err := bounded.ReadFile(path, MaxMetrics)
+	old, err := bounded.ReadFile(path, maxMetrics)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}

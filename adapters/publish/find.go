@@ -82,16 +82,25 @@ func read(name, dir string) (Found, error) {
 	for _, t := range a.Tensors {
 		f.Size += 4 * int64(len(t.Data))
 	}
-	data, err := bounded.ReadFile(filepath.Join(dir, adapters.LineageFile), maxFacts)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
-	}
-	if err == nil {
-		f.Lineage = new(adapters.Lineage)
-		err = json.Unmarshal(data, f.Lineage)
-	}
-	if err != nil {
-		return Found{}, fmt.Errorf("read lineage: %w", err)
+	l, err := ReadLineage(dir)
+	switch {
+	case err == nil:
+		f.Lineage = &l
+	case !errors.Is(err, fs.ErrNotExist):
+		return Found{}, err
 	}
 	return f, nil
+}
+
+// ReadLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
+func ReadLineage(dir string) (adapters.Lineage, error) {
+	var l adapters.Lineage
+	data, err := bounded.ReadFile(filepath.Join(dir, adapters.LineageFile), maxFacts)
+	if err == nil {
+		err = json.Unmarshal(data, &l)
+	}
+	if err != nil {
+		err = fmt.Errorf("read lineage: %w", err)
+	}
+	return l, err
 }

@@ -1,7 +1,6 @@
 package training
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +12,8 @@ import (
 	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/adapters/card"
 	"github.com/cultivar/cultivar/adapters/peft"
+	"github.com/cultivar/cultivar/adapters/publish"
 	"github.com/cultivar/cultivar/internal/atomicfile"
-	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/reports"
 )
@@ -62,7 +61,7 @@ func openOutput(dir string) (*output, error) {
 // claim returns the lineage of the run if the directory holds its result, nil if the run is still to be
 // done there. What another run has left is discarded when restart says so, and an error otherwise.
 func (o *output) claim(runDigest string, restart bool) (*adapters.Lineage, error) {
-	old, err := readLineage(o.dir)
+	old, err := publish.ReadLineage(o.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := o.foreign(); err != nil || !restart {
 			return nil, err
@@ -134,20 +133,4 @@ func metricsOf(r trainer.Result) adapters.Metrics {
 		Steps: r.Steps, Tokens: r.Tokens, TrainedTokens: r.TrainedTokens, TrainLoss: r.Loss,
 		EvalLossBefore: r.EvalBefore, EvalLossAfter: r.EvalAfter,
 	}
-}
-
-// maxLineage bounds a lineage, in bytes.
-const maxLineage = 64 << 20
-
-// readLineage reads the lineage of an adapter directory; fs.ErrNotExist when it has none.
-func readLineage(dir string) (adapters.Lineage, error) {
-	var l adapters.Lineage
-	data, err := bounded.ReadFile(filepath.Join(dir, adapters.LineageFile), maxLineage)
-	if err != nil {
-		return l, err
-	}
-	if err := json.Unmarshal(data, &l); err != nil {
-		return l, fmt.Errorf("%s: %w", filepath.Join(dir, adapters.LineageFile), err)
-	}
-	return l, nil
 }

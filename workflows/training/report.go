@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/cultivar/cultivar/internal/bounded"
 	"github.com/cultivar/cultivar/internal/machine"
 	"github.com/cultivar/cultivar/trainer"
 	"github.com/cultivar/cultivar/workflows/reports"
@@ -33,7 +32,7 @@ func (s *session) report(ctx context.Context, r *Result, joules float64) error {
 	if _, err := os.Stat(r.Report); r.Reused && err == nil {
 		return nil
 	}
-	log, err := bounded.ReadFile(filepath.Join(s.OutDir, trainer.MetricsFile), trainer.MaxMetrics)
+	log, err := trainer.ReadMetrics(s.OutDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -153,6 +153,34 @@ func (s screens) screen(t *testing.T, columns int, args []string) string {
 	return text()
 }
 
+// TestNext: at a terminal a verb that made something tells what one would do next, as it is pasted; elsewhere and
+// beside JSON it does not.
+func TestNext(t *testing.T) {
+	s := newScreens(t)
+	for line, want := range map[string]string{
+		"ingest docs --out fresh":                        "cultivar train --base BASE --data fresh@1 --out ./fresh-adapter --plan --home ",
+		"publish v1 --name n":                            "cultivar adapter promote n@1 --alias prod --home ",
+		"publish v1 --name m --alias prod --store other": "cultivar pull m:prod --out ./m-served --store other --home ",
+		"adapter promote k@1 --alias gold":               "cultivar pull k:gold --out ./k-served --replace --home ",
+		"pull k --out served":                            "cultivar generate --base BASE --adapter served --prompt '…' --home ",
+		"publish v1 --name o --json":                     "",
+	} {
+		terminal, text := openTerminal(t, 200)
+		var out bytes.Buffer
+		if code := Main(append(strings.Fields(line), "--home", s.home), strings.NewReader(""), &out, terminal); code != 0 {
+			t.Errorf("%s: exit code %d", line, code)
+		}
+		said := text()
+		if want == "" && strings.Contains(said, "next:") || !strings.Contains(said, want) {
+			t.Errorf("%s says %q, want %q", line, said, want)
+		}
+		_, _, errs := call(append(strings.Fields(line), "--home", s.home)...)
+		if strings.Contains(errs, "next:") {
+			t.Errorf("%s tells a pipe what is next", line)
+		}
+	}
+}
+
 // TestHelpScreens: the help of every verb fits, too.
 func TestHelpScreens(t *testing.T) {
 	t.Setenv("COLUMNS", "")

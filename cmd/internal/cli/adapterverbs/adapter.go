@@ -153,5 +153,9 @@ func move(a *door.App, c *cobra.Command, work workflows.Work[publication.MoveOpt
 	if a.JSON {
 		return a.PrintJSON(e)
 	}
-	return a.Say("%s:%s points at %s@%d (%s)", e.Name, e.Alias, e.Name, e.Version, e.Digest)
+	if err := a.Say("%s:%s points at %s@%d (%s)", e.Name, e.Alias, e.Name, e.Version, e.Digest); err != nil {
+		return err
+	}
+	a.Next(inStore(o.Store, "pull", e.Name+":"+e.Alias, "--out", "./"+e.Name+"-served", "--replace")...)
+	return nil
 }

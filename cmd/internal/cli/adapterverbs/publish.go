@@ -78,7 +78,23 @@ func runPublish(a *door.App, c *cobra.Command, o publication.PublishOptions) err
 	if a.JSON {
 		return a.PrintJSON(o.PublishedAs(r, reg.Bucket().URL()))
 	}
-	return printPublished(a, r, o, reg.Bucket().URL())
+	if err := printPublished(a, r, o, reg.Bucket().URL()); err != nil {
+		return err
+	}
+	if m := r.Manifest; o.Alias == "" {
+		a.Next(inStore(o.Store, "adapter", "promote", m.Ref().String(), "--alias", "prod")...)
+	} else {
+		a.Next(inStore(o.Store, "pull", m.Name+":"+o.Alias, "--out", "./"+m.Name+"-served")...)
+	}
+	return nil
+}
+
+// inStore is a command line that is about the same store as this one.
+func inStore(store string, words ...string) []string {
+	if store != "" {
+		words = append(words, "--store", store)
+	}
+	return words
 }
 
 func printPublished(a *door.App, r publication.Result, o publication.PublishOptions, store string) error {

@@ -56,5 +56,9 @@ func runPull(a *door.App, c *cobra.Command, o publication.PullOptions) error {
 	f.Add("digest", "%s", m.Digest)
 	f.Add("adapter", "%s", o.Out)
 	f.Add("files", "%d (%s)", len(m.Files), humanize.Bytes(m.Size()))
-	return a.PrintFields(&f)
+	if err := a.PrintFields(&f); err != nil {
+		return err
+	}
+	a.Next("generate", "--base", "BASE", "--adapter", o.Out, "--prompt", "…")
+	return nil
 }

@@ -110,7 +110,11 @@ func runIngest(a *door.App, c *cobra.Command, sources []string, o ingestOptions)
 	if a.JSON {
 		return a.PrintJSON(r.Ingested())
 	}
-	return printIngested(a, r)
+	if err := printIngested(a, r); err != nil {
+		return err
+	}
+	a.Next("train", "--base", "BASE", "--data", r.Dataset.Ref(), "--out", "./"+r.Dataset.Manifest.Name+"-adapter", "--plan")
+	return nil
 }
 
 func printIngested(a *door.App, r ingestion.Result) error {

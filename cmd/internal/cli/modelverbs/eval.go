@@ -96,7 +96,11 @@ func runEval(a *door.App, c *cobra.Command, o evalOptions) error {
 	if a.JSON {
 		return a.PrintJSON(r.Evaluated(o.logprobs))
 	}
-	return printEval(a, r)
+	if err := printEval(a, r); err != nil || o.Adapter == "" {
+		return err
+	}
+	a.Next("generate", "--base", o.Base, "--adapter", o.Adapter, "--prompt", "…")
+	return nil
 }
 
 // resolve takes over the flags that were given.

@@ -79,7 +79,13 @@ func runExport(a *door.App, c *cobra.Command, o exporting.Options, format, dtype
 	for _, note := range r.Notes {
 		a.Note("note: %s", note)
 	}
-	return printExported(a, r, o, format)
+	if err := printExported(a, r, o, format); err != nil {
+		return err
+	}
+	if format == exporting.FormatMerged || format == exporting.FormatMergedGGUF {
+		a.Next("generate", "--base", o.Out, "--prompt", "…")
+	}
+	return nil
 }
 
 // exclusive refuses flags that belong to another format, and wants those that the format needs.

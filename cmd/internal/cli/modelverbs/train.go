@@ -125,7 +125,11 @@ func runTrain(a *door.App, c *cobra.Command, o trainOptions) error {
 	if a.JSON {
 		return a.PrintJSON(result.Trained(o.out))
 	}
-	return printTrained(a, o.out, result)
+	if err := printTrained(a, o.out, result); err != nil {
+		return err
+	}
+	a.Next("eval", "--base", o.base, "--adapter", o.out, "--data", o.data)
+	return nil
 }
 
 // check refuses flags that do not go together. What a file says is for Config.Validate.
