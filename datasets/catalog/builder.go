@@ -190,13 +190,19 @@ func (b *Builder) manifest(info Info) (*Manifest, error) {
 	return m, m.check()
 }
 
-// finishTables closes all tables and returns the rows of each file by its path.
+// finishTables closes all tables and returns the rows of each file by its path. What keeps one from being written
+// keeps the others, too: one error tells it.
 func (b *Builder) finishTables() (map[string]int64, error) {
 	rows := map[string]int64{}
-	return rows, errors.Join(
-		finish(b.documents, rows), finish(b.exclusions, rows),
-		finish(b.redactions, rows), finish(b.examples, rows),
-	)
+	for _, end := range []func() error{
+		func() error { return finish(b.documents, rows) }, func() error { return finish(b.exclusions, rows) },
+		func() error { return finish(b.redactions, rows) }, func() error { return finish(b.examples, rows) },
+	} {
+		if err := end(); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 func finish[T table.Row](w *table.Writer[T], rows map[string]int64) error {
