@@ -37,12 +37,8 @@ func (r *replay) step(ctx context.Context, step, own int) ([]*model.MicroBatch, 
 	batches := r.rows.Step(r.order.step(step), r.micro)
 	mbs, labels := MicroBatches(batches, r.seed, step)
 	for i, mb := range mbs {
-		var rows []pack.Row
-		for _, s := range batches[i].Segments {
-			rows = append(rows, r.rows.Rows[s.Row])
-		}
 		var err error
-		if mb.Teacher, err = r.tutor.Ask(ctx, rows); err != nil {
+		if mb.Teacher, err = r.tutor.Ask(ctx, batches[i].RowsOf(r.rows.Rows)); err != nil {
 			return nil, err
 		}
 		mb.LossScale = float32(r.Weight / float64(max(labels, 1)))

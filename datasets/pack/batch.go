@@ -32,6 +32,15 @@ func (b Batch) Trained() int {
 	return n
 }
 
+// RowsOf picks the batch's rows, in its order, out of the rows that it was made of.
+func (b Batch) RowsOf(all []Row) []Row {
+	rows := make([]Row, len(b.Segments))
+	for i, s := range b.Segments {
+		rows[i] = all[s.Row]
+	}
+	return rows
+}
+
 // Step returns the micro-batches of one optimizer step over the given sequences: every row of them
 // once, in ascending order of row, in batches of at most microBatch·MaxLen tokens.
 //

@@ -147,12 +147,8 @@ func (l *lessons) Weigh(ctx context.Context, batches []pack.Batch, mbs []*model.
 	labels := 0
 	for i, mb := range mbs {
 		labels += len(mb.Rows)
-		rows := make([]pack.Row, len(batches[i].Segments))
-		for n, s := range batches[i].Segments {
-			rows[n] = l.run.Train[s.Row]
-		}
 		var err error
-		if mb.Teacher, err = l.teach(ctx, rows); err != nil {
+		if mb.Teacher, err = l.teach(ctx, batches[i].RowsOf(l.run.Train)); err != nil {
 			return nil, err
 		}
 	}

@@ -87,7 +87,7 @@ func continueAll(ctx context.Context, b *models.Base, batch generate.Batch, prom
 	for i, p := range prompts {
 		results[i] = Answer{IDs: []int32{}, FinishReason: "stop", PromptTokens: len(p)}
 		texts[i], streams[i] = &generate.UntilStop{Stops: o.StopTexts}, b.Tokenizer.Stream()
-		if len(o.Prompts) < 2 {
+		if len(prompts) == 1 {
 			texts[i].Emit = o.OnText
 		}
 	}

@@ -1,9 +1,11 @@
 package kinds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
+	"github.com/cultivar/cultivar/adapters"
 	"github.com/cultivar/cultivar/workflows"
 	"github.com/cultivar/cultivar/workflows/knowledge"
 	"github.com/cultivar/cultivar/workflows/training"
@@ -73,15 +75,8 @@ func Evaluating() workflows.Work[training.EvalOptions, training.EvalResult] {
 			return map[string]any{"split": o.Split, "append_eos": o.AppendEOS, "quantize": o.Quantize, "max_seq_length": o.MaxSeqLength, "data": o.Rows}
 		},
 		Tell: func(o training.EvalOptions, r training.EvalResult) (used, made []workflows.Artefact) {
-			used = append(one(workflows.Base, o.Base, r.Base), rowsOf(r.Data))
-			if r.Adapter != "" {
-				used = append(used, workflows.Artefact{Type: workflows.Adapter, Ref: o.Adapter, Digest: r.Adapter})
-			}
-			ref := "losses"
-			if r.Report != "" {
-				ref = r.Report
-			}
-			return used, one(workflows.Report, ref, r.Digest())
+			return measuredOf(one(workflows.Base, o.Base, r.Base), r.Data, o.Adapter, r.Adapter),
+				one(workflows.Report, cmp.Or(r.Report, "losses"), r.Digest())
 		},
 	}
 }
@@ -94,15 +89,17 @@ func Knowing() workflows.Work[knowledge.Options, knowledge.Result] {
 			return map[string]any{"knowledge": o.Probe, "quantize": o.Quantize}
 		},
 		Tell: func(o knowledge.Options, k knowledge.Result) (used, made []workflows.Artefact) {
-			used = append(one(workflows.Base, o.Base, k.BaseDigest), rowsOf(k.Data))
-			if k.AdapterDigest != "" {
-				used = append(used, workflows.Artefact{Type: workflows.Adapter, Ref: o.Adapter, Digest: k.AdapterDigest})
-			}
-			ref := "knowledge"
-			if k.Report != "" {
-				ref = k.Report
-			}
-			return used, one(workflows.Report, ref, k.Digest())
+			return measuredOf(one(workflows.Base, o.Base, k.BaseDigest), k.Data, o.Adapter, k.AdapterDigest),
+				one(workflows.Report, cmp.Or(k.Report, "knowledge"), k.Digest())
 		},
 	}
+}
+
+// measuredOf is what was measured: a base, on rows, with an adapter unless its digest is "".
+func measuredOf(base []workflows.Artefact, data adapters.DatasetRef, adapter, digest string) []workflows.Artefact {
+	used := append(base, rowsOf(data))
+	if digest != "" {
+		used = append(used, workflows.Artefact{Type: workflows.Adapter, Ref: adapter, Digest: digest})
+	}
+	return used
 }

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -22,14 +21,7 @@ func TestFailingDisk(t *testing.T) {
 	for n, v := range killable {
 		t.Run(v.name, func(t *testing.T) {
 			start, typed := v.before(t, start), strings.Fields(v.args)
-			clean := start.copy(t)
-			r, err := killpoint.Run(clean.command(typed...), 0)
-			if errors.Is(err, killpoint.ErrNoTrace) {
-				t.Skip(err)
-			}
-			if err != nil || r.Code != 0 || len(r.Points) == 0 {
-				t.Fatalf("traced: %+v, %v", r, err)
-			}
+			clean, r := start.traced(t, typed)
 			for i, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 				first, step := max(1, len(r.Points)*(1+i)/3), len(r.Points)
 				if every {

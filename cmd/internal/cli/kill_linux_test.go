@@ -236,6 +236,20 @@ func TestKillable(t *testing.T) {
 	}
 }
 
+// traced runs a verb undisturbed in a copy of the world, and returns that with the changes that it made.
+func (w world) traced(t *testing.T, typed []string) (world, killpoint.Result) {
+	t.Helper()
+	clean := w.copy(t)
+	r, err := killpoint.Run(clean.command(typed...), 0)
+	if errors.Is(err, killpoint.ErrNoTrace) {
+		t.Skip(err)
+	}
+	if err != nil || r.Code != 0 || len(r.Points) == 0 {
+		t.Fatalf("traced: %+v, %v", r, err)
+	}
+	return clean, r
+}
+
 // TestKillAtEveryChange kills verbs just before changes to the file system.
 func TestKillAtEveryChange(t *testing.T) {
 	start := newWorld(t)
@@ -243,14 +257,7 @@ func TestKillAtEveryChange(t *testing.T) {
 	for _, v := range killable {
 		t.Run(v.name, func(t *testing.T) {
 			start, typed := v.before(t, start), strings.Fields(v.args)
-			clean := start.copy(t)
-			r, err := killpoint.Run(clean.command(typed...), 0)
-			if errors.Is(err, killpoint.ErrNoTrace) {
-				t.Skip(err)
-			}
-			if err != nil || r.Code != 0 || len(r.Points) == 0 {
-				t.Fatalf("traced: %+v, %v", r, err)
-			}
+			clean, r := start.traced(t, typed)
 			first, step := max(1, len(r.Points)*2/3), len(r.Points) // one, in what is usually the interesting part
 			if every {
 				first, step = 1, 1

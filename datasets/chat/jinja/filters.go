@@ -51,18 +51,24 @@ func (r *renderer) filterNamed(name string, v any, a *callArgs) (any, error) {
 // textFilter makes a filter of a function on text; like Jinja's soft_str it takes any value.
 func textFilter(f func(string) string) filterFunc {
 	return func(r *renderer, v any, a *callArgs) (any, error) {
-		if _, err := a.bind("filter"); err != nil {
-			return nil, err
-		}
-		s, err := r.str(v)
+		s, err := r.textFor(v, a)
 		if err != nil {
-			return nil, err
-		}
-		if err := r.charge(2 * len(s)); err != nil {
 			return nil, err
 		}
 		return f(s), nil
 	}
+}
+
+// textFor is the text that a filter without arguments is given, charged for what it makes of it.
+func (r *renderer) textFor(v any, a *callArgs) (string, error) {
+	if _, err := a.bind("filter"); err != nil {
+		return "", err
+	}
+	s, err := r.str(v)
+	if err != nil {
+		return "", err
+	}
+	return s, r.charge(2 * len(s))
 }
 
 var htmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;")
@@ -115,14 +121,8 @@ func quotePlus(s string) string { return strings.ReplaceAll(url.QueryEscape(s), 
 
 // titleFilter is Jinja's title, which begins words after white space, hyphens and opening brackets.
 func titleFilter(r *renderer, v any, a *callArgs) (any, error) {
-	if _, err := a.bind("filter"); err != nil {
-		return nil, err
-	}
-	s, err := r.str(v)
+	s, err := r.textFor(v, a)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.charge(2 * len(s)); err != nil {
 		return nil, err
 	}
 	var b strings.Builder
